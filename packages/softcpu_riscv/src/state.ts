@@ -11,7 +11,7 @@ export const X = 0;
 export const XSINK = 256;
 /** Floating-point registers f0…f31, 8 bytes each, single precision values NaN-boxed. */
 export const F = 512;
-/** Program counter (i64): of the next instruction whenever JavaScript looks at it. */
+/** Program counter (i64): inside a helper, of the instruction that called it; outside the run loop, of the next one to execute. */
 export const PC = 768;
 /** Arguments of helpers called by generated code (i64 each). */
 export const ARG0 = 776;
