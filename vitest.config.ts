@@ -1,0 +1,15 @@
+import { readdirSync } from 'node:fs';
+import { defineConfig } from 'vitest/config';
+
+const source = process.env['AXVISOR_DIST'] === '1' ? [] : ['@axvisor/source'];
+
+export default defineConfig({
+  test: {
+    projects: readdirSync(new URL('packages', import.meta.url)).map((name) => ({
+      root: `packages/${name}`,
+      resolve: { conditions: [...source, 'module', 'browser', 'development|production'] },
+      ssr: { resolve: { conditions: [...source, 'module', 'node', 'development|production'] } },
+      test: { name, include: ['test/**/*.test.ts'], execArgv: source.map((c) => `--conditions=${c}`) },
+    })),
+  },
+});
