@@ -29,13 +29,15 @@ export interface Device {
   readonly fdt?: FdtNode;
 }
 
+/** Properties of a device-tree node: 32-bit cells, a string, a list of strings, bytes, or present without a value. */
+export type FdtProperties = Readonly<Record<string, readonly number[] | string | readonly string[] | Uint8Array | true>>;
+
 /** What a device tells a device tree about itself. */
 export interface FdtNode {
   /** Node name without unit address, e.g. `serial`. */
   readonly node: string;
   readonly compatible: readonly string[];
-  /** Cells, strings, string lists, empty. */
-  readonly properties?: Readonly<Record<string, readonly number[] | string | readonly string[] | true>>;
+  readonly properties?: FdtProperties;
 }
 
 /** A wire from a device to an interrupt controller. */

@@ -4,7 +4,7 @@
  */
 import type { GuestPhysAddr } from './addr.ts';
 import type { MappingFlags, NestedPageTableFormat, NestedRoot } from './addrspace.ts';
-import type { AccessWidth } from './device.ts';
+import type { AccessWidth, FdtProperties } from './device.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 import type { Ticks } from './time.ts';
 
@@ -32,6 +32,7 @@ export type AxVCpuExitReason =
   | { readonly reason: 'IoWrite'; readonly port: number; readonly width: AccessWidth; readonly data: bigint }
   /** A host interrupt: time slice over, kick, I/O. */
   | { readonly reason: 'ExternalInterrupt'; readonly vector: bigint }
+  /** An access outside what is mapped: lazy memory, or a device ({@link AxArchVCpu.decodeMmio}). */
   | { readonly reason: 'NestedPageFault'; readonly addr: GuestPhysAddr; readonly accessFlags: MappingFlags }
   /** The vCPU waits for an interrupt. */
   | { readonly reason: 'Halt' }
@@ -81,6 +82,10 @@ export interface AxArchVCpu extends Disposable {
   run(): AxVCpuExitReason;
   bind(): void;
   unbind(): void;
+  /** Decodes the access of the last NestedPageFault as a device access; `undefined` if it cannot be one (instruction fetch, page-table walk). */
+  decodeMmio(): Extract<AxVCpuExitReason, { readonly reason: 'MmioRead' | 'MmioWrite' }> | undefined;
+  /** Lets the guest take the architecture's exception for an access to an address where nothing answers. */
+  injectAccessFault(): void;
   /** Register `index` in the numbering of {@link AxVCpuExitReason}. @throws {AxError} InvalidInput */
   setGpr(index: number, value: bigint): void;
   getGpr(index: number): bigint;
@@ -118,6 +123,8 @@ export interface ArchVCpus {
   hasHardwareSupport(): boolean;
   /** Format of nested page tables for `gpaBits` of guest physical address space. */
   nestedFormat(gpaBits: number): { readonly format: NestedPageTableFormat; readonly levels: number };
+  /** What the architecture's device-tree binding wants in a `cpu` node beyond device_type, reg and status. */
+  cpuFdtProperties(): FdtProperties;
   newArchPerCpu(cpu: number): AxArchPerCpu;
   newArchVCpu(vmId: number, vcpuId: number, config: ArchVCpuConfig): AxArchVCpu;
 }
@@ -181,13 +188,16 @@ export interface VCpus {
 
 export let hasHardwareSupport: ArchVCpus['hasHardwareSupport'];
 export let nestedFormat: ArchVCpus['nestedFormat'];
+export let cpuFdtProperties: ArchVCpus['cpuFdtProperties'];
 export let newArchPerCpu: ArchVCpus['newArchPerCpu'];
 export let newArchVCpu: ArchVCpus['newArchVCpu'];
 
 export const archVcpu: AxApiDef<'arch_vcpu', ArchVCpus> = apiDef({
   name: 'arch_vcpu',
-  functions: { hasHardwareSupport: required, nestedFormat: required, newArchPerCpu: required, newArchVCpu: required },
-  bind: (f: ArchVCpus) => ({ hasHardwareSupport, nestedFormat, newArchPerCpu, newArchVCpu } = f),
+  functions: {
+    hasHardwareSupport: required, nestedFormat: required, cpuFdtProperties: required, newArchPerCpu: required, newArchVCpu: required,
+  },
+  bind: (f: ArchVCpus) => ({ hasHardwareSupport, nestedFormat, cpuFdtProperties, newArchPerCpu, newArchVCpu } = f),
   providers: ['@axvisor/riscv_vcpu'],
 });
 
