@@ -148,9 +148,9 @@ export interface AxVCpu extends Disposable {
   unbind(): void;
   /** Ready → Running → Ready. */
   run(): AxVCpuExitReason;
-  /** Ready → Blocked (the guest waits). */
+  /** Ready → Blocked: the guest waits and gives the CPU up (it is unbound). */
   block(): void;
-  /** Blocked → Ready. */
+  /** Blocked → Free: what it waited for has come. */
   unblock(): void;
   /** Any but Running → Free with power-on state. */
   reset(entry: GuestPhysAddr): void;
