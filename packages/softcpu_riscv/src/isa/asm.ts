@@ -212,7 +212,8 @@ class Pass implements Scope {
  * Assembles a program into one section of bytes.
  *
  * Syntax and precedence of operators are GNU as's. Instructions: the table's, with c.* written out, the usual pseudo-instructions, numeric
- * local labels. Directives: .align .p2align .balign .byte .half .word .dword .ascii .asciz .string .zero .skip .equ .set.
+ * local labels. A symbol may be used before its label; the value of an .equ that is used before it stands may not itself look ahead.
+ * Directives: .align .p2align .balign .byte .half .word .dword .ascii .asciz .string .zero .skip .equ .set.
  *
  * @example
  * const { bytes } = assemble('_start: li a0, 42\n ret\n', { base: 0x8000_0000n });

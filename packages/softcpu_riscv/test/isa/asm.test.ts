@@ -110,8 +110,8 @@ describe('assemble', () => {
   });
 
   it('resolves forward references in data, operands and equates', () => {
-    const source = '.word end - start\nstart: addi a0, a0, end - start\n.word SIZE\n.equ SIZE, end - start\n.word SIZE\nend: .byte end - start, 0, 0, 0';
-    expect(words(source)).toEqual([12, 0x00c50513, 12, 12, 12]);
+    const source = '.word end - start, LATE\nstart: addi a0, a0, end - start\n.equ SIZE, end - start\n.equ LATE, . - start\n.word SIZE\nend: .byte SIZE, 0, 0, 0';
+    expect(words(source)).toEqual([8, 4, 0x00850513, 8, 8]);
   });
 
   it('distinguishes numeric labels by direction', () => {
