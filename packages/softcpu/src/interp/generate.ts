@@ -1,0 +1,249 @@
+/**
+ * Generates tier 0 of an ISA: one WebAssembly function, `loop` + `br_table` over decoded records.
+ *
+ * Frame: `ip` (record of the instruction), `recBase` (first record of its page), `pcBase` (address of that page), `budget`
+ * (steps left), `mmu` (TLB tables in use). No pc is kept: it is `pcBase + ((ip - recBase) >> shift)` where it is needed.
+ * Each dispatch takes one step off the budget and leaves, pc and budget stored, when none is left; the handlers that are
+ * no instructions (LOOKUP, undecoded, STRADDLE) give their step back. An instruction that traps keeps its step, so that a
+ * guest that traps on every instruction still runs out of budget.
+ */
+import { BlockEmitter, lower } from '../ir/block.ts';
+import type { Callees } from '../ir/block.ts';
+import { i32, local, read } from '../ir/expr.ts';
+import type { Expr, I32 } from '../ir/expr.ts';
+import type { Instruction, Isa } from '../isa.ts';
+import type { Label } from '../wasm/code.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import type { Limits } from '../wasm/module.ts';
+import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitter.ts';
+import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
+import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
+import type { Layout } from './layout.ts';
+import { emitLookup, emitStraddle } from './lookup.ts';
+
+/** Import module names of a generated interpreter. */
+export const IMPORTS = {
+  /** The linear memory, field `memory`. */
+  host: 'host',
+  /** `decode(ip)`, `straddle(ip)`, `fetch(0)` answer a {@link Status}; `access(mode)` a place in memory, or 0 with a status. */
+  engine: 'engine',
+  /** `name(ip)`, a {@link Status}. */
+  service: 'service',
+  /** JavaScript functions of the ISA. */
+  function: 'function',
+} as const;
+
+/** Handler numbers: what the decoder writes into the first two bytes of a record. */
+export interface HandlerTable {
+  /** Number of the handler of instruction `index` with this length and reach. */
+  handler(index: number, length: number, near: boolean): number;
+  readonly count: number;
+}
+
+export interface Interpreter {
+  /** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly handlers: HandlerTable;
+}
+
+interface Slot {
+  readonly instruction: number;
+  readonly variant: Variant;
+}
+
+/** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach. */
+function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly table: HandlerTable } {
+  const slots: Slot[] = [];
+  const numbers = new Map<number, number>();
+  const key = (index: number, length: number, near: boolean): number => (index * 32 + length) * 2 + (near ? 1 : 0);
+  isa.instructions.forEach(({ lengths, direct }, instruction) => {
+    for (const length of lengths) {
+      for (const near of direct === true ? [true, false] : [false]) {
+        numbers.set(key(instruction, length, near), FIRST_HANDLER + slots.length);
+        slots.push({ instruction, variant: { length, near } });
+      }
+    }
+  });
+  const table: HandlerTable = {
+    count: FIRST_HANDLER + slots.length,
+    handler: (index, length, near) => {
+      const number = numbers.get(key(index, length, near));
+      if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
+      return number;
+    },
+  };
+  return { slots, table };
+}
+
+export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits): Interpreter {
+  const module = new ModuleBuilder();
+  module.importMemory(IMPORTS.host, 'memory', memoryLimits);
+  const helpers: Helpers = {
+    decode: module.importFunc(IMPORTS.engine, 'decode', ['i32'], ['i32']),
+    straddle: module.importFunc(IMPORTS.engine, 'straddle', ['i32'], ['i32']),
+    fetch: module.importFunc(IMPORTS.engine, 'fetch', ['i32'], ['i32']),
+    access: module.importFunc(IMPORTS.engine, 'access', ['i32'], ['i32']),
+  };
+  const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
+  const callees = declareFunctions(module, isa, layout);
+  const save = generateSave(module, isa, layout);
+  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, save, helpers.access) };
+  const outlined = generateOutlined(module, isa, layout, runtime);
+  return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined), bytes: module.build() };
+}
+
+/** The ISA's own functions: imports first, then those with a body. */
+function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Callees {
+  const callees = new Map<string, number>();
+  const definitions = Object.entries(isa.functions);
+  for (const [name, { params, result, body }] of definitions) {
+    if (body === undefined) callees.set(name, module.importFunc(IMPORTS.function, name, params, [result]));
+  }
+  for (const [name, { params, result, body }] of definitions) {
+    if (body === undefined) continue;
+    const { index, code } = module.func(name, params, [result]);
+    callees.set(name, index);
+    const block = new BlockEmitter(code, layout.state, callees);
+    lower(code, body(block, ...params.map((type, i) => local(type, i) as Expr)));
+    code.end();
+  }
+  return callees;
+}
+
+/** `save(...frame)`: stores the pc of the record at `ip`, and the budget. */
+function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
+  const { index, code } = module.func('save', FRAME_PARAMS, []);
+  const block = new BlockEmitter(code, layout.state, new Map());
+  block.setState('i64.store', isa.state.pc, pcOf(isa, PARAMETER_FRAME));
+  block.setState('i32.store', isa.state.budget, local('i32', PARAMETER_FRAME.budget));
+  code.end();
+  return index;
+}
+
+/** `access(address, value, mode, ...frame)`: the slow path of all guest accesses, out of line. */
+function generateAccess(module: ModuleBuilder, layout: Layout, save: number, helper: number): number {
+  const { index, code } = module.func('access', ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']);
+  const block = new BlockEmitter(code, layout.engine, new Map());
+  block.setState('i64.store', ENGINE.address, local('i64', 0));
+  block.setState('i64.store', ENGINE.value, local('i64', 1));
+  for (const parameter of FRAME_PARAMS.keys()) code.get(3 + parameter);
+  code.call(save);
+  code.get(2);
+  code.returnCall(helper);
+  code.end();
+  return index;
+}
+
+interface Outlined {
+  readonly index: number;
+  readonly serviced: boolean;
+}
+
+function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runtime: Runtime): ReadonlyMap<number, Outlined> {
+  const functions = new Map<number, Outlined>();
+  isa.instructions.forEach(({ name, emit, outline }, instruction) => {
+    if (outline !== true) return;
+    const { index, code } = module.func(name, FRAME_PARAMS, ['i32']);
+    const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, { length: 0, near: false }, undefined);
+    emitter.reloadMmu();
+    emit(emitter);
+    code.i32(0);
+    code.end();
+    functions.set(instruction, { index, serviced: emitter.serviced });
+  });
+  return functions;
+}
+
+interface Helpers {
+  readonly decode: number;
+  readonly straddle: number;
+  readonly fetch: number;
+  readonly access: number;
+}
+
+function generateLoop(
+  module: ModuleBuilder,
+  isa: Isa,
+  layout: Layout,
+  runtime: Runtime,
+  helpers: Helpers,
+  outlined: ReadonlyMap<number, Outlined>,
+): HandlerTable {
+  const { slots, table } = numberHandlers(isa);
+  const { index: run, code } = module.func('run', [], []);
+  module.export('run', 'func', run);
+  const frame: Frame = {
+    ip: code.local('i32'),
+    recBase: code.local('i32'),
+    budget: code.local('i32'),
+    mmu: code.local('i32'),
+    pcBase: code.local('i64'),
+  };
+  const target = code.local('i64');
+  const emitterFor = (variant: Variant, exits?: Exits): InterpreterEmitter => new InterpreterEmitter(code, isa, layout, runtime, frame, variant, exits);
+  const plain = emitterFor({ length: 0, near: false });
+  const setI32 = (index: number, value: I32): void => {
+    lower(code, value);
+    code.set(index);
+  };
+  const addToBudget = (steps: number): void => setI32(frame.budget, i32.add(local('i32', frame.budget), i32.const(steps)));
+
+  const left = code.block(); // with pc and budget stored
+  const stopped = code.block(); // the budget is used up
+  const restart = code.loop(); // from the state block
+  setI32(frame.budget, plain.state('i32.load', isa.state.budget));
+  setI32(frame.recBase, i32.const(layout.engine + ENGINE.boot));
+  setI32(frame.ip, local('i32', frame.recBase));
+  lower(code, plain.state('i64.load', isa.state.pc));
+  code.set(frame.pcBase);
+  plain.reloadMmu();
+
+  const trapped = code.block();
+  const loop = code.loop();
+  const lookup = code.block();
+  const labels: Label[] = [];
+  for (let i = 0; i < table.count; i++) labels.unshift(code.block());
+
+  lower(code, i32.eqz(local('i32', frame.budget)));
+  code.brIf(stopped, false);
+  addToBudget(-1);
+  lower(code, read('i32.load16_u', local('i32', frame.ip)));
+  code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+
+  const exits: Exits = { loop, trapped, lookup, target };
+  for (let number = 0; number < table.count; number++) {
+    code.end();
+    const slot = slots[number - FIRST_HANDLER];
+    const emitter = emitterFor(slot?.variant ?? { length: 0, near: false }, exits);
+    if (slot !== undefined) {
+      const call = outlined.get(slot.instruction);
+      if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);
+      else emitter.callOutlined(call.index, call.serviced);
+      if (!emitter.jumped) emitter.next();
+    } else if (number === Handler.lookup) {
+      addToBudget(1);
+      emitter.jumpTo(emitter.pc());
+    } else {
+      if (number === Handler.undecoded) emitter.helper(helpers.decode);
+      else emitStraddle(emitter, isa, layout, frame, helpers.straddle);
+      addToBudget(1);
+      code.br(loop);
+    }
+    emitter.releaseTemporaries();
+  }
+  code.end(); // lookup
+  emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
+  code.br(loop);
+  code.end(); // loop
+  code.end(); // trapped
+  lower(code, i32.ne(plain.read('i32.load', i32.const(0), layout.engine + ENGINE.status), i32.const(Status.leave)));
+  code.brIf(restart);
+  code.br(left);
+  code.end(); // restart
+  code.end(); // stopped
+  for (const index of [frame.ip, frame.recBase, frame.pcBase, frame.budget]) code.get(index);
+  code.call(runtime.save);
+  code.end(); // left
+  code.end();
+  return table;
+}

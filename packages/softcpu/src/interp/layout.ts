@@ -1,0 +1,107 @@
+/** Places in linear memory that are baked into a generated interpreter, and the format of what lies there. */
+import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+
+export const PAGE_SIZE = 4096;
+
+/** Engine block: words that the generated code and its helpers exchange. */
+export const ENGINE = {
+  /** i32: why an instruction was left, a {@link Status}. */
+  status: 0,
+  /** A record with the LOOKUP handler: where execution starts whenever only the pc is known. */
+  boot: 16,
+  /** 16 bytes: data of accesses that JavaScript carries out itself. */
+  scratch: 32,
+  /** i64: guest address of a slow access. */
+  address: 48,
+  /** i64: value of a slow store. */
+  value: 56,
+  size: 64,
+} as const;
+
+/** Answer of a helper. */
+export const Status = { next: 0, refetch: 1, leave: 2 } as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+/** Handlers that are not instructions: a fresh record is all zeroes. */
+export const Handler = { undecoded: 0, lookup: 1, straddle: 2 } as const;
+/** Handler number of the first instruction. */
+export const FIRST_HANDLER = 3;
+
+/** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
+export const FETCH_ENTRIES = 1024;
+export const FETCH_ENTRY_SIZE = 16;
+/** No page has this tag: the mode is below 4096 but this one is never used. */
+export const NO_TAG = -1;
+/** Entries of the straddle cache, each with a page of records of its own. */
+export const STRADDLE_ENTRIES = 16;
+
+/** Mode of a slow access: size in bytes, plus these. */
+export const ACCESS_STORE = 16;
+/** Must be aligned and in memory: the caller wants the place, not the value. */
+export const ACCESS_EXACT = 32;
+
+export interface Layout {
+  /** State block of the ISA. */
+  readonly state: number;
+  /** Engine block. */
+  readonly engine: number;
+  /** TLB tables: `MMU_MODES` for reads, then as many for writes. */
+  readonly tlb: number;
+  /** log2 of the window, the bytes of linear memory a TLB entry may point to: 22 … 32. */
+  readonly windowBits: number;
+  readonly fetchCache: number;
+  readonly straddleCache: number;
+  readonly straddlePages: number;
+  /** Pool of record pages. */
+  readonly pool: number;
+  /** Record pages in the pool. */
+  readonly poolPages: number;
+  /** First byte behind all of it. */
+  readonly end: number;
+}
+
+/** Bytes of one TLB table: 2^(W-11) entries of 8 bytes. */
+export const tlbTableSize = (windowBits: number): number => 2 ** (windowBits - 8);
+
+/** Records of a code page, without its guards. */
+export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
+
+/** Bytes from one record page to the next: the records, then LOOKUP guards for whatever falls out of the page. */
+export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength'>): number =>
+  (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * RECORD_SIZE;
+
+/** log2 of record bytes per code byte: `pc = pcBase + ((ip - recBase) >> recordShift)`. */
+export const recordShift = (isa: Pick<Isa, 'unit'>): number => Math.log2(RECORD_SIZE / isa.unit);
+
+/**
+ * Lays the engine's regions out from `base` on.
+ *
+ * @param memoryBytes - size that the linear memory may grow to; decides the size of the TLB.
+ * @param poolPages - bound on the number of code pages with decoded records.
+ */
+export function planLayout(isa: Isa, options: { readonly state: number; readonly base: number; readonly memoryBytes: number; readonly poolPages: number }): Layout {
+  const { state, base, memoryBytes, poolPages } = options;
+  const windowBits = Math.max(22, Math.ceil(Math.log2(memoryBytes)));
+  if (windowBits > 32) throw new RangeError(`memory of ${memoryBytes} bytes is more than wasm32 can address`);
+  let next = Math.ceil(base / 64) * 64;
+  const region = (bytes: number): number => {
+    const at = next;
+    next = Math.ceil((at + bytes) / 64) * 64;
+    return at;
+  };
+  const stride = recordPageStride(isa);
+  const layout = {
+    state,
+    engine: region(ENGINE.size),
+    tlb: region(2 * MMU_MODES * tlbTableSize(windowBits)),
+    windowBits,
+    fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
+    straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
+    straddlePages: region(STRADDLE_ENTRIES * stride),
+    pool: region(poolPages * stride),
+    poolPages,
+    end: 0,
+  };
+  return { ...layout, end: next };
+}

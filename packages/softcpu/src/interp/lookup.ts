@@ -1,0 +1,80 @@
+/**
+ * The way from a guest address to its record: a direct-mapped fetch cache in linear memory, looked up inline. It is
+ * tagged with the virtual page and the fetch mode, so that a mode switch flushes nothing; on a miss JavaScript
+ * translates, fills the entry, or takes the trap.
+ */
+import { lower } from '../ir/block.ts';
+import { i32, i64, local, read } from '../ir/expr.ts';
+import type { I32, I64 } from '../ir/expr.ts';
+import type { Isa } from '../isa.ts';
+import type { Label } from '../wasm/code.ts';
+import { numeric } from '../wasm/opcodes.ts';
+import type { Frame, InterpreterEmitter } from './emitter.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, PAGE_SIZE, STRADDLE_ENTRIES, Status, recordShift } from './layout.ts';
+import type { Layout } from './layout.ts';
+
+/** Offset of the entry of `page` within its cache. */
+function entryOffset(page: I64, entries: number): I32 {
+  const number = i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
+  return i32.mul(i32.and(number, i32.const(entries - 1)), i32.const(FETCH_ENTRY_SIZE));
+}
+
+const tagOf = (e: InterpreterEmitter, isa: Isa, page: I64): I64 => i64.or(page, i64.extend_i32_u(e.state('i32.load', isa.state.fetchIdx)));
+
+/** Ends with `ip`, `recBase` and `pcBase` set for the address in local `target`; a failed fetch changes it to the trap handler's. */
+export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
+  const { code } = e;
+  const at = local('i64', target);
+  const hit = code.block();
+  const retry = code.loop();
+  const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
+  const entry = e.let(entryOffset(page, FETCH_ENTRIES));
+  lower(code, i64.eq(read('i64.load', entry, layout.fetchCache), tagOf(e, isa, page)));
+  code.brIf(hit, true);
+  e.setState('i64.store', isa.state.pc, at);
+  e.setState('i32.store', isa.state.budget, local('i32', frame.budget));
+  lower(code, i32.eqz(local('i32', frame.budget))); // a trap would take a step
+  code.brIf(left);
+  code.i32(0);
+  code.call(fetch);
+  code.i32(Status.leave);
+  code.op(numeric['i32.eq']);
+  code.brIf(left);
+  lower(code, e.state('i32.load', isa.state.budget));
+  code.set(frame.budget);
+  lower(code, e.state('i64.load', isa.state.pc));
+  code.set(target);
+  e.reloadMmu();
+  code.br(retry);
+  code.end();
+  code.end();
+  lower(code, page);
+  code.set(frame.pcBase);
+  lower(code, read('i32.load', entry, layout.fetchCache + 8));
+  code.tee(frame.recBase);
+  lower(code, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
+  code.op(numeric['i32.add']);
+  code.set(frame.ip);
+}
+
+/**
+ * An instruction of which a part lies in the next page: its record is in a page of records that belongs to an entry of
+ * the straddle cache, in the same slot as here. Everywhere else that page holds LOOKUP, so that the instruction's jumps
+ * and the one behind it find their way back.
+ */
+export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {
+  const { code } = e;
+  const page = local('i64', frame.pcBase);
+  const entry = e.let(entryOffset(page, STRADDLE_ENTRIES));
+  lower(code, i64.eq(read('i64.load', entry, layout.straddleCache), tagOf(e, isa, page)));
+  code.if(true);
+  const distance = e.let(i32.sub(local('i32', frame.ip), local('i32', frame.recBase)));
+  lower(code, read('i32.load', entry, layout.straddleCache + 8));
+  code.tee(frame.recBase);
+  lower(code, distance);
+  code.op(numeric['i32.add']);
+  code.set(frame.ip);
+  code.else();
+  e.helper(straddle);
+  code.end();
+}

@@ -1,0 +1,52 @@
+/** What the engine must be told about an instruction set: data, except for the definitions of the instructions. */
+import type { Emit, FunctionDefinition } from './ir/emitter.ts';
+import type { MemoryOp } from './wasm/opcodes.ts';
+
+/** Bytes of one decoded record. The first two are its handler number, the rest is the ISA's. */
+export const RECORD_SIZE = 16;
+
+/** Where a field lies in the record (bytes 2 … 15) and how it is read. */
+export interface Field {
+  readonly offset: number;
+  readonly op: MemoryOp & `i32.load${string}`;
+}
+
+export interface Instruction {
+  readonly name: string;
+  readonly emit: Emit;
+  /** Encoded lengths in bytes it occurs with; each gets its own handler. */
+  readonly lengths: readonly number[];
+  /** Uses `branch` or `jump`: gets a second handler for targets inside the same page, which skips the look-up. */
+  readonly direct?: boolean;
+  /** Compiled as a function of its own, to keep the interpreter loop small. */
+  readonly outline?: boolean;
+}
+
+/** Byte offsets in the state block of what the engine itself reads and writes. */
+export interface StateLayout {
+  /** i64: the pc, valid whenever JavaScript is running. */
+  readonly pc: number;
+  /** i32: steps left before the interpreter leaves. */
+  readonly budget: number;
+  /** i32: which of the {@link MMU_MODES} sets of TLB tables data accesses use. */
+  readonly mmuIdx: number;
+  /** i32 below 4096: tag that keeps fetch translations of different modes apart. */
+  readonly fetchIdx: number;
+}
+
+/** Sets of data TLB tables: `mmuIdx` is below this. */
+export const MMU_MODES = 4;
+
+export interface Isa {
+  readonly name: string;
+  /** Bytes of code per record: the instruction alignment. */
+  readonly unit: 1 | 2 | 4;
+  /** Records a page may need behind its last one: an instruction that begins in the page's last unit ends there. */
+  readonly maxLength: number;
+  readonly fields: Readonly<Record<string, Field>>;
+  readonly state: StateLayout;
+  readonly instructions: readonly Instruction[];
+  readonly functions: Readonly<Record<string, FunctionDefinition>>;
+  /** Names of the JavaScript helpers that `service` may call. */
+  readonly services: readonly string[];
+}

@@ -1,0 +1,256 @@
+/**
+ * One function body under construction: locals, structured control with label objects, memory accesses, branch hints.
+ *
+ * A label remembers its nesting depth, so a branch names its target and the relative index is computed here.
+ * Core specification, sections 5.4 (instructions) and 5.5.13 (code section); branch hinting proposal for the hints.
+ */
+import { ByteWriter } from './bytes.ts';
+import { atomic, bulk, control, memory, simd, valTypeCode } from './opcodes.ts';
+import type { AtomicOp, MemoryOp, Numeric, SimdOp, ValType } from './opcodes.ts';
+
+/** An open structured block: branch target of `br`. */
+export interface Label {
+  readonly depth: number;
+}
+
+const EMPTY_BLOCK_TYPE = 0x40;
+
+export class Code {
+  /** The instructions, without the local declarations. */
+  readonly out: ByteWriter = new ByteWriter(512);
+  /** Hints: offset within {@link out} and the direction expected. */
+  readonly hints: { readonly at: number; readonly taken: boolean }[] = [];
+  readonly #params: number;
+  readonly #locals: ValType[] = [];
+  readonly #free: Partial<Record<ValType, number[]>> = {};
+  /** The function's own block is depth 0. */
+  #depth = 0;
+
+  constructor(params: readonly ValType[]) {
+    this.#params = params.length;
+  }
+
+  // ── locals ──
+
+  /** A local of its own, or one that {@link release} gave back. Contents are undefined. */
+  local(type: ValType): number {
+    return this.#free[type]?.pop() ?? this.#params + this.#locals.push(type) - 1;
+  }
+
+  /** Returns a local to the pool. */
+  release(index: number): void {
+    const type = this.#locals[index - this.#params];
+    if (type === undefined) throw new RangeError(`local ${index} is not one of this function's`);
+    (this.#free[type] ??= []).push(index);
+  }
+
+  get(index: number): void {
+    this.out.u8(control['local.get']);
+    this.out.u32(index);
+  }
+
+  set(index: number): void {
+    this.out.u8(control['local.set']);
+    this.out.u32(index);
+  }
+
+  tee(index: number): void {
+    this.out.u8(control['local.tee']);
+    this.out.u32(index);
+  }
+
+  globalGet(index: number): void {
+    this.out.u8(control['global.get']);
+    this.out.u32(index);
+  }
+
+  globalSet(index: number): void {
+    this.out.u8(control['global.set']);
+    this.out.u32(index);
+  }
+
+  // ── constants and numeric instructions ──
+
+  i32(value: number): void {
+    this.out.u8(control['i32.const']);
+    this.out.s32(value);
+  }
+
+  i64(value: bigint): void {
+    this.out.u8(control['i64.const']);
+    this.out.s64(value);
+  }
+
+  f32(value: number): void {
+    this.out.u8(control['f32.const']);
+    this.out.f32(value);
+  }
+
+  f64(value: number): void {
+    this.out.u8(control['f64.const']);
+    this.out.f64(value);
+  }
+
+  op(instruction: Numeric): void {
+    this.out.u8(instruction.code);
+    if (instruction.sub >= 0) this.out.u32(instruction.sub);
+  }
+
+  drop(): void {
+    this.out.u8(control.drop);
+  }
+
+  select(): void {
+    this.out.u8(control.select);
+  }
+
+  // ── memory ──
+
+  /** A load or store. `align` (log2) may be less than natural for addresses that are not known to be aligned. */
+  access(name: MemoryOp, offset = 0, align?: number): void {
+    const [code, natural] = memory[name];
+    this.out.u8(code);
+    this.out.u32(align ?? natural);
+    this.out.u32(offset);
+  }
+
+  atomic(name: AtomicOp, offset = 0): void {
+    const [code, align] = atomic[name];
+    this.out.u8(0xfe);
+    this.out.u32(code);
+    this.out.u32(align);
+    this.out.u32(offset);
+  }
+
+  atomicFence(): void {
+    this.out.u8(0xfe);
+    this.out.u8(0x03);
+    this.out.u8(0);
+  }
+
+  /** `memory.fill`: address, byte, length on the stack. */
+  fill(): void {
+    this.out.u8(0xfc);
+    this.out.u32(bulk['memory.fill']);
+    this.out.u8(0);
+  }
+
+  /** `memory.copy`: destination, source, length on the stack. */
+  copy(): void {
+    this.out.u8(0xfc);
+    this.out.u32(bulk['memory.copy']);
+    this.out.u8(0);
+    this.out.u8(0);
+  }
+
+  /** A vector instruction without immediates; accesses pass their memory argument, lanes and constants their bytes. */
+  simd(name: SimdOp, ...immediates: readonly number[]): void {
+    this.out.u8(0xfd);
+    this.out.u32(simd[name]);
+    for (const value of immediates) this.out.u32(value);
+  }
+
+  // ── control ──
+
+  #open(opcode: number, result?: ValType): Label {
+    this.out.u8(opcode);
+    this.out.u8(result === undefined ? EMPTY_BLOCK_TYPE : valTypeCode[result]);
+    return { depth: ++this.#depth };
+  }
+
+  block(result?: ValType): Label {
+    return this.#open(control.block, result);
+  }
+
+  loop(result?: ValType): Label {
+    return this.#open(control.loop, result);
+  }
+
+  /** `if` on the i32 on the stack. `likely` becomes a branch hint. */
+  if(likely?: boolean, result?: ValType): Label {
+    this.#hint(likely);
+    return this.#open(control.if, result);
+  }
+
+  else(): void {
+    this.out.u8(control.else);
+  }
+
+  end(): void {
+    this.out.u8(control.end);
+    this.#depth--;
+  }
+
+  #hint(taken: boolean | undefined): void {
+    if (taken !== undefined) this.hints.push({ at: this.out.length, taken });
+  }
+
+  #target(label: Label): void {
+    this.out.u32(this.#depth - label.depth);
+  }
+
+  br(label: Label): void {
+    this.out.u8(control.br);
+    this.#target(label);
+  }
+
+  brIf(label: Label, likely?: boolean): void {
+    this.#hint(likely);
+    this.out.u8(control.br_if);
+    this.#target(label);
+  }
+
+  brTable(labels: readonly Label[], otherwise: Label): void {
+    this.out.u8(control.br_table);
+    this.out.u32(labels.length);
+    for (const label of labels) this.#target(label);
+    this.#target(otherwise);
+  }
+
+  return(): void {
+    this.out.u8(control.return);
+  }
+
+  unreachable(): void {
+    this.out.u8(control.unreachable);
+  }
+
+  call(func: number): void {
+    this.out.u8(control.call);
+    this.out.u32(func);
+  }
+
+  returnCall(func: number): void {
+    this.out.u8(control.return_call);
+    this.out.u32(func);
+  }
+
+  callIndirect(type: number, table = 0): void {
+    this.out.u8(control.call_indirect);
+    this.out.u32(type);
+    this.out.u32(table);
+  }
+
+  returnCallIndirect(type: number, table = 0): void {
+    this.out.u8(control.return_call_indirect);
+    this.out.u32(type);
+    this.out.u32(table);
+  }
+
+  // ── encoding ──
+
+  /** The local declarations as (count, type) runs. */
+  encodeLocals(into: ByteWriter): void {
+    const runs: { count: number; readonly type: ValType }[] = [];
+    for (const type of this.#locals) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ count: 1, type });
+    }
+    into.u32(runs.length);
+    for (const { count, type } of runs) {
+      into.u32(count);
+      into.u8(valTypeCode[type]);
+    }
+  }
+}
