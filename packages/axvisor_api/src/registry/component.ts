@@ -34,14 +34,14 @@ type RequiredIds<R extends readonly AnyApiDef[]> = {
  * });
  * ```
  */
-export function component<const R extends readonly AnyApiDef[] = readonly [], Id extends ApiId = never>(spec: {
+export function component<const R extends readonly AnyApiDef[] = readonly [], const P extends readonly ApiImpl[] = readonly []>(spec: {
   readonly name: string;
   readonly requires?: R;
-  readonly provides?: () => readonly ApiImpl<Id>[];
-}): Component<Id, Extract<RequiredIds<R>, ApiId>> {
+  readonly provides?: () => P;
+}): Component<P[number]['api']['id'], Extract<RequiredIds<R>, ApiId>> {
   return {
     name: spec.name,
-    requires: (spec.requires ?? []) as unknown as Component<Id, Extract<RequiredIds<R>, ApiId>>['requires'],
+    requires: (spec.requires ?? []) as unknown as Component<ApiId, Extract<RequiredIds<R>, ApiId>>['requires'],
     provides: spec.provides ?? (() => []),
   };
 }

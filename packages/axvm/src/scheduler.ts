@@ -1,0 +1,121 @@
+/**
+ * Schedules the vCPUs of all VMs on this CPU: round robin in slices, blocked ones wait for an interrupt, and when nobody can
+ * run the host sleeps until a timer, input or a wake-up. The JavaScript event loop gets a turn regularly.
+ */
+import { isAxError } from '@axvisor/axvisor_api/errors';
+import { idle } from '@axvisor/axvisor_api/host';
+import { setHostTimer } from '@axvisor/axvisor_api/processor';
+import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
+import { VCpuState } from '@axvisor/axvisor_api/vcpu';
+import { handleExit } from './vm/exits.ts';
+import type { VCpuSlot } from './vm/vcpu_slot.ts';
+import type { AxVm } from './vm/vm.ts';
+
+/** How long a vCPU runs while others wait; short enough that one that spins for another does not waste much. */
+const SLICE_NANOS = 1_000_000n;
+/** How long guests run before the event loop gets a turn. */
+const TURN_NANOS = 4_000_000n;
+
+interface Runnable {
+  readonly vm: AxVm;
+  readonly slot: VCpuSlot;
+}
+
+const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined => (a === undefined ? b : b === undefined ? a : a < b ? a : b);
+
+export class Scheduler {
+  readonly #vms: () => Iterable<AxVm>;
+  #last: VCpuSlot | undefined;
+  #yieldSoon = false;
+
+  constructor(vms: () => Iterable<AxVm>) {
+    this.#vms = vms;
+  }
+
+  /** Ends the current slice at the next exit: somebody else has something urgent. */
+  yieldSoon(): void {
+    this.#yieldSoon = true;
+  }
+
+  /** Runs until no VM is running or suspended, or `until` holds. */
+  async run(until: () => boolean): Promise<void> {
+    const turn = nanosToTicks(TURN_NANOS);
+    let lastTurn = currentTicks();
+    while (!until()) {
+      expireTimers();
+      const next = this.#pick();
+      if (next === undefined) {
+        if (![...this.#vms()].some((vm) => vm.status === 'running' || vm.status === 'suspended')) break;
+        await this.#sleep();
+        lastTurn = currentTicks();
+        continue;
+      }
+      this.#runSlice(next);
+      if (currentTicks() - lastTurn >= turn) {
+        await idle();
+        lastTurn = currentTicks();
+      }
+    }
+    this.#release();
+  }
+
+  /** The next vCPU after the last one that can run. */
+  #pick(): Runnable | undefined {
+    const all: Runnable[] = [];
+    for (const vm of this.#vms()) if (vm.status === 'running') for (const slot of vm.slots) if (slot.power === 'on') all.push({ vm, slot });
+    const start = all.findIndex((r) => r.slot === this.#last) + 1;
+    for (let i = 0; i < all.length; i++) {
+      const candidate = all[(start + i) % all.length] as Runnable;
+      const { vcpu } = candidate.slot;
+      if (vcpu.state === VCpuState.Blocked) {
+        if (!vcpu.arch.hasPendingInterrupt()) continue;
+        vcpu.unblock();
+      }
+      return candidate;
+    }
+    return undefined;
+  }
+
+  #runSlice({ vm, slot }: Runnable): void {
+    const { vcpu } = slot;
+    if (this.#last !== slot) this.#release();
+    this.#last = slot;
+    this.#yieldSoon = false;
+    const end = currentTicks() + nanosToTicks(SLICE_NANOS);
+    setHostTimer(earlier(end, nextDeadline()));
+    if (vcpu.state === VCpuState.Free) vcpu.bind();
+    try {
+      for (;;) {
+        const next = handleExit(vm, slot, vcpu.run());
+        vm.settle();
+        if (vm.status !== 'running' || slot.power !== 'on') return this.#release();
+        if (next === 'wait') return vcpu.block();
+        if (next === 'yield' || this.#yieldSoon || currentTicks() >= end) return;
+      }
+    } catch (e) {
+      // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
+      vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
+      this.#release();
+    }
+  }
+
+  /** Takes the vCPU that ran last off this CPU. */
+  #release(): void {
+    const vcpu = this.#last?.vcpu;
+    if (vcpu?.state === VCpuState.Ready) vcpu.unbind();
+    this.#last = undefined;
+  }
+
+  /** Sleeps until the next deadline of timers and vCPUs. */
+  async #sleep(): Promise<void> {
+    let deadline = nextDeadline();
+    for (const vm of this.#vms()) {
+      if (vm.status !== 'running') continue;
+      for (const { vcpu, power } of vm.slots) if (power === 'on') deadline = earlier(deadline, vcpu.arch.nextTimer());
+    }
+    if (deadline !== undefined && isVirtualClock()) {
+      skipTo(deadline);
+      await idle();
+    } else await idle(deadline ?? 'forever');
+  }
+}

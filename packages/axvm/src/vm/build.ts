@@ -1,0 +1,180 @@
+/** Builds the parts of a VM from its configuration: memory, vCPUs, interrupt controller, devices. */
+import { createAddrSpace, MappingFlags, type AddrSpace } from '@axvisor/axvisor_api/addrspace';
+import { gpa, hpa } from '@axvisor/axvisor_api/addr';
+import type { MemoryRegionConfig, VmConfig } from '@axvisor/axvisor_api/config';
+import { createBus, createDevice, type DeviceBus, type DeviceContext, type DeviceSpec } from '@axvisor/axvisor_api/device';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { createInterruptController, type InterruptController, type IntcContext } from '@axvisor/axvisor_api/intc';
+import { allocContiguousFrames, deallocContiguousFrames, frameCounts } from '@axvisor/axvisor_api/memory';
+import { architecture } from '@axvisor/axvisor_api/processor';
+import { createVCpu, nestedFormat } from '@axvisor/axvisor_api/vcpu';
+import type { VmImages } from '@axvisor/axvisor_api/vm';
+import { boardOf, type Board } from '../board/board.ts';
+import type { RamRegion } from '../image/placement.ts';
+import type { VCpuSlot } from './vcpu_slot.ts';
+
+/** More vCPUs than any guest kernel we know can use; keeps a typing error from eating the host. */
+export const MAX_VCPUS = 512;
+
+const PAGE = 0x1000n;
+/** log2 of the alignment of identity-mapped memory, in pages: 2 MiB, so that kernels can use huge pages. */
+const IDENTICAL_ALIGN_POW2 = 9;
+/** Frames kept for page tables and contexts when guest memory is committed. */
+const RESERVED_FRAMES = 1024;
+
+const pages = (size: bigint): number => Number((size + PAGE - 1n) / PAGE);
+
+/** RAM of a VM and how to take it away again. */
+export interface GuestRam {
+  readonly regions: readonly RamRegion[];
+  /** Frames promised to lazily mapped memory. */
+  readonly committed: number;
+  /** Maps everything, zeroed. */
+  map(space: AddrSpace): void;
+  /** Unmaps it and gives back what it owns. */
+  unmap(space: AddrSpace): void;
+}
+
+/**
+ * Plans the memory of a VM.
+ *
+ * @param promised - frames promised to other VMs
+ * @throws {AxError} NoMemory with sizes
+ */
+export function planRam(config: VmConfig, promised: number): GuestRam {
+  const { free } = frameCounts();
+  const committed = config.memoryRegions.filter((r) => r.mapType === 'alloc').reduce((sum, r) => sum + pages(r.size), 0);
+  const mib = (frames: number): string => `${Math.floor(frames / 256)} MiB`;
+  ensure(
+    committed + promised + RESERVED_FRAMES <= free,
+    'NoMemory',
+    `VM ${config.id} needs ${mib(committed)} of memory, the host has ${mib(Math.max(0, free - promised - RESERVED_FRAMES))} left`,
+  );
+  const parts = config.memoryRegions.map(planRegion);
+  return {
+    regions: parts.map((p) => p.region),
+    committed,
+    map: (space) => parts.forEach((p) => p.map(space)),
+    unmap: (space) => parts.forEach((p) => p.unmap(space)),
+  };
+}
+
+interface RamPart {
+  readonly region: RamRegion;
+  map(space: AddrSpace): void;
+  unmap(space: AddrSpace): void;
+}
+
+function planRegion(region: MemoryRegionConfig): RamPart {
+  const flags = region.flags & (MappingFlags.READ | MappingFlags.WRITE | MappingFlags.EXECUTE | MappingFlags.DEVICE | MappingFlags.UNCACHED);
+  const unmap = (base: bigint) => (space: AddrSpace) => space.unmap(gpa(base), region.size);
+  switch (region.mapType) {
+    case 'alloc':
+      return {
+        region: { base: region.gpa, size: region.size },
+        map: (space) => space.mapAlloc(gpa(region.gpa), region.size, flags),
+        unmap: unmap(region.gpa),
+      };
+    case 'reserved':
+      return {
+        region: { base: region.gpa, size: region.size },
+        map: (space) => space.mapLinear(gpa(region.gpa), hpa(region.gpa), region.size, flags),
+        unmap: unmap(region.gpa),
+      };
+    case 'identical': {
+      const count = pages(region.size);
+      const first = allocContiguousFrames(count, IDENTICAL_ALIGN_POW2);
+      if (first === undefined) throw axError('NoMemory', `no ${count} contiguous frames for identity-mapped memory`);
+      return {
+        region: { base: first, size: region.size },
+        map: (space) => {
+          space.mapLinear(gpa(first), first, region.size, flags);
+          space.writeBuffer(gpa(first), new Uint8Array(Number(region.size)));
+        },
+        unmap: (space) => {
+          unmap(first)(space);
+          deallocContiguousFrames(first, count);
+        },
+      };
+    }
+  }
+}
+
+/** The address space of a VM with its RAM and passthrough ranges mapped. */
+export function buildAddressSpace(config: VmConfig, ram: GuestRam, vmid: number): AddrSpace {
+  const highest = [...ram.regions.map((r) => r.base + r.size), ...config.passthroughDevices.map((p) => p.baseGpa + p.length)].reduce((a, b) => (a > b ? a : b), 0n);
+  const gpaBits = Math.max(boardOf(architecture())?.gpaBits ?? 0, highest.toString(2).length);
+  const space = createAddrSpace({ ...nestedFormat(gpaBits), vmid });
+  try {
+    ram.map(space);
+    const { READ, WRITE, DEVICE } = MappingFlags;
+    for (const p of config.passthroughDevices) if (p.length > 0n) mapWhole(space, p.baseGpa, p.baseHpa, p.length, READ | WRITE | DEVICE);
+    for (const p of config.passthroughAddresses) mapWhole(space, p.baseGpa, p.baseGpa, p.length, READ | WRITE | DEVICE);
+    return space;
+  } catch (e) {
+    space[Symbol.dispose]();
+    throw e;
+  }
+}
+
+/** Maps the whole pages that contain [gpa, gpa + length). */
+function mapWhole(space: AddrSpace, from: bigint, to: bigint, length: bigint, flags: number): void {
+  const slack = from % PAGE;
+  const size = ((slack + length + PAGE - 1n) / PAGE) * PAGE;
+  space.mapLinear(gpa(from - slack), hpa(to - slack), size, flags);
+}
+
+/** The vCPUs, created but not set up. */
+export function buildVCpus(config: VmConfig, dtb: bigint | undefined): VCpuSlot[] {
+  ensure(config.cpuNum >= 1 && config.cpuNum <= MAX_VCPUS, 'InvalidInput', `a VM has 1 to ${MAX_VCPUS} vCPUs, not ${config.cpuNum}`);
+  return Array.from({ length: config.cpuNum }, (_, i) => {
+    const cpuId = config.physCpuIds?.[i] ?? BigInt(i);
+    const set = config.physCpuSets?.[i];
+    const vcpu = createVCpu({
+      vmId: config.id,
+      vcpuId: i,
+      ...(set === undefined ? {} : { physCpuSet: set }),
+      arch: { cpuId, ...(dtb === undefined ? {} : { dtb: gpa(dtb) }) },
+    });
+    return { vcpu, cpuId, power: 'off' };
+  });
+}
+
+/** Bus, devices and interrupt controller. */
+export interface Machine {
+  readonly board: Board | undefined;
+  readonly bus: DeviceBus;
+  readonly intc: InterruptController | undefined;
+  readonly irqs: ReadonlyMap<string, number>;
+}
+
+/** Assembles the machine: the board's devices, disks in its virtio slots, then the configured ones. */
+export function buildMachine(config: VmConfig, images: VmImages, intcContext: IntcContext, deviceContext: Omit<DeviceContext, 'irq'>): Machine {
+  const board = config.board === 'virt' ? boardOf(architecture()) : undefined;
+  ensure(config.board !== 'virt' || board !== undefined, 'Unsupported', `there is no 'virt' board for ${architecture()}`);
+  const bus = createBus();
+  const intc = board === undefined ? undefined : createInterruptController(board.intc, intcContext);
+  const irqs = new Map<string, number>();
+  for (const d of intc?.devices ?? []) bus.add(d);
+  for (const spec of [...(board?.devices ?? []), ...virtioSpecs(config, images, board)]) {
+    ensure(spec.irq === 0 || intc !== undefined, 'InvalidInput', `device ${spec.name ?? spec.model} has interrupt ${spec.irq}, but the VM has no interrupt controller`);
+    const irq = spec.irq === 0 ? undefined : intc?.line(spec.irq);
+    const device = createDevice(spec, { ...deviceContext, irq });
+    bus.add(device);
+    irqs.set(device.name, spec.irq);
+  }
+  return { board, bus, intc, irqs };
+}
+
+/** Disks first, in order, so that they are vda, vdb …; then the entropy source; then what the configuration lists. */
+function virtioSpecs(config: VmConfig, images: VmImages, board: Board | undefined): DeviceSpec[] {
+  const slots = [...(board?.virtioSlots ?? [])].filter((slot) => !config.devices.some((d) => d.base === slot.base));
+  const take = (what: string): { base: bigint; irq: number } => {
+    const slot = slots.shift();
+    if (slot === undefined) throw axError('InvalidInput', `no virtio slot is left for ${what}`);
+    return slot;
+  };
+  const disks = (images.disks ?? []).map((block, i): DeviceSpec => ({ model: 'virtio-blk', block, ...take(`disk ${i + 1}`) }));
+  const rng: DeviceSpec[] = slots.length > 0 && board !== undefined ? [{ model: 'virtio-rng', ...take('the entropy source') }] : [];
+  return [...disks, ...rng, ...config.devices];
+}

@@ -1,0 +1,231 @@
+/** One virtual machine: its parts, its life cycle, and what its vCPUs and devices may ask of it. */
+import { gpa } from '@axvisor/axvisor_api/addr';
+import type { AddrSpace } from '@axvisor/axvisor_api/addrspace';
+import type { VmConfig } from '@axvisor/axvisor_api/config';
+import type { ConsolePort, DeviceBus } from '@axvisor/axvisor_api/device';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { wake } from '@axvisor/axvisor_api/host';
+import { VCpuState, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
+import { buildAddressSpace, buildMachine, buildVCpus, planRam, type GuestRam, type Machine } from './build.ts';
+import { loadPieces, planBoot, type BootPlan } from './load.ts';
+import type { VCpuSlot } from './vcpu_slot.ts';
+
+/** What happens in guest context and is done once the guest has been left. */
+type PowerRequest = { readonly action: 'poweroff' | 'reset'; readonly code: number };
+
+/** Which statuses a life-cycle call accepts. */
+const ALLOWED: Readonly<Record<'boot' | 'pause' | 'resume' | 'reset' | 'shutdown', readonly VMStatus[]>> = {
+  boot: ['loaded'],
+  pause: ['running'],
+  resume: ['suspended'],
+  reset: ['loaded', 'running', 'suspended', 'stopped'],
+  shutdown: ['loading', 'loaded', 'running', 'suspended'],
+};
+
+export class AxVm implements Vm {
+  readonly config: VmConfig;
+  readonly console: ConsolePort;
+  readonly slots: readonly VCpuSlot[];
+  readonly addressSpace: AddrSpace;
+  readonly dtb: Uint8Array | undefined;
+  /** Frames promised to its lazily mapped memory. */
+  readonly committedFrames: number;
+  readonly exits: Record<string, number> = {};
+  readonly #vmid: number;
+  readonly #ram: GuestRam;
+  readonly #machine: Machine;
+  readonly #plan: BootPlan;
+  readonly #onClose: () => void;
+  #status: VMStatus = 'loading';
+  #ended: VmEnd | undefined;
+  #powerRequest: PowerRequest | undefined;
+  #deferred: (() => void)[] = [];
+  #resets = 0;
+  #closed = false;
+
+  constructor(
+    config: VmConfig,
+    images: VmImages,
+    console: ConsolePort,
+    options: { readonly vmid: number; readonly promisedFrames: number; readonly onClose: () => void },
+  ) {
+    this.config = config;
+    this.console = console;
+    this.#vmid = options.vmid;
+    this.#onClose = options.onClose;
+    this.#ram = planRam(config, options.promisedFrames);
+    this.committedFrames = this.#ram.committed;
+    const first = this.#ram.regions[0];
+    if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
+    this.#plan = planBoot(config, images, this.#ram.regions, first.base);
+    this.addressSpace = buildAddressSpace(config, this.#ram, options.vmid);
+    try {
+      this.slots = buildVCpus(config, this.#plan.dtbAddress);
+      this.#machine = buildMachine(
+        config,
+        images,
+        {
+          vmId: config.id,
+          vcpuCount: config.cpuNum,
+          setVcpuInterrupt: (vcpu, vector, level) => this.#setInterrupt(vcpu, vector, level),
+        },
+        {
+          vmId: config.id,
+          memory: this.addressSpace,
+          console,
+          requestPower: (action, code) => void (this.#powerRequest ??= { action, code }),
+          defer: (work) => void this.#deferred.push(work),
+        },
+      );
+      const { board, bus, irqs } = this.#machine;
+      const memory = this.#ram.regions;
+      this.dtb =
+        images.dtb ??
+        board?.deviceTree({ cpuIds: this.slots.map((s) => s.cpuId), memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
+      for (const { vcpu } of this.slots) vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
+      this.#load();
+    } catch (e) {
+      this.addressSpace[Symbol.dispose]();
+      throw e;
+    }
+    this.#status = 'loaded';
+  }
+
+  get id(): number {
+    return this.config.id;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  get status(): VMStatus {
+    return this.#status;
+  }
+
+  get ended(): VmEnd | undefined {
+    return this.#ended;
+  }
+
+  get vcpus(): readonly AxVCpu[] {
+    return this.slots.map((s) => s.vcpu);
+  }
+
+  get bus(): DeviceBus {
+    return this.#machine.bus;
+  }
+
+  /** @throws {AxError} NotFound */
+  slot(vcpu: number): VCpuSlot {
+    const slot = this.slots[vcpu];
+    if (slot === undefined) throw axError('NotFound', `VM ${this.id} has no vCPU ${vcpu}`);
+    return slot;
+  }
+
+  boot(): void {
+    this.#expect('boot');
+    this.slot(0).power = 'on';
+    this.#status = 'running';
+    wake();
+  }
+
+  pause(): void {
+    this.#expect('pause');
+    this.#status = 'suspended';
+  }
+
+  resume(): void {
+    this.#expect('resume');
+    this.#status = 'running';
+    wake();
+  }
+
+  reset(): void {
+    this.#expect('reset');
+    ensure(!this.#closed, 'BadState', `VM ${this.id} is closed`);
+    this.#ended = undefined;
+    this.#powerRequest = undefined;
+    this.#deferred = [];
+    this.#resets++;
+    for (const slot of this.slots) {
+      if (slot.vcpu.state === VCpuState.Ready) slot.vcpu.unbind();
+      slot.power = 'off';
+    }
+    this.#machine.bus.reset();
+    this.#ram.unmap(this.addressSpace);
+    this.#ram.map(this.addressSpace);
+    this.#load();
+    for (const { vcpu } of this.slots) vcpu.reset(gpa(this.#plan.entry));
+    this.slot(0).power = 'on';
+    this.#status = 'running';
+    wake();
+  }
+
+  shutdown(): void {
+    this.#expect('shutdown');
+    this.end({ end: 'stopped' });
+  }
+
+  stats(): VmStats {
+    return { exits: { ...this.exits }, resets: this.#resets };
+  }
+
+  /** Stops the VM for the reason `end`; the first reason stays. */
+  end(end: VmEnd): void {
+    this.#ended ??= end;
+    this.#status = 'stopped';
+    for (const slot of this.slots) {
+      if (slot.vcpu.state === VCpuState.Ready) slot.vcpu.unbind();
+      slot.power = 'off';
+    }
+    wake();
+  }
+
+  /** Does what devices put off until the guest was left: I/O, then power changes. */
+  settle(): void {
+    while (this.#deferred.length > 0) {
+      const work = this.#deferred;
+      this.#deferred = [];
+      for (const w of work) w();
+    }
+    const request = this.#powerRequest;
+    if (request === undefined || this.#status !== 'running') return;
+    this.#powerRequest = undefined;
+    if (request.action === 'reset') this.reset();
+    else this.end({ end: 'poweroff', code: request.code });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#status !== 'stopped') this.end({ end: 'stopped' });
+    for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
+    for (const device of this.bus.devices()) await device.close?.();
+    this.addressSpace[Symbol.dispose]();
+    this.#onClose();
+  }
+
+  #expect(call: keyof typeof ALLOWED): void {
+    ensure(ALLOWED[call].includes(this.#status), 'BadState', `VM ${this.id} is ${this.#status}: cannot ${call}`);
+  }
+
+  #load(): void {
+    loadPieces(this.addressSpace, this.#plan.pieces);
+    const { dtbAddress } = this.#plan;
+    if (this.dtb !== undefined && dtbAddress !== undefined) this.addressSpace.writeBuffer(gpa(dtbAddress), this.dtb);
+  }
+
+  #setInterrupt(index: number, vector: number, level: boolean): void {
+    const { vcpu } = this.slot(index);
+    if (level) {
+      vcpu.injectInterrupt(vector);
+      wake();
+    } else vcpu.clearInterrupt(vector);
+  }
+
+  /** The tag of its nested translations. */
+  get vmid(): number {
+    return this.#vmid;
+  }
+}
