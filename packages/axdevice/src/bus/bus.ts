@@ -1,0 +1,116 @@
+/** The device bus of one VM: finds the device of an address, and keeps devices from overlapping. */
+import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { AccessWidth, Device, DeviceBus, DeviceRegion } from '@axvisor/axvisor_api/device';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+
+/** A region of a device as numbers: first and last address, both inclusive. */
+interface Window {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly device: Device;
+  readonly region: number;
+}
+
+type Space = DeviceRegion['space'];
+
+const bounds = (region: DeviceRegion): readonly [bigint, bigint] =>
+  region.space === 'mmio' ? [region.range.start, region.range.end - 1n] : [BigInt(region.first), BigInt(region.last)];
+
+const describe = (w: { readonly first: bigint; readonly last: bigint }): string => `0x${w.first.toString(16)} to 0x${w.last.toString(16)}`;
+
+export class Bus implements DeviceBus {
+  readonly #devices = new Map<string, Device>();
+  /** Sorted by address; regions do not overlap. */
+  readonly #windows: Record<Space, Window[]> = { mmio: [], port: [], sysreg: [] };
+  /** The window that answered last in each space: guests access one device many times in a row. */
+  readonly #recent: Record<Space, Window | undefined> = { mmio: undefined, port: undefined, sysreg: undefined };
+
+  add(device: Device): void {
+    ensure(!this.#devices.has(device.name), 'AlreadyExists', `there is a device ${device.name} already`);
+    const windows = device.regions.map((region, i) => {
+      const [first, last] = bounds(region);
+      ensure(first <= last, 'InvalidInput', `device ${device.name}: region ${i} is empty`);
+      return { space: region.space, window: { first, last, device, region: i } };
+    });
+    for (const [i, { space, window }] of windows.entries()) {
+      const others = [...this.#windows[space], ...windows.slice(0, i).filter((w) => w.space === space).map((w) => w.window)];
+      const hit = others.find((o) => window.first <= o.last && o.first <= window.last);
+      if (hit !== undefined)
+        throw axError('AlreadyExists', `device ${device.name} (${describe(window)}) overlaps device ${hit.device.name} (${describe(hit)})`);
+    }
+    for (const { space, window } of windows) {
+      this.#windows[space].push(window);
+      this.#windows[space].sort((a, b) => (a.first < b.first ? -1 : 1));
+    }
+    this.#devices.set(device.name, device);
+  }
+
+  remove(name: string): void {
+    ensure(this.#devices.delete(name), 'NotFound', `there is no device ${name}`);
+    for (const space of ['mmio', 'port', 'sysreg'] as const) {
+      this.#windows[space] = this.#windows[space].filter((w) => w.device.name !== name);
+      this.#recent[space] = undefined;
+    }
+  }
+
+  devices(): readonly Device[] {
+    return [...this.#devices.values()];
+  }
+
+  mmioRead(address: GuestPhysAddr, width: AccessWidth): bigint | undefined {
+    return this.#read('mmio', address, width);
+  }
+
+  mmioWrite(address: GuestPhysAddr, width: AccessWidth, value: bigint): boolean {
+    return this.#write('mmio', address, width, value);
+  }
+
+  portRead(port: number, width: AccessWidth): bigint | undefined {
+    return this.#read('port', BigInt(port), width);
+  }
+
+  portWrite(port: number, width: AccessWidth, value: bigint): boolean {
+    return this.#write('port', BigInt(port), width, value);
+  }
+
+  sysRegRead(register: number): bigint | undefined {
+    return this.#read('sysreg', BigInt(register), 8);
+  }
+
+  sysRegWrite(register: number, value: bigint): boolean {
+    return this.#write('sysreg', BigInt(register), 8, value);
+  }
+
+  reset(): void {
+    for (const device of this.#devices.values()) device.reset();
+  }
+
+  #read(space: Space, address: bigint, width: AccessWidth): bigint | undefined {
+    const w = this.#find(space, address, width);
+    return w && BigInt.asUintN(8 * width, w.device.read(Number(address - w.first), width, w.region));
+  }
+
+  #write(space: Space, address: bigint, width: AccessWidth, value: bigint): boolean {
+    const w = this.#find(space, address, width);
+    w?.device.write(Number(address - w.first), width, value, w.region);
+    return w !== undefined;
+  }
+
+  /** The window that contains the whole access. A register number occupies one address whatever its width. */
+  #find(space: Space, address: bigint, width: AccessWidth): Window | undefined {
+    const last = space === 'sysreg' ? address : address + BigInt(width - 1);
+    const recent = this.#recent[space];
+    if (recent !== undefined && address >= recent.first && last <= recent.last) return recent;
+    const windows = this.#windows[space];
+    let low = 0;
+    let high = windows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((windows[middle] as Window).last < address) low = middle + 1;
+      else high = middle;
+    }
+    const found = windows[low];
+    if (found === undefined || address < found.first || last > found.last) return undefined;
+    return (this.#recent[space] = found);
+  }
+}
