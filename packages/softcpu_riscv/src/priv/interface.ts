@@ -49,7 +49,7 @@ export interface PhysBus {
   write(pa: number | bigint, size: number, value: bigint): boolean;
 }
 
-/** What the privileged architecture needs from the engine around it. */
+/** What the privileged architecture needs from the engine around it. The constructor of the hart already calls it (reset flushes). */
 export interface PrivilegedHost {
   /** mtime, 64 bits. */
   now(): bigint;

@@ -1,0 +1,200 @@
+/**
+ * The state of the privileged architecture of one hart: CSR storage, privilege mode, and the fields of the shared
+ * state block that follow from them (MMU_IDX, FETCH_IDX, FP_OFF).
+ */
+
+import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
+import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
+import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
+import { SuperpageLog } from './superpages.ts';
+
+const stored = [
+  'mstatus', 'medeleg', 'mideleg', 'mie', 'mtvec', 'mscratch', 'mepc', 'mcause', 'mtval', 'mtval2', 'mtinst', 'menvcfg', 'mcounteren',
+  'stvec', 'sscratch', 'sepc', 'scause', 'stval', 'satp', 'senvcfg', 'scounteren', 'stimecmp',
+  'hstatus', 'hedeleg', 'hideleg', 'htval', 'htinst', 'hgatp', 'henvcfg', 'hcounteren', 'htimedelta',
+  'vsstatus', 'vstvec', 'vsscratch', 'vsepc', 'vscause', 'vstval', 'vsatp', 'vstimecmp',
+] as const;
+
+/** A CSR that is stored as such; the others are views of these. */
+export type StoredCsr = (typeof stored)[number];
+
+/** Index of the low word of each stored CSR in {@link State.csr}; the high word follows. */
+export const slot: Readonly<Record<StoredCsr, number>> = Object.fromEntries(stored.map((name, i) => [name, 2 * i])) as Record<StoredCsr, number>;
+
+const { mstatus: MSTATUS, vsstatus: VSSTATUS, stimecmp: STIMECMP, vstimecmp: VSTIMECMP } = slot;
+const MSTATUS_HI = MSTATUS + 1;
+
+/** Largest high word of an address below 2^53: numbers are exact up to there. */
+export const MAX_ADDRESS_HI = 0x1f_ffff;
+
+/** CSRs and mode of one hart. */
+export class State {
+  /** Stored CSRs, two words each, at {@link slot}. */
+  readonly csr: Int32Array = new Int32Array(2 * stored.length);
+  /** Current nominal privilege mode: 0 U, 1 S, 3 M. */
+  prv = 3;
+  /** Current virtualization mode. */
+  v = 0;
+  /** Hosted: the guest was left. */
+  exited = false;
+  /** A WFI waits. */
+  waiting = false;
+
+  readonly host: PrivilegedHost;
+  readonly ram: readonly RamWindow[];
+  readonly hosted: boolean;
+  /** The linear memory, 32-bit and 8-bit; the state block begins at word `base`. */
+  words: Int32Array;
+  bytes: Uint8Array;
+  readonly base: number;
+  /** The effective V, HS-level and VS-level MXR for which the user and supervisor sets of the data TLB are filled. */
+  private dataKey = 0;
+  /** V for which the fetch TLB is filled. */
+  private fetchKey = 0;
+  /** Leaves above 4 KiB that may be cached page by page. */
+  readonly superpages: SuperpageLog = new SuperpageLog();
+  private readonly memory: { readonly buffer: ArrayBufferLike };
+
+  constructor(options: PrivilegedOptions) {
+    this.host = options.host;
+    this.ram = options.ram;
+    this.hosted = options.hosted ?? false;
+    this.memory = options.memory;
+    this.base = options.stateBase >> 2;
+    this.words = new Int32Array(options.memory.buffer);
+    this.bytes = new Uint8Array(options.memory.buffer);
+  }
+
+  refresh(): void {
+    this.words = new Int32Array(this.memory.buffer);
+    this.bytes = new Uint8Array(this.memory.buffer);
+  }
+
+  /** Zeroes everything but what the manual gives a reset value or calls read-only. */
+  reset(): void {
+    this.csr.fill(0);
+    this.csr[MSTATUS_HI] = MstatusHi.XL;
+    this.csr[STIMECMP] = this.csr[STIMECMP + 1] = -1;
+    this.csr[VSTIMECMP] = this.csr[VSTIMECMP + 1] = -1;
+    this.prv = 3;
+    this.v = 0;
+    this.exited = false;
+    this.waiting = false;
+    this.words[this.base + (RES_VALID >> 2)] = 0;
+    this.words[this.base + (FS_DIRTY >> 2)] = 0;
+    this.flush();
+    this.modeChanged();
+  }
+
+  /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
+  ramOffset(pa: number, size: number): number {
+    for (const window of this.ram) {
+      const distance = pa - window.pa;
+      if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
+    }
+    return -1;
+  }
+
+  /** Writes an integer register; x0 stays 0. */
+  setX(register: number, lo: number, hi: number): void {
+    if (register === 0) return;
+    const at = this.base + (X >> 2) + 2 * register;
+    this.words[at] = lo;
+    this.words[at + 1] = hi;
+  }
+
+  /** Index of the low word of an integer register in `words`. */
+  x(register: number): number {
+    return this.base + (X >> 2) + 2 * register;
+  }
+
+  setPc(lo: number, hi: number): void {
+    const at = this.base + (PC >> 2);
+    this.words[at] = lo;
+    this.words[at + 1] = hi;
+  }
+
+  /** Moves PC past an instruction of `length` bytes. */
+  advancePc(length: number): void {
+    const at = this.base + (PC >> 2);
+    const lo = (this.words[at]! + length) | 0;
+    if (lo >>> 0 < length) this.words[at + 1]! += 1;
+    this.words[at] = lo;
+  }
+
+  /** Merges what generated code noted about the floating-point state into mstatus.FS, and vsstatus.FS while V=1. */
+  syncFs(): void {
+    const at = this.base + (FS_DIRTY >> 2);
+    if (this.words[at] === 0) return;
+    this.words[at] = 0;
+    this.csr[MSTATUS]! |= Mstatus.FS;
+    if (this.v !== 0) this.csr[VSSTATUS]! |= Mstatus.FS;
+  }
+
+  /** The privilege mode and V of explicit memory accesses, packed as prv << 1 | V (machine chapter, MPRV). */
+  dataMode(): number {
+    const mstatus = this.csr[MSTATUS]!;
+    if ((mstatus & Mstatus.MPRV) === 0) return (this.prv << 1) | this.v;
+    const mpp = (mstatus & Mstatus.MPP) >>> MPP_SHIFT;
+    return (mpp << 1) | (mpp !== 3 && (this.csr[MSTATUS_HI]! & MstatusHi.MPV) !== 0 ? 1 : 0);
+  }
+
+  /**
+   * Recomputes what generated code looks at after prv, V or a field of mstatus or vsstatus changed. The TLBs have
+   * no tag for V and MXR: when these change for an access that uses them, what was cached is dropped.
+   */
+  modeChanged(): void {
+    const mstatus = this.csr[MSTATUS]!;
+    const vsstatus = this.csr[VSSTATUS]!;
+    const mode = this.dataMode();
+    const v = mode & 1;
+    const prv = mode >>> 1;
+    let index: number = MMU.machine;
+    if (prv !== 3) {
+      const status = v !== 0 ? vsstatus : mstatus;
+      index = prv === 0 ? MMU.user : (status & Mstatus.SUM) !== 0 ? MMU.supervisorSum : MMU.supervisor;
+      const key = v | ((mstatus & Mstatus.MXR) !== 0 ? 2 : 0) | (v !== 0 && (vsstatus & Mstatus.MXR) !== 0 ? 4 : 0);
+      if (key !== this.dataKey) {
+        this.dataKey = key;
+        this.host.flushTlb();
+      }
+    }
+    if (this.prv !== 3 && this.v !== this.fetchKey) {
+      this.fetchKey = this.v;
+      this.host.flushFetch();
+    }
+    const { words, base } = this;
+    words[base + (MMU_IDX >> 2)] = index;
+    words[base + (FETCH_IDX >> 2)] = this.prv;
+    words[base + (FP_OFF >> 2)] = (mstatus & Mstatus.FS) === 0 || (this.v !== 0 && (vsstatus & Mstatus.FS) === 0) ? 1 : 0;
+  }
+
+  /** Drops the translations cached with V=`v`, if there can be any. */
+  flushFor(v: number): void {
+    if ((this.dataKey & 1) === v || this.fetchKey === v) this.flush();
+  }
+
+  /** As {@link flushFor}, for one virtual address. */
+  flushPageFor(v: number, vaLo: number, vaHi: number): void {
+    if ((this.dataKey & 1) !== v && this.fetchKey !== v) return;
+    if (this.superpages.has(vaLo, vaHi)) this.flush();
+    else this.host.flushPage(vaLo, vaHi);
+  }
+
+  /** Drops all cached translations. */
+  flush(): void {
+    this.superpages.clear();
+    this.host.flushTlb();
+    this.host.flushFetch();
+  }
+}
+
+/** The unsigned value of a pair of words as a number; exact below 2^53. */
+export function toNumber(lo: number, hi: number): number {
+  return (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+}
+
+/** The unsigned value of a pair of words. */
+export function toBigint(lo: number, hi: number): bigint {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+}
