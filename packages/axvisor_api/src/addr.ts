@@ -18,7 +18,7 @@ export type HostVirtAddr = Addr<'HVA'>;
 /** Host physical address (HPA): an offset in the host's physical memory. */
 export type HostPhysAddr = Addr<'HPA'>;
 
-/** The half-open range [start, end). */
+/** The half-open range [start, end). `end` is a bound, not an address: it may be 2^64, so that a range can reach the top. */
 export interface AddrRange<A extends Addr = Addr> {
   readonly start: A;
   readonly end: A;
@@ -42,10 +42,11 @@ export interface Addresses {
   isAligned(a: bigint, align: bigint): boolean;
   /** a + n. @throws {AxError} OutOfRange on overflow or underflow (n may be negative) */
   addrAdd<A extends bigint>(a: A, n: bigint): A;
-  /** [start, start + size). @throws {AxError} OutOfRange on overflow */
+  /** [start, start + size). @throws {AxError} OutOfRange if the end exceeds 2^64 */
   rangeFromStartSize<A extends Addr>(start: A, size: bigint): AddrRange<A>;
   rangeContains<A extends Addr>(range: AddrRange<A>, address: A): boolean;
   rangeContainsRange<A extends Addr>(outer: AddrRange<A>, inner: AddrRange<A>): boolean;
+  /** Whether they have an address in common; never with an empty range. */
   rangesOverlap<A extends Addr>(a: AddrRange<A>, b: AddrRange<A>): boolean;
 }
 
