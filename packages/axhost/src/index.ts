@@ -1,1 +1,4 @@
-export {};
+/** The JavaScript runtime as a host: physical memory, time, CPUs and console. */
+export { component, createComponent, type HostOptions } from './component.ts';
+export { memoryConsole, type HostConsole, type MemoryConsole } from './host/console.ts';
+export { runtimeLogSink, type LogSink } from './host/index.ts';

@@ -1,0 +1,51 @@
+/** The `memory` API on one physical memory; the direct map is the identity, so that HVA = HPA. */
+import type { HostPhysAddr, HostVirtAddr } from '@axvisor/axvisor_api/addr';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import type { Memory } from '@axvisor/axvisor_api/memory';
+import { FrameAllocator } from './frame_allocator.ts';
+import { createPhysMemory } from './phys_memory.ts';
+
+const FRAME_SIZE = 0x1000;
+
+/** Reserves `bytes` of physical memory and manages its frames. @throws {AxError} InvalidInput for a bad size */
+export function createMemory(bytes: number): Memory {
+  const phys = createPhysMemory(bytes);
+  const frames = new FrameAllocator(bytes / FRAME_SIZE);
+  const size = BigInt(bytes);
+
+  const address = (frame: number): HostPhysAddr | undefined => (frame === 0 ? undefined : (BigInt(frame * FRAME_SIZE) as HostPhysAddr));
+  const frameOf = (frame: HostPhysAddr): number => {
+    const address = Number(frame);
+    if (address % FRAME_SIZE !== 0) throw axError('InvalidInput', `a frame is 4 KiB aligned, 0x${frame.toString(16)} is not`);
+    return address / FRAME_SIZE;
+  };
+  const inMemory = (a: bigint): void => {
+    if (a < 0n || a >= size) throw axError('BadAddress', `0x${a.toString(16)} is outside physical memory of 0x${size.toString(16)} bytes`);
+  };
+
+  return {
+    allocFrame: () => address(frames.alloc()),
+    allocContiguousFrames: (count, alignPow2 = 0) => {
+      ensure(Number.isInteger(count) && count > 0, 'InvalidInput', `${count} frames cannot be allocated`);
+      ensure(Number.isInteger(alignPow2) && alignPow2 >= 0 && alignPow2 <= 20, 'InvalidInput', `alignment 4 KiB << ${alignPow2}`);
+      return address(frames.allocRun(count, 2 ** alignPow2));
+    },
+    deallocFrame: (frame) => {
+      frames.free(frameOf(frame), 1);
+    },
+    deallocContiguousFrames: (first, count) => {
+      ensure(Number.isInteger(count) && count > 0, 'InvalidInput', `${count} frames cannot be freed`);
+      frames.free(frameOf(first), count);
+    },
+    physToVirt: (a) => {
+      inMemory(a);
+      return a as bigint as HostVirtAddr;
+    },
+    virtToPhys: (a) => {
+      inMemory(a);
+      return a as bigint as HostPhysAddr;
+    },
+    physMemory: () => phys,
+    frameCounts: () => ({ total: frames.total, free: frames.freeCount }),
+  };
+}

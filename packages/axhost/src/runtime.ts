@@ -1,0 +1,34 @@
+/**
+ * The parts of the JavaScript runtime that the language's own typings do not know: what Node and browsers have in common.
+ * Typed here so that neither the DOM's nor Node's typings are needed by whoever uses this package.
+ */
+
+/** `WebAssembly.Memory`: one linear memory in pages of 64 KiB. */
+export interface WebAssemblyMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
+/** A handle of `setTimeout`: a number in browsers, an object in Node. */
+export type TimeoutHandle = unknown;
+
+interface MessagePort {
+  onmessage: (() => void) | null;
+  postMessage(message: null): void;
+}
+
+/** The globals that this package uses. */
+interface Runtime {
+  readonly WebAssembly: {
+    readonly Memory: new (descriptor: { initial: number; maximum: number; shared: boolean }) => WebAssemblyMemory;
+  };
+  readonly SharedArrayBuffer?: unknown;
+  readonly performance: { now(): number };
+  readonly console: Record<'error' | 'warn' | 'info' | 'debug', (message: string) => void>;
+  setTimeout(callback: () => void, ms: number): TimeoutHandle;
+  clearTimeout(handle: TimeoutHandle): void;
+  readonly setImmediate?: (callback: () => void) => unknown;
+  readonly TextEncoder: new () => { encode(text: string): Uint8Array };
+  readonly MessageChannel: new () => { readonly port1: MessagePort; readonly port2: MessagePort };
+}
+
+export const runtime: Runtime = globalThis as unknown as Runtime;
