@@ -1,1 +1,8 @@
-export {};
+/** The reference hypervisor as a library: compositions, the command line, the image store. */
+export { ARCHITECTURES, compose } from './compose/index.ts';
+export { composeRiscv64 } from './compose/riscv64.ts';
+export { ConsoleMultiplexer, type MultiplexerOptions } from './console/multiplexer.ts';
+export { VmConsole } from './console/vm_console.ts';
+export { openDisk } from './disk/file_disk.ts';
+export { ExitStatus } from './errors.ts';
+export { main } from './program.ts';

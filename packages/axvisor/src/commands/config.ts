@@ -1,0 +1,77 @@
+/** `axvisor config` and `axvisor devices`: guest descriptions and device models. */
+import { readFile } from 'node:fs/promises';
+import { generateVmConfig, vmConfigSchema, type VmConfig } from '@axvisor/axvisor_api/config';
+import { deviceModels } from '@axvisor/axvisor_api/device';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import { compose } from '../compose/index.ts';
+import { usageError } from '../errors.ts';
+import { parseAddress, parseCount, parseSize } from '../numbers.ts';
+import { MAX_CPUS, readConfig } from './run_options.ts';
+
+/** These commands run no guest: the smallest host will do. */
+const HOST = { memory: 64 * 1024 * 1024 };
+const DEFAULT_ARCH: Architecture = 'riscv64';
+
+export async function configCheck(files: readonly string[]): Promise<void> {
+  await compose(DEFAULT_ARCH, HOST);
+  const problems: string[] = [];
+  for (const file of files) {
+    try {
+      const { id, name } = readConfig(await readFile(file, 'utf8'), file);
+      process.stdout.write(`${file}: VM ${id} (${name}) is well described\n`);
+    } catch (e) {
+      problems.push(e instanceof Error ? e.message : String(e));
+    }
+  }
+  if (problems.length > 0) throw usageError(problems.join('\n'));
+}
+
+export interface GenerateOptions {
+  readonly kernel: string;
+  readonly loadAddr?: string;
+  readonly id: string;
+  readonly name: string;
+  readonly cpus: string;
+  readonly memory: string;
+  readonly append?: string;
+}
+
+export async function configGenerate(options: GenerateOptions): Promise<void> {
+  await compose(DEFAULT_ARCH, HOST);
+  const config: VmConfig = {
+    id: parseCount(options.id, '--id', 1, 0x7fff_ffff),
+    name: options.name,
+    vmType: 'linux',
+    cpuNum: parseCount(options.cpus, '--cpus', 1, MAX_CPUS),
+    kernel: { path: options.kernel, ...(options.loadAddr === undefined ? {} : { loadAddr: parseAddress(options.loadAddr, '--load-addr') }) },
+    ...(options.append === undefined ? {} : { cmdline: options.append }),
+    memoryRegions: [{ gpa: 0x8000_0000n, size: parseSize(options.memory, '--memory'), flags: 7, mapType: 'alloc' }],
+    devices: [],
+    board: 'virt',
+    disks: [],
+    passthroughDevices: [],
+    passthroughAddresses: [],
+    excludedDevices: [],
+    interruptMode: 'emulated',
+  };
+  process.stdout.write(generateVmConfig(config));
+}
+
+export async function configSchema(): Promise<void> {
+  await compose(DEFAULT_ARCH, HOST);
+  process.stdout.write(`${JSON.stringify(vmConfigSchema(), null, 2)}\n`);
+}
+
+export async function devices(options: { readonly json?: boolean }): Promise<void> {
+  await compose(DEFAULT_ARCH, HOST);
+  const models = deviceModels();
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify(models.map((m) => ({ ...m, size: Number(m.size) })), null, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...models.map((m) => m.model.length));
+  for (const { model, summary, options: known } of models) {
+    process.stdout.write(`${model.padEnd(width)}  ${summary}\n`);
+    for (const o of known) process.stdout.write(`${' '.repeat(width)}    ${o.name}: ${o.summary}\n`);
+  }
+}

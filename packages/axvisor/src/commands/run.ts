@@ -1,0 +1,121 @@
+/** `axvisor run`: creates VMs, connects the terminal, runs them, and says how it ended. */
+import { writeFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { isAxError } from '@axvisor/axvisor_api/errors';
+import { processorStats } from '@axvisor/axvisor_api/processor';
+import { createVm, runVms, type Vm } from '@axvisor/axvisor_api/vm';
+import { wake } from '@axvisor/axvisor_api/host';
+import { nodeConsole } from '@axvisor/axhost/node';
+import { compose } from '../compose/index.ts';
+import { expectText } from '../console/expect.ts';
+import { ConsoleMultiplexer } from '../console/multiplexer.ts';
+import { CliError, ExitStatus, usageError } from '../errors.ts';
+import { parseSize } from '../numbers.ts';
+import { DEFAULT_MEMORY, planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
+
+/** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
+const OVERHEAD = 192 * 1024 * 1024;
+/** A WebAssembly memory has at most 65536 pages; the last stays unused so that sizes fit in 32 bits. */
+const MAX_HOST_MEMORY = 65535 * 65536;
+const WASM_PAGE = 65536;
+
+const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
+
+/** How a run ended. */
+type Outcome = { readonly status: ExitStatus; readonly message?: string };
+
+/** @returns the exit status. @throws {CliError} */
+export async function run(files: readonly string[], raw: RawRunOptions): Promise<ExitStatus> {
+  const settings = runSettings(raw);
+  using console = nodeConsole();
+  await compose(settings.arch, { memory: hostMemory(raw, files.length), clock: settings.clock, console, logLevel: settings.logLevel });
+  const plans = await planVms(files, raw, settings.arch, note);
+  const start = performance.now();
+  let outcome: Outcome | undefined;
+  const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
+  const multiplexer = new ConsoleMultiplexer({
+    escapes: console.isTerminal,
+    prefix: plans.length > 1,
+    onOutput: (_vm, bytes) => {
+      if (matcher?.(bytes) === true) outcome ??= { status: ExitStatus.ok };
+    },
+    onQuit: () => void (outcome ??= { status: ExitStatus.ok }),
+  });
+  const vms = createVms(plans, multiplexer);
+  if (settings.dumpDtb !== undefined) return dumpDtb(vms, settings.dumpDtb);
+
+  const timer =
+    settings.timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          outcome ??= { status: ExitStatus.timeout, message: `timeout after ${settings.timeout} s` };
+          wake();
+        }, 1000 * settings.timeout);
+  try {
+    for (const vm of vms) vm.boot();
+    await runVms(() => {
+      multiplexer.pump();
+      return outcome !== undefined;
+    });
+    multiplexer.flush();
+  } finally {
+    clearTimeout(timer);
+  }
+  outcome ??= outcomeOf(vms, settings);
+  if (settings.stats !== undefined) await writeStats(settings.stats, vms, (performance.now() - start) / 1000, outcome);
+  for (const vm of vms) await vm[Symbol.asyncDispose]();
+  if (outcome.message !== undefined) throw new CliError(outcome.status, outcome.message);
+  return outcome.status;
+}
+
+/** What to reserve. Configuration files are read after linking; for them it is the most there can be, of which only touched pages cost. */
+function hostMemory(raw: RawRunOptions, files: number): number {
+  const requested = files > 0 ? MAX_HOST_MEMORY : Number(parseSize(raw.memory ?? DEFAULT_MEMORY, '--memory')) + OVERHEAD;
+  const rounded = Math.ceil(requested / WASM_PAGE) * WASM_PAGE;
+  if (rounded > MAX_HOST_MEMORY) throw usageError(`--memory: at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M`);
+  return rounded;
+}
+
+function createVms(plans: readonly VmPlan[], multiplexer: ConsoleMultiplexer): Vm[] {
+  return plans.map(({ config, images }) => {
+    try {
+      return createVm(config, images, multiplexer.attach(config.id));
+    } catch (e) {
+      if (isAxError(e)) throw usageError(`VM ${config.id} (${config.name}): ${e.message}`, e);
+      throw e;
+    }
+  });
+}
+
+async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {
+  const dtb = vms[0]?.dtb;
+  if (dtb === undefined) throw usageError('this VM has no device tree');
+  await writeFile(file, dtb);
+  return ExitStatus.ok;
+}
+
+function outcomeOf(vms: readonly Vm[], { expect }: RunSettings): Outcome {
+  for (const { id, ended } of vms) {
+    if (ended?.end === 'failed') return { status: ExitStatus.vmFailed, message: `VM ${id} failed: ${ended.message}` };
+    if (ended?.end === 'poweroff' && ended.code !== 0) return { status: ExitStatus.vmFailed, message: `VM ${id}: the guest reported failure ${ended.code}` };
+  }
+  if (expect !== undefined) return { status: ExitStatus.vmFailed, message: `the guest powered off and '${expect}' had not appeared` };
+  return { status: ExitStatus.ok };
+}
+
+async function writeStats(file: string, vms: readonly Vm[], wall: number, outcome: Outcome): Promise<void> {
+  const { instructions, counters } = processorStats();
+  const exits: Record<string, number> = {};
+  for (const vm of vms) for (const [reason, count] of Object.entries(vm.stats().exits)) exits[reason] = (exits[reason] ?? 0) + count;
+  const count = Number(instructions);
+  const stats = {
+    wall_s: wall,
+    guest_instructions: count,
+    mips: count / wall / 1e6,
+    exits,
+    counters,
+    status: outcome.status,
+    vms: vms.map((vm) => ({ id: vm.id, name: vm.name, ended: vm.ended ?? null, ...vm.stats() })),
+  };
+  await writeFile(file, `${JSON.stringify(stats, null, 2)}\n`);
+}

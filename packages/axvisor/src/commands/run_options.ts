@@ -1,0 +1,210 @@
+/** The options of `axvisor run`, checked, and the VMs they describe. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { parseVmConfig, type VmConfig } from '@axvisor/axvisor_api/config';
+import type { BlockBackend } from '@axvisor/axvisor_api/device';
+import { isAxError } from '@axvisor/axvisor_api/errors';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { VmImages } from '@axvisor/axvisor_api/vm';
+import { ARCHITECTURES } from '../compose/index.ts';
+import { openDisk } from '../disk/file_disk.ts';
+import { usageError } from '../errors.ts';
+import { defaultGuest, findGuest, type Guest } from '../guests.ts';
+import { parseAddress, parseCount, parseSeconds, parseSize } from '../numbers.ts';
+import { fetchProgress } from './progress.ts';
+
+/** As commander gives them. */
+export interface RawRunOptions {
+  readonly arch: string;
+  readonly guest?: string;
+  readonly fetch?: boolean;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly memory?: string;
+  readonly cpus?: string;
+  readonly loadAddr?: string;
+  readonly entry?: string;
+  readonly dtb?: string;
+  readonly dumpDtb?: string;
+  readonly disk: readonly string[];
+  readonly clock: string;
+  readonly engine: string;
+  readonly expect?: string;
+  readonly timeout?: string;
+  readonly stats?: string;
+  readonly log: string;
+}
+
+/** Options that hold for the whole run. */
+export interface RunSettings {
+  readonly arch: Architecture;
+  readonly clock: 'real' | 'virtual';
+  readonly expect: string | undefined;
+  readonly timeout: number | undefined;
+  readonly stats: string | undefined;
+  readonly dumpDtb: string | undefined;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'trace';
+}
+
+/** A VM to be created. */
+export interface VmPlan {
+  readonly config: VmConfig;
+  readonly images: VmImages;
+}
+
+export const MAX_CPUS = 512;
+export const DEFAULT_MEMORY = '256M';
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+/** All of R, W, X. */
+const RAM_FLAGS = 7;
+const RAM_BASE: Readonly<Partial<Record<Architecture, bigint>>> = { riscv64: 0x8000_0000n };
+const MIN_MEMORY = 1n << 20n;
+
+function oneOf<T extends string>(value: string, allowed: readonly T[], what: string): T {
+  const found = allowed.find((a) => a === value);
+  if (found === undefined) throw usageError(`${what}: '${value}' is none of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** @throws {CliError} */
+export function runSettings(raw: RawRunOptions): RunSettings {
+  const engine = oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine');
+  if (engine === 'translator') throw usageError('--engine translator: this version has no translator yet; use auto or interpreter');
+  return {
+    arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
+    clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
+    expect: raw.expect,
+    timeout: raw.timeout === undefined ? undefined : parseSeconds(raw.timeout, '--timeout'),
+    stats: raw.stats,
+    dumpDtb: raw.dumpDtb,
+    logLevel: oneOf(raw.log, LOG_LEVELS, '--log'),
+  };
+}
+
+/** @throws {CliError} naming the file */
+async function readInput(path: string, what: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (e) {
+    throw usageError(`${what} ${path}: ${e instanceof Error ? e.message : String(e)}`, e);
+  }
+}
+
+/** A kernel file; gzip is undone, as boot loaders do. */
+async function readKernel(path: string): Promise<Uint8Array> {
+  const bytes = await readInput(path, 'kernel');
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (e) {
+    throw usageError(`kernel ${path}: damaged gzip data`, e);
+  }
+}
+
+/** `FILE` or `FILE,ro`. */
+function openDisks(specs: readonly string[], base: string): BlockBackend[] {
+  const opened: BlockBackend[] = [];
+  try {
+    for (const spec of specs) {
+      const readOnly = spec.endsWith(',ro');
+      opened.push(openDisk(resolve(base, readOnly ? spec.slice(0, -3) : spec), readOnly));
+    }
+  } catch (e) {
+    for (const disk of opened) disk.close();
+    throw e;
+  }
+  return opened;
+}
+
+/** The one VM that the options describe. */
+async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
+  let guest: Guest | undefined;
+  if (raw.guest !== undefined) guest = await findGuest(raw.guest, arch);
+  else if (raw.kernel === undefined) guest = await defaultGuest(arch, note, raw.fetch === true ? { progress: fetchProgress() } : undefined);
+  const size = parseSize(raw.memory ?? DEFAULT_MEMORY, '--memory');
+  if (size < MIN_MEMORY || size % 4096n !== 0n) throw usageError(`--memory: ${size} bytes; it is a multiple of 4096 of at least 1M`);
+  if (guest?.minMemory !== undefined && size < guest.minMemory) throw usageError(`--memory: ${guest.name} needs at least ${guest.minMemory >> 20n}M`);
+  const loadAddr = raw.loadAddr === undefined ? guest?.loadAddr : parseAddress(raw.loadAddr, '--load-addr');
+  const append = raw.append ?? guest?.append;
+  const kernel = raw.kernel === undefined ? guest?.kernel : await readKernel(raw.kernel);
+  const ramdisk = raw.initrd === undefined ? guest?.initrd : await readInput(raw.initrd, 'initrd');
+  const dtb = raw.dtb === undefined ? undefined : await readInput(raw.dtb, 'device tree');
+  const config: VmConfig = {
+    id: 1,
+    name: guest?.name ?? raw.kernel ?? 'guest',
+    vmType: 'linux',
+    cpuNum: parseCount(raw.cpus ?? '1', '--cpus', 1, MAX_CPUS),
+    kernel: { path: raw.kernel ?? guest?.name ?? '', ...(loadAddr === undefined ? {} : { loadAddr }) },
+    ...(raw.entry === undefined ? {} : { entryPoint: parseAddress(raw.entry, '--entry') }),
+    ...(raw.dtb === undefined ? {} : { dtb: { path: raw.dtb } }),
+    ...(ramdisk === undefined ? {} : { ramdisk: { path: raw.initrd ?? '' } }),
+    ...(append === undefined ? {} : { cmdline: append }),
+    memoryRegions: [{ gpa: RAM_BASE[arch] ?? 0n, size, flags: RAM_FLAGS, mapType: 'alloc' }],
+    devices: [],
+    board: 'virt',
+    disks: [],
+    passthroughDevices: [],
+    passthroughAddresses: [],
+    excludedDevices: [],
+    interruptMode: 'emulated',
+  };
+  return {
+    config,
+    images: {
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(ramdisk === undefined ? {} : { ramdisk }),
+      ...(dtb === undefined ? {} : { dtb }),
+      disks: openDisks(raw.disk, '.'),
+    },
+  };
+}
+
+/** The VM that a file describes; options on the command line win. */
+async function planFromFile(file: string, raw: RawRunOptions): Promise<VmPlan> {
+  const text = new TextDecoder().decode(await readInput(file, 'configuration'));
+  const config = readConfig(text, file);
+  const base = dirname(file);
+  const optional = async (path: string | undefined, what: string): Promise<Uint8Array | undefined> => (path === undefined ? undefined : readInput(resolve(base, path), `${file}: ${what}`));
+  const kernel = raw.kernel === undefined ? (config.kernel === undefined ? undefined : await readKernel(resolve(base, config.kernel.path))) : await readKernel(raw.kernel);
+  const bios = await optional(config.bios?.path, 'bios');
+  const dtb = raw.dtb === undefined ? await optional(config.dtb?.path, 'dtb') : await readInput(raw.dtb, 'device tree');
+  const ramdisk = raw.initrd === undefined ? await optional(config.ramdisk?.path, 'ramdisk') : await readInput(raw.initrd, 'initrd');
+  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base), ...openDisks(raw.disk, '.')];
+  return {
+    config: {
+      ...config,
+      ...(raw.append === undefined ? {} : { cmdline: raw.append }),
+      ...(raw.cpus === undefined ? {} : { cpuNum: parseCount(raw.cpus, '--cpus', 1, MAX_CPUS) }),
+    },
+    images: {
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(bios === undefined ? {} : { bios }),
+      ...(dtb === undefined ? {} : { dtb }),
+      ...(ramdisk === undefined ? {} : { ramdisk }),
+      disks,
+    },
+  };
+}
+
+/** @throws {CliError} with every problem of the file */
+export function readConfig(text: string, file: string): VmConfig {
+  try {
+    return parseVmConfig(text, file);
+  } catch (e) {
+    if (isAxError(e)) throw usageError(e.message, e);
+    throw e;
+  }
+}
+
+/** The VMs to run. The hypervisor must be linked. @throws {CliError} */
+export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
+  if (files.length === 0) return [await planFromOptions(raw, arch, note)];
+  const plans: VmPlan[] = [];
+  for (const file of files) plans.push(await planFromFile(file, raw));
+  const ids = plans.map((p) => p.config.id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);
+  return plans;
+}

@@ -1,0 +1,18 @@
+/** The hypervisors this package can compose, by architecture. Each is loaded only when it is wanted. */
+import type { Image } from '@axvisor/axvisor_api';
+import type { HostOptions } from '@axvisor/axhost';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+
+const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: HostOptions) => Image>>>> = {
+  riscv64: async () => (await import('./riscv64.ts')).composeRiscv64,
+};
+
+/** Architectures that guests can have. */
+export const ARCHITECTURES: readonly Architecture[] = Object.keys(COMPOSITIONS) as Architecture[];
+
+/** Links the hypervisor for `arch` in this thread. */
+export async function compose(arch: Architecture, host: HostOptions): Promise<Image> {
+  const load = COMPOSITIONS[arch];
+  if (load === undefined) throw new RangeError(`no hypervisor for ${arch}`);
+  return (await load())(host);
+}

@@ -1,0 +1,84 @@
+/** The guests that need no files of the user: the embedded one and those of the image store. */
+import { readFile } from 'node:fs/promises';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import { usageError } from './errors.ts';
+import { embeddedRiscv64 } from './guests/embedded_riscv64.ts';
+import { fetchImage, findImage, ImageError, images, openImage, type FetchProgress, type StoredImage } from './images/index.ts';
+
+/** A guest's files in memory, and how it wants to be booted. */
+export interface Guest {
+  readonly name: string;
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly append?: string;
+  /** For a raw binary. */
+  readonly loadAddr?: bigint;
+  /** Least memory in bytes. */
+  readonly minMemory?: bigint;
+}
+
+/** The embedded guest of each architecture. */
+const EMBEDDED: Readonly<Partial<Record<Architecture, () => Uint8Array>>> = { riscv64: embeddedRiscv64 };
+
+/** Names in the image table, by our architecture names. */
+const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64' };
+
+const EMBEDDED_NAME = 'embedded';
+
+async function load(image: StoredImage): Promise<Guest> {
+  const { spec } = image;
+  return {
+    name: spec.name,
+    kernel: await readFile(image.kernel),
+    ...(image.initramfs === undefined ? {} : { initrd: await readFile(image.initramfs) }),
+    ...(image.append === undefined ? {} : { append: image.append }),
+    ...(spec.boot?.loadAddress === undefined ? {} : { loadAddr: spec.boot.loadAddress }),
+    ...(spec.boot === undefined ? {} : { minMemory: BigInt(spec.boot.memory) << 20n }),
+  };
+}
+
+function embedded(arch: Architecture): Guest {
+  const make = EMBEDDED[arch];
+  if (make === undefined) throw usageError(`there is no embedded guest for ${arch}`);
+  return { name: EMBEDDED_NAME, kernel: make() };
+}
+
+/** The guest `name`. @throws {CliError} if it does not exist or is not in the cache */
+export async function findGuest(name: string, arch: Architecture): Promise<Guest> {
+  if (name === EMBEDDED_NAME) return embedded(arch);
+  try {
+    const spec = findImage(name);
+    if (spec.architecture !== arch) throw usageError(`guest ${name} is for ${spec.architecture}, not ${arch}`);
+    const image = await openImage(name);
+    if (image === undefined) throw usageError(`guest ${name} is not in the cache; get it with: axvisor images fetch ${name}`);
+    return await load(image);
+  } catch (e) {
+    if (e instanceof ImageError) throw usageError(e.message, e);
+    throw e;
+  }
+}
+
+/**
+ * The default guest of `arch`: Debian if it is in the cache (or can be fetched, if `fetch` is given), else the embedded one.
+ *
+ * @param note - told, in one line, why it is the embedded one
+ */
+export async function defaultGuest(
+  arch: Architecture,
+  note: (line: string) => void,
+  fetch: { readonly progress: (event: FetchProgress) => void } | undefined,
+): Promise<Guest> {
+  const name = DEFAULT_GUEST[arch];
+  if (name === undefined) return embedded(arch);
+  try {
+    const image = (await openImage(name)) ?? (fetch === undefined ? undefined : await fetchImage(name, fetch));
+    if (image !== undefined) return await load(image);
+    note(`guest ${name} is not in the cache (axvisor images fetch ${name}); booting the embedded guest`);
+  } catch (e) {
+    note(`no ${name} image (${e instanceof Error ? e.message : String(e)}); booting the embedded guest`);
+  }
+  return embedded(arch);
+}
+
+/** Names for `--guest`. */
+export const guestNames = (): string[] => images.map((image) => image.name);

@@ -1,0 +1,132 @@
+/** The table of guest images: what each is, where its packages are, and how it is booted. */
+
+/** One file taken out of an unpacked package. */
+export interface PackageFile {
+  /** Path inside the package; one `*` in a segment stands for any characters but a slash. */
+  readonly from: string;
+  /** Name in the image's folder. */
+  readonly as: string;
+}
+
+/** One Debian package of an image. */
+export interface ImagePackage {
+  /** Name in the suite's index. */
+  readonly package: string;
+  /**
+   * For a meta-package: the dependency to take in its place. Kernel packages carry the ABI number in
+   * their name, which moves with every point release, so it is never written down here.
+   */
+  readonly follow?: RegExp;
+  readonly files: readonly PackageFile[];
+  /** The package holds kernel modules below `lib/modules/<release>` for the initramfs. */
+  readonly modules?: boolean;
+}
+
+/** Where the files of an image come from. */
+export type ImageSource =
+  | {
+      /** Packages of a Debian suite, fetched by the machine's own apt. */
+      readonly kind: 'debian';
+      readonly suite: string;
+      readonly architecture: string;
+      readonly packages: readonly ImagePackage[];
+    }
+  | {
+      /** Part of axvisor itself; there is nothing to fetch. */
+      readonly kind: 'embedded';
+    };
+
+/** What the initramfs of an image is packed from. */
+export interface InitramfsRecipe {
+  /** Name, in the image's folder, of the static busybox. */
+  readonly busybox: string;
+  /** Kernel modules to put in, with whatever they depend on. Names the kernel has built in are passed over. */
+  readonly modules: readonly string[];
+}
+
+/** How an image is booted. */
+export interface ImageBoot {
+  /** Name, in the image's folder, of the kernel or firmware. */
+  readonly kernel: string;
+  /** Command line of the kernel. */
+  readonly append?: string;
+  /** Where a kernel goes that is a raw binary. */
+  readonly loadAddress?: bigint;
+  /** Least memory with which it was seen to reach its prompt, in MiB. */
+  readonly memory: number;
+  /** Text on the console that says that it is up. */
+  readonly marker: string;
+}
+
+/** One guest image. */
+export interface ImageSpec {
+  readonly name: string;
+  /** Instruction set of the guest, by Debian's name. */
+  readonly architecture: string;
+  /** One line for a list. */
+  readonly title: string;
+  readonly source: ImageSource;
+  readonly initramfs?: InitramfsRecipe;
+  readonly boot?: ImageBoot;
+}
+
+/** Name of the initramfs in the folder of an image that has one. */
+export const INITRAMFS = 'initramfs.cpio';
+
+/** Prompt of the shell that our /init starts. */
+export const SHELL_PROMPT = '~ # ';
+
+/**
+ * The modules of a virtual machine's devices, and ext4 for its disks with the checksum it asks the crypto layer for. /init loads
+ * those whose device is there (by modalias); the kernel asks for a file system when it is mounted.
+ */
+const GUEST_MODULES: readonly string[] = ['virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng', 'virtio_console', 'crc32c_generic', 'ext4'];
+
+/** Without it two thirds of a boot's instructions go into the kernel's crypto self-tests. */
+const QUICK_BOOT = 'cryptomgr.notests';
+
+/** Every image by table; a further guest is a further row. */
+export const images: readonly ImageSpec[] = [
+  {
+    name: 'debian-riscv64',
+    architecture: 'riscv64',
+    title: 'Debian 13 kernel for riscv64 with a busybox userland',
+    source: {
+      kind: 'debian',
+      suite: 'trixie',
+      architecture: 'riscv64',
+      packages: [
+        {
+          package: 'linux-image-riscv64',
+          follow: /^linux-image-\d/,
+          files: [
+            { from: 'boot/vmlinux-*', as: 'kernel' },
+            { from: 'boot/config-*', as: 'kernel.config' },
+          ],
+          modules: true,
+        },
+        { package: 'busybox-static', files: [{ from: 'usr/bin/busybox', as: 'busybox' }] },
+      ],
+    },
+    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
+    boot: { kernel: 'kernel', append: `console=ttyS0 ${QUICK_BOOT}`, memory: 96, marker: SHELL_PROMPT },
+  },
+  {
+    name: 'u-boot-riscv64',
+    architecture: 'riscv64',
+    title: 'U-Boot for riscv64 in supervisor mode, a small first guest',
+    source: {
+      kind: 'debian',
+      suite: 'trixie',
+      architecture: 'riscv64',
+      packages: [{ package: 'u-boot-qemu', files: [{ from: 'usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin', as: 'u-boot.bin' }] }],
+    },
+    boot: { kernel: 'u-boot.bin', loadAddress: 0x8020_0000n, memory: 64, marker: '=> ' },
+  },
+  {
+    name: 'embedded',
+    architecture: 'riscv64',
+    title: 'the small guest that is part of axvisor',
+    source: { kind: 'embedded' },
+  },
+];

@@ -1,0 +1,91 @@
+/** The command line, as a table for commander: every command, option and help text. */
+import { Command, CommanderError } from 'commander';
+import { ARCHITECTURES } from './compose/index.ts';
+import { configCheck, configGenerate, configSchema, devices, type GenerateOptions } from './commands/config.ts';
+import { imagesFetch, imagesList, imagesPath } from './commands/images.ts';
+import { run } from './commands/run.ts';
+import type { RawRunOptions } from './commands/run_options.ts';
+import { CliError, ExitStatus } from './errors.ts';
+import { guestNames } from './guests.ts';
+
+const RUN_HELP = `
+Without CONFIG, --kernel and --guest the cached Debian image of the architecture is booted, else the embedded guest.
+On a terminal, Ctrl-A x leaves and Ctrl-A h shows the other keys. Elsewhere the console is plain standard input and output.
+
+Exit status: 0 the guest powered off, or with --expect the text appeared; 2 usage or configuration; 3 timeout; 4 the VM failed.`;
+
+function build(done: (status: ExitStatus) => void, version: string): Command {
+  const program = new Command('axvisor')
+    .description('A hypervisor composed of npm packages: runs unmodified guest kernels on software processors.')
+    .version(version)
+    .showHelpAfterError('(--help shows the usage)')
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('boot one or more guests')
+    .argument('[config...]', 'guest descriptions in TOML')
+    .option('--arch <name>', `architecture: ${ARCHITECTURES.join(', ')}`, 'riscv64')
+    .option('--guest <name>', `a guest that needs no files: ${guestNames().join(', ')}`)
+    .option('--fetch', 'fetch the default guest first if it is not in the cache')
+    .option('--kernel <file>', 'kernel: Linux Image (gzip too), ELF, or raw binary with --load-addr')
+    .option('--initrd <file>', 'initial RAM disk')
+    .option('--append <string>', 'kernel command line')
+    .option('--memory <size>', 'guest memory, e.g. 256M (default: 256M)')
+    .option('--cpus <n>', 'number of vCPUs (default: 1)')
+    .option('--load-addr <address>', 'where the kernel goes')
+    .option('--entry <address>', 'where the boot vCPU starts')
+    .option('--dtb <file>', 'device tree, instead of the generated one')
+    .option('--dump-dtb <file>', 'write the device tree and exit')
+    .option('--disk <file>', 'raw disk image as virtio disk, FILE or FILE,ro (repeatable)', (file: string, all: readonly string[]) => [...all, file], [] as readonly string[])
+    .option('--clock <kind>', 'real, or virtual: time counts retired instructions, runs are reproducible', 'real')
+    .option('--engine <kind>', 'auto, interpreter, translator', 'auto')
+    .option('--expect <text>', 'end successfully when the text appears on a console')
+    .option('--timeout <seconds>', 'end with status 3 after this time')
+    .option('--stats <file>', 'write statistics as JSON when it ends')
+    .option('--log <level>', 'error, warn, info, debug, trace', 'warn')
+    .addHelpText('after', RUN_HELP)
+    .action(async (files: string[], options: RawRunOptions) => done(await run(files, options)));
+
+  const images = program.command('images').description('guest images in the cache');
+  images.command('list').description('list them').option('--json', 'as JSON').action(imagesList);
+  images
+    .command('fetch')
+    .description('fetch one, or all, through the system package manager')
+    .argument('[name]')
+    .option('--refresh', 'fetch again for a newer version')
+    .action(imagesFetch);
+  images.command('path').description('print the folder of one').argument('<name>').action(imagesPath);
+
+  const config = program.command('config').description('guest descriptions in TOML');
+  config.command('check').description('check files and report every problem with its line').argument('<file...>').action(configCheck);
+  config
+    .command('generate')
+    .description('write a description to standard output')
+    .requiredOption('--kernel <file>', 'kernel image')
+    .option('--load-addr <address>', 'where the kernel goes')
+    .option('--id <n>', 'VM id', '1')
+    .option('--name <name>', 'VM name', 'guest')
+    .option('--cpus <n>', 'number of vCPUs', '1')
+    .option('--memory <size>', 'guest memory', '256M')
+    .option('--append <string>', 'kernel command line')
+    .action((options: GenerateOptions) => configGenerate(options));
+  config.command('schema').description('print the JSON schema').action(configSchema);
+
+  program.command('devices').description('list the device models').option('--json', 'as JSON').action(devices);
+  return program;
+}
+
+/** Runs the command line `args` and returns the exit status; errors are reported on standard error. */
+export async function main(args: readonly string[], version: string): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.ok;
+  try {
+    await build((s) => (status = s), version).parseAsync(args, { from: 'user' });
+    return status;
+  } catch (e) {
+    if (e instanceof CommanderError) return e.exitCode === 0 ? ExitStatus.ok : ExitStatus.usage;
+    if (!(e instanceof CliError)) throw e;
+    process.stderr.write(`axvisor: ${e.message}\n`);
+    return e.status;
+  }
+}
