@@ -142,5 +142,11 @@ export function machineCsrs(parts: CsrParts): Csr[] {
     storedCsr(parts, 0x34a, 'mtinst'),
     storedCsr(parts, 0x34b, 'mtval2'),
     ...pmpCsrs(parts),
+    // One trigger slot with no trigger in it (debug specification: type 0; tinfo lists type 0 alone).
+    constantCsr(parts, 0x7a0, 'tselect'),
+    constantCsr(parts, 0x7a1, 'tdata1'),
+    constantCsr(parts, 0x7a2, 'tdata2'),
+    constantCsr(parts, 0x7a3, 'tdata3'),
+    constantCsr(parts, 0x7a4, 'tinfo', 1),
   ];
 }
