@@ -20,6 +20,8 @@ export interface AptOptions {
   readonly architecture: string;
   /** Ask this mirror in place of the machine's own ones. */
   readonly mirror?: string | undefined;
+  /** Trust this keyring in place of the one of the package debian-archive-keyring. */
+  readonly keyring?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +51,9 @@ const COMPLAINTS: readonly (readonly [RegExp, ImageErrorCode, string])[] = [
   [/No space left on device/, 'disk', 'no space left on the disk'],
   [/Hash Sum mismatch|unexpected size/i, 'checksum', 'what the mirror sent does not match its signed index'],
   [/NO_PUBKEY|GPG error|BADSIG|EXPKEYSIG|is not signed|isn't signed|signatures (were|couldn't)|not valid yet|is expired/i, 'signature', "the mirror's signature does not verify"],
-  [/resolv|Could not connect|Cannot initiate the connection|Connection (failed|refused|timed out)|unreachable|No route to host|Failed to fetch/i, 'network', 'the mirror cannot be reached'],
+  [/resolv|Could not connect|Cannot initiate the connection|Connection (failed|refused|timed out)|unreachable|No route to host/i, 'network', 'the mirror cannot be reached'],
+  [/does not have a Release file/, 'no-mirror', 'the mirror does not have it'],
+  [/Failed to fetch/, 'network', 'the mirror does not answer'],
   [/Unable to locate package|No packages found|Can't select|was not found/, 'no-package', 'no such package'],
 ];
 
@@ -121,7 +125,7 @@ export class IsolatedApt {
         throw new ImageError('no-apt', 'this machine has no apt: Debian images are fetched by the apt of a Debian or Ubuntu machine', error);
       throw error;
     });
-    const keyring = await firstReadable(KEYRINGS);
+    const keyring = options.keyring ?? (await firstReadable(KEYRINGS));
     if (keyring === undefined) throw new ImageError('no-keyring', "Debian's keyring is not on this machine: install the package debian-archive-keyring");
     const etc = /^Dir::Etc "(.*)";$/m.exec(settings.stdout)?.[1] ?? 'etc/apt';
     const mirrors = options.mirror === undefined ? debianMirrors(await readSources(join('/', etc))) : [options.mirror.replace(/\/+$/, '')];

@@ -38,6 +38,8 @@ export interface FetchOptions extends StoreOptions {
   readonly refresh?: boolean | undefined;
   /** Debian mirror, in place of `$AXVISOR_DEBIAN_MIRROR` and of those of the machine's apt. */
   readonly mirror?: string | undefined;
+  /** Keyring that must have signed the index, in place of Debian's own. */
+  readonly keyring?: string | undefined;
 }
 
 /** An image in the cache. */
@@ -210,6 +212,7 @@ async function build(spec: ImageSpec, source: DebianSource, layout: CacheLayout,
     suite: source.suite,
     architecture: source.architecture,
     mirror: options.mirror ?? (process.env['AXVISOR_DEBIAN_MIRROR'] || undefined),
+    keyring: options.keyring,
     signal,
   });
   const indexName = `Debian ${source.suite} ${source.architecture}`;
