@@ -152,7 +152,7 @@ export interface AxVCpu extends Disposable {
   block(): void;
   /** Blocked → Free: what it waited for has come. */
   unblock(): void;
-  /** Any but Running → Free with power-on state. */
+  /** Free, Ready, Blocked or Invalid → Free with power-on state. */
   reset(entry: GuestPhysAddr): void;
   injectInterrupt(vector: number): void;
   clearInterrupt(vector: number): void;
