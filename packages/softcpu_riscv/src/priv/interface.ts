@@ -112,6 +112,8 @@ export interface PrivilegedHart {
   /** A WFI found nothing pending. Cleared by `wakeable()` returning true, or by any trap. */
   readonly waiting: boolean;
   readonly exception: PendingException;
+  /** Count of exceptions taken: an instruction that raised it has not retired. */
+  readonly exceptions: number;
 
   /** After a successful translation: which accesses of the current MMU_IDX / FETCH_IDX to the 4 KiB page may go ahead
    *  without asking again (write only if D is set and writable at both stages). 0: do not cache the page at all. */

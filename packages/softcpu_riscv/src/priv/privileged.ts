@@ -73,6 +73,10 @@ export class Privileged implements PrivilegedHart, HostedHart {
     return this.traps.exception;
   }
 
+  get exceptions(): number {
+    return this.traps.taken;
+  }
+
   get permissions(): number {
     return this.translation.permissions;
   }

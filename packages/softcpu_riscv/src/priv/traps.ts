@@ -59,6 +59,8 @@ export const causeOf: {
 /** Takes traps and returns from them. */
 export class Traps {
   readonly exception: ExceptionRecord = new ExceptionRecord();
+  /** Exceptions taken so far. */
+  taken = 0;
 
   private readonly state: State;
   private readonly interrupts: Interrupts;
@@ -81,6 +83,7 @@ export class Traps {
     const { csr, prv, v } = state;
     const { cause } = exception;
     exception.cause = -1;
+    this.taken++;
     const mask = 1 << cause;
     const { tvalLo, tvalHi } = exception;
     const delegated = prv !== 3 && (csr[MEDELEG]! & mask) !== 0;
