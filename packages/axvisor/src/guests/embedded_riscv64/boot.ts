@@ -42,6 +42,8 @@ start:
         la      a0, no_hart
         j       fatal
 2:      mv      tp, a0
+        call    hart_stack
+        mv      sp, a0
         li      t0, 1
         sd      t0, HART_ONLINE(tp)
         sd      s0, first_hart, t0
@@ -82,6 +84,18 @@ find_hart:
         j       1b
 2:      li      t0, 0
 3:      mv      a0, t0
+        ret
+
+        # Returns the top of the stack of the hart at tp.
+hart_stack:
+        la      t0, harts
+        sub     t0, tp, t0
+        srli    t0, t0, 7               # HART_SIZE is 128
+        addi    t0, t0, 1
+        li      t1, STACK_SIZE
+        mul     t0, t0, t1
+        la      a0, stacks
+        add     a0, a0, t0
         ret
 
         # a0: message; the machine goes down with the reason "system failure".

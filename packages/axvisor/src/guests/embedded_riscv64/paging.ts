@@ -49,7 +49,8 @@ paging_init:
         li      a3, PTE_WRITE
         call    map_range
 
-        # The same RAM once more in the upper half.
+        # RAM from the kernel's data on once more in the upper half.
+        la      s0, bss_start
         mv      a0, s0
         call    page_upper_half
         mv      a1, s0

@@ -206,7 +206,7 @@ const commands: readonly (readonly [name: string, help: string])[] = [
 ];
 
 export const rodata: string = String.raw`
-        .balign 4
+        .balign 4, 0
 commands:
 ${commands.map(([name]) => `        .word   name_of_${name} - commands, command_${name} - commands, help_of_${name} - commands`).join('\n')}
         .word   0, 0, 0

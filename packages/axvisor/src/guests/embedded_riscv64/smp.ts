@@ -90,8 +90,9 @@ command_smp:
         mul     a3, a3, t0
         ld      t0, timebase
         divu    a3, a3, t0
-        ld      a1, pongs
+        li      a1, ROUNDS
         mv      a2, s4
+        ld      a4, pongs
         la      a0, smp_rounds
         call    printf
 
@@ -178,14 +179,8 @@ secondary_start:
         csrw    sie, zero
         csrci   sstatus, SSTATUS_SIE
         mv      tp, a1
-        la      t0, harts
-        sub     t0, tp, t0
-        srli    t0, t0, 7
-        addi    t0, t0, 1
-        li      t1, STACK_SIZE
-        mul     t0, t0, t1
-        la      sp, stacks
-        add     sp, sp, t0
+        call    hart_stack
+        mv      sp, a0
         la      t0, trap_entry
         csrw    stvec, t0
         call    paging_on
@@ -216,7 +211,7 @@ wake_first:
         ld      a0, first_hart
         j       sbi_send_ipi
 
-        # The first hart counts the answers, the others answer.
+        # The first hart counts what comes back, in which answers that coincide are one; the others count and answer.
 software_interrupt:
         csrci   sip, 1 << 1
         ld      t0, first_hart
@@ -247,7 +242,7 @@ smp_fence:
 smp_no_answer:
         .asciz  "hart %u does not answer\n"
 smp_rounds:
-        .asciz  "%u answers from %u harts in %u us\n"
+        .asciz  "%u rounds with %u harts in %u us, %u interrupts came back\n"
 smp_pings:
         .asciz  "hart %u took %u interrupts\n"
 smp_stopped:
