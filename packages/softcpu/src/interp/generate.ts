@@ -35,6 +35,8 @@ export const IMPORTS = {
 
 /** Handler numbers: what the decoder writes into the first two bytes of a record. */
 export interface HandlerTable {
+  /** Whether instruction `index` has a handler for this length and reach. */
+  has(index: number, length: number, near: boolean): boolean;
   /** Number of the handler of instruction `index` with this length and reach. */
   handler(index: number, length: number, near: boolean): number;
   readonly count: number;
@@ -66,6 +68,7 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
   });
   const table: HandlerTable = {
     count: FIRST_HANDLER + slots.length,
+    has: (index, length, near) => numbers.has(key(index, length, near)),
     handler: (index, length, near) => {
       const number = numbers.get(key(index, length, near));
       if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
@@ -110,12 +113,13 @@ function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Call
   return callees;
 }
 
-/** `save(...frame)`: stores the pc of the record at `ip`, and the budget. */
+/** `save(...frame)`: stores the record at `ip`, its pc, and the budget. */
 function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
   const { index, code } = module.func('save', FRAME_PARAMS, []);
   const block = new BlockEmitter(code, layout.state, new Map());
   block.setState('i64.store', isa.state.pc, pcOf(isa, PARAMETER_FRAME));
   block.setState('i32.store', isa.state.budget, local('i32', PARAMETER_FRAME.budget));
+  block.write('i32.store', i32.const(0), local('i32', PARAMETER_FRAME.ip), layout.engine + ENGINE.record);
   code.end();
   return index;
 }

@@ -8,6 +8,8 @@ export const PAGE_SIZE = 4096;
 export const ENGINE = {
   /** i32: why an instruction was left, a {@link Status}. */
   status: 0,
+  /** i32: record of the instruction that called a helper. */
+  record: 4,
   /** A record with the LOOKUP handler: where execution starts whenever only the pc is known. */
   boot: 16,
   /** 16 bytes: data of accesses that JavaScript carries out itself. */
@@ -53,6 +55,8 @@ export interface Layout {
   readonly fetchCache: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
+  /** Record page for instructions of pages that may not be cached. */
+  readonly uncachedPage: number;
   /** Pool of record pages. */
   readonly pool: number;
   /** Record pages in the pool. */
@@ -99,6 +103,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
     straddlePages: region(STRADDLE_ENTRIES * stride),
+    uncachedPage: region(stride),
     pool: region(poolPages * stride),
     poolPages,
     end: 0,

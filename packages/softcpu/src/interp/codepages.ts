@@ -1,0 +1,191 @@
+/**
+ * The decode cache: for each physical page that code was fetched from, a page of records out of a bounded pool.
+ *
+ * Pages are known by their place in linear memory. A page with records is write-protected (its entries leave the write
+ * TLB), so every store to it passes through {@link CodePages.written}, which empties the records it touches. Pages that are
+ * written often give their records up and become ordinary data, until they are executed again.
+ */
+import { RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, recordPageStride, recordsPerPage } from './layout.ts';
+import type { Layout } from './layout.ts';
+
+/** Stores to a page after which it gives its records up. */
+const WRITE_LIMIT = 64;
+
+const PAGE_SHIFT = 12;
+
+export class CodePages {
+  readonly #isa: Isa;
+  readonly #layout: Layout;
+  readonly #records: number;
+  readonly #stride: number;
+  readonly #protect: (page: number) => void;
+  /** Place of the records by number of the page, 0 if it has none. */
+  readonly #recordsOf: Int32Array;
+  /** Page number by number of the record page, -1 if free. */
+  readonly #owner: Int32Array;
+  readonly #writes: Uint8Array;
+  readonly #free: number[] = [];
+  /** The next record page to be taken back when none is free. */
+  #hand = 0;
+  #words: Int32Array;
+
+  /** @param protect - takes a page out of the write TLB. */
+  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void) {
+    this.#words = words;
+    this.#isa = isa;
+    this.#layout = layout;
+    this.#protect = protect;
+    this.#records = recordsPerPage(isa);
+    this.#stride = recordPageStride(isa);
+    this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
+    this.#owner = new Int32Array(layout.poolPages).fill(-1);
+    this.#writes = new Uint8Array(layout.poolPages);
+    for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
+    for (let i = 0; i < layout.poolPages; i++) this.#guard(layout.pool + i * this.#stride, this.#records);
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#guard(layout.straddlePages + i * this.#stride, 0);
+    this.#guard(layout.uncachedPage, this.#records);
+    this.flushFetch();
+  }
+
+  set words(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /** Fills a record page with LOOKUP from record `first` on. */
+  #guard(base: number, first: number): void {
+    for (let at = first * RECORD_SIZE; at < this.#stride; at += RECORD_SIZE) this.#words[(base + at) >>> 2] = Handler.lookup;
+  }
+
+  /** Whether the page holding the byte at `place` has records. */
+  has(place: number): boolean {
+    return this.#recordsOf[place >>> PAGE_SHIFT] !== 0;
+  }
+
+  /** Records of the page at `page` in linear memory, allocated if need be. */
+  acquire(page: number): number {
+    const number = page >>> PAGE_SHIFT;
+    const known = this.#recordsOf[number] as number;
+    if (known !== 0) return known >>> 0;
+    let index = this.#free.pop();
+    if (index === undefined) {
+      index = this.#hand;
+      this.#hand = (this.#hand + 1) % this.#layout.poolPages;
+      this.#release(index);
+      this.#free.pop();
+    }
+    const base = this.#layout.pool + index * this.#stride;
+    this.#owner[index] = number;
+    this.#writes[index] = 0;
+    this.#recordsOf[number] = base;
+    this.#protect(page);
+    return base;
+  }
+
+  /** The page whose records `ip` points into, or -1 if they belong to none. */
+  pageOf(ip: number): number {
+    const index = Math.floor((ip - this.#layout.pool) / this.#stride);
+    const number = this.#owner[index] ?? -1;
+    return number < 0 ? -1 : number * PAGE_SIZE;
+  }
+
+  /** First record of the record page that `ip` points into. */
+  baseOf(ip: number): number {
+    return ip - ((ip - this.#layout.pool) % this.#stride);
+  }
+
+  /** Gives the records of record page `index` up. */
+  #release(index: number): void {
+    const number = this.#owner[index] as number;
+    if (number < 0) return;
+    const base = this.#layout.pool + index * this.#stride;
+    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.#owner[index] = -1;
+    this.#recordsOf[number] = 0;
+    this.#free.push(index);
+    this.flushFetch();
+  }
+
+  /**
+   * Bytes from `place` on are being written, all in one page of linear memory: forgets the instructions they belong to.
+   * No effect on a page without records.
+   */
+  written(place: number, length: number): void {
+    const base = this.#recordsOf[place >>> PAGE_SHIFT] as number;
+    if (base === 0) return;
+    const { unit, maxLength } = this.#isa;
+    const offset = place % PAGE_SIZE;
+    const from = Math.floor((offset - maxLength + unit) / unit);
+    const to = Math.floor((offset + length - 1) / unit);
+    const first = Math.max(0, from);
+    this.#words.fill(0, ((base >>> 0) + first * RECORD_SIZE) >>> 2, ((base >>> 0) + (to + 1) * RECORD_SIZE) >>> 2);
+    if (from < 0 || to === this.#records - 1) this.#flushStraddle();
+    const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
+    const writes = (this.#writes[index] as number) + 1;
+    this.#writes[index] = writes;
+    if (writes > WRITE_LIMIT) this.#release(index);
+  }
+
+  /** Forgets all records. */
+  clear(): void {
+    for (let index = 0; index < this.#owner.length; index++) this.#release(index);
+  }
+
+  /** Forgets which virtual pages the records are for. */
+  flushFetch(): void {
+    const { fetchCache } = this.#layout;
+    this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
+    this.#flushStraddle();
+  }
+
+  /** Forgets which records one virtual page has. */
+  flushFetchPage(vaLo: number): void {
+    this.#words[this.#fetchEntry(vaLo)] = NO_TAG;
+    this.#flushStraddle();
+  }
+
+  /** Word index of the fetch-cache entry of an address. */
+  #fetchEntry(vaLo: number): number {
+    return (this.#layout.fetchCache + ((vaLo >>> PAGE_SHIFT) & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  }
+
+  #flushStraddle(): void {
+    const { straddleCache } = this.#layout;
+    this.#words.fill(NO_TAG, straddleCache >>> 2, (straddleCache + STRADDLE_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
+  }
+
+  /** Enters the records of a virtual page into the fetch cache. `vaLo` is the page's address. */
+  fillFetch(vaLo: number, vaHi: number, fetchIdx: number, records: number): void {
+    const word = this.#fetchEntry(vaLo);
+    this.#words[word] = (vaLo & -PAGE_SIZE) | fetchIdx;
+    this.#words[word + 1] = vaHi;
+    this.#words[word + 2] = records;
+  }
+
+  /**
+   * Enters a record page for one instruction of a page that may not be cached: all its other records are undecoded, and
+   * belong to no page, so that the decoder is asked at each step.
+   * @returns the record to be written.
+   */
+  fillUncached(vaLo: number, vaHi: number, fetchIdx: number): number {
+    const base = this.#layout.uncachedPage;
+    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.fillFetch(vaLo, vaHi, fetchIdx, base);
+    return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+  }
+
+  /**
+   * Enters the straddling instruction of a virtual page.
+   * @returns the record to be written, in the last slot of the entry's own record page.
+   */
+  fillStraddle(vaLo: number, vaHi: number, fetchIdx: number): number {
+    const entry = (vaLo >>> PAGE_SHIFT) & (STRADDLE_ENTRIES - 1);
+    const word = (this.#layout.straddleCache + entry * FETCH_ENTRY_SIZE) >>> 2;
+    const base = this.#layout.straddlePages + entry * this.#stride;
+    this.#words[word] = (vaLo & -PAGE_SIZE) | fetchIdx;
+    this.#words[word + 1] = vaHi;
+    this.#words[word + 2] = base;
+    return base + (this.#records - 1) * RECORD_SIZE;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The hart's instruction set as the engine wants it: record layout, state block, definitions of all instructions.
+ *
+ * Record: handler u16 @0, rd, rs1, rs2 u16 @2, 4, 6 (offsets in the state block), imm i32 @8 — or, where there are three
+ * sources, rs3 u16 @8 and the rounding mode u16 @10 — and the raw instruction i32 @12, which traps report.
+ */
+import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
+import { compressedInsns } from '../isa/compressed.ts';
+import { insns } from '../isa/table.ts';
+import type { InsnName } from '../isa/table.ts';
+import { BUDGET, FETCH_IDX, MMU_IDX, PC } from '../state.ts';
+import { bits } from './bits.ts';
+import { integer } from './integer.ts';
+import { atomics, memory } from './memory.ts';
+import { multiply } from './multiply.ts';
+
+/** Definitions of the instructions that generated code executes itself. */
+const definitions: Readonly<Partial<Record<InsnName, Emit>>> = { ...integer, ...multiply, ...bits, ...memory, ...atomics };
+
+/** Rare and long: functions of their own. */
+const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics)]);
+const direct: ReadonlySet<string> = new Set(['jal', 'beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
+const compressed: ReadonlySet<string> = new Set(compressedInsns.map(({ base }) => base));
+
+const instructions: readonly Instruction[] = [
+  ...insns.map(({ name }): Instruction => {
+    const emit = definitions[name];
+    const lengths = emit === undefined ? [] : compressed.has(name) ? [4, 2] : [4];
+    return { name, lengths, emit: emit ?? (() => {}), direct: direct.has(name), outline: outlined.has(name) };
+  }),
+  { name: 'system', lengths: [4, 2], emit: (e) => e.service('system') },
+  { name: 'illegal', lengths: [4], emit: (e) => e.service('illegal') },
+];
+
+/** Index in {@link isa}'s instructions of what JavaScript executes: the op number is in field `imm`. */
+export const SYSTEM: number = insns.length;
+/** Index of what is no instruction. */
+export const ILLEGAL: number = insns.length + 1;
+/** Whether generated code executes an op itself. */
+export const isEmitted = (op: number): boolean => (instructions[op] as Instruction).lengths.length > 0;
+
+export const isa: Isa = {
+  name: 'RV64',
+  unit: 2,
+  maxLength: 4,
+  fields: {
+    rd: { offset: 2, op: 'i32.load16_u' },
+    rs1: { offset: 4, op: 'i32.load16_u' },
+    rs2: { offset: 6, op: 'i32.load16_u' },
+    rs3: { offset: 8, op: 'i32.load16_u' },
+    rm: { offset: 10, op: 'i32.load16_u' },
+    imm: { offset: 8, op: 'i32.load' },
+    bits: { offset: 12, op: 'i32.load' },
+  },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX },
+  instructions,
+  functions: {},
+  services: ['system', 'illegal'],
+};

@@ -1,0 +1,287 @@
+/**
+ * A RISC-V hart: the interpreter of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture
+ * of `priv/` behind its slow paths.
+ */
+import { Access, Engine, Status, planLayout } from '@axvisor/softcpu';
+import type { Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
+import { isa } from './emit/isa.ts';
+import { RecordWriter } from './emit/record.ts';
+import { op } from './isa/table.ts';
+import { Privileged } from './priv/privileged.ts';
+import type { PhysBus, PrivilegedHost, RamWindow } from './priv/interface.ts';
+import { Cause } from './priv/fields.ts';
+import { F, PC, STATE_SIZE, X } from './state.ts';
+
+/** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
+const SLICE = 32_768;
+
+/** Code pages whose decoded instructions are kept, 33 KiB each. */
+const POOL_PAGES = 1024;
+
+/** Why {@link Hart.run} came back. */
+export const HartExit = {
+  /** The steps asked for were taken. */
+  budget: 'budget',
+  /** WFI with nothing pending: run again when {@link Privileged.wakeable}. */
+  waiting: 'waiting',
+  /** Hosted: the guest trapped to HS-mode; the HS-level CSRs say why. */
+  exited: 'exited',
+  /** {@link Hart.stop} was called. */
+  stopped: 'stopped',
+} as const;
+export type HartExit = (typeof HartExit)[keyof typeof HartExit];
+
+/** Where a hart keeps its state in linear memory. */
+export interface HartPlan {
+  /** First byte. */
+  readonly base: number;
+  /** First byte behind it. */
+  readonly end: number;
+  readonly layout: Layout;
+}
+
+/**
+ * Plans the region of a hart.
+ *
+ * @param base - where it may begin.
+ * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
+ * @param poolPages - code pages whose decoded instructions are kept, 33 KiB each.
+ */
+export function planHart(base: number, memoryBytes: number, poolPages: number = POOL_PAGES): HartPlan {
+  const state = Math.ceil(base / 64) * 64;
+  const layout = planLayout(isa, { state, base: state + STATE_SIZE, memoryBytes, poolPages });
+  return { base: state, end: layout.end, layout };
+}
+
+export interface HartOptions {
+  readonly memory: WasmMemory;
+  /** The limits `memory` was created with. */
+  readonly memoryLimits: Limits;
+  /** Region of the hart, from {@link planHart}; zeroed before, or fresh. */
+  readonly plan: HartPlan;
+  /** Parts of `memory` that the hart sees as main memory. */
+  readonly ram: readonly RamWindow[];
+  /** What answers at all other physical addresses; default: access faults. */
+  readonly bus?: PhysBus;
+  /** mtime. */
+  readonly now: () => bigint;
+  /** There is no machine-mode software, and HS-mode software is native code. Default: false. */
+  readonly hosted?: boolean;
+  /** mhartid, default 0. */
+  readonly hartId?: number;
+  /** Other harts write the same memory: FENCE.I forgets everything decoded. Default: false. */
+  readonly shared?: boolean;
+}
+
+const accessFaults = [Cause.loadAccessFault, Cause.storeAccessFault, Cause.instructionAccessFault] as const;
+
+export class Hart {
+  readonly priv: Privileged;
+  readonly engine: Engine;
+  readonly #state: number;
+  readonly #memory: WasmMemory;
+  readonly #ram: readonly RamWindow[];
+  readonly #bus: PhysBus | undefined;
+  readonly #shared: boolean;
+  readonly #writer: RecordWriter;
+  #view: DataView;
+  /** A fetch translation changed: the next instruction must be looked up again. */
+  #refetch = false;
+  /** An instruction is being executed by a helper. */
+  #executing = false;
+  #stop = false;
+
+  constructor(options: HartOptions) {
+    const { memory, memoryLimits, plan, ram, bus } = options;
+    this.#memory = memory;
+    this.#ram = ram;
+    this.#bus = bus;
+    this.#shared = options.shared ?? false;
+    this.#state = plan.layout.state;
+    this.#view = new DataView(memory.buffer);
+    this.engine = new Engine(this.#machine(), {
+      isa,
+      memory,
+      memoryLimits,
+      layout: plan.layout,
+      services: {
+        system: (record) => this.#system(record),
+        illegal: (record) => {
+          this.engine.notRetired();
+          return this.priv.illegal(this.#bits(record));
+        },
+      },
+    });
+    this.#writer = new RecordWriter(this.engine.handlers);
+    this.priv = new Privileged({
+      memory,
+      stateBase: this.#state,
+      ram,
+      host: this.#host(options.now),
+      ...(bus === undefined ? {} : { bus }),
+      hosted: options.hosted ?? false,
+      hartId: options.hartId ?? 0,
+    });
+  }
+
+  // ── running ──
+
+  /**
+   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 32768 of them.
+   *
+   * @returns why it came back; {@link steps} tells how many were taken.
+   */
+  run(steps: number): HartExit {
+    const { engine, priv } = this;
+    this.steps = 0;
+    if (priv.waiting && !priv.wakeable()) return HartExit.waiting;
+    while (!this.#stop) {
+      if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
+      if (this.steps >= steps) return HartExit.budget;
+      this.steps += engine.run(Math.min(SLICE, steps - this.steps));
+      if (priv.exited) return HartExit.exited;
+      if (priv.waiting) return HartExit.waiting;
+    }
+    this.#stop = false;
+    return HartExit.stopped;
+  }
+
+  /** Steps taken by the last {@link run}. */
+  steps = 0;
+
+  /** Makes {@link run} come back at the end of its slice. For devices on the bus. */
+  stop(): void {
+    this.#stop = true;
+  }
+
+  /** Instructions retired so far: those that trapped are not. */
+  get retired(): number {
+    return this.engine.retired - (this.#executing ? 1 : 0);
+  }
+
+  /** Puts the privileged state at reset and the pc at `pc`; registers are left alone. */
+  reset(pc: bigint): void {
+    this.priv.reset();
+    this.pc = pc;
+  }
+
+  /** To be called when the linear memory has grown. */
+  refresh(): void {
+    this.#view = new DataView(this.#memory.buffer);
+    this.engine.refresh();
+    this.priv.refresh();
+  }
+
+  /** Physical memory was written from outside the hart (a device, the hypervisor): forgets instructions decoded from there. */
+  invalidatePhys(pa: number, length: number): void {
+    const place = this.#place(pa);
+    if (place >= 0) this.engine.invalidate(place, length);
+  }
+
+  // ── registers ──
+
+  get pc(): bigint {
+    return this.#view.getBigUint64(this.#state + PC, true);
+  }
+
+  set pc(value: bigint) {
+    this.#view.setBigUint64(this.#state + PC, value, true);
+  }
+
+  /** Integer register x`i`, unsigned. */
+  reg(i: number): bigint {
+    return this.#view.getBigUint64(this.#state + X + 8 * i, true);
+  }
+
+  /** Writes x`i`; x0 stays 0. */
+  setReg(i: number, value: bigint): void {
+    if (i !== 0) this.#view.setBigUint64(this.#state + X + 8 * i, BigInt.asUintN(64, value), true);
+  }
+
+  /** Floating-point register f`i`: 64 bits, single precision NaN-boxed. */
+  freg(i: number): bigint {
+    return this.#view.getBigUint64(this.#state + F + 8 * i, true);
+  }
+
+  setFreg(i: number, value: bigint): void {
+    this.#view.setBigUint64(this.#state + F + 8 * i, BigInt.asUintN(64, value), true);
+  }
+
+  // ── the engine's questions ──
+
+  #place(pa: number): number {
+    for (const { pa: base, size, offset } of this.#ram) {
+      const distance = pa - base;
+      if (distance >= 0 && distance < size) return offset + distance;
+    }
+    return -1;
+  }
+
+  /** The instruction a record was made of. */
+  #bits(record: number): number {
+    return this.engine.words[(record >>> 2) + 3] as number;
+  }
+
+  #machine(): Machine {
+    const hart = this;
+    return {
+      get permissions() {
+        return hart.priv.permissions;
+      },
+      translate: (lo, hi, access, size, offset) => this.priv.translate(lo, hi, access, size, offset),
+      place: (pa) => this.#place(pa),
+      accessFault: (lo, hi, access, offset) => this.priv.raise(accessFaults[access], lo, hi, offset),
+      misaligned: (lo, hi, access) => this.priv.raise(access === Access.load ? Cause.loadAddressMisaligned : Cause.storeAddressMisaligned, lo, hi),
+      trap: (record) => this.priv.takeTrap(record === 0 ? 0 : this.#bits(record)),
+      deviceRead: (pa, size, place) => {
+        const value = this.#bus?.read(pa, size);
+        if (value === undefined) return false;
+        this.#view.setBigUint64(place, value, true);
+        return true;
+      },
+      deviceWrite: (pa, size, place) => this.#bus?.write(pa, size, BigInt.asUintN(8 * size, this.#view.getBigUint64(place, true))) ?? false,
+      decode: (place, available, record, offset) =>
+        this.#writer.write(this.engine.bytes, this.engine.words, place, available, record, offset),
+    };
+  }
+
+  #host(now: () => bigint): PrivilegedHost {
+    return {
+      now,
+      retired: () => this.retired,
+      flushTlb: () => this.engine.tlb.flush(),
+      flushFetch: () => {
+        this.engine.pages.flushFetch();
+        this.#refetch = true;
+      },
+      flushPage: (lo, hi) => {
+        this.engine.tlb.flushPage(lo, hi);
+        this.engine.pages.flushFetchPage(lo);
+        this.#refetch = true;
+      },
+      stored: (pa, size) => this.invalidatePhys(pa, size),
+    };
+  }
+
+  /** Executes the instruction of a record that generated code does not. */
+  #system(record: number): Status {
+    const { engine, priv } = this;
+    const word = record >>> 2;
+    const number = engine.words[word + 2] as number;
+    const bits = engine.words[word + 3] as number;
+    if (number === op['fence.i']) {
+      // Of its own stores the hart has taken care already.
+      if (this.#shared) engine.pages.clear();
+      return Status.next;
+    }
+    const { exceptions } = priv;
+    this.#refetch = false;
+    this.#executing = true;
+    const status = priv.system(number, bits);
+    this.#executing = false;
+    if (priv.exceptions !== exceptions) engine.notRetired();
+    if (status !== Status.next || !this.#refetch) return status;
+    this.pc = BigInt.asUintN(64, this.pc + ((bits & 3) === 3 ? 4n : 2n));
+    return Status.refetch;
+  }
+}
