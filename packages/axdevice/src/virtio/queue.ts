@@ -4,7 +4,7 @@
  */
 import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
-import { AVAIL_NO_INTERRUPT, DESC_SIZE, DescFlag } from './constants.ts';
+import { AVAIL_NO_INTERRUPT, DESC_SIZE, DescFlag, REQUEST_BYTES_MAX } from './constants.ts';
 
 /** The driver broke the rules of the queue. */
 export class QueueError extends Error {
@@ -39,7 +39,6 @@ export class VirtQueue {
   #nextUsed = 0;
   /** Where the used index was when the driver was last told. */
   #signalledUsed = 0;
-  #signalled = false;
 
   constructor(memory: GuestMemoryAccessor) {
     this.#memory = memory;
@@ -50,7 +49,6 @@ export class VirtQueue {
     this.ready = false;
     this.descArea = this.driverArea = this.deviceArea = 0n;
     this.#nextAvail = this.#nextUsed = this.#signalledUsed = 0;
-    this.#signalled = false;
   }
 
   /** Takes the next request, if there is one. @throws {QueueError} @throws {AxError} for addresses that are not memory */
@@ -83,13 +81,11 @@ export class VirtQueue {
   shouldInterrupt(): boolean {
     const used = this.#nextUsed;
     const before = this.#signalledUsed;
-    const first = !this.#signalled;
-    if (!first && used === before) return false;
+    if (used === before) return false;
     this.#signalledUsed = used;
-    this.#signalled = true;
     if (!this.eventIdx) return (this.#u16(this.driverArea) & AVAIL_NO_INTERRUPT) === 0;
     const event = this.#u16(this.driverArea + 4n + 2n * BigInt(this.size));
-    return first || ((used - event - 1) & 0xffff) < ((used - before) & 0xffff);
+    return ((used - event - 1) & 0xffff) < ((used - before) & 0xffff);
   }
 
   #u16(address: bigint): number {
@@ -99,6 +95,7 @@ export class VirtQueue {
   #chain(head: number): Chain {
     const readable: Segment[] = [];
     const writable: Segment[] = [];
+    const total = { readable: 0, writable: 0 };
     const collect = (table: bigint, count: number, first: number, indirect: boolean): void => {
       let index = first;
       for (let seen = 0; ; seen++) {
@@ -114,6 +111,7 @@ export class VirtQueue {
           if (length === 0 || length % DESC_SIZE !== 0 || length / DESC_SIZE > 0x8000) throw new QueueError(`an indirect table of ${length} bytes`);
           return collect(address, length / DESC_SIZE, 0, true);
         }
+        if ((total[(flags & DescFlag.write) !== 0 ? 'writable' : 'readable'] += length) > REQUEST_BYTES_MAX) throw new QueueError('a request of more than 16 MiB');
         if ((flags & DescFlag.write) !== 0) writable.push({ address, length });
         else if (writable.length > 0) throw new QueueError('a readable descriptor after a writable one');
         else readable.push({ address, length });
