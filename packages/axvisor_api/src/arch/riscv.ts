@@ -59,8 +59,12 @@ export interface RiscvProcessor {
   /** HLVX: needs execute permission. */
   hlvx(address: bigint, width: 2 | 4): GuestAccess;
   hsv(address: bigint, width: 1 | 2 | 4 | 8, value: bigint): GuestAccess;
+  /** FENCE.I: later instruction fetches of this hart see all earlier stores. */
+  fenceI(): void;
   /** Instructions the guest retired on this hart. */
   retiredInstructions(): bigint;
+  /** The extensions of the hart as the device-tree property `riscv,isa-extensions` names them: `i`, `m`, … `h`, `zba`, `sstc`. */
+  isaExtensions(): readonly string[];
 }
 
 export let csrRead: RiscvProcessor['csrRead'];
@@ -73,15 +77,20 @@ export let hfenceVvma: RiscvProcessor['hfenceVvma'];
 export let hlv: RiscvProcessor['hlv'];
 export let hlvx: RiscvProcessor['hlvx'];
 export let hsv: RiscvProcessor['hsv'];
+export let fenceI: RiscvProcessor['fenceI'];
 export let retiredInstructions: RiscvProcessor['retiredInstructions'];
+export let isaExtensions: RiscvProcessor['isaExtensions'];
 
 export const riscv: AxApiDef<'arch/riscv', RiscvProcessor> = apiDef({
   name: 'arch/riscv',
   functions: {
     csrRead: required, csrWrite: required, csrSet: required, csrClear: required, enterGuest: required, hfenceGvma: required,
-    hfenceVvma: required, hlv: required, hlvx: required, hsv: required, retiredInstructions: required,
+    hfenceVvma: required, hlv: required, hlvx: required, hsv: required, fenceI: required, retiredInstructions: required, isaExtensions: required,
   },
   bind: (f: RiscvProcessor) =>
-    ({ csrRead, csrWrite, csrSet, csrClear, enterGuest, hfenceGvma, hfenceVvma, hlv, hlvx, hsv, retiredInstructions } = f),
+    ({
+      csrRead, csrWrite, csrSet, csrClear, enterGuest, hfenceGvma, hfenceVvma, hlv, hlvx, hsv, fenceI, retiredInstructions,
+      isaExtensions,
+    } = f),
   providers: ['@axvisor/softcpu_riscv'],
 });
