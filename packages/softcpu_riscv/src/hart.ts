@@ -6,6 +6,7 @@ import { Access, Engine, Status, planLayout } from '@axvisor/softcpu';
 import type { Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { RecordWriter } from './emit/record.ts';
+import { EXEC, createFpExec } from './fp/emit.ts';
 import { op } from './isa/table.ts';
 import { Privileged } from './priv/privileged.ts';
 import type { PhysBus, PrivilegedHost, RamWindow } from './priv/interface.ts';
@@ -111,6 +112,7 @@ export class Hart {
           return this.priv.illegal(this.#bits(record));
         },
       },
+      functions: { [EXEC]: createFpExec(memory, this.#state) },
     });
     this.#writer = new RecordWriter(this.engine.handlers);
     this.priv = new Privileged({
@@ -163,6 +165,14 @@ export class Hart {
   reset(pc: bigint): void {
     this.priv.reset();
     this.pc = pc;
+  }
+
+  /** As after power-on: registers zero, nothing decoded or cached. */
+  clear(): void {
+    this.engine.bytes.fill(0, this.#state, this.#state + STATE_SIZE);
+    this.engine.tlb.flush();
+    this.engine.pages.clear();
+    this.reset(0n);
   }
 
   /** To be called when the linear memory has grown. */

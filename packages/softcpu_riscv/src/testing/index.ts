@@ -1,0 +1,6 @@
+/** A bare machine that runs test programs on a hart. */
+export { Clint } from './clint.ts';
+export { parseElf } from './elf.ts';
+export type { Elf, ElfSegment } from './elf.ts';
+export { BareMachine, RAM_BASE } from './machine.ts';
+export type { BareMachineOptions, Outcome } from './machine.ts';

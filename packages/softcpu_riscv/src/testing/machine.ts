@@ -1,0 +1,161 @@
+/**
+ * A bare machine for test programs: one hart in M-mode, RAM at 0x8000_0000, a CLINT, and the two ways such programs end:
+ * a write to `tohost` (the host-target interface of riscv-tests) or to the "test finisher" of SiFive's machines. Time is
+ * counted in retired instructions, so that every run is the same.
+ */
+import { wasm } from '@axvisor/softcpu';
+import { Hart, HartExit, planHart } from '../hart.ts';
+import type { PhysBus } from '../priv/interface.ts';
+import { Clint } from './clint.ts';
+import { parseElf } from './elf.ts';
+import type { Elf } from './elf.ts';
+
+export const RAM_BASE = 0x8000_0000;
+const CLINT = { base: 0x0200_0000, size: 0x1_0000 } as const;
+/** Writing 0x5555 here passes, 0x3333 with a code in the upper half fails. */
+const FINISHER = 0x10_0000;
+const FINISHER_PASS = 0x5555n;
+
+/** Steps between two looks at the devices. */
+const SLICE = 20_000;
+
+/** How a program ended. */
+export interface Outcome {
+  readonly pass: boolean;
+  /** What it said: 0 for pass, otherwise the number of the test that failed; -1 if it did not end within its limit. */
+  readonly code: number;
+  /** Instructions retired. */
+  readonly instructions: number;
+  /** What it wrote to the console of the host-target interface. */
+  readonly output: string;
+}
+
+export interface BareMachineOptions {
+  /** RAM in bytes, a multiple of 64 KiB. Default 16 MiB. */
+  readonly ramBytes?: number;
+  /** Code pages whose decoded instructions are kept. */
+  readonly poolPages?: number;
+}
+
+export class BareMachine {
+  readonly hart: Hart;
+  readonly clint: Clint;
+  /** RAM. */
+  readonly ram: Uint8Array;
+  readonly #view: DataView;
+  #elf: Elf | undefined;
+  #retiredBefore = 0;
+  /** mtime is this plus the instructions retired. */
+  #timeOffset = 0n;
+  #finished: number | undefined;
+
+  constructor({ ramBytes = 16 << 20, poolPages = 256 }: BareMachineOptions = {}) {
+    const pages = (bytes: number): number => Math.ceil(bytes / 0x1_0000);
+    // The window of the TLB counts the hart's own region too.
+    const memoryBytes = 2 ** Math.ceil(Math.log2(2 * ramBytes + (poolPages << 16)));
+    const plan = planHart(0x1000, memoryBytes, poolPages);
+    const offset = pages(plan.end) * 0x1_0000;
+    const limits = { min: pages(offset + ramBytes), max: pages(memoryBytes), shared: true };
+    const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
+    this.ram = new Uint8Array(memory.buffer, offset, ramBytes);
+    this.#view = new DataView(memory.buffer, offset, ramBytes);
+    this.hart = new Hart({
+      memory,
+      memoryLimits: limits,
+      plan,
+      ram: [{ pa: RAM_BASE, size: ramBytes, offset }],
+      bus: this.#bus(),
+      now: () => this.time,
+    });
+    this.clint = new Clint(
+      () => this.time,
+      (time) => (this.#timeOffset = time - BigInt(this.hart.retired)),
+      (irq, level) => this.hart.priv.setPending(irq, level),
+    );
+  }
+
+  /** mtime. */
+  get time(): bigint {
+    return this.#timeOffset + BigInt(this.hart.retired);
+  }
+
+  #bus(): PhysBus {
+    return {
+      read: (pa, size) => {
+        const offset = Number(pa) - CLINT.base;
+        return offset >= 0 && offset < CLINT.size ? this.clint.read(offset, size) : undefined;
+      },
+      write: (pa, size, value) => {
+        const offset = Number(pa) - CLINT.base;
+        if (offset >= 0 && offset < CLINT.size) return this.clint.write(offset, size, value);
+        if (Number(pa) !== FINISHER) return false;
+        this.#finished = (value & 0xffffn) === FINISHER_PASS ? 0 : Number(value >> 16n) || -1;
+        this.hart.stop();
+        return true;
+      },
+    };
+  }
+
+  /** Puts a program into cleared RAM and the hart at its entry in reset state. */
+  load(file: Uint8Array): Elf {
+    const elf = parseElf(file);
+    this.clear();
+    for (const { physical, bytes } of elf.segments) this.ram.set(bytes, physical - RAM_BASE);
+    this.hart.reset(elf.entry);
+    this.#elf = elf;
+    return elf;
+  }
+
+  /** Clears RAM, registers and everything decoded. */
+  clear(): void {
+    this.ram.fill(0);
+    this.hart.clear();
+    this.clint.reset();
+    this.clint.update();
+    this.#finished = undefined;
+    this.#retiredBefore = this.hart.retired;
+    this.#timeOffset = -BigInt(this.#retiredBefore);
+    this.#elf = undefined;
+  }
+
+  /** The address of a symbol of the program, as an offset in {@link ram}. @throws {RangeError} there is none. */
+  offsetOf(symbol: string): number {
+    const address = this.#elf?.symbols.get(symbol);
+    if (address === undefined) throw new RangeError(`the program has no symbol ${symbol}`);
+    return Number(BigInt.asUintN(32, address)) - RAM_BASE;
+  }
+
+  /** Runs the program to its end, or for `limit` instructions. */
+  run(limit = 20_000_000): Outcome {
+    const symbols = this.#elf?.symbols;
+    const name = symbols?.has('tohost') === true ? 'tohost' : symbols?.has('.tohost') === true ? '.tohost' : undefined;
+    const tohost = name === undefined ? undefined : this.offsetOf(name);
+    let output = '';
+    let code: number | undefined;
+    for (let left = limit; left > 0 && code === undefined; ) {
+      this.clint.update();
+      const exit = this.hart.run(Math.min(left, SLICE));
+      left -= Math.max(1, this.hart.steps);
+      if (exit === HartExit.waiting) this.#sleep();
+      code = this.#finished;
+      if (tohost === undefined) continue;
+      const value = this.#view.getBigUint64(tohost, true);
+      if (value === 0n) continue;
+      if ((value & 1n) !== 0n && value >> 48n === 0n) {
+        code = Number(value >> 1n);
+      } else {
+        output += String.fromCharCode(Number(value & 0xffn)); // device 1, command 1: put a character
+        this.#view.setBigUint64(tohost, 0n, true);
+        this.hart.invalidatePhys(RAM_BASE + tohost, 8);
+      }
+    }
+    return { pass: code === 0, code: code ?? -1, instructions: this.hart.retired - this.#retiredBefore, output };
+  }
+
+  /** WFI: time passes until a timer is due. With none, the run ends by its limit. */
+  #sleep(): void {
+    const due = this.hart.priv.nextTimer() ?? this.clint.compare;
+    const next = due < this.clint.compare ? due : this.clint.compare;
+    if (next > this.time && next < 1n << 63n) this.#timeOffset += next - this.time;
+  }
+}
