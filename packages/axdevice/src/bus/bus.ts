@@ -92,7 +92,7 @@ export class Bus implements DeviceBus {
 
   #write(space: Space, address: bigint, width: AccessWidth, value: bigint): boolean {
     const w = this.#find(space, address, width);
-    w?.device.write(Number(address - w.first), width, value, w.region);
+    w?.device.write(Number(address - w.first), width, BigInt.asUintN(8 * width, value), w.region);
     return w !== undefined;
   }
 

@@ -36,7 +36,7 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
     return 'continue';
   },
   MmioWrite: (vm, { vcpu }, { addr, width, data }) => {
-    if (!vm.bus.mmioWrite(addr, width, BigInt.asUintN(8 * width, data))) vcpu.arch.injectAccessFault();
+    if (!vm.bus.mmioWrite(addr, width, data)) vcpu.arch.injectAccessFault();
     return 'continue';
   },
   IoRead: (vm, { vcpu }, { port, width }) => {
@@ -45,7 +45,7 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
     return 'continue';
   },
   IoWrite: (vm, _slot, { port, width, data }) => {
-    vm.bus.portWrite(port, width, BigInt.asUintN(8 * width, data));
+    vm.bus.portWrite(port, width, data);
     return 'continue';
   },
   SysRegRead: (vm, { vcpu }, { addr, reg }) => {
