@@ -105,6 +105,7 @@ export class Hart {
       memory,
       memoryLimits,
       layout: plan.layout,
+      functions: { [EXEC]: createFpExec(memory, this.#state) },
       services: {
         system: (record) => this.#system(record),
         illegal: (record) => {
@@ -112,7 +113,6 @@ export class Hart {
           return this.priv.illegal(this.#bits(record));
         },
       },
-      functions: { [EXEC]: createFpExec(memory, this.#state) },
     });
     this.#writer = new RecordWriter(this.engine.handlers);
     this.priv = new Privileged({
