@@ -6,8 +6,8 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ImageError, type ImageErrorCode } from './error.ts';
 import { run, type RunResult } from './process.ts';
 import { debianMirrors, readSources } from './sources.ts';
@@ -40,9 +40,6 @@ export interface PackageRecord {
 
 /** Takes a part of the work from 0 to 1. */
 export type Fraction = (done: number) => void;
-
-/** Decompresses by a file's ending; the machine may lack xz, but never the liblzma that apt itself is linked with. */
-export const APT_HELPER = '/usr/lib/apt/apt-helper';
 
 const KEYRINGS: readonly string[] = ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/keyrings/debian-archive-keyring.pgp'];
 
@@ -104,12 +101,15 @@ export class IsolatedApt {
   readonly #options: AptOptions;
   readonly #mirrors: readonly string[];
   readonly #keyring: string;
+  /** Apt's tool for scripts. */
+  readonly #helper: string;
   readonly #environment: Readonly<Record<string, string>>;
 
-  private constructor(options: AptOptions, mirrors: readonly string[], keyring: string) {
+  private constructor(options: AptOptions, mirrors: readonly string[], keyring: string, helper: string) {
     this.#options = options;
     this.#mirrors = mirrors;
     this.#keyring = keyring;
+    this.#helper = helper;
     this.#environment = { APT_CONFIG: join(options.directory, 'apt.conf') };
   }
 
@@ -127,8 +127,9 @@ export class IsolatedApt {
     });
     const keyring = options.keyring ?? (await firstReadable(KEYRINGS));
     if (keyring === undefined) throw new ImageError('no-keyring', "Debian's keyring is not on this machine: install the package debian-archive-keyring");
-    const etc = /^Dir::Etc "(.*)";$/m.exec(settings.stdout)?.[1] ?? 'etc/apt';
-    const mirrors = options.mirror === undefined ? debianMirrors(await readSources(join('/', etc))) : [options.mirror.replace(/\/+$/, '')];
+    const setting = (name: string, otherwise: string): string =>
+      settings.stdout.split('\n').find((line) => line.startsWith(`${name} "`))?.slice(name.length + 2, -2) ?? otherwise;
+    const mirrors = options.mirror === undefined ? debianMirrors(await readSources(join('/', setting('Dir::Etc', 'etc/apt')))) : [options.mirror.replace(/\/+$/, '')];
     if (mirrors.length === 0) throw new ImageError('no-mirror', "this machine's apt sources name no Debian mirror: give one with AXVISOR_DEBIAN_MIRROR");
 
     const lists = join(directory, 'state', 'lists', 'partial');
@@ -160,7 +161,7 @@ export class IsolatedApt {
     ];
     if (own.some(([, value]) => /["\n]/.test(value))) throw new ImageError('disk', `apt cannot work in a folder of this name: ${directory}`);
     await writeFile(join(directory, 'apt.conf'), `${[...network, ...own.map(([name, value]) => `${name} "${value}";`)].join('\n')}\n`);
-    return new IsolatedApt(options, mirrors, keyring);
+    return new IsolatedApt(options, mirrors, keyring, join(dirname(setting('Dir::Bin::methods', '/usr/lib/apt/methods')), 'apt-helper'));
   }
 
   /** Runs a command of apt, with its progress. */
@@ -210,22 +211,34 @@ export class IsolatedApt {
   }
 
   /**
-   * Downloads a package into the empty folder `into`, going on where an earlier try was cut off.
+   * Downloads a package to the file `to`. What a cut-off try has fetched stays in this apt's folder, and the next goes on from there if the mirror
+   * dates its files (it must, for HTTP's If-Range). `apt-get download` would begin anew, so the helper fetches what apt-get would.
    *
-   * @returns the path of the .deb, whose hash is the index's
+   * @returns when the file's hash is the index's
    * @throws {ImageError} network, checksum …
    */
-  async download(record: PackageRecord, into: string, progress?: Fraction): Promise<string> {
-    const result = await this.#apt('apt-get', ['download', `${record.package}=${record.version}`], into, progress);
+  async download(record: PackageRecord, to: string, progress?: Fraction): Promise<void> {
+    const { directory } = this.#options;
+    const place = await this.#apt('apt-get', ['download', '--print-uris', `${record.package}=${record.version}`], directory);
+    const uri = /^'([^']+)' /m.exec(place.stdout)?.[1];
+    if (place.code !== 0 || uri === undefined) throw complaint(place, record.package);
+    const partial = join(directory, 'cache', 'archives', 'partial', `${record.sha256}.deb`);
+    const result = await this.#apt(this.#helper, ['download-file', uri, partial, `SHA256:${record.sha256}`], directory, progress);
     if (result.code !== 0) throw complaint(result, record.package);
-    const name = (await readdir(into)).find((file) => file.endsWith('.deb'));
-    if (name === undefined) throw new ImageError('tool', `${record.package}: apt-get download left no package`);
-    const path = join(into, name);
-    const sha256 = await sha256File(path);
+    const sha256 = await sha256File(partial);
     if (sha256 !== record.sha256) {
-      await rm(path, { force: true });
+      await rm(partial, { force: true });
       throw new ImageError('checksum', `${record.package}: SHA-256 is ${sha256}, the signed index says ${record.sha256}`);
     }
-    return path;
+    await rename(partial, to);
+  }
+  /**
+   * Decompresses a file, by its ending, into another. The machine may lack xz, but never the liblzma that apt is linked with.
+   *
+   * @throws {ImageError} tool when it cannot
+   */
+  async decompress(from: string, to: string): Promise<void> {
+    const result = await run(this.#helper, ['cat-file', from], { signal: this.#options.signal, outputFile: to });
+    if (result.code !== 0) throw new ImageError('tool', `${from} cannot be decompressed: ${result.stderr.trim()}`);
   }
 }

@@ -1,7 +1,7 @@
 /** Runs one of the machine's tools and collects what it says. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { ImageError } from './error.ts';
@@ -42,6 +42,19 @@ function eachLine(stream: Readable, take: (line: string) => void): void {
 }
 
 /**
+ * Interrupts what a tool has started itself (proc(5), children), as Ctrl-C in a terminal does. apt's downloaders then give what they have
+ * the date by which the next try can go on; if only apt is ended, they never do.
+ */
+function interruptChildren(pid: number | undefined): void {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    for (const child of children.split(' ')) if (child !== '') process.kill(Number(child), 'SIGINT');
+  } catch {
+    // It has ended by itself, or the machine does not say: then the next try begins anew.
+  }
+}
+
+/**
  * Runs `command` with `args`, in the C locale, with no standard input.
  *
  * @returns the exit code and the text; a code other than 0 is the caller's to judge
@@ -54,7 +67,10 @@ export async function run(command: string, args: readonly string[], options: Run
     env: { ...process.env, ...options.env, LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'pipe', options.status === undefined ? 'ignore' : 'pipe'],
   });
-  const stop = (): void => void child.kill('SIGTERM');
+  const stop = (): void => {
+    interruptChildren(child.pid);
+    child.kill('SIGTERM');
+  };
   options.signal?.addEventListener('abort', stop, { once: true });
   const exited = new Promise<number>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {

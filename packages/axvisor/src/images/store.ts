@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { APT_HELPER, IsolatedApt, type PackageRecord } from './apt.ts';
+import { IsolatedApt, type PackageRecord } from './apt.ts';
 import { cacheDirectory, cacheLayout, type CacheLayout } from './cache.ts';
 import { ImageError } from './error.ts';
 import { buildInitramfs, initramfsRecipe } from './initramfs.ts';
@@ -175,11 +175,8 @@ async function takeFiles(unpacked: string, files: readonly PackageFile[], into: 
   }
 }
 
-/**
- * Takes kernel modules out of an unpacked package, decompressed, into `modules` of the image's folder.
- * apt's own helper decompresses them: it is there wherever apt is, which cannot be said of xz.
- */
-async function takeModules(unpacked: string, wanted: readonly string[], into: string, scratch: string, signal: AbortSignal | undefined): Promise<NonNullable<Manifest['modules']>> {
+/** Takes kernel modules out of an unpacked package, decompressed, into `modules` of the image's folder. */
+async function takeModules(apt: IsolatedApt, unpacked: string, wanted: readonly string[], into: string, scratch: string): Promise<NonNullable<Manifest['modules']>> {
   const root = (await resolvePattern(unpacked, 'usr/lib/modules/*')) ?? (await resolvePattern(unpacked, 'lib/modules/*'));
   if (root === undefined) throw new ImageError('no-file', 'the kernel package has no modules');
   const release = root.slice(root.lastIndexOf('/') + 1);
@@ -188,8 +185,7 @@ async function takeModules(unpacked: string, wanted: readonly string[], into: st
   const modules = await collectModules(paths, wanted, async (path) => {
     if (path.endsWith('.ko')) return await readFile(join(root, path));
     const outputFile = join(scratch, `module-${number++}.ko`);
-    const result = await run(APT_HELPER, ['cat-file', join(root, path)], { signal, outputFile });
-    if (result.code !== 0) throw new ImageError('tool', `${path} cannot be decompressed: ${result.stderr.trim()}`);
+    await apt.decompress(join(root, path), outputFile);
     return await readFile(outputFile);
   });
   for (const module of modules) {
@@ -227,13 +223,14 @@ async function build(spec: ImageSpec, source: DebianSource, layout: CacheLayout,
     const folder = join(work, `package-${i}`);
     await mkdir(folder);
     report('download', record.package, 0);
-    const deb = await apt.download(record, folder, (fraction) => report('download', record.package, fraction));
+    const deb = join(folder, 'package.deb');
+    await apt.download(record, deb, (fraction) => report('download', record.package, fraction));
     report('unpack', record.package);
     const unpacked = join(folder, 'root');
     const result = await run('dpkg-deb', ['-x', deb, unpacked], { signal });
     if (result.code !== 0) throw new ImageError('tool', `${record.package} cannot be unpacked: ${result.stderr.trim()}`);
     await takeFiles(unpacked, wanted.files, into, record.package);
-    if (wanted.modules === true) modules = await takeModules(unpacked, spec.initramfs?.modules ?? [], into, folder, signal);
+    if (wanted.modules === true) modules = await takeModules(apt, unpacked, spec.initramfs?.modules ?? [], into, folder);
     await rm(folder, { recursive: true, force: true });
   }
 

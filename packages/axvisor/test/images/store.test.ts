@@ -9,12 +9,12 @@ import { fetchImage, fetchSpec, findImage, listImages, openImage, verifyImage, t
 import { images, type ImageSpec } from '../../src/images/table.ts';
 
 /**
- * Stands in for apt-config, apt-get, apt-cache and dpkg-deb. A "package" is a shell script that unpacks itself into the folder $1;
+ * Stands in for apt-config, apt-get, apt-helper, apt-cache and dpkg-deb. A "package" is a shell script that unpacks itself into the folder $1;
  * what goes wrong is said by files in $FAKE.
  */
 const TOOLS = `#!/bin/sh
 case "\${0##*/}" in
-apt-config) echo 'Dir::Etc "etc/apt";'; echo 'Acquire::http::Proxy "http://proxy.example:3128";'; echo 'APT::Update::Post-Invoke:: "touch /nowhere";' ;;
+apt-config) echo 'Dir::Etc "etc/apt";'; echo "Dir::Bin::methods \\"\${0%/*}/methods\\";"; echo 'Acquire::http::Proxy "http://proxy.example:3128";'; echo 'APT::Update::Post-Invoke:: "touch /nowhere";' ;;
 apt-get)
   echo "$@" >>"$FAKE/calls"
   case "$*" in
@@ -24,15 +24,25 @@ apt-get)
     echo dlstatus:1:50.0:Retrieving >&3 ;;
   *download*)
     for last; do :; done
+    echo "'fake:\${last%%=*}' \${last%%=*}.deb 1 SHA256:0" ;;
+  esac ;;
+apt-helper)
+  case "$1" in
+  cat-file) tail -c +4 "$2" ;;
+  *)
+    while [ "$1" != download-file ]; do shift; done
     [ -e "$FAKE/slow" ] && sleep 0.3
-    cp "$FAKE/\${last%%=*}" "./\${last%%=*}.deb" ;;
+    cp "$FAKE/\${2#fake:}" "$3" ;;
   esac ;;
 apt-cache) for last; do :; done; cat "$FAKE/$last.show" 2>/dev/null || { echo 'E: No packages found' >&2; exit 100; } ;;
 dpkg-deb) mkdir "$3" && sh "$2" "$3" ;;
 esac
 `;
 
-const KERNEL = `mkdir -p "$1/boot" "$1/usr/lib/modules/6.12-x/kernel"; printf kernel >"$1/boot/vmlinux-6.12-x"; echo CONFIG=y >"$1/boot/config-6.12-x"\n`;
+/** An ELF64 module with an empty .modinfo, in base64; in the "package" it is "compressed" by three bytes before it. */
+const MODULE = 'f0VMRgIBAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF0AAAAAAAAAAAAAAAAAAAAAAEAAAwACAGRlcGVuZHM9AAAubW9kaW5mbwAuc2hzdHJ0YWIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAACQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABJAAAAAAAAABQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+const KERNEL = `mkdir -p "$1/boot" "$1/usr/lib/modules/6.12-x/kernel"; printf kernel >"$1/boot/vmlinux-6.12-x"; echo CONFIG=y >"$1/boot/config-6.12-x"
+{ printf xz:; echo ${MODULE} | base64 -d; } >"$1/usr/lib/modules/6.12-x/kernel/virtio_blk.ko.xz"\n`;
 const BUSYBOX = `mkdir -p "$1/usr/bin"; printf busybox >"$1/usr/bin/busybox"\n`;
 
 const sha256 = (text: string): string => spawnSync('sha256sum', { input: text }).stdout.toString().slice(0, 64);
@@ -58,7 +68,7 @@ beforeEach(async () => {
   await mkdir(bin);
   await writeFile(join(bin, 'tools'), TOOLS);
   await chmod(join(bin, 'tools'), 0o755);
-  for (const tool of ['apt-config', 'apt-get', 'apt-cache', 'dpkg-deb']) await symlink('tools', join(bin, tool));
+  for (const tool of ['apt-config', 'apt-helper', 'apt-get', 'apt-cache', 'dpkg-deb']) await symlink('tools', join(bin, tool));
   process.env['PATH'] = `${bin}${delimiter}${environment['PATH'] ?? ''}`;
   process.env['FAKE'] = fake;
   await offer('linux-image-riscv64', 'false\n', 'Depends: initramfs-tools, linux-image-6.12-x (= 1)');
@@ -80,7 +90,8 @@ describe('fetching', () => {
     expect(await readFile(image.kernel, 'utf8')).toBe('kernel');
     const names = readCpio(await readFile(image.initramfs!)).map((entry) => entry.name);
     expect(names).toContain('init');
-    expect(names).toContain('lib/modules/6.12-x/modules.dep');
+    expect(names).toContain('lib/modules/6.12-x/kernel/virtio_blk.ko');
+    expect(image.manifest.modules).toEqual({ release: '6.12-x', paths: ['kernel/virtio_blk.ko'] });
     expect(image.manifest.packages).toEqual([
       { package: 'linux-image-6.12-x', version: '1', architecture: 'riscv64', size: KERNEL.length, sha256: sha256(KERNEL) },
       { package: 'busybox-static', version: '1', architecture: 'riscv64', size: BUSYBOX.length, sha256: sha256(BUSYBOX) },
