@@ -65,6 +65,8 @@ export interface RiscvProcessor {
   retiredInstructions(): bigint;
   /** The extensions of the hart as the device-tree property `riscv,isa-extensions` names them: `i`, `m`, … `h`, `zba`, `sstc`. */
   isaExtensions(): readonly string[];
+  /** Bytes of the cache blocks that cbo.* instructions work on. */
+  cacheBlockSize(): number;
 }
 
 export let csrRead: RiscvProcessor['csrRead'];
@@ -80,17 +82,19 @@ export let hsv: RiscvProcessor['hsv'];
 export let fenceI: RiscvProcessor['fenceI'];
 export let retiredInstructions: RiscvProcessor['retiredInstructions'];
 export let isaExtensions: RiscvProcessor['isaExtensions'];
+export let cacheBlockSize: RiscvProcessor['cacheBlockSize'];
 
 export const riscv: AxApiDef<'arch/riscv', RiscvProcessor> = apiDef({
   name: 'arch/riscv',
   functions: {
     csrRead: required, csrWrite: required, csrSet: required, csrClear: required, enterGuest: required, hfenceGvma: required,
-    hfenceVvma: required, hlv: required, hlvx: required, hsv: required, fenceI: required, retiredInstructions: required, isaExtensions: required,
+    hfenceVvma: required, hlv: required, hlvx: required, hsv: required, fenceI: required, retiredInstructions: required,
+    isaExtensions: required, cacheBlockSize: required,
   },
   bind: (f: RiscvProcessor) =>
     ({
       csrRead, csrWrite, csrSet, csrClear, enterGuest, hfenceGvma, hfenceVvma, hlv, hlvx, hsv, fenceI, retiredInstructions,
-      isaExtensions,
+      isaExtensions, cacheBlockSize,
     } = f),
   providers: ['@axvisor/softcpu_riscv'],
 });
