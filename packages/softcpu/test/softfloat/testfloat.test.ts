@@ -69,10 +69,10 @@ async function judge(f: TestFunction, mode: keyof typeof modes): Promise<{ count
   return { count, failure };
 }
 
-/** What TestFloat generates: it has no minimum, maximum and classification, and of bfloat16 conversions only. */
+/** What TestFloat generates: it has no minimum, maximum and classification, and of bfloat16 only two conversions, whose NaNs are off by a bit outside RISC-V. */
 function known(f: TestFunction): boolean {
   if (/min|max|classify/.test(f.name)) return false;
-  if (f.name.includes('bf16')) return isaName !== 'arm-default' && (f.name === 'bf16_to_f32' || f.name === 'f32_to_bf16');
+  if (f.name.includes('bf16')) return isaName === 'riscv' && (f.name === 'bf16_to_f32' || f.name === 'f32_to_bf16');
   // SoftFloat propagates the payload of a quiet addend where x86 has no such rule.
   return !(isaName === 'x86' && f.name.endsWith('mulAdd'));
 }

@@ -6,6 +6,7 @@
  */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { compressedInsns } from '../isa/compressed.ts';
+import { float, floatFunctions, floatOutlined } from '../fp/emit.ts';
 import { insns } from '../isa/table.ts';
 import type { InsnName } from '../isa/table.ts';
 import { BUDGET, FETCH_IDX, MMU_IDX, PC } from '../state.ts';
@@ -15,10 +16,10 @@ import { atomics, memory } from './memory.ts';
 import { multiply } from './multiply.ts';
 
 /** Definitions of the instructions that generated code executes itself. */
-const definitions: Readonly<Partial<Record<InsnName, Emit>>> = { ...integer, ...multiply, ...bits, ...memory, ...atomics };
+const definitions: Readonly<Partial<Record<InsnName, Emit>>> = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...float };
 
 /** Rare and long: functions of their own. */
-const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics)]);
+const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics), ...floatOutlined]);
 const direct: ReadonlySet<string> = new Set(['jal', 'beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
 const compressed: ReadonlySet<string> = new Set(compressedInsns.map(({ base }) => base));
 
@@ -54,6 +55,6 @@ export const isa: Isa = {
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX },
   instructions,
-  functions: {},
+  functions: floatFunctions,
   services: ['system', 'illegal'],
 };
