@@ -109,9 +109,9 @@ fatal:
 `;
 
 export const rodata: string = String.raw`
-banner: .asciz  "axvisor embedded kernel, riscv64\n"
+banner: .asciz  "axvisor embedded kernel, riscv64\r\n"
 no_hart:
-        .asciz  "fatal: the device tree does not name the boot hart\n"
+        .asciz  "fatal: the device tree does not name the boot hart\r\n"
 machine:
         .asciz  "memory %u MiB at 0x%x, harts %u, boot hart %u, timebase %u Hz\n"
 no_initrd:

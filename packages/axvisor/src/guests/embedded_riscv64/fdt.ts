@@ -375,5 +375,5 @@ name_plic:
 name_sifive_plic:
         .asciz  "sifive,plic-1.0.0"
 fdt_bad:
-        .asciz  "fatal: no usable device tree\n"
+        .asciz  "fatal: no usable device tree\r\n"
 `;

@@ -207,5 +207,5 @@ page_self_test:
 
 export const rodata: string = String.raw`
 out_of_memory:
-        .asciz  "fatal: out of memory\n"
+        .asciz  "fatal: out of memory\r\n"
 `;

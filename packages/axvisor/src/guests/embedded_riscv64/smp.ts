@@ -250,5 +250,5 @@ smp_stopped:
 smp_not_stopped:
         .asciz  "hart %u does not stop\n"
 stop_failed:
-        .asciz  "fatal: hart_stop came back\n"
+        .asciz  "fatal: hart_stop came back\r\n"
 `;

@@ -94,5 +94,5 @@ export const rodata: string = String.raw`
 unexpected:
         .asciz  "unexpected trap: scause 0x%x sepc 0x%x stval 0x%x ra 0x%x on hart %u\n"
 giving_up:
-        .asciz  "fatal: giving up\n"
+        .asciz  "fatal: giving up\r\n"
 `;
