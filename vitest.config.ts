@@ -5,11 +5,13 @@ const source = process.env['AXVISOR_DIST'] === '1' ? [] : ['@axvisor/source'];
 
 export default defineConfig({
   test: {
+    reporters: ['default', './packages/tooling/src/reporter.ts'],
     projects: readdirSync(new URL('packages', import.meta.url)).map((name) => ({
       root: `packages/${name}`,
       resolve: { conditions: [...source, 'module', 'browser', 'development|production'] },
       ssr: { resolve: { conditions: [...source, 'module', 'node', 'development|production'] } },
-      test: { name, include: ['test/**/*.test.ts'], execArgv: source.map((c) => `--conditions=${c}`) },
+      test: {
+    reporters: ['default', './packages/tooling/src/reporter.ts'], name, include: ['test/**/*.test.ts'], execArgv: source.map((c) => `--conditions=${c}`) },
     })),
   },
 });

@@ -1,0 +1,68 @@
+/** Checks what will be published: publint and attw on every tarball, then each package installed alone in an empty project. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { conclude, published, ROOT, type WorkspacePackage } from './workspace.ts';
+
+const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name);
+const problems: string[] = [];
+
+/** Runs a tool; what it prints becomes the problem if it fails. */
+function tool(what: string, command: string, args: readonly string[], cwd: string): void {
+  try {
+    execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (e) {
+    const { stdout = '', stderr = '' } = e as { readonly stdout?: string; readonly stderr?: string };
+    problems.push(`${what}:\n${stdout}${stderr}`);
+  }
+}
+
+function pack(p: WorkspacePackage, into: string): string {
+  const folder = join(into, p.folder);
+  mkdirSync(folder);
+  execFileSync('pnpm', ['pack', '--pack-destination', folder], { cwd: p.path, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [name] = readdirSync(folder);
+  if (name === undefined) throw new Error(`${p.folder}: pnpm pack made no tarball`);
+  return join(folder, name);
+}
+
+/** The packages of the workspace that `p` needs at run time, itself included. */
+function closure(p: WorkspacePackage, all: readonly WorkspacePackage[]): WorkspacePackage[] {
+  const found = new Set([p]);
+  for (const member of found) for (const name of Object.keys(member.manifest.dependencies ?? {})) {
+    const dependency = all.find((a) => a.manifest.name === name);
+    if (dependency !== undefined) found.add(dependency);
+  }
+  return [...found];
+}
+
+/** Installs `p` from its tarball in an empty project, and uses every export of it under both module resolutions. */
+function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackage, string>, temporary: string): void {
+  const project = join(temporary, `alone-${p.folder}`);
+  mkdirSync(project);
+  const files = Object.fromEntries(closure(p, [...tarballs.keys()]).map((c) => [c.manifest.name, `file:${tarballs.get(c)}`]));
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'alone', private: true, type: 'module', dependencies: files, overrides: files }));
+  tool(`${p.folder}: npm install`, 'npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], project);
+  const subpaths = Object.keys(p.manifest.exports ?? {}).filter((s) => !s.endsWith('.json'));
+  const names = subpaths.map((s) => p.manifest.name + s.slice(1));
+  const uses = names.map((n, i) => `import * as m${i} from '${n}';\nif (Object.keys(m${i}).length === 0) throw new Error('${n} exports nothing');\n`).join('');
+  writeFileSync(join(project, 'main.ts'), uses);
+  for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']] as const)
+    tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
+  tool(`${p.folder}: import in Node`, process.execPath, ['main.ts'], project);
+}
+
+const all = published();
+const temporary = mkdtempSync(join(tmpdir(), 'axvisor-packs-'));
+try {
+  const tarballs = new Map(all.map((p) => [p, pack(p, temporary)]));
+  for (const [p, tarball] of tarballs) {
+    tool(`${p.folder}: publint`, bin('publint'), ['--strict', tarball], p.path);
+    tool(`${p.folder}: attw`, bin('attw'), ['--profile', 'esm-only', tarball], p.path);
+    installAlone(p, tarballs, temporary);
+  }
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
+conclude('packs', `${all.length} packages linted and installed alone`, problems);
