@@ -48,6 +48,8 @@ export interface InitramfsRecipe {
 export interface ImageBoot {
   /** Name, in the image's folder, of the kernel or firmware. */
   readonly kernel: string;
+  /** Where the kernel goes in guest memory, when its file does not say. */
+  readonly loadAddress?: bigint;
   /** Command line of the kernel. */
   readonly append?: string;
   /** Where a kernel goes that is a raw binary. */
