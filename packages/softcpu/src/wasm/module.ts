@@ -208,6 +208,6 @@ export class ModuleBuilder {
       body.raw(map.view());
       section(SECTION.custom, body);
     }
-    return out.view();
+    return out.view().slice();
   }
 }
