@@ -2,3 +2,4 @@
 export { Hart, HartExit, planHart } from './hart.ts';
 export type { HartOptions, HartPlan } from './hart.ts';
 export type { HostedHart, PendingException, PhysBus, PrivilegedHart, RamWindow } from './priv/interface.ts';
+export { component } from './component.ts';

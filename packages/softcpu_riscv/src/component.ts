@@ -1,0 +1,153 @@
+/**
+ * The component: this thread's physical CPU is a software hart in hosted mode. It provides the `arch/riscv` API (what HS-mode
+ * software does to a hart) and the `processor` API, on the host's physical memory and clock.
+ */
+import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProcessor } from '@axvisor/axvisor_api/arch/riscv';
+import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
+import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
+import { processor, type Processor } from '@axvisor/axvisor_api/processor';
+import { accountInstructions, currentTicks, time } from '@axvisor/axvisor_api/time';
+import { Hart, HartExit, planHart } from './hart.ts';
+import { F, X } from './state.ts';
+
+const FRAME = 4096;
+const WASM_PAGE = 0x1_0000;
+/** A deadline that is never reached. */
+const NEVER = 0xffff_ffff_ffff_ffffn;
+/** As many steps as fit in a slice that only an exit ends. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+/** x0 … x31, f0 … f31: half of the guest context each. */
+const HALF = GUEST_CONTEXT_SIZE / 2;
+
+/** This thread's CPU: the hart and what the APIs keep beside it. */
+class Cpu {
+  readonly id: number;
+  readonly hart: Hart;
+  readonly state: number;
+  readonly bytes: Uint8Array;
+  #accounted = 0;
+
+  constructor(id: number) {
+    this.id = id;
+    const { memory: wasmMemory, bytes } = physMemory();
+    this.bytes = bytes;
+    const frames = Math.ceil(planHart(0, bytes.length).end / FRAME);
+    const base = allocContiguousFrames(frames);
+    if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software hart`);
+    const start = Number(base);
+    bytes.fill(0, start, start + frames * FRAME);
+    const pages = bytes.length / WASM_PAGE;
+    const plan = planHart(start, bytes.length);
+    this.state = plan.layout.state;
+    this.hart = new Hart({
+      memory: wasmMemory,
+      memoryLimits: { min: pages, max: pages, shared: !(bytes.buffer instanceof ArrayBuffer) },
+      plan,
+      ram: [{ pa: 0, size: bytes.length, offset: 0 }],
+      now: () => {
+        this.account();
+        return currentTicks();
+      },
+      hosted: true,
+      hartId: id,
+    });
+  }
+
+  /** Tells a virtual clock what was retired since it was last told. */
+  account(): void {
+    // The constructor of the hart asks for the time before there is a hart.
+    const retired = (this.hart as Hart | undefined)?.retired ?? 0;
+    if (retired !== this.#accounted) accountInstructions(retired - this.#accounted);
+    this.#accounted = retired;
+  }
+
+  enter(context: number): void {
+    const { bytes, state, hart } = this;
+    bytes.copyWithin(state + X + 8, context + 8, context + HALF);
+    bytes.copyWithin(state + F, context + HALF, context + GUEST_CONTEXT_SIZE);
+    hart.priv.enterGuest();
+    while (hart.run(UNLIMITED) === HartExit.waiting) this.#endWait();
+    this.account();
+    bytes.copyWithin(context + 8, state + X + 8, state + X + HALF);
+    bytes.copyWithin(context + HALF, state + F, state + F + HALF);
+  }
+
+  /** WFI of a guest that HS-mode does not trap (hstatus.VTW = 0): a spurious supervisor software interrupt lets HS-mode decide. */
+  #endWait(): void {
+    const { priv } = this.hart;
+    const enabled = (priv.csrRead(CSR.sie) >> BigInt(Irq.ssi)) & 1n;
+    ensure(enabled === 1n, 'BadState', 'the guest waits for an interrupt, and no interrupt of HS-mode can end it');
+    priv.setPending(Irq.ssi, true);
+  }
+
+  /** The result of HLV, HLVX, HSV: a value, or the exception that `priv` recorded. */
+  access(value: bigint | undefined): GuestAccess {
+    if (value !== undefined) return { value };
+    const { cause, tvalLo, tvalHi, gpaLo, gpaHi } = this.hart.priv.exception;
+    const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+    return { cause, tval: join(tvalLo, tvalHi), htval: join(gpaLo, gpaHi) >> 2n };
+  }
+}
+
+function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
+  let current: Cpu | undefined;
+  const cpu = (): Cpu => (current ??= new Cpu(0));
+
+  const csr = <T>(number: number, use: () => T): T => {
+    try {
+      return use();
+    } catch (e) {
+      throw axError('InvalidInput', `the hart has no CSR 0x${number.toString(16)} that HS-mode can use so`, { cause: e });
+    }
+  };
+  const csrRead = (number: number): bigint => csr(number, () => cpu().hart.priv.csrRead(number));
+  const csrWrite = (number: number, value: bigint): void => csr(number, () => cpu().hart.priv.csrWrite(number, value));
+
+  return {
+    riscv: {
+      csrRead,
+      csrWrite,
+      csrSet: (number, bits) => {
+        const old = csrRead(number);
+        csrWrite(number, old | bits);
+        return old;
+      },
+      csrClear: (number, bits) => {
+        const old = csrRead(number);
+        csrWrite(number, old & ~bits);
+        return old;
+      },
+      enterGuest: (context: HostPhysAddr) => cpu().enter(Number(context)),
+      hfenceGvma: () => cpu().hart.priv.hfenceGvma(),
+      hfenceVvma: (gva) => cpu().hart.priv.hfenceVvma(gva),
+      hlv: (address, width) => cpu().access(cpu().hart.priv.hlv(address, width)),
+      hlvx: (address, width) => cpu().access(cpu().hart.priv.hlvx(address, width)),
+      hsv: (address, width, value) => cpu().access(cpu().hart.priv.hsv(address, width, value) ? value : undefined),
+      retiredInstructions: () => BigInt(cpu().hart.retired),
+    },
+    processor: {
+      architecture: () => 'riscv64',
+      initProcessor: (id) => {
+        current ??= new Cpu(id);
+        ensure(current.id === id, 'BadState', `this thread is CPU ${current.id}, not ${id}`);
+      },
+      setHostTimer: (deadline) => cpu().hart.priv.csrWrite(CSR.stimecmp, deadline ?? NEVER),
+      kickProcessor: () => cpu().hart.priv.setPending(Irq.ssi, true),
+      hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
+      invalidateNested: () => current?.hart.priv.hfenceGvma(),
+      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: {} }),
+    },
+  };
+}
+
+/** The software hart. One for each thread and linking. */
+export const component: Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> = axComponent({
+  name: '@axvisor/softcpu_riscv',
+  requires: [errors, memory, time],
+  provides: () => {
+    const apis = createApis();
+    return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];
+  },
+});
