@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EMBEDDED_RISCV64_BASE, embeddedRiscv64, embeddedRiscv64Source } from '../../src/guests/embedded_riscv64.ts';
 
@@ -192,6 +193,21 @@ describe('the embedded kernel', () => {
     using guest = new Session('-smp', '1', '-m', '64M', '-dtb', dtb);
     expect(await guest.until('axvisor> ')).toContain(expected);
     expect(await guest.command('echo works')).toBe('works\n');
+  });
+
+  it.runIf(haveQemu)('runs where it is put, first on a hart that is not the first in the tree', { timeout: 60_000 }, async () => {
+    // Starts hart 2 at the kernel, with the device tree where SBI passes a1, and stops the boot hart.
+    const stub = assemble(
+      `start: mv a2, a1; li a0, 2; li a1, 0x80600000; li a7, 0x48534d; li a6, 0; ecall
+       li a7, 0x48534d; li a6, 1; ecall`,
+      { base: EMBEDDED_RISCV64_BASE },
+    );
+    const file = join(directory, 'stub');
+    writeFileSync(file, stub.bytes);
+    using guest = new Session('-kernel', file, '-device', `loader,file=${kernel},addr=0x80600000,force-raw=on`, '-smp', '4', '-m', '64M');
+    expect(await guest.until('axvisor> ')).toMatch(/boot hart 2, [^]*PLIC context 5/);
+    expect(await guest.command('mem')).toContain('self-test: 64 pages');
+    expect((await guest.command('smp')).match(/hart [013] took 100 interrupts/g)).toHaveLength(3);
   });
 
   it.runIf(haveQemu)('spares the initrd', { timeout: 60_000 }, async () => {
