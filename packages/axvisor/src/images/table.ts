@@ -52,8 +52,6 @@ export interface ImageBoot {
   readonly loadAddress?: bigint;
   /** Command line of the kernel. */
   readonly append?: string;
-  /** Where a kernel goes that is a raw binary. */
-  readonly loadAddress?: bigint;
   /** Least memory with which it was seen to reach its prompt, in MiB. */
   readonly memory: number;
   /** Text on the console that says that it is up. */
