@@ -5,7 +5,7 @@ import { AssemblyError, evaluate } from './asm_expression.ts';
 import { assembleInstruction, isInstruction } from './asm_instructions.ts';
 import { expandMacro } from './asm_macros.ts';
 import type { Statement } from './asm_source.ts';
-import { parseSource, unquote } from './asm_source.ts';
+import { parseSource, stringBytes } from './asm_source.ts';
 
 export { AssemblyError } from './asm_expression.ts';
 export { csrNames, csrNumbers } from './csr_names.ts';
@@ -27,7 +27,7 @@ export interface Assembled {
 const dataSizes: Readonly<Record<string, number>> = {
   '.byte': 1, '.half': 2, '.short': 2, '.2byte': 2, '.word': 4, '.int': 4, '.long': 4, '.4byte': 4, '.dword': 8, '.quad': 8, '.8byte': 8,
 };
-const stringTerminators: Readonly<Record<string, string>> = { '.ascii': '', '.asciz': '\0', '.string': '\0' };
+const stringTerminators: Readonly<Record<string, readonly number[]>> = { '.ascii': [], '.asciz': [0], '.string': [0] };
 /** Directives without effect here: there is one section, every symbol is returned, nothing is relaxed or compressed. */
 const ignored = new Set(['.text', '.globl', '.global', '.option', '.type', '.size', '.local']);
 const MAX_BYTES = 1 << 28;
@@ -152,7 +152,7 @@ class Pass implements Scope {
     }
     const terminator = stringTerminators[name];
     if (terminator !== undefined) {
-      for (const operand of operands) for (const byte of new TextEncoder().encode(unquote(operand) + terminator)) this.#emit(byte, 1);
+      for (const operand of operands) for (const byte of unquote(operand) + terminator) this.#emit(byte.charCodeAt(0), 1);
       return;
     }
     switch (name) {

@@ -53,13 +53,22 @@ export function parseSource(source: string): Statement[] {
 }
 
 /**
- * The characters of a string operand.
+ * The bytes of a string operand: characters in UTF-8, numeric escapes as they are.
  *
  * @throws {AssemblyError} the operand is not a string
  */
-export function unquote(text: string): string {
+export function stringBytes(text: string): number[] {
   if (!/^"[^]*"$/.test(text)) throw new AssemblyError(`a string in double quotes expected, not ${text}`);
-  return text.slice(1, -1).replace(/\\x([0-9a-fA-F]{1,2})|\\([0-7]{1,3})|\\(.)/g, (_, hex: string | undefined, octal: string | undefined, c: string) =>
-    hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : octal !== undefined ? String.fromCharCode(Number.parseInt(octal, 8)) : (escapes[c] ?? c),
-  );
+  const bytes: number[] = [];
+  for (const [piece, hex, octal, escaped] of text.slice(1, -1).matchAll(/\\x([0-9a-fA-F]{1,2})|\\([0-7]{1,3})|\\([^])|[^\\]+|\\/g)) {
+    if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
+    else if (octal !== undefined) bytes.push(Number.parseInt(octal, 8) & 0xff);
+    else bytes.push(...utf8(escaped === undefined ? piece : (escapes[escaped] ?? escaped)));
+  }
+  return bytes;
+}
+
+function utf8(text: string): number[] {
+  const encoded = encodeURIComponent(text.toWellFormed());
+  return Array.from(encoded.matchAll(/%(..)|./g), ([c, hex]) => (hex === undefined ? c.charCodeAt(0) : Number.parseInt(hex, 16)));
 }

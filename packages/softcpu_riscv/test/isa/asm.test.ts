@@ -114,6 +114,10 @@ describe('assemble', () => {
     expect(words(source)).toEqual([8, 4, 0x00850513, 8, 8]);
   });
 
+  it('writes strings as UTF-8 and numeric escapes as bytes', () => {
+    expect([...assemble('.asciz "é\\xff\\377\\n\\"\\\\;#"').bytes]).toEqual([0xc3, 0xa9, 0xff, 0xff, 10, 0x22, 0x5c, 0x3b, 0x23, 0]);
+  });
+
   it('distinguishes numeric labels by direction', () => {
     expect(words('1: j 1f\n1: j 1b\nj 1f\n1: nop').map((word) => disassemble(word | 0, 0n))).toEqual(['jal zero,0x4', 'jal zero,0x0', 'jal zero,0x4', 'addi zero,zero,0']);
   });
