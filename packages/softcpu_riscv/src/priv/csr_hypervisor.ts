@@ -27,7 +27,7 @@ function hgatp(parts: CsrParts): Csr {
       if (csr[HGATP] === newLo && csr[HGATP + 1] === newHi) return;
       csr[HGATP] = newLo;
       csr[HGATP + 1] = newHi;
-      state.flushFor(1);
+      state.flushGuestStage();
     },
   });
 }

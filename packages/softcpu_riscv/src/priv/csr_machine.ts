@@ -79,7 +79,7 @@ function menvcfg(parts: CsrParts): Csr {
     write: (lo, hi) => {
       csr[MENVCFG] = legalEnvcfg(csr[MENVCFG]!, lo);
       csr[MENVCFG + 1] = hi & ENVCFG_HI_WRITABLE;
-      state.flush();
+      state.flushAll();
       interrupts.poll();
     },
   });
@@ -99,7 +99,7 @@ function pmpCsrs(parts: CsrParts): Csr[] {
       write: (lo, hi) => {
         pmp.writeConfig(first, lo);
         pmp.writeConfig(first + 4, hi);
-        state.flush();
+        state.flushAll();
       },
     });
   }
@@ -113,7 +113,7 @@ function pmpCsrs(parts: CsrParts): Csr[] {
       },
       write: (lo, hi) => {
         pmp.writeAddress(i, lo, hi);
-        state.flush();
+        state.flushAll();
       },
     });
   }

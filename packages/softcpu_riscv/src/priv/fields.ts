@@ -2,14 +2,14 @@
 
 /** Bits of the low word of mstatus, sstatus and vsstatus (machine chapter, "Machine Status Registers"). */
 export const Mstatus = {
-  SIE: 1 << 1, MIE: 1 << 3, SPIE: 1 << 5, MPIE: 1 << 7, SPP: 1 << 8,
-  MPP: 3 << 11, FS: 3 << 13, MPRV: 1 << 17, SUM: 1 << 18, MXR: 1 << 19, TVM: 1 << 20, TW: 1 << 21, TSR: 1 << 22,
+  SIE: 0x2, MIE: 0x8, SPIE: 0x20, MPIE: 0x80, SPP: 0x100,
+  MPP: 0x1800, FS: 0x6000, MPRV: 0x2_0000, SUM: 0x4_0000, MXR: 0x8_0000, TVM: 0x10_0000, TW: 0x20_0000, TSR: 0x40_0000,
 } as const;
 /** Shift of mstatus.MPP. */
 export const MPP_SHIFT = 11;
 
 /** Bits of the high word of mstatus: UXL = SXL = 2 (64 bits) are fixed. */
-export const MstatusHi = { XL: 0xa, UXL: 0x2, GVA: 1 << 6, MPV: 1 << 7, SD: 1 << 31 } as const;
+export const MstatusHi = { XL: 0xa, UXL: 0x2, GVA: 0x40, MPV: 0x80, SD: -0x8000_0000 } as const;
 
 /** Writable bits of sstatus and vsstatus; everything else reads as 0 except UXL and SD. */
 export const SSTATUS_WRITABLE: number =
@@ -20,19 +20,19 @@ export const MSTATUS_WRITABLE: number =
   SSTATUS_WRITABLE | Mstatus.MIE | Mstatus.MPIE | Mstatus.MPRV | Mstatus.TVM | Mstatus.TW | Mstatus.TSR;
 
 /** Bits of the low word of hstatus; VSXL (high word) is fixed to 2, VGEIN to 0 (GEILEN is 0), VSBE to 0. */
-export const Hstatus = { GVA: 1 << 6, SPV: 1 << 7, SPVP: 1 << 8, HU: 1 << 9, VTVM: 1 << 20, VTW: 1 << 21, VTSR: 1 << 22 } as const;
+export const Hstatus = { GVA: 0x40, SPV: 0x80, SPVP: 0x100, HU: 0x200, VTVM: 0x10_0000, VTW: 0x20_0000, VTSR: 0x40_0000 } as const;
 export const HSTATUS_WRITABLE: number =
   Hstatus.GVA | Hstatus.SPV | Hstatus.SPVP | Hstatus.HU | Hstatus.VTVM | Hstatus.VTW | Hstatus.VTSR;
 
 /** Bits of menvcfg, henvcfg and senvcfg: low word, then (m and h only) high word. */
-export const Envcfg = { FIOM: 1, CBIE: 3 << 4, CBCFE: 1 << 6, CBZE: 1 << 7 } as const;
-export const EnvcfgHi = { ADUE: 1 << 29, PBMTE: 1 << 30, STCE: 1 << 31 } as const;
+export const Envcfg = { FIOM: 1, CBIE: 0x30, CBCFE: 0x40, CBZE: 0x80 } as const;
+export const EnvcfgHi = { ADUE: 0x2000_0000, PBMTE: 0x4000_0000, STCE: -0x8000_0000 } as const;
 /** Writable bits of the low words of the three. */
 export const ENVCFG_WRITABLE: number = Envcfg.FIOM | Envcfg.CBIE | Envcfg.CBCFE | Envcfg.CBZE;
 
 /** Bits of mip, mie and their views; the number of an interrupt is the position of its bit. */
 export const Irq = {
-  SSI: 1 << 1, VSSI: 1 << 2, MSI: 1 << 3, STI: 1 << 5, VSTI: 1 << 6, MTI: 1 << 7, SEI: 1 << 9, VSEI: 1 << 10, MEI: 1 << 11,
+  SSI: 0x2, VSSI: 0x4, MSI: 0x8, STI: 0x20, VSTI: 0x40, MTI: 0x80, SEI: 0x200, VSEI: 0x400, MEI: 0x800,
 } as const;
 export const S_INTERRUPTS: number = Irq.SSI | Irq.STI | Irq.SEI;
 export const VS_INTERRUPTS: number = Irq.VSSI | Irq.VSTI | Irq.VSEI;

@@ -20,6 +20,9 @@ interface Range {
   readonly machine: number;
 }
 
+/** No physical address that is checked reaches this. */
+const MEMORY_END = 2 ** 53;
+
 const all = Permission.read | Permission.write | Permission.execute;
 
 /** The PMP entries of a hart and the check against them. */
@@ -32,6 +35,8 @@ export class Pmp {
   private readonly addrLo: Int32Array;
   private readonly addrHi: Int32Array;
   private ranges: readonly Range[] = [];
+  /** Every access is permitted: there are no entries, or the first that matches anything is open to all of memory. */
+  private open = false;
 
   readonly entries: number;
 
@@ -40,6 +45,7 @@ export class Pmp {
     this.cfg = new Uint8Array(entries);
     this.addrLo = new Int32Array(entries);
     this.addrHi = new Int32Array(entries);
+    this.update();
   }
 
   reset(): void {
@@ -92,6 +98,10 @@ export class Pmp {
    * @returns whether it may go ahead; {@link pagePermissions} then holds for the page
    */
   check(pa: number, size: number, prv: number, need: number): boolean {
+    if (this.open) {
+      this.pagePermissions = all;
+      return true;
+    }
     const end = pa + size;
     const page = pa - (pa % 4096);
     let uniform = true;
@@ -120,6 +130,9 @@ export class Pmp {
       ranges.push({ start, end, permissions, machine: (cfg & L) !== 0 ? permissions : all });
     }
     this.ranges = ranges;
+    const first = ranges[0];
+    this.open =
+      this.entries === 0 || (first !== undefined && first.start === 0 && first.end >= MEMORY_END && first.permissions === all && first.machine === all);
   }
 
   private bytes(i: number): number {

@@ -187,7 +187,7 @@ export class Privileged implements PrivilegedHart, HostedHart {
   }
 
   hfenceGvma(): void {
-    this.state.flushFor(1);
+    this.state.flushGuestStage();
   }
 
   hlv(va: bigint, size: number): bigint | undefined {

@@ -5,6 +5,7 @@
 
 import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
+import { GuestPages } from './guest_pages.ts';
 import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
 import { SuperpageLog } from './superpages.ts';
 
@@ -53,6 +54,8 @@ export class State {
   private fetchKey = 0;
   /** Leaves above 4 KiB that may be cached page by page. */
   readonly superpages: SuperpageLog = new SuperpageLog();
+  /** Translations of the G-stage alone. */
+  readonly guestPages: GuestPages = new GuestPages();
   private readonly memory: { readonly buffer: ArrayBufferLike };
 
   constructor(options: PrivilegedOptions) {
@@ -82,13 +85,15 @@ export class State {
     this.waiting = false;
     this.words[this.base + (RES_VALID >> 2)] = 0;
     this.words[this.base + (FS_DIRTY >> 2)] = 0;
-    this.flush();
+    this.flushAll();
     this.modeChanged();
   }
 
   /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
   ramOffset(pa: number, size: number): number {
-    for (const window of this.ram) {
+    const { ram } = this;
+    for (let i = 0; i < ram.length; i++) {
+      const window = ram[i]!;
       const distance = pa - window.pa;
       if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
     }
@@ -181,8 +186,19 @@ export class State {
     else this.host.flushPage(vaLo, vaHi);
   }
 
-  /** Drops all cached translations. */
-  flush(): void {
+  /** Drops what depends on the G-stage. */
+  flushGuestStage(): void {
+    this.guestPages.clear();
+    this.flushFor(1);
+  }
+
+  /** Drops everything that page tables, PMP and menvcfg led to. */
+  flushAll(): void {
+    this.guestPages.clear();
+    this.flush();
+  }
+
+  private flush(): void {
     this.superpages.clear();
     this.host.flushTlb();
     this.host.flushFetch();

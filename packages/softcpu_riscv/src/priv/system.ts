@@ -73,7 +73,7 @@ export class SystemInstructions {
     const hfenceGvma = guarded(
       (prv, v) => mayHypervise(prv, v) || (prv === 1 && (this.mstatus & Mstatus.TVM) !== 0 ? 2 : 0),
       () => {
-        this.state.flushFor(1);
+        this.state.flushGuestStage();
         return Status.next;
       },
     );

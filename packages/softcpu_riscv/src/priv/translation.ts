@@ -227,6 +227,14 @@ export class Translation {
     this.leafPermissions = R | W | X;
     this.size = leafSize[4]!;
     if (levels === 0) return true;
+    const { guestPages } = this.state;
+    if (guestPages.find(gpaLo, gpaHi) && (guestPages.permissions & needOf[access]!) !== 0) {
+      this.leafPermissions = guestPages.permissions;
+      this.size = guestPages.size;
+      this.outLo = (guestPages.page | 0) | (gpaLo & 0xfff);
+      this.outHi = Math.floor(guestPages.page / 0x1_0000_0000);
+      return true;
+    }
     const tinst = implicit ? (access === Access.store ? TINST_PTE_WRITE : TINST_PTE_READ) : 0;
     // The x4 modes translate 2 bits more than their namesakes; the rest must be zero.
     if (gpaHi >>> (levels === 3 ? 9 : levels === 4 ? 18 : 27) !== 0) return this.guestPageFault(gpaLo, gpaHi, tinst);
@@ -264,6 +272,9 @@ export class Translation {
       }
       this.leafPermissions = ((pteLo | update) & Pte.D) !== 0 ? permissions : permissions & ~W;
       this.size = leafSize[level]!;
+      if (!mxr && this.outHi >>> 0 <= MAX_ADDRESS_HI) {
+        guestPages.add(gpaLo, gpaHi, toNumber(this.outLo & ~0xfff, this.outHi), this.leafPermissions, this.size);
+      }
       return true;
     }
     return this.guestPageFault(gpaLo, gpaHi, tinst);

@@ -309,3 +309,42 @@ describe('write permission is reported only once D is set at both stages', () =>
     expect(h.read64(RAM + 0x11028) & 0xc0n).toBe(0xc0n);
   });
 });
+
+describe('a changed G-stage is seen', () => {
+  /** Guest page 1 is RAM page 8 before, RAM page 9 after. */
+  function guest(): Harness {
+    const h = new Harness({ ramSize: SIZE });
+    sv39(h, RAM, RAM + 0x4000, RAM + 0x5000, { 1: leaf(RAM + 0x8000, 0xd7n) });
+    h.set('hgatp', (8n << 60n) | FIRST_PPN);
+    h.enter('VS');
+    expect(h.priv.translate(0x1000, 0, 0, 8)).toBe(RAM + 0x8000);
+    h.write64(RAM + 0x5008, leaf(RAM + 0x9000, 0xd7n));
+    h.trap(11);
+    return h;
+  }
+
+  test.each([
+    ['HFENCE.GVMA', (h: Harness) => void h.execute('hfence.gvma')],
+    ['HINVAL.GVMA', (h: Harness) => void h.execute('hinval.gvma')],
+    ['another hgatp', (h: Harness) => h.set('hgatp', (8n << 60n) | (1n << 44n) | FIRST_PPN)],
+    ['menvcfg', (h: Harness) => h.set('menvcfg', 1n << 61n)],
+    ['PMP', (h: Harness) => h.set('pmpaddr0', PMP_ALL.addr)],
+  ] as const)('after %s', (_name, change) => {
+    const h = guest();
+    change(h);
+    h.enter('VS');
+    expect(h.priv.translate(0x1000, 0, 0, 8)).toBe(RAM + 0x9000);
+  });
+
+  test('hosted: after hfenceGvma', () => {
+    const h = new Harness({ ramSize: SIZE, hosted: true });
+    sv39(h, RAM, RAM + 0x4000, RAM + 0x5000, { 1: leaf(RAM + 0x8000, 0xd7n) });
+    h.priv.csrWrite(0x680, (8n << 60n) | FIRST_PPN);
+    h.write64(RAM + 0x8000, 8n);
+    h.write64(RAM + 0x9000, 9n);
+    expect(h.priv.hlv(0x1000n, 8)).toBe(8n);
+    h.write64(RAM + 0x5008, leaf(RAM + 0x9000, 0xd7n));
+    h.priv.hfenceGvma();
+    expect(h.priv.hlv(0x1000n, 8)).toBe(9n);
+  });
+});
