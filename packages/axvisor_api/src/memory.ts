@@ -8,6 +8,7 @@ import { apiDef, required, type AxApiDef } from './registry/api.ts';
 /** The part of `WebAssembly.Memory` that components use, so that no DOM typings are needed. */
 export interface WasmMemory {
   readonly buffer: ArrayBufferLike;
+  grow(pages: number): number;
 }
 
 /** The host's physical memory. It never grows, so the views stay valid. */

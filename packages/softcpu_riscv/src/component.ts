@@ -10,6 +10,7 @@ import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/
 import { processor, type Processor } from '@axvisor/axvisor_api/processor';
 import { accountInstructions, currentTicks, time } from '@axvisor/axvisor_api/time';
 import { Hart, HartExit, planHart } from './hart.ts';
+import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
 
 const FRAME = 4096;
@@ -18,6 +19,11 @@ const WASM_PAGE = 0x1_0000;
 const NEVER = 0xffff_ffff_ffff_ffffn;
 /** As many steps as fit in a slice that only an exit ends. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
+/** What the hart implements, by the names of the device-tree binding riscv/extensions.yaml. */
+const EXTENSIONS = [
+  'i', 'm', 'a', 'f', 'd', 'c', 'h', 'zicbom', 'zicboz', 'zicntr', 'zicsr', 'zifencei', 'zihpm', 'zba', 'zbb', 'zbc', 'zbs',
+  'sstc', 'svadu', 'svinval', 'svpbmt',
+] as const;
 /** x0 … x31, f0 … f31: half of the guest context each. */
 const HALF = GUEST_CONTEXT_SIZE / 2;
 
@@ -125,7 +131,11 @@ function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Pro
       hlv: (address, width) => cpu().access(cpu().hart.priv.hlv(address, width)),
       hlvx: (address, width) => cpu().access(cpu().hart.priv.hlvx(address, width)),
       hsv: (address, width, value) => cpu().access(cpu().hart.priv.hsv(address, width, value) ? value : undefined),
+      // What HS-mode stores is announced by hostWrote, so the hart's instruction fetches are never stale.
+      fenceI: () => {},
       retiredInstructions: () => BigInt(cpu().hart.retired),
+      isaExtensions: () => EXTENSIONS,
+      cacheBlockSize: () => CACHE_BLOCK,
     },
     processor: {
       architecture: () => 'riscv64',
