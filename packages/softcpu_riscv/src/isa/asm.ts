@@ -152,7 +152,7 @@ class Pass implements Scope {
     }
     const terminator = stringTerminators[name];
     if (terminator !== undefined) {
-      for (const operand of operands) for (const byte of unquote(operand) + terminator) this.#emit(byte.charCodeAt(0), 1);
+      for (const operand of operands) for (const byte of [...stringBytes(operand), ...terminator]) this.#emit(byte, 1);
       return;
     }
     switch (name) {
