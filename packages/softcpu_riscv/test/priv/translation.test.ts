@@ -187,7 +187,6 @@ describe('translation agrees with the model', () => {
                 tinst: e.tinst,
               };
           expect(gotResult, `${kind} ${va.toString(16)} in ${mode}`).toEqual(result);
-          expect(same(h.ram, ram.bytes), 'A and D').toBe(true);
           const label = 'pa' in want ? `ok ${v}` : `${want.type} ${want.tinst.toString(16)} ${v}`;
           seen[label] = (seen[label] ?? 0) + 1;
           if ('pa' in want) checkReport(regs, va, kind, prv, v, want, permissions, pageSize, ram);
@@ -195,6 +194,8 @@ describe('translation agrees with the model', () => {
           h.trap(11);
           h.set('mstatus', h.get('mstatus') & 0xc_0000n);
         }
+        // A and D bits: all of memory, but for an element-wise toEqual too large.
+        expect(h.ram.findIndex((byte, i) => byte !== ram.bytes[i])).toBe(-1);
       }),
       { numRuns: 200 },
     );
@@ -204,25 +205,20 @@ describe('translation agrees with the model', () => {
   });
 });
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  const x = new BigInt64Array(a.slice().buffer);
-  const y = new BigInt64Array(b.slice().buffer);
-  return x.every((value, i) => value === y[i]);
-}
-
 /** What is reported for caching must hold without another walk: no fault, no change of memory, the same place. */
 function checkReport(
-  regs: Registers, va: bigint, kind: Kind, prv: number, v: number, result: Extract<Result, { pa: bigint }>, permissions: number, pageSize: number,
-  ram: Ram & { readonly bytes: Uint8Array },
+  regs: Registers, va: bigint, kind: Kind, prv: number, v: number, result: Extract<Result, { pa: bigint }>, permissions: number, pageSize: number, ram: Ram,
 ): void {
   const reported = { load: Permission.read, store: Permission.write, fetch: Permission.execute } as const;
-  const before = ram.bytes.slice();
+  const readOnly: Ram = {
+    ...ram,
+    write64: (pa) => {
+      throw new Error(`another access after ${kind} writes ${pa.toString(16)}`);
+    },
+  };
   for (const other of ['load', 'store', 'fetch'] as const) {
     if ((permissions & reported[other]) === 0) continue;
-    const again = translate(ram, regs, va, other, 1, prv, v);
-    expect(again, `${other} after ${kind}`).toMatchObject({ pa: result.pa });
-    // The A bits of pages that hold VS-stage tables may still be set by another access; the page itself is ready.
-    if (!same(before, ram.bytes)) throw new Error(`${other} after ${kind} changes memory`);
+    expect(translate(readOnly, regs, va, other, 1, prv, v), `${other} after ${kind}`).toMatchObject({ pa: result.pa });
   }
   const whole = regs.pmp.length === 1;
   if (whole && kind !== 'hlvx' && prv !== 3) expect(permissions & reported[kind]).not.toBe(0);
