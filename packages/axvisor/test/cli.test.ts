@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { axvisor } from './guests/session.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'axvisor-cli-'));
+const file = (name: string, content: string | Uint8Array): string => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+describe('help and version', () => {
+  test.each([['--help'], ['run', '--help'], ['images', '--help'], ['images', 'fetch', '--help'], ['config', '--help'], ['config', 'generate', '--help'], ['devices', '--help']])('%s %s', async (...args) => {
+    const { status, output } = await axvisor(...args);
+    expect(status).toBe(0);
+    expect(output).toContain('Usage: axvisor');
+  });
+
+  test('--version', async () => {
+    const { status, output } = await axvisor('--version');
+    expect([status, output.trim()]).toEqual([0, (JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }).version]);
+  });
+});
+
+describe('mistakes end with status 2 and one clear message', () => {
+  const cases: readonly (readonly [string, readonly string[], string])[] = [
+    ['an unknown command', ['fly'], 'unknown command'],
+    ['an unknown option', ['run', '--warp'], 'unknown option'],
+    ['an unknown architecture', ['run', '--arch', 'vax'], "--arch: 'vax' is none of riscv64"],
+    ['an unknown guest', ['run', '--guest', 'cp/m'], 'there is no image cp/m'],
+    ['no such kernel', ['run', '--kernel', '/nonexistent/Image'], 'kernel /nonexistent/Image'],
+    ['a kernel that is none', ['run', '--kernel', file('notes.txt', 'dear diary\n'.repeat(100))], 'not a kernel'],
+    ['an empty kernel', ['run', '--kernel', file('empty', '')], 'empty'],
+    ['0 CPUs', ['run', '--guest', 'embedded', '--cpus', '0'], "--cpus: '0' is not a number from 1 to 512"],
+    ['1000 CPUs', ['run', '--guest', 'embedded', '--cpus', '1000'], "--cpus: '1000' is not"],
+    ['a bad size', ['run', '--guest', 'embedded', '--memory', 'lots'], "--memory: 'lots' is not a size"],
+    ['too much memory', ['run', '--guest', 'embedded', '--memory', '64G'], '--memory: at most'],
+    ['an initrd larger than memory', ['run', '--guest', 'embedded', '--memory', '4M', '--initrd', file('initrd', new Uint8Array(8 << 20))], 'the initrd (8388608 bytes) does not fit'],
+    ['a missing disk', ['run', '--guest', 'embedded', '--disk', '/nonexistent.img'], 'disk /nonexistent.img'],
+    ['an odd disk', ['run', '--guest', 'embedded', '--disk', file('odd.img', new Uint8Array(700))], '700 bytes, not a whole number of 512-byte sectors'],
+    ['a bad device tree', ['run', '--guest', 'embedded', '--dtb', file('bad.dtb', 'not a tree, but long enough to have a header of forty bytes')], 'not a flattened device tree'],
+    ['a missing configuration', ['run', '/nonexistent.toml'], 'configuration /nonexistent.toml'],
+    ['a bad configuration', ['run', file('bad.toml', '[base]\nid = 0\nnam = "x"\n')], 'bad.toml:'],
+    ['an engine that is not there', ['run', '--guest', 'embedded', '--engine', 'translator'], 'no translator yet'],
+    ['an image nobody knows', ['images', 'path', 'multics'], 'there is no image multics'],
+  ];
+  test.each(cases)('%s', async (_name, args, message) => {
+    const { status, output } = await axvisor(...args);
+    expect(output).toContain(message);
+    expect(status).toBe(2);
+  });
+});
+
+test('a generated configuration checks, and its schema is JSON', async () => {
+  const generated = await axvisor('config', 'generate', '--kernel', 'Image', '--cpus', '2', '--memory', '128M', '--append', 'console=ttyS0');
+  expect(generated.status).toBe(0);
+  const checked = await axvisor('config', 'check', file('generated.toml', generated.output));
+  expect([checked.status, checked.output]).toEqual([0, expect.stringContaining('is well described')]);
+  const schema = await axvisor('config', 'schema');
+  expect(JSON.parse(schema.output)).toHaveProperty('properties');
+});
+
+test('lists for machines are JSON', async () => {
+  const models = JSON.parse((await axvisor('devices', '--json')).output) as { model: string }[];
+  expect(models.map((m) => m.model)).toContain('virtio-blk');
+  const images = JSON.parse((await axvisor('images', 'list', '--json')).output) as { name: string }[];
+  expect(images.map((i) => i.name)).toContain('debian-riscv64');
+});
+
+test('the device tree is dumped and can be given back', async () => {
+  const dtb = join(folder, 'board.dtb');
+  expect((await axvisor('run', '--guest', 'embedded', '--dump-dtb', dtb)).status).toBe(0);
+  expect(readFileSync(dtb).readUInt32BE(0)).toBe(0xd00dfeed);
+  expect((await axvisor('run', '--guest', 'embedded', '--dtb', dtb, '--expect', 'axvisor> ', '--timeout', '30')).status).toBe(0);
+});

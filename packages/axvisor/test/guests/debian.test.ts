@@ -1,0 +1,81 @@
+import { readFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { describe, expect, test } from 'vitest';
+import { packInitramfs, SHELL_PROMPT } from '../../src/images/index.ts';
+import { cachedImage, Session } from './session.ts';
+
+const image = await cachedImage('debian-riscv64');
+const uboot = await cachedImage('u-boot-riscv64');
+const BOOT_SECONDS = 180;
+const TIMEOUT = { timeout: 300_000 };
+
+/** Types a command and returns what it prints. */
+async function sh(guest: Session, command: string, seconds = 60): Promise<string> {
+  guest.type(`${command}\n`);
+  await guest.expect('\n');
+  return (await guest.expect(SHELL_PROMPT, seconds)).replaceAll('\r', '');
+}
+
+describe.skipIf(image === undefined)('Debian riscv64', () => {
+  test('boots to a shell with the right processor and date, reads and writes a disk, and powers off', TIMEOUT, async () => {
+    const disk = join(mkdtempSync(join(tmpdir(), 'axvisor-disk-')), 'disk.img');
+    const content = Buffer.alloc(1 << 20);
+    content.write('first sector of the host', 0);
+    writeFileSync(disk, content);
+    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--disk', disk]);
+    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    expect(await sh(guest, 'cat /proc/cpuinfo')).toMatch(/processor\s*: 0[\s\S]*isa\s*: rv64imafdc/);
+    const date = Number(await sh(guest, 'date +%s'));
+    expect(Math.abs(date - Date.now() / 1000)).toBeLessThan(120);
+    expect(await sh(guest, 'dd if=/dev/vda bs=512 count=1 2>/dev/null | head -c 24')).toContain('first sector of the host');
+    await sh(guest, 'echo written by the guest | dd of=/dev/vda bs=512 seek=9 conv=notrunc,fsync 2>/dev/null');
+    await sh(guest, 'dd if=/dev/vda of=/dev/null bs=64k');
+    guest.type('poweroff\n');
+    expect(await guest.exited()).toBe(0);
+    expect(readFileSync(disk).subarray(9 * 512, 9 * 512 + 20).toString()).toBe('written by the guest');
+  });
+
+  test('brings 4 vCPUs up, and reboots', TIMEOUT, async () => {
+    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--cpus', '4']);
+    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    expect((await sh(guest, 'grep -c ^processor /proc/cpuinfo')).trim()).toBe('4');
+    expect((await sh(guest, 'for i in 1 2 3 4; do (i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; echo done) & done; wait')).match(/done/g)?.length).toBeGreaterThanOrEqual(4);
+    guest.type('reboot\n');
+    await guest.expect('Linux version', BOOT_SECONDS);
+    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    guest.type('poweroff\n');
+    expect(await guest.exited()).toBe(0);
+  });
+
+  test('runs a static program: esbuild bundles a TypeScript file', TIMEOUT, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'axvisor-esbuild-'));
+    const esbuild = createRequire(import.meta.url).resolve('@esbuild/linux-riscv64/bin/esbuild');
+    const source = 'enum E { A = 40 }\nconst add = (x: number, y: number): number => x + y;\nexport const answer: number = add(E.A, 2);\n';
+    const initrd = await packInitramfs({
+      base: image?.initramfs ?? '',
+      files: [{ path: 'root/esbuild', data: readFileSync(esbuild), mode: 0o755 }, { path: 'root/in.ts', data: Buffer.from(source) }],
+    });
+    writeFileSync(join(folder, 'initrd'), initrd);
+    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--initrd', join(folder, 'initrd')]);
+    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    const bundle = await sh(guest, './esbuild --bundle --format=esm --minify in.ts', 120);
+    const module = (await import(`data:text/javascript,${encodeURIComponent(bundle.trim())}`)) as { answer: number };
+    expect(module.answer).toBe(42);
+    guest.type('poweroff\n');
+    expect(await guest.exited()).toBe(0);
+  });
+});
+
+test.skipIf(uboot === undefined)('U-Boot reaches its prompt in supervisor mode and powers off', TIMEOUT, async () => {
+  await using guest = new Session(['run', '--guest', 'u-boot-riscv64']);
+  await guest.expect('Hit any key to stop autoboot', 60);
+  guest.type('\r');
+  await guest.expect('=> ', 60);
+  guest.type('version\r');
+  await guest.expect('U-Boot', 30);
+  await guest.expect('=> ', 30);
+  guest.type('poweroff\r');
+  expect(await guest.exited()).toBe(0);
+});
