@@ -1,6 +1,6 @@
 /** Every operation of the software floating point under the name Berkeley TestFloat gives it, in its exact and its quick form. */
 import {
-  bfloat16, binary16, binary32, binary64, exact, f64, narrow,
+  bfloat16, binary16, binary32, binary64, exact, extended80, f64, narrow,
 } from '../../src/softfloat/index.ts';
 import type { FloatEnv, Format, IntegerType } from '../../src/softfloat/index.ts';
 
@@ -14,7 +14,7 @@ export function typeWidth(type: string): number {
   if (type === 'bool') return 1;
   const integer = integers[type];
   if (integer !== undefined) return integer.bits;
-  return { f16: 16, bf16: 16, f32: 32, f64: 64 }[type] as number;
+  return { f16: 16, bf16: 16, f32: 32, f64: 64, extF80: 80 }[type] as number;
 }
 
 /** Operands as hi, lo int32 pairs one after the other; the result is left in env.hi and env.lo (hi is 0 for narrow results). */
@@ -27,7 +27,8 @@ export interface TestFunction {
   /** False when the rounding direction does not matter. */
   readonly rounds: boolean;
   readonly exact: (env: FloatEnv, operands: readonly bigint[]) => bigint;
-  readonly quick: Quick;
+  /** Absent where there is only the exact form. */
+  readonly quick?: Quick;
 }
 
 type Ops3 = readonly [bigint, bigint, bigint];
@@ -36,8 +37,9 @@ const at = (w: Int32Array, i: number): number => w[i] as number;
 
 const table: TestFunction[] = [];
 
-function define(name: string, operands: readonly string[], result: string, rounds: boolean, reference: (env: FloatEnv, o: Ops3) => bigint, quick: Quick): void {
-  table.push({ name, operands, result, rounds, exact: (env, o) => BigInt.asUintN(typeWidth(result), reference(env, three(o))), quick });
+function define(name: string, operands: readonly string[], result: string, rounds: boolean, reference: (env: FloatEnv, o: Ops3) => bigint, quick?: Quick): void {
+  const run = (env: FloatEnv, o: readonly bigint[]): bigint => BigInt.asUintN(typeWidth(result), reference(env, three(o)));
+  table.push({ name, operands, result, rounds, exact: run, ...(quick === undefined ? {} : { quick }) });
 }
 
 /** Wraps an operation with a narrow result. */
@@ -106,6 +108,16 @@ for (const [type, format] of Object.entries(formats)) {
   }
   define(`${type}_classify`, [type], 'i32', false, (_, [a]) => BigInt(exact.classify(format, a)),
     small(32, (_, w) => (wide ? f64.classify(at(w, 0), at(w, 1)) : narrow.classify(format, at(w, 1)))));
+}
+
+for (const op of ['add', 'sub', 'mul', 'div'] as const) {
+  define(`extF80_${op}`, ['extF80', 'extF80'], 'extF80', true, (env, [a, b]) => exact[op](extended80, env, a, b));
+}
+define('extF80_sqrt', ['extF80'], 'extF80', true, (env, [a]) => exact.sqrt(extended80, env, a));
+define('extF80_roundToInt', ['extF80'], 'extF80', true, (env, [a]) => exact.roundToIntegral(extended80, env, a, true));
+for (const [name, format] of [['f32', binary32], ['f64', binary64]] as const) {
+  define(`extF80_to_${name}`, ['extF80'], name, true, (env, [a]) => exact.convert(extended80, format, env, a));
+  define(`${name}_to_extF80`, [name], 'extF80', true, (env, [a]) => exact.convert(format, extended80, env, a));
 }
 
 export const functions: readonly TestFunction[] = table;

@@ -22,13 +22,13 @@ function result(env: FloatEnv): bigint {
 }
 
 describe('the quick functions agree with the exact ones', () => {
-  test.each(functions)('$name', (f) => {
+  test.each(functions.filter((f) => f.quick !== undefined))('$name', (f) => {
     fc.assert(fc.property(operands(f.operands), fc.integer({ min: 0, max: 5 }), fc.constantFrom('riscv', 'arm', 'x86'), (values, mode, isa) => {
       const wanted = createFloatEnv(architectures[isa]);
       const got = createFloatEnv(architectures[isa]);
       wanted.rounding = got.rounding = mode as Rounding;
       const bits = f.exact(wanted, values);
-      f.quick(got, words(values));
+      f.quick!(got, words(values));
       expect({ bits: result(got), flags: got.flags }).toEqual({ bits, flags: wanted.flags });
     }), { numRuns: runs });
   });

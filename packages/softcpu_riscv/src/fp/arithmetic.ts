@@ -7,6 +7,7 @@
  */
 import { f32, f64, i32 } from '@axvisor/softcpu';
 import type { Emit, Emitter, F32, F64, I32 } from '@axvisor/softcpu';
+import type { InsnName } from '../isa/table.ts';
 import { all, boxed, double, guarded, inexactRaised, isNearestEven, mode, setDouble, setSingle, single, slow } from './context.ts';
 
 type Arithmetic = 'fadd' | 'fsub' | 'fmul' | 'fdiv';
@@ -124,7 +125,7 @@ function fusedSingle(name: Fused): Emit {
 }
 
 /** Definitions by name. */
-export const arithmetic = {
+export const arithmetic: Readonly<Partial<Record<InsnName, Emit>>> = {
   'fadd.d': arithmeticDouble('fadd'),
   'fsub.d': arithmeticDouble('fsub'),
   'fmul.d': arithmeticDouble('fmul'),
@@ -143,4 +144,4 @@ export const arithmetic = {
   'fmsub.s': fusedSingle('fmsub'),
   'fnmsub.s': fusedSingle('fnmsub'),
   'fnmadd.s': fusedSingle('fnmadd'),
-} as const satisfies Record<string, Emit>;
+};

@@ -119,7 +119,7 @@ const singleToDouble: Emit = guarded((e) => {
 });
 
 /** Definitions by name. */
-export const conversions = {
+export const conversions: Readonly<Partial<Record<InsnName, Emit>>> = {
   'fcvt.w.d': doubleToInteger('w'),
   'fcvt.wu.d': doubleToInteger('wu'),
   'fcvt.l.d': doubleToInteger('l'),
@@ -138,4 +138,4 @@ export const conversions = {
   'fcvt.s.lu': longToSingle('lu'),
   'fcvt.s.d': doubleToSingle,
   'fcvt.d.s': singleToDouble,
-} as const satisfies Record<string, Emit>;
+};

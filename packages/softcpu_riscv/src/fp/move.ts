@@ -4,6 +4,7 @@
  */
 import { f32, f64, i32, i64, select } from '@axvisor/softcpu';
 import type { Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
+import type { InsnName } from '../isa/table.ts';
 import { all, boxed, double, guarded, markDirty, setDouble, setSingle, setSingleBits, single, slow } from './context.ts';
 
 const address = (e: Emitter): I64 => i64.add(e.reg('rs1'), e.field64('imm'));
@@ -119,7 +120,7 @@ const classifySingle: Emit = guarded((e) => {
 });
 
 /** Definitions by name. */
-export const moves = {
+export const moves: Readonly<Partial<Record<InsnName, Emit>>> = {
   flw,
   fld,
   fsw,
@@ -146,4 +147,4 @@ export const moves = {
   'fmax.d': minMaxDouble('fmax'),
   'fclass.s': classifySingle,
   'fclass.d': classifyDouble,
-} as const satisfies Record<string, Emit>;
+};
