@@ -1,0 +1,84 @@
+/**
+ * The state of a vCPU that is not on a hart: one frame of physical memory, so that the processor can load and store it and
+ * every thread sees it.
+ *
+ * | offset | content |
+ * |---|---|
+ * | 0 | x0 … x31 (x0 is ignored) |
+ * | 256 | f0 … f31 |
+ * | 512 | the CSRs of {@link SAVED}, 8 bytes each |
+ * | 1024 | pending interrupts, their change mask, and requests (32-bit words, accessed atomically) |
+ */
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import { GUEST_CONTEXT_SIZE } from '@axvisor/axvisor_api/arch/riscv';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { allocFrame, deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+
+/** The CSRs of a vCPU, in the order of the frame. */
+export const SAVED = [
+  'sepc', 'sstatus', 'hstatus', 'vsstatus', 'vsie', 'vstvec', 'vsscratch', 'vsepc', 'vscause', 'vstval', 'vsatp', 'vstimecmp',
+  'htimedelta', 'hvip', 'hcounteren', 'scounteren', 'senvcfg', 'fcsr',
+] as const;
+export type SavedCsr = (typeof SAVED)[number];
+
+const FRAME_SIZE = 4096;
+const CONTROL = 1024;
+const F_BASE = 32;
+const CSR_BASE = GUEST_CONTEXT_SIZE / 8;
+const CSR_INDEX = Object.fromEntries(SAVED.map((name, i) => [name, CSR_BASE + i])) as Readonly<Record<SavedCsr, number>>;
+
+/** 32-bit words for other threads, at offset 1024. */
+export const Control = { pending: 0, changed: 1, requests: 2 } as const;
+
+export class VCpuContext implements Disposable {
+  readonly address: HostPhysAddr;
+  /** The frame as 64-bit words. */
+  readonly #longs: BigUint64Array;
+  /** The control words. */
+  readonly control: Int32Array;
+
+  /** @throws {AxError} NoMemory */
+  constructor() {
+    const frame = allocFrame();
+    if (frame === undefined) throw axError('NoMemory', 'no frame for the context of a vCPU');
+    this.address = frame;
+    const { longs, words } = physMemory();
+    const first = Number(frame);
+    this.#longs = longs.subarray(first / 8, (first + FRAME_SIZE) / 8);
+    this.control = words.subarray((first + CONTROL) / 4, (first + CONTROL) / 4 + Object.keys(Control).length);
+    this.clear();
+  }
+
+  /** Everything zero, as after power-on. */
+  clear(): void {
+    this.#longs.fill(0n);
+  }
+
+  x(i: number): bigint {
+    return i === 0 ? 0n : (this.#longs[i] as bigint);
+  }
+
+  setX(i: number, value: bigint): void {
+    if (i !== 0) this.#longs[i] = value;
+  }
+
+  f(i: number): bigint {
+    return this.#longs[F_BASE + i] as bigint;
+  }
+
+  setF(i: number, value: bigint): void {
+    this.#longs[F_BASE + i] = value;
+  }
+
+  csr(name: SavedCsr): bigint {
+    return this.#longs[CSR_INDEX[name]] as bigint;
+  }
+
+  setCsr(name: SavedCsr, value: bigint): void {
+    this.#longs[CSR_INDEX[name]] = value;
+  }
+
+  [Symbol.dispose](): void {
+    deallocFrame(this.address);
+  }
+}

@@ -1,0 +1,364 @@
+/** A RISC-V vCPU: the state of a guest's hart, and the way into the guest and back (privileged specification 1.13, chapter 21). */
+import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { NestedPageTableFormat, NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import { CSR, csrRead, enterGuest, hlv, Irq, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import type { Ticks } from '@axvisor/axvisor_api/time';
+import { currentTicks } from '@axvisor/axvisor_api/time';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import { kickVcpu, notifyVcpuTimerExpired } from '@axvisor/axvisor_api/vmm';
+import type { SavedCsr } from './context.ts';
+import { GuestCounters } from './counters.ts';
+import { handleTrap, type AccessFault } from './exits.ts';
+import { executeFence, executeRequests, requestFence, type Fence } from './fences.ts';
+import { ALL_ONES, Hgatp, SInterrupt, Sstatus, VsInterrupt } from './fields.ts';
+import { GuestState, powerOnCsrs } from './guest_state.ts';
+import type { Hart } from './harts.ts';
+import { InterruptLines } from './interrupts.ts';
+import type { Machine, VmCpus } from './machine.ts';
+import { faultingAccess } from './mmio/instruction.ts';
+import { MmioTransaction, type MmioExit } from './mmio/transaction.ts';
+import { dumpGuest } from './dump.ts';
+import { SbiError, type SbiHart } from './sbi/call.ts';
+import { HostTimer } from './timer.ts';
+
+/** Registers in the numbering of exits: x0 … x31, f0 … f31. */
+const REGISTERS = 64;
+const A0 = 10;
+const A1 = 11;
+
+/** Traps handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
+const MAX_TRAPS = 64;
+
+const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
+
+const MODES: Readonly<Partial<Record<NestedPageTableFormat, { readonly mode: bigint; readonly feature: 'sv39x4' | 'sv48x4' }>>> = {
+  sv39x4: { mode: Hgatp.SV39X4, feature: 'sv39x4' },
+  sv48x4: { mode: Hgatp.SV48X4, feature: 'sv48x4' },
+};
+
+const COMPLETION = { success: 0n, 'already-on': SbiError.ALREADY_AVAILABLE, invalid: SbiError.INVALID_PARAM } as const;
+
+export class RiscvVCpu implements AxArchVCpu, SbiHart {
+  readonly vmId: number;
+  readonly vcpuId: number;
+  readonly hartId: bigint;
+  readonly guest: GuestState;
+  readonly counters: GuestCounters = new GuestCounters();
+  readonly #machine: Machine;
+  readonly #vm: VmCpus;
+  readonly #dtb: bigint;
+  readonly #lines: InterruptLines;
+  readonly #mmio: MmioTransaction;
+  readonly #timer: HostTimer;
+  #entry = 0n;
+  #boundTo: Hart | undefined;
+  /** The last guest page fault, until the guest goes on. */
+  #fault: AccessFault | undefined;
+  /** A CpuUp exit waits for its result. */
+  #startsCpu = false;
+
+  /** @throws {AxError} NoMemory, AlreadyExists for a hart id that the VM has already */
+  constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
+    this.#machine = machine;
+    this.vmId = vmId;
+    this.vcpuId = vcpuId;
+    this.hartId = BigInt.asUintN(64, config.cpuId);
+    this.#dtb = config.dtb ?? 0n;
+    this.#vm = machine.join(this);
+    try {
+      this.guest = new GuestState();
+    } catch (e) {
+      machine.leave(this);
+      throw e;
+    }
+    this.#lines = new InterruptLines(this.guest.context);
+    this.#mmio = new MmioTransaction(this);
+    this.#timer = new HostTimer((pending) => {
+      this.#lines.set(Irq.vsti, pending);
+      if (pending) notifyVcpuTimerExpired(this.vmId, this.vcpuId);
+    });
+  }
+
+  // ── life cycle ──
+
+  setEntry(entry: GuestPhysAddr): void {
+    this.#entry = entry;
+  }
+
+  /** @throws {AxError} Unsupported for a format that is not RISC-V's or not this hart's, InvalidInput for a misaligned root or a VMID too wide */
+  setEptRoot(root: NestedRoot, vmid: number): void {
+    const { features } = this.#machine.harts.current();
+    const format = MODES[root.format];
+    if (format === undefined || !features[format.feature]) throw axError('Unsupported', `the hart cannot translate with ${root.format}`);
+    ensure((root.address & 0x3fffn) === 0n, 'InvalidInput', `the root of a nested page table is 16 KiB aligned, not at 0x${root.address.toString(16)}`);
+    ensure(
+      Number.isInteger(vmid) && vmid >= 0 && vmid <= features.maxVmid,
+      'InvalidInput',
+      `VMID ${String(vmid)} is not in 0 … ${features.maxVmid}, which this hart has`,
+    );
+    this.guest.translation = { vmid, hgatp: (format.mode << Hgatp.MODE_SHIFT) | (BigInt(vmid) << Hgatp.VMID_SHIFT) | (root.address >> 12n) };
+  }
+
+  /** The state in which SBI firmware starts a hart: a0 = hart id, a1 = device tree, VS-mode, no translation, no interrupts. */
+  setup(): void {
+    this.#start(this.#entry, this.#dtb);
+  }
+
+  setStartArgs(entry: GuestPhysAddr, arg: bigint): void {
+    this.#start(entry, arg);
+  }
+
+  #start(entry: bigint, argument: bigint): void {
+    const { guest } = this;
+    this.#timer.cancel();
+    this.#mmio.cancel();
+    this.#fault = undefined;
+    this.#startsCpu = false;
+    this.counters.reset();
+    guest.discard();
+    guest.context.clear();
+    powerOnCsrs(guest.context, entry, this.#vm.timeDelta);
+    guest.context.setX(A0, this.hartId);
+    guest.context.setX(A1, argument);
+  }
+
+  /** @throws {AxError} BadState if virtualization is off on this CPU */
+  bind(): void {
+    const hart = this.#machine.harts.current();
+    ensure(hart.enabled, 'BadState', `virtualization is not enabled on CPU ${hart.cpu}`);
+    ensure(this.guest.translation !== undefined, 'BadState', `${this.#who} has no nested page table`);
+    this.guest.load(hart);
+    this.#boundTo = hart;
+  }
+
+  unbind(): void {
+    this.guest.save();
+    this.#boundTo = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer.cancel();
+    this.#machine.leave(this);
+    this.guest[Symbol.dispose]();
+  }
+
+  get #who(): string {
+    return `vCPU ${this.vcpuId} of VM ${this.vmId}`;
+  }
+
+  // ── running ──
+
+  /** @throws {AxError} BadState if it is not bound to this CPU */
+  run(): AxVCpuExitReason {
+    const hart = this.#boundTo;
+    if (hart === undefined || hart !== this.#machine.harts.current()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
+    const again = this.#mmio.resume();
+    if (again !== undefined) return again;
+    this.#fault = undefined;
+    const { guest } = this;
+    for (let traps = 0; traps < MAX_TRAPS; traps++) {
+      guest.load(hart);
+      executeRequests(guest.context);
+      if (this.#lines.changed) guest.setCsr('hvip', this.#lines.merge(guest.csr('hvip')));
+      enterGuest(guest.context.address);
+      const exit = handleTrap(this);
+      if (exit !== undefined) return exit;
+    }
+    return NOTHING;
+  }
+
+  /** Moves on behind an instruction of `bytes`. */
+  advance(bytes: number): void {
+    this.setCsr('sepc', BigInt.asUintN(64, this.csr('sepc') + BigInt(bytes)));
+  }
+
+  csr(name: SavedCsr): bigint {
+    return this.guest.csr(name);
+  }
+
+  setCsr(name: SavedCsr, value: bigint): void {
+    this.guest.setCsr(name, value);
+  }
+
+  /** Lets the guest take an exception in VS-mode, as if the hart had delegated it. */
+  reflect(cause: number, tval: bigint): void {
+    let vsstatus = this.csr('vsstatus') & ~(Sstatus.SPP | Sstatus.SPIE | Sstatus.SIE);
+    if ((this.csr('vsstatus') & Sstatus.SIE) !== 0n) vsstatus |= Sstatus.SPIE;
+    this.setCsr('vsstatus', vsstatus | (this.csr('sstatus') & Sstatus.SPP));
+    this.setCsr('vscause', BigInt(cause));
+    this.setCsr('vstval', tval);
+    this.setCsr('vsepc', this.csr('sepc'));
+    // Exceptions go to BASE in every mode of vstvec.
+    this.setCsr('sepc', this.csr('vstvec') & ~3n);
+    this.#enterSupervisor();
+  }
+
+  #enterSupervisor(): void {
+    this.setCsr('sstatus', this.csr('sstatus') | Sstatus.SPP);
+  }
+
+  // ── guest page faults ──
+
+  /** Remembers a fault, for {@link decodeMmio} and {@link injectAccessFault}. */
+  faulted(fault: AccessFault): void {
+    this.#fault = fault;
+  }
+
+  decodeMmio(): MmioExit | undefined {
+    const fault = this.#fault;
+    if (fault === undefined || !fault.isExplicit) return undefined;
+    const instruction = faultingAccess(fault.htinst, this.csr('sepc'));
+    if (instruction === undefined || (instruction.access.kind === 'load' || instruction.access.kind === 'lr') !== fault.isLoad) return undefined;
+    return this.#mmio.begin(instruction, fault.gpa);
+  }
+
+  /** @throws {AxError} BadState if no access of the guest faulted */
+  injectAccessFault(): void {
+    const fault = this.#fault;
+    if (fault === undefined) throw axError('BadState', `${this.#who}: no access has faulted`);
+    this.#mmio.cancel();
+    this.#fault = undefined;
+    this.reflect(fault.accessFault, fault.tval);
+  }
+
+  // ── registers ──
+
+  setGpr(index: number, value: bigint): void {
+    this.#checkRegister(index);
+    const bits = BigInt.asUintN(64, value);
+    if (!this.#mmio.completeLoad(index, bits)) this.setRegister(index, bits);
+  }
+
+  getGpr(index: number): bigint {
+    this.#checkRegister(index);
+    return this.getRegister(index);
+  }
+
+  #checkRegister(index: number): void {
+    ensure(Number.isInteger(index) && index >= 0 && index < REGISTERS, 'InvalidInput', `there is no register ${String(index)}: 0-31 are x, 32-63 f`);
+  }
+
+  getRegister(index: number): bigint {
+    const { context } = this.guest;
+    return index < 32 ? context.x(index) : context.f(index - 32);
+  }
+
+  setRegister(index: number, value: bigint): void {
+    const { context } = this.guest;
+    if (index < 32) return context.setX(index, value);
+    context.setF(index - 32, value);
+    // As the hart does when an instruction writes an f register.
+    this.setCsr('vsstatus', this.csr('vsstatus') | Sstatus.FS);
+  }
+
+  setReturnValue(value: bigint): void {
+    this.guest.context.setX(A0, BigInt.asUintN(64, value));
+  }
+
+  /** @throws {AxError} BadState if the last exit was not CpuUp */
+  completeCpuUp(result: 'success' | 'already-on' | 'invalid'): void {
+    ensure(this.#startsCpu, 'BadState', `${this.#who} does not start a CPU`);
+    this.#startsCpu = false;
+    this.guest.context.setX(A0, BigInt.asUintN(64, COMPLETION[result]));
+    this.guest.context.setX(A1, 0n);
+  }
+
+  /** The guest asked for another hart to be started; {@link completeCpuUp} answers. */
+  startsCpu(): void {
+    this.#startsCpu = true;
+  }
+
+  // ── interrupts and timers ──
+
+  injectInterrupt(vector: number): void {
+    this.#lines.set(vector, true);
+  }
+
+  clearInterrupt(vector: number): void {
+    this.#lines.set(vector, false);
+  }
+
+  /** Whether one is pending in vsip and enabled in vsie: what ends a WFI, whatever vsstatus.SIE says. */
+  hasPendingInterrupt(): boolean {
+    let pending = this.#lines.peek(this.csr('hvip'));
+    if (this.#hasSstc && this.#guestTime() >= this.csr('vstimecmp')) pending |= VsInterrupt.TI;
+    // VS-level interrupts are one bit to the left of what vsie calls them.
+    return (pending & VsInterrupt.ALL & (this.csr('vsie') << 1n)) !== 0n;
+  }
+
+  nextTimer(): Ticks | undefined {
+    if ((this.csr('vsie') & SInterrupt.TI) === 0n) return undefined;
+    return this.#hasSstc ? this.#hostTicks(this.csr('vstimecmp')) : this.#timer.deadline;
+  }
+
+  get #hasSstc(): boolean {
+    return this.#machine.harts.current().features.sstc;
+  }
+
+  #guestTime(): bigint {
+    return BigInt.asUintN(64, currentTicks() + this.#vm.timeDelta);
+  }
+
+  /** The host's time when the guest's reaches `at`; `undefined` if that is beyond the counter, as "never" is. */
+  #hostTicks(at: bigint): Ticks | undefined {
+    const ticks = at - BigInt.asIntN(64, this.#vm.timeDelta);
+    return at === ALL_ONES || ticks > ALL_ONES ? undefined : ticks < 0n ? 0n : ticks;
+  }
+
+  // ── for SBI ──
+
+  sibling(hartId: bigint): RiscvVCpu | undefined {
+    return this.#vm.byHartId.get(hartId);
+  }
+
+  siblings(): RiscvVCpu[] {
+    return [...this.#vm.byHartId.values()];
+  }
+
+  setTimer(at: bigint): void {
+    if (this.#hasSstc) this.setCsr('vstimecmp', at);
+    else this.#timer.set(this.#hostTicks(at));
+  }
+
+  clearSoftwareInterrupt(): boolean {
+    const wasPending = (this.#lines.peek(this.csr('hvip')) & VsInterrupt.SSI) !== 0n;
+    this.#lines.set(Irq.vssi, false);
+    return wasPending;
+  }
+
+  fence(fence: Fence, caller: SbiHart): void {
+    if (caller === this) return executeFence(fence);
+    requestFence(this.guest.context, fence);
+    if (this.#boundTo !== undefined && this.#boundTo !== this.#machine.harts.current()) kickVcpu(this.vmId, this.vcpuId);
+  }
+
+  resumeAt(entry: bigint, argument: bigint): void {
+    const { context } = this.guest;
+    context.setX(A0, this.hartId);
+    context.setX(A1, argument);
+    this.setCsr('sepc', entry);
+    this.setCsr('vsatp', 0n);
+    this.setCsr('vsstatus', this.csr('vsstatus') & ~Sstatus.SIE);
+    this.#enterSupervisor();
+  }
+
+  readGuest(address: bigint): GuestAccess {
+    return hlv(address, 8);
+  }
+
+  countersChanged(): void {
+    this.setCsr('hcounteren', this.counters.hcounteren);
+  }
+
+  // ── for people ──
+
+  dump(): Readonly<Record<string, bigint>> {
+    return dumpGuest(this.guest);
+  }
+
+  /** scause, stval, htval and htinst of the last trap, while it is on its hart. */
+  trapCsr(name: 'scause' | 'stval' | 'htval' | 'htinst'): bigint {
+    return csrRead(CSR[name]);
+  }
+}
