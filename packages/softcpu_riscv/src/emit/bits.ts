@@ -2,6 +2,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
 import { immediate, immediateWord, register, registerWord } from './integer.ts';
+import type { Definitions } from './integer.ts';
 
 const unary =
   (f: (a: I64) => I64): Emit =>
@@ -77,7 +78,7 @@ const carrylessHigh =
     e.setReg('rd', i64.shr_u(sum.get, i64.const(shift)));
   };
 
-export const bits = {
+export const bits: Definitions = {
   // Zba
   'add.uw': register((a, b) => i64.add(unsignedWord(a), b)),
   sh1add: shiftAdd(1),
@@ -125,4 +126,4 @@ export const bits = {
   binvi: immediate((a, n) => i64.xor(a, bit(n))),
   bset: register((a, n) => i64.or(a, bit(n))),
   bseti: immediate((a, n) => i64.or(a, bit(n))),
-} satisfies Readonly<Record<string, Emit>>;
+};

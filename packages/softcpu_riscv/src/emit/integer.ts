@@ -1,6 +1,10 @@
 /** RV64I but for its loads, stores and system instructions (unprivileged manual, "RV32I" and "RV64I Base Integer Instruction Set"). */
 import { i32, i64 } from '@axvisor/softcpu';
-import type { Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
+import type { Emit, I32, I64 } from '@axvisor/softcpu';
+import type { InsnName } from '../isa/table.ts';
+
+/** Definitions by instruction name. */
+export type Definitions = Readonly<Partial<Record<InsnName, Emit>>>;
 
 type Operation = (a: I64, b: I64) => I64;
 type Operation32 = (a: I32, b: I32) => I32;
@@ -53,9 +57,9 @@ const jalr: Emit = (e) => {
   e.jumpTo(target);
 };
 
-export const integer = {
-  lui: (e: Emitter) => e.setReg('rd', e.field64('imm')),
-  auipc: (e: Emitter) => e.setReg('rd', i64.add(e.pc(), e.field64('imm'))),
+export const integer: Definitions = {
+  lui: (e) => e.setReg('rd', e.field64('imm')),
+  auipc: (e) => e.setReg('rd', i64.add(e.pc(), e.field64('imm'))),
   jal,
   jalr,
   beq: branch(i64.eq),
@@ -93,5 +97,5 @@ export const integer = {
   sllw: registerWord(i32.shl),
   srlw: registerWord(i32.shr_u),
   sraw: registerWord(i32.shr_s),
-  fence: (e: Emitter) => e.atomicFence(),
-} satisfies Readonly<Record<string, Emit>>;
+  fence: (e) => e.atomicFence(),
+};

@@ -4,19 +4,19 @@
  * Record: handler u16 @0, rd, rs1, rs2 u16 @2, 4, 6 (offsets in the state block), imm i32 @8 — or, where there are three
  * sources, rs3 u16 @8 and the rounding mode u16 @10 — and the raw instruction i32 @12, which traps report.
  */
-import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
-import { compressedInsns } from '../isa/compressed.ts';
+import type { Instruction, Isa } from '@axvisor/softcpu';
 import { float, floatFunctions, floatOutlined } from '../fp/emit.ts';
+import { compressedInsns } from '../isa/compressed.ts';
 import { insns } from '../isa/table.ts';
-import type { InsnName } from '../isa/table.ts';
 import { BUDGET, FETCH_IDX, MMU_IDX, PC } from '../state.ts';
 import { bits } from './bits.ts';
 import { integer } from './integer.ts';
+import type { Definitions } from './integer.ts';
 import { atomics, memory } from './memory.ts';
 import { multiply } from './multiply.ts';
 
 /** Definitions of the instructions that generated code executes itself. */
-const definitions: Readonly<Partial<Record<InsnName, Emit>>> = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...float };
+const definitions: Definitions = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...float };
 
 /** Rare and long: functions of their own. */
 const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics), ...floatOutlined]);

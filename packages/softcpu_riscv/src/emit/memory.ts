@@ -2,6 +2,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64 } from '@axvisor/softcpu';
 import { RES_ADDR, RES_VALID, RES_VALUE } from '../state.ts';
+import type { Definitions } from './integer.ts';
 
 const address = (e: Emitter): I64 => i64.add(e.reg('rs1'), e.field64('imm'));
 
@@ -90,7 +91,7 @@ const storeConditional =
 
 const unsignedWord = (a: I64): I64 => i64.and(a, i64.const(0xffff_ffff));
 
-export const memory = {
+export const memory: Definitions = {
   lb: load('s8'),
   lh: load('s16'),
   lw: load('s32'),
@@ -102,9 +103,9 @@ export const memory = {
   sh: store(2),
   sw: store(4),
   sd: store(8),
-} satisfies Readonly<Record<string, Emit>>;
+};
 
-export const atomics = {
+export const atomics: Definitions = {
   'lr.w': loadReserved(word),
   'lr.d': loadReserved(double),
   'sc.w': storeConditional(word),
@@ -127,4 +128,4 @@ export const atomics = {
   'amominu.d': choose(double, i64.lt_u),
   'amomaxu.w': choose(word, (a, b) => i64.gt_u(unsignedWord(a), unsignedWord(b))),
   'amomaxu.d': choose(double, i64.gt_u),
-} satisfies Readonly<Record<string, Emit>>;
+};

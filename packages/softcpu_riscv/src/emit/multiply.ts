@@ -2,6 +2,7 @@
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit, Emitter, Expr, I32, I64 } from '@axvisor/softcpu';
 import { register, registerWord } from './integer.ts';
+import type { Definitions } from './integer.ts';
 
 const WORD = i64.const(0xffff_ffff);
 const SHIFT = i64.const(32);
@@ -77,7 +78,7 @@ const divideWord =
     e.setReg('rd', i64.extend_i32_s(guarded(e, remainder ? a : i32.const(-1), i32.eqz(b), overflow, a, () => operation(a, b))));
   };
 
-export const multiply = {
+export const multiply: Definitions = {
   mul: register(i64.mul),
   mulh: high(true, true),
   mulhsu: high(true, false),
@@ -91,4 +92,4 @@ export const multiply = {
   divuw: divideWord(false, false),
   remw: divideWord(true, true),
   remuw: divideWord(false, true),
-} satisfies Readonly<Record<string, Emit>>;
+};
