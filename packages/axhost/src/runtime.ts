@@ -2,11 +2,7 @@
  * The parts of the JavaScript runtime that the language's own typings do not know: what Node and browsers have in common.
  * Typed here so that neither the DOM's nor Node's typings are needed by whoever uses this package.
  */
-
-/** `WebAssembly.Memory`: one linear memory in pages of 64 KiB. */
-export interface WebAssemblyMemory {
-  readonly buffer: ArrayBufferLike;
-}
+import type { WasmMemory } from '@axvisor/axvisor_api/memory';
 
 /** A handle of `setTimeout`: a number in browsers, an object in Node. */
 export type TimeoutHandle = unknown;
@@ -19,7 +15,7 @@ interface MessagePort {
 /** The globals that this package uses. */
 interface Runtime {
   readonly WebAssembly: {
-    readonly Memory: new (descriptor: { initial: number; maximum: number; shared: boolean }) => WebAssemblyMemory;
+    readonly Memory: new (descriptor: { initial: number; maximum: number; shared: boolean }) => WasmMemory;
   };
   readonly SharedArrayBuffer?: unknown;
   readonly performance: { now(): number };
