@@ -1,4 +1,4 @@
-/** The reference hypervisor as a library: compositions, the command line, the image store. */
+/** The reference hypervisor as a library: compositions, the command line. The image store is the subpath `images`. */
 export { ARCHITECTURES, compose } from './compose/index.ts';
 export { composeRiscv64 } from './compose/riscv64.ts';
 export { ConsoleMultiplexer, type MultiplexerOptions } from './console/multiplexer.ts';
@@ -6,21 +6,3 @@ export { VmConsole } from './console/vm_console.ts';
 export { openDisk } from './disk/file_disk.ts';
 export { ExitStatus } from './errors.ts';
 export { main } from './program.ts';
-export {
-  EXIT_MARKER,
-  fetchImage,
-  ImageError,
-  images,
-  INIT_MARKER,
-  listImages,
-  openImage,
-  packInitramfs,
-  SHELL_PROMPT,
-  type FetchOptions,
-  type FetchProgress,
-  type ImageErrorCode,
-  type ImageSpec,
-  type ImageStatus,
-  type InitramfsFile,
-  type StoredImage,
-} from './images/index.ts';
