@@ -1,0 +1,62 @@
+/** How each contender is started with a guest. */
+
+import { fileURLToPath } from 'node:url';
+import type { Command } from './process.ts';
+
+/** Architectures that can be measured, by our names. */
+export const ARCHITECTURES = ['riscv64'] as const;
+
+export type BenchArchitecture = (typeof ARCHITECTURES)[number];
+
+/** What an architecture's contenders are called. */
+export interface Toolchain {
+  readonly qemu: string;
+  readonly qemuArguments: readonly string[];
+  readonly compiler: string;
+  readonly compilerArguments: readonly string[];
+  /** Sources, below `kernels`, that stand in for an operating system. */
+  readonly sources: readonly string[];
+  /** Image of the store that the suite `boot` boots. */
+  readonly bootImage: string;
+}
+
+/** The tools of each architecture. */
+export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
+  riscv64: {
+    qemu: 'qemu-system-riscv64',
+    qemuArguments: ['-M', 'virt', '-nographic'],
+    compiler: 'riscv64-linux-gnu-gcc',
+    compilerArguments: ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector'],
+    sources: ['start_riscv64.S', 'guest_riscv64.c'],
+    bootImage: 'debian-riscv64',
+  },
+};
+
+/** A guest to run. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly initrd?: string | undefined;
+  readonly append?: string | undefined;
+  /** In MiB. */
+  readonly memory: number;
+}
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Axvisor, from its sources, by this process's own Node. */
+export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, timeout: number): Command {
+  const args = ['--conditions=@axvisor/source', '--disable-warning=ExperimentalWarning', 'packages/axvisor/src/cli.ts', 'run'];
+  args.push('--arch', arch, '--memory', `${guest.memory}M`, '--kernel', guest.kernel, '--timeout', String(timeout));
+  if (guest.initrd !== undefined) args.push('--initrd', guest.initrd);
+  if (guest.append !== undefined) args.push('--append', guest.append);
+  return { program: process.execPath, args, cwd: REPOSITORY };
+}
+
+/** QEMU's translator (TCG), with one CPU as axvisor has. */
+export function qemuCommand(arch: BenchArchitecture, guest: GuestFiles): Command {
+  const { qemu, qemuArguments } = toolchains[arch];
+  const args = [...qemuArguments, '-accel', 'tcg', '-m', `${guest.memory}M`, '-kernel', guest.kernel];
+  if (guest.initrd !== undefined) args.push('-initrd', guest.initrd);
+  if (guest.append !== undefined) args.push('-append', guest.append);
+  return { program: qemu, args };
+}

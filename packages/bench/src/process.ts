@@ -1,0 +1,83 @@
+/** Runs a contender and takes the time between texts on its standard output. */
+
+import { spawn } from 'node:child_process';
+import { performance } from 'node:perf_hooks';
+
+/** A program with its arguments. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Folder to run it in. */
+  readonly cwd?: string;
+}
+
+/** What to take the time of. */
+export interface Span {
+  /** Where the time starts; when absent, at the start of the program. */
+  readonly from?: RegExp;
+  /** Where it ends. */
+  readonly to: RegExp;
+}
+
+/** What came of a run. */
+export interface Timing {
+  readonly seconds: number;
+  /** What the end matched; its first group, when it has one. */
+  readonly match: string;
+}
+
+/** Thrown for everything that is the user's to know in one line. */
+export class BenchError extends Error {
+  override readonly name = 'BenchError';
+}
+
+/** How much of the output is shown when something goes wrong. */
+const TAIL = 400;
+
+/**
+ * Runs `command` until `span` is over, then ends it.
+ *
+ * @param timeout seconds
+ * @throws {BenchError} when the program ends or the time is over before the span is
+ */
+export async function measure(name: string, command: Command, span: Span, timeout: number): Promise<Timing> {
+  return await new Promise<Timing>((resolve, reject) => {
+    let text = '';
+    let complaints = '';
+    let start = span.from === undefined ? performance.now() : undefined;
+    let result: Timing | undefined;
+    const child = spawn(command.program, command.args, { cwd: command.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout * 1000);
+    child.stdout.setEncoding('latin1');
+    child.stderr.setEncoding('utf8');
+    child.stderr.on('data', (chunk: string) => (complaints = (complaints + chunk).slice(-TAIL)));
+    child.stdout.on('data', (chunk: string) => {
+      const now = performance.now();
+      text += chunk;
+      if (start === undefined && span.from?.test(text) === true) start = now;
+      const match = span.to.exec(text);
+      if (result !== undefined || start === undefined || match === null) return;
+      result = { seconds: (now - start) / 1000, match: match[1] ?? match[0] };
+      child.kill('SIGKILL');
+    });
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(new BenchError(`${name}: ${command.program} does not start: ${error.message}`, { cause: error }));
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      if (result !== undefined) return resolve(result);
+      const how = signal === 'SIGKILL' ? `did not get there in ${timeout} s` : `ended with ${code ?? signal}`;
+      reject(new BenchError(`${name}: ${command.program} ${how}; the last it said: ${JSON.stringify((text + complaints).slice(-TAIL))}`));
+    });
+  });
+}
+
+/** Whether a program is there, by asking for its version. */
+export async function isInstalled(program: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const child = spawn(program, ['--version'], { stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('close', (code) => resolve(code === 0));
+  });
+}
