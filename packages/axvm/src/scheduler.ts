@@ -3,10 +3,10 @@
  * run the host sleeps until a timer, input or a wake-up. The JavaScript event loop gets a turn regularly.
  */
 import { isAxError } from '@axvisor/axvisor_api/errors';
-import { idle } from '@axvisor/axvisor_api/host';
+import { idle, thisCpuId } from '@axvisor/axvisor_api/host';
 import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
-import { VCpuState } from '@axvisor/axvisor_api/vcpu';
+import { initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
 import { handleExit } from './vm/exits.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
@@ -25,6 +25,7 @@ const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined 
 
 export class Scheduler {
   readonly #vms: () => Iterable<AxVm>;
+  #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
 
@@ -39,6 +40,8 @@ export class Scheduler {
 
   /** Runs until no VM is running or suspended, or `until` holds. */
   async run(until: () => boolean): Promise<void> {
+    this.#perCpu ??= initPerCpu(thisCpuId());
+    if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();
     const turn = nanosToTicks(TURN_NANOS);
     let lastTurn = currentTicks();
     while (!until()) {
@@ -83,8 +86,8 @@ export class Scheduler {
     this.#yieldSoon = false;
     const end = currentTicks() + nanosToTicks(SLICE_NANOS);
     setHostTimer(earlier(end, nextDeadline()));
-    if (vcpu.state === VCpuState.Free) vcpu.bind();
     try {
+      if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (;;) {
         const next = handleExit(vm, slot, vcpu.run());
         vm.settle();

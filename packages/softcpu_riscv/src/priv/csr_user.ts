@@ -1,6 +1,6 @@
 /** Unprivileged CSRs: floating-point status and counters (Zicntr, Zihpm), and the machine-level counters behind them. */
 
-import { FFLAGS, FP_OFF, FRM, FS_DIRTY } from '../state.ts';
+import { FFLAGS, FRM, FS_DIRTY } from '../state.ts';
 import { constantCsr, wordCsr, type Csr, type CsrParts, type Verdict } from './csr.ts';
 import { slot } from './registers.ts';
 
@@ -16,7 +16,7 @@ export function floatCsrs(parts: CsrParts): Csr[] {
   const word = (offset: number): number => state.base + (offset >> 2);
   const fflags = word(FFLAGS);
   const frm = word(FRM);
-  const guard = (): Verdict => (state.words[word(FP_OFF)] !== 0 ? 2 : 0);
+  const guard = (): Verdict => (state.floatOff() ? 2 : 0);
   const set = (flags: number, mode: number): void => {
     state.words[fflags] = flags & 0x1f;
     state.words[frm] = mode & 7;

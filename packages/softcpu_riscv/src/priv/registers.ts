@@ -171,7 +171,12 @@ export class State {
     const { words, base } = this;
     words[base + (MMU_IDX >> 2)] = index;
     words[base + (FETCH_IDX >> 2)] = this.prv;
-    words[base + (FP_OFF >> 2)] = (mstatus & Mstatus.FS) === 0 || (this.v !== 0 && (vsstatus & Mstatus.FS) === 0) ? 1 : 0;
+    words[base + (FP_OFF >> 2)] = this.floatOff() ? 1 : 0;
+  }
+
+  /** Whether the floating-point unit is off in the current mode: FS of mstatus, with V=1 that of vsstatus too. */
+  floatOff(): boolean {
+    return (this.csr[MSTATUS]! & Mstatus.FS) === 0 || (this.v !== 0 && (this.csr[VSSTATUS]! & Mstatus.FS) === 0);
   }
 
   /** Drops the translations cached with V=`v`, if there can be any. */
