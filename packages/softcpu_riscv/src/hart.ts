@@ -84,6 +84,7 @@ export class Hart {
   readonly #ram: readonly RamWindow[];
   readonly #bus: PhysBus | undefined;
   readonly #shared: boolean;
+  readonly #hosted: boolean;
   readonly #writer: RecordWriter;
   #view: DataView;
   /** A fetch translation changed: the next instruction must be looked up again. */
@@ -98,6 +99,7 @@ export class Hart {
     this.#ram = ram;
     this.#bus = bus;
     this.#shared = options.shared ?? false;
+    this.#hosted = options.hosted ?? false;
     this.#state = plan.layout.state;
     this.#view = new DataView(memory.buffer);
     this.engine = new Engine(this.#machine(), {
@@ -121,7 +123,7 @@ export class Hart {
       ram,
       host: this.#host(options.now),
       ...(bus === undefined ? {} : { bus }),
-      hosted: options.hosted ?? false,
+      hosted: this.#hosted,
       hartId: options.hartId ?? 0,
     });
   }
@@ -132,10 +134,16 @@ export class Hart {
    * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 32768 of them.
    *
    * @returns why it came back; {@link steps} tells how many were taken.
+   * @throws {Error} hosted, and no guest was ever entered: HS-mode software is not this hart's to execute.
    */
   run(steps: number): HartExit {
     const { engine, priv } = this;
     this.steps = 0;
+    if (this.#hosted && priv.v === 0) {
+      // An interrupt may have ended the guest as soon as it was entered.
+      if (priv.exited) return HartExit.exited;
+      throw new Error('the hart is in HS-mode: enter a guest first');
+    }
     if (priv.waiting && !priv.wakeable()) return HartExit.waiting;
     while (!this.#stop) {
       if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
