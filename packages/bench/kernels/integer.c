@@ -4,7 +4,7 @@
 uint64_t kernel(void)
 {
     uint64_t sum = 1, state = 88172645463325252u;
-    for (uint32_t i = 0; i < 20000000u * SCALE; i++) {
+    for (uint32_t i = 0; i < 60000000u * SCALE; i++) {
         uint64_t x = next_random(&state);
         sum += (x >> 11) * 5 ^ (sum << 3);
         if ((i & 63) == 0)

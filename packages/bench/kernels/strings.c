@@ -44,7 +44,7 @@ uint64_t kernel(void)
     uint64_t state = 99, sum = 0;
     for (uint32_t i = 0; i < SIZE; i++)
         text[i] = (char)('a' + next_random(&state) % 4);
-    for (uint32_t round = 0; round < 200u * SCALE; round++) {
+    for (uint32_t round = 0; round < 500u * SCALE; round++) {
         uint32_t cut = (uint32_t)(next_random(&state) % SIZE);
         move(copy, text, SIZE);
         copy[cut] = '!';
