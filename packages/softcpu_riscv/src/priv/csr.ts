@@ -4,7 +4,7 @@ import type { Interrupts } from './interrupts.ts';
 import type { Pmp } from './pmp.ts';
 import { slot, type State, type StoredCsr } from './registers.ts';
 
-/** Verdict on an access: 0, or the cause of the exception it raises. */
+/** Verdict on a CSR access or a privileged instruction: 0, or the cause of the exception it raises (illegal or virtual instruction). */
 export type Verdict = 0 | 2 | 22;
 
 /** One control and status register, or a view of one. */

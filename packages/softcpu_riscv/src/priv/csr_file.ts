@@ -33,11 +33,6 @@ export class CsrFile {
     this.counters.reset();
   }
 
-  /** All CSRs in the order of their numbers. */
-  all(): readonly Csr[] {
-    return this.table.filter((csr) => csr !== undefined);
-  }
-
   /** The CSR with a number, before substitution for V=1. */
   find(number: number): Csr | undefined {
     return this.table[number];

@@ -5,6 +5,7 @@
 
 import { insns, type InsnName } from '../isa/table.ts';
 import { PC } from '../state.ts';
+import type { Verdict } from './csr.ts';
 import type { CsrFile } from './csr_file.ts';
 import type { ExplicitAccess } from './explicit_access.ts';
 import { Cause, Envcfg, Hstatus, Mstatus } from './fields.ts';
@@ -18,8 +19,6 @@ const {
 } = slot;
 
 type Handler = (bits: number) => Status;
-/** Verdict on a privileged instruction: executed, or the exception it raises. */
-type Verdict = 0 | 2 | 22;
 
 /** Size and signedness of HLV and HLVX; a width below 8 that is signed is negative. */
 const hlvWidths: Readonly<Partial<Record<InsnName, number>>> = {

@@ -319,13 +319,14 @@ describe('a changed G-stage is seen', () => {
     return h;
   }
 
-  test.each([
-    ['HFENCE.GVMA', (h: Harness) => void h.execute('hfence.gvma')],
-    ['HINVAL.GVMA', (h: Harness) => void h.execute('hinval.gvma')],
-    ['another hgatp', (h: Harness) => h.set('hgatp', (8n << 60n) | (1n << 44n) | FIRST_PPN)],
-    ['menvcfg', (h: Harness) => h.set('menvcfg', 1n << 61n)],
-    ['PMP', (h: Harness) => h.set('pmpaddr0', PMP_ALL.addr)],
-  ] as const)('after %s', (_name, change) => {
+  const changes: readonly (readonly [string, (h: Harness) => unknown])[] = [
+    ['HFENCE.GVMA', (h) => h.execute('hfence.gvma')],
+    ['HINVAL.GVMA', (h) => h.execute('hinval.gvma')],
+    ['another hgatp', (h) => h.set('hgatp', (8n << 60n) | (1n << 44n) | FIRST_PPN)],
+    ['menvcfg', (h) => h.set('menvcfg', 1n << 61n)],
+    ['PMP', (h) => h.set('pmpaddr0', PMP_ALL.addr)],
+  ];
+  test.each(changes)('after %s', (_name, change) => {
     const h = guest();
     change(h);
     h.enter('VS');
