@@ -37,7 +37,10 @@ function closure(p: WorkspacePackage, all: readonly WorkspacePackage[]): Workspa
   return [...found];
 }
 
-/** Installs `p` from its tarball in an empty project, and uses every export of it under both module resolutions. */
+/**
+ * Installs `p` from its tarball in an empty project, and uses every export of it under both module resolutions. Libraries must do
+ * with the language's own typings; the program may use the runtime's.
+ */
 function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackage, string>, temporary: string): void {
   const project = join(temporary, `alone-${p.folder}`);
   mkdirSync(project);
@@ -49,7 +52,7 @@ function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackag
   const uses = names.map((n, i) => `import * as m${i} from '${n}';\nif (Object.keys(m${i}).length === 0) throw new Error('${n} exports nothing');\n`).join('');
   writeFileSync(join(project, 'main.ts'), uses);
   for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']] as const)
-    tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
+    tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', p.folder === 'axvisor' ? 'es2024,esnext.disposable,dom' : 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
   tool(`${p.folder}: import in Node`, process.execPath, ['main.ts'], project);
 }
 

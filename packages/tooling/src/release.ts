@@ -16,7 +16,7 @@ try {
   const run = (command: string, args: readonly string[]): string => execFileSync(command, args, { cwd: copy, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   run('git', ['init', '-q', '-b', 'main']);
   run('git', ['-c', 'user.name=release', '-c', 'user.email=release@localhost', 'commit', '-q', '--allow-empty', '-m', 'start']);
-  run(join(ROOT, 'node_modules/.bin/changeset'), ['version']);
+  if (pending.length > 0) run(join(ROOT, 'node_modules/.bin/changeset'), ['version']);
   for (const { folder, manifest } of published()) {
     const after = JSON.parse(readFileSync(join(copy, 'packages', folder, 'package.json'), 'utf8')) as { version: string };
     if (after.version === manifest.version) continue;
