@@ -1,5 +1,6 @@
 /** What a hart's virtualization offers, found by writing WARL fields and reading them back. */
 import { CSR, csrRead, csrWrite } from '@axvisor/axvisor_api/arch/riscv';
+import { isAxError } from '@axvisor/axvisor_api/errors';
 import { Henvcfg, Hgatp, Satp } from './fields.ts';
 
 export interface HartFeatures {
@@ -33,8 +34,9 @@ const hasMode = (csr: number, mode: bigint): boolean => probe(csr, mode << Hgatp
 export function hasHypervisorExtension(): boolean {
   try {
     return hasMode(CSR.hgatp, Hgatp.SV39X4) || hasMode(CSR.hgatp, Hgatp.SV48X4);
-  } catch {
-    return false; // There is no such CSR.
+  } catch (e) {
+    if (isAxError(e, 'InvalidInput')) return false; // There is no such CSR.
+    throw e;
   }
 }
 

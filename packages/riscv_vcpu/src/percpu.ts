@@ -1,6 +1,8 @@
 /** A physical hart's virtualization: what HS-mode programs before it runs guests (privileged specification 1.13, chapter 21). */
 import { CSR, csrClear, csrRead, csrSet, csrWrite } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { thisCpuId } from '@axvisor/axvisor_api/host';
+import { initProcessor } from '@axvisor/axvisor_api/processor';
 import type { AxArchPerCpu } from '@axvisor/axvisor_api/vcpu';
 import { GUEST_EXCEPTIONS } from './exits.ts';
 import { hasHypervisorExtension } from './features.ts';
@@ -28,6 +30,8 @@ export class RiscvPerCpu implements AxArchPerCpu {
 
   /** @throws {AxError} Unsupported without the H extension, ResourceBusy if it is enabled already, BadState on another CPU */
   hardwareEnable(): void {
+    ensure(thisCpuId() === this.#cpu, 'BadState', `CPU ${this.#cpu} is not CPU ${thisCpuId()}, which this runs on`);
+    initProcessor(this.#cpu);
     if (!hasHypervisorExtension()) throw axError('Unsupported', `CPU ${this.#cpu} has no H extension`);
     const hart = this.#here();
     ensure(!hart.enabled, 'ResourceBusy', `virtualization is enabled on CPU ${this.#cpu} already`);
