@@ -1,5 +1,6 @@
 /** The description of a virtual machine: what `@axvisor/axvmconfig` reads from TOML and `@axvisor/axvm` builds. */
 import type { DeviceSpec } from './device.ts';
+import type { Architecture } from './processor.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 
 /** How a memory region gets its memory. */
@@ -43,12 +44,16 @@ export interface VmConfig {
   readonly entryPoint?: bigint;
   readonly bios?: ImageConfig;
   readonly dtb?: ImageConfig;
+  /** Where a generated device tree goes (with `dtb`, see there); default: chosen. */
+  readonly dtbLoadAddr?: bigint;
   readonly ramdisk?: ImageConfig;
   readonly cmdline?: string;
   readonly memoryRegions: readonly MemoryRegionConfig[];
   /** Devices beyond those of the default board; `board: 'none'` leaves only these. */
   readonly devices: readonly DeviceSpec[];
   readonly board: 'virt' | 'none';
+  /** Default: the one the hypervisor is started for. */
+  readonly arch?: Architecture;
   readonly disks: readonly { readonly path: string; readonly readOnly: boolean }[];
   readonly passthroughDevices: readonly PassthroughConfig[];
   readonly passthroughAddresses: readonly { readonly baseGpa: bigint; readonly length: bigint }[];
