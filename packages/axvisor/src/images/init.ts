@@ -14,7 +14,7 @@ export const EXIT_MARKER = 'axvisor: exit ';
  *   `poweroff`, `reboot` and `halt` tell process 1 by signal what to do.
  * - `axvisor.run="…"` on the kernel's command line is run in place of the shell; it may hold single quotes, not double ones.
  */
-export const INIT_SCRIPT = `#!/bin/busybox sh
+export const INIT_SCRIPT: string = `#!/bin/busybox sh
 export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TERM=linux PS1='\\w \\$ '
 
 /bin/busybox mount -t proc proc /proc

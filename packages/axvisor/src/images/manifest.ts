@@ -30,7 +30,8 @@ export interface ManifestFile {
 export interface Manifest {
   readonly format: typeof MANIFEST_FORMAT;
   readonly image: string;
-  readonly suite: string;
+  /** The row it was fetched by (fetchedBy). */
+  readonly row: string;
   /** When it was fetched, ISO 8601. */
   readonly fetched: string;
   readonly packages: readonly ManifestPackage[];

@@ -11,7 +11,7 @@ import { withLock } from './lock.ts';
 import { damagedFile, describeFile, MANIFEST_FORMAT, readManifest, writeManifest, type Manifest, type ManifestFile } from './manifest.ts';
 import { collectModules, readModuleInfo, type Module } from './modules.ts';
 import { run } from './process.ts';
-import { images, INITRAMFS, type ImageSource, type ImageSpec, type PackageFile } from './table.ts';
+import { fetchedBy, images, INITRAMFS, type ImageSource, type ImageSpec, type PackageFile } from './table.ts';
 
 /** What a fetch is doing. */
 export interface FetchProgress {
@@ -104,7 +104,7 @@ async function packInto(directory: string, spec: ImageSpec, manifest: Manifest):
 async function open(spec: ImageSpec, layout: CacheLayout): Promise<StoredImage | undefined> {
   const directory = join(layout.images, spec.name);
   let manifest = await readManifest(directory);
-  if (manifest === undefined || spec.boot === undefined || (await damagedFile(directory, manifest, false)) !== undefined) return undefined;
+  if (manifest === undefined || spec.boot === undefined || manifest.row !== fetchedBy(spec) || (await damagedFile(directory, manifest, false)) !== undefined) return undefined;
   if (spec.initramfs !== undefined && manifest.recipe !== initramfsRecipe()) {
     manifest = await packInto(directory, spec, manifest);
     await writeManifest(directory, manifest);
@@ -241,9 +241,9 @@ async function build(spec: ImageSpec, source: DebianSource, layout: CacheLayout,
   const manifest: Manifest = {
     format: MANIFEST_FORMAT,
     image: spec.name,
-    suite: source.suite,
+    row: fetchedBy(spec),
     fetched: new Date().toISOString(),
-    packages: records.map(({ depends: _, ...record }) => record),
+    packages: records.map(({ package: name, version, architecture, size, sha256 }) => ({ package: name, version, architecture, size, sha256 })),
     files,
     ...(modules === undefined ? {} : { modules }),
   };

@@ -130,3 +130,8 @@ export const images: readonly ImageSpec[] = [
     source: { kind: 'embedded' },
   },
 ];
+
+/** What of a row decides on the files that are fetched, as text; an image fetched by another is fetched anew. */
+export function fetchedBy(spec: ImageSpec): string {
+  return JSON.stringify([spec.source, spec.initramfs], (_, value: unknown) => (value instanceof RegExp ? value.source : value));
+}

@@ -160,6 +160,17 @@ describe('fetching', () => {
     expect((await calls()).length).toBe(before);
   });
 
+  it('fetches anew what another row of this name has fetched', async () => {
+    const spec = findImage('debian-riscv64');
+    await fetchImage('debian-riscv64', options);
+    const before = (await calls()).length;
+    await fetchSpec({ ...spec, title: 'another title' }, options);
+    expect((await calls()).length).toBe(before);
+    await fetchSpec({ ...spec, initramfs: { busybox: 'busybox', modules: [] } }, options);
+    expect((await calls()).length).toBeGreaterThan(before);
+    await expect(openImage('debian-riscv64', options)).rejects.toMatchObject({ code: 'not-fetched' });
+  });
+
   it('takes further rows of the table', async () => {
     await offer('firmware', 'mkdir -p "$1/lib/fw-1"; echo fw >"$1/lib/fw-1/image.bin"\n');
     const spec: ImageSpec = {
