@@ -144,7 +144,6 @@ export class Privileged implements PrivilegedHart, HostedHart {
     state.csr[slot.menvcfg + 1] = EnvcfgHi.ADUE | EnvcfgHi.PBMTE | EnvcfgHi.STCE;
     state.csr[slot.mstatus] = FS_INITIAL;
     state.prv = 1;
-    state.modeChanged();
   }
 
   refresh(): void {

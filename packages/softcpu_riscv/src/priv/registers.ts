@@ -146,9 +146,11 @@ export class State {
 
   /**
    * Recomputes what generated code looks at after prv, V or a field of mstatus or vsstatus changed. The TLBs have
-   * no tag for V and MXR: when these change for an access that uses them, what was cached is dropped.
+   * no tag for V and MXR: when these change for an access that uses them, what was cached is dropped. Native HS-mode code
+   * uses neither: what is cached for the guest stays until it is entered again.
    */
   modeChanged(): void {
+    if (this.hosted && this.v === 0) return;
     const mstatus = this.csr[MSTATUS]!;
     const vsstatus = this.csr[VSSTATUS]!;
     const mode = this.dataMode();

@@ -184,7 +184,6 @@ export class Traps {
     state.prv = 1;
     state.v = 0;
     if (state.hosted) {
-      // Native code makes no accesses through the TLBs, so their contents stay good for the next entry.
       state.exited = true;
       return Status.leave;
     }

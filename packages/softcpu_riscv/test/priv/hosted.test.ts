@@ -17,6 +17,17 @@ function hypervisor(pc = 0x8000_1000n): Harness {
 }
 
 describe('a hosted hart', () => {
+  test('drops what is cached when MXR differs at the next entry', () => {
+    const h = hypervisor();
+    h.priv.enterGuest();
+    h.execute('ecall');
+    h.log.length = 0;
+    h.priv.csrWrite(csr.sstatus, h.priv.csrRead(csr.sstatus) | (1n << 19n));
+    expect(h.log).toEqual([]);
+    h.priv.enterGuest();
+    expect(h.log).toEqual(['tlb']);
+  });
+
   test('starts in HS-mode with everything delegated and enabled', () => {
     const h = new Harness({ hosted: true });
     expect([h.mode, h.priv.csrRead(csr.hedeleg), h.priv.csrRead(csr.satp)]).toEqual(['HS', 0n, 0n]);
@@ -61,7 +72,10 @@ describe('a hosted hart', () => {
     expect([csr.scause, csr.sepc, csr.stval, csr.htval, csr.htinst].map((number) => h.priv.csrRead(number))).toEqual([10n, 0x8000_1234n, 0n, 0n, 0n]);
     expect(h.priv.csrRead(csr.hstatus) & 0x1c0n).toBe(SPV | SPVP);
     expect(h.priv.csrRead(csr.sstatus) & 0x100n).toBe(0x100n);
-    // Going on leaves what is cached of the guest alone.
+    // Going on leaves what is cached of the guest alone, whatever sstatus was meanwhile.
+    const sstatus = h.priv.csrRead(csr.sstatus);
+    h.priv.csrWrite(csr.sstatus, 0xc_6002n);
+    h.priv.csrWrite(csr.sstatus, sstatus);
     h.priv.csrWrite(csr.sepc, 0x8000_1238n);
     h.priv.enterGuest();
     expect([h.mode, h.pc, h.priv.exited]).toEqual(['VS', 0x8000_1238n, false]);
