@@ -158,7 +158,7 @@ export class GuestVm {
         }
         switch (exit.reason) {
           case 'MmioRead': {
-            const value = this.#at(exit.addr, exit.width, (offset, view) => view.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+            const value = this.#at(exit.addr, exit.width, (_offset, view) => view.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
             if (value === undefined) vcpu.injectAccessFault();
             else vcpu.setGpr(exit.reg, extendLoad(value, exit.width, exit.regWidth, exit.signedExt));
             break;
