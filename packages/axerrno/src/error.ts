@@ -73,7 +73,7 @@ export class AxError extends Error implements AxErrorLike {
    */
   constructor(from: AxErrorSource, message?: string, options?: AxErrorOptions) {
     const resolved = fromName(from);
-    if (resolved === undefined) throw new AxError('InvalidInput', `'${String(from)}' is neither a kind of error nor a Linux error`);
+    if (resolved === undefined) throw new AxError('InvalidInput', `'${from}' is neither a kind of error nor a Linux error`);
     super(message ?? resolved.label, options);
     this.code = resolved.code;
     this.exactKind = resolved.kind;

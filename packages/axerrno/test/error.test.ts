@@ -77,7 +77,8 @@ describe('making errors', () => {
     expect(axErr('AlreadyExists')).toMatchObject({ kind: 'AlreadyExists', message: 'already exists' });
     expect(axErr('BadAddress', 'the address is 0!').message).toBe('the address is 0!');
     expect(() => axBail('EAGAIN', 'later')).toThrow('later');
-    expect(() => ensure(1 > 2, 'InvalidInput', () => 'one')).toThrow('one');
+    const seen: unknown[] = [];
+    expect(() => ensure(seen.length > 0, 'InvalidInput', () => 'one')).toThrow('one');
     const value: number | undefined = [1][0];
     ensure(value !== undefined, 'BadState', () => expect.unreachable());
     expectTypeOf(value).toEqualTypeOf<number>();

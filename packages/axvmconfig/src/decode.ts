@@ -37,11 +37,12 @@ function fail(at: Cursor, what: string): undefined {
 
 /** What a value is, for messages. */
 function describe(value: unknown): string {
-  if (typeof value === 'bigint') return `the number ${value}`;
+  if (typeof value === 'bigint' || typeof value === 'number') return `the number ${value}`;
+  if (typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
   if (Array.isArray(value)) return 'an array';
   if (value instanceof Date) return 'a date';
-  return typeof value === 'object' ? 'a table' : `${typeof value} ${String(value)}`;
+  return 'a table';
 }
 
 /** Whether a TOML value is a table. */
@@ -234,7 +235,7 @@ export function record<T>(fields: FieldsOf<T>): Type<T> {
       const value = decodeFields<T>(at, fields);
       return at.problems.count > before ? undefined : (value as T);
     },
-    schema: fieldsSchema(fields as AnyFields),
+    schema: fieldsSchema(fields),
   };
 }
 

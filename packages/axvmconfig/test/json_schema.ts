@@ -23,7 +23,7 @@ const KEYWORDS: Readonly<Record<string, Check>> = {
   required: (s, v, at) => (isObject(v) ? (s['required'] as string[]).filter((k) => !Object.hasOwn(v, k)).map((k) => `${at}: no ${k}`) : []),
   properties: (s, v, at) => (isObject(v) ? Object.entries(s['properties'] as Record<string, Schema>).flatMap(([k, p]) => (Object.hasOwn(v, k) ? schemaProblems(p, v[k], `${at}.${k}`) : [])) : []),
   additionalProperties: (s, v, at) => {
-    const more = isObject(v) ? Object.keys(v).filter((k) => !Object.hasOwn((s['properties'] ?? {}) as object, k)) : [];
+    const more = isObject(v) ? Object.keys(v).filter((k) => !Object.hasOwn((s['properties'] ?? {}), k)) : [];
     return more.flatMap((k) => (s['additionalProperties'] === false ? [`${at}: ${k} is too much`] : schemaProblems(s['additionalProperties'] as Schema, (v as Record<string, unknown>)[k], `${at}.${k}`)));
   },
   prefixItems: (s, v, at) => (Array.isArray(v) ? (s['prefixItems'] as Schema[]).flatMap((p, i) => (i < v.length ? schemaProblems(p, v[i], `${at}[${i}]`) : [])) : []),

@@ -69,8 +69,8 @@ readonly = true`,
   test('sizes with units', () => {
     for (const [text, size] of [['"4K"', 4096n], ['"256M"', 0x1000_0000n], ['"1G"', 1n << 30n], ['"2GiB"', 2n << 30n], ['"3mb"', 3n << 20n], ['8192', 8192n], ['"1t"', 1n << 40n]] as const)
       expect(parseVmConfig(GOOD.join('\n').replace('"256M"', text), 'f').memoryRegions[0]?.size).toBe(size);
-    for (const [text, what] of [['"lots"', "'lots' is not a size; write a number or e.g. \"256M\""], ['0', '0 is not from 1 to 0xffffffffffffffff'], ['"0M"', '0 is not from 1 to 0xffffffffffffffff'], ['4097', '0x1001 is not a multiple of 4096'], ['true', 'an integer is expected, not boolean true']])
-      expect(problems(GOOD.join('\n').replace('"256M"', text as string))).toEqual([`vm.toml:7: kernel.memory: ${what}`]);
+    for (const [text, what] of [['"lots"', "'lots' is not a size; write a number or e.g. \"256M\""], ['0', '0 is not from 1 to 0xffffffffffffffff'], ['"0M"', '0 is not from 1 to 0xffffffffffffffff'], ['4097', '0x1001 is not a multiple of 4096'], ['true', 'an integer is expected, not true']] as const)
+      expect(problems(GOOD.join('\n').replace('"256M"', text))).toEqual([`vm.toml:7: kernel.memory: ${what}`]);
   });
 });
 

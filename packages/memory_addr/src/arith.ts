@@ -14,25 +14,25 @@ const wrap = (n: bigint): bigint => BigInt.asUintN(64, n);
 /** Unbranded on purpose: TypeScript takes the difference of two branded bigints for a number. */
 const distanceOf = (a: bigint, b: bigint): bigint => a - b;
 
-function checked<A extends bigint>(result: bigint, operation: string, a: bigint, b: bigint): A {
+function checked(result: bigint, operation: string, a: bigint, b: bigint): bigint {
   if (!fits(result)) throw axError('OutOfRange', `${operation}: ${hex(a)} and ${hex(b)} give ${hex(result)}, which does not fit 64 bits`);
-  return result as A;
+  return result;
 }
 
 /** a + n. @throws {AxError} OutOfRange unless the result is in [0, 2^64) */
 export function addrAdd<A extends bigint>(a: A, n: bigint): A {
-  return checked(a + n, 'addrAdd', a, n);
+  return checked(a + n, 'addrAdd', a, n) as A;
 }
 
 /** a - n. @throws {AxError} OutOfRange unless the result is in [0, 2^64) */
 export function addrSub<A extends bigint>(a: A, n: bigint): A {
-  return checked(a - n, 'addrSub', a, n);
+  return checked(a - n, 'addrSub', a, n) as A;
 }
 
 /** a + n for a signed 64-bit `n`. @throws {AxError} OutOfRange if `n` or the result does not fit */
 export function addrOffset<A extends bigint>(a: A, n: bigint): A {
   if (n < I64_MIN || n > I64_MAX) throw axError('OutOfRange', `addrOffset: ${hex(n)} is not a signed 64-bit number`);
-  return checked(a + n, 'addrOffset', a, n);
+  return checked(a + n, 'addrOffset', a, n) as A;
 }
 
 /** (a + n) mod 2^64 for a signed `n`. */

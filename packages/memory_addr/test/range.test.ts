@@ -167,7 +167,7 @@ describe('properties', () => {
         model = add ? model.union(members(range)) : model.difference(members(range));
         const list = [...set];
         expect(members(...list)).toEqual(model);
-        expect(list.every((x, i) => !rangeIsEmpty(x) && (i === 0 || x.start > (list[i - 1] as AddrRange<Va>).end))).toBe(true);
+        expect(list.every((x, i) => !rangeIsEmpty(x) && (i === 0 || x.start > (list.at(i - 1) as AddrRange<Va>).end))).toBe(true);
         expect([set.size, set.addresses]).toEqual([list.length, BigInt(model.size)]);
       }
       for (let i = 0n; i < SPACE; i++) expect(set.has(i as Va)).toBe(model.has(i));

@@ -114,7 +114,7 @@ export class PerCpuAreas implements Disposable {
     const slot = this.#template.add(name, type, init, { align: options.align, at, limit: live?.stride ?? Infinity });
     if (live !== undefined && this.#shared === undefined)
       for (let cpu = 0; cpu < live.count; cpu++) this.#template.copyTo(live.views, live.base + cpu * live.stride, slot);
-    return variable(this.#access, name, type as PerCpuType<unknown>, () => this.#template.slot(name) as Slot) as unknown as PerCpuVariable<T>;
+    return variable(this.#access, name, type, () => this.#template.slot(name) as Slot) as unknown as PerCpuVariable<T>;
   }
 
   /** Defines a thread-local variable of any type. @throws {AxError} AlreadyExists */

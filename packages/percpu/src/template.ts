@@ -65,7 +65,7 @@ export class Template {
       this.#views = grown;
     }
     type.store(this.#views, offset, init);
-    const slot: Slot = { name, type: type as PerCpuType<unknown>, offset };
+    const slot: Slot = { name, type, offset };
     this.#slots.set(name, slot);
     return slot;
   }

@@ -123,7 +123,7 @@ const up = (n: number, align: number): number => Math.ceil(n / align) * align;
  * ```
  */
 export function struct<const F extends Readonly<Record<keyof F, PerCpuType<unknown>>>>(fields: F): StructType<F> {
-  const entries = Object.entries(fields) as [string, PerCpuType<unknown>][];
+  const entries = Object.entries<PerCpuType<unknown>>(fields);
   ensure(entries.length > 0, 'InvalidInput', 'a struct needs a field');
   const offsets: Record<string, number> = {};
   let end = 0;

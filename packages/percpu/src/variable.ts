@@ -111,7 +111,7 @@ export class PerCpuVariable<T> implements PerCpu<T> {
 
   #reset(base: number): void {
     const { name } = this;
-    this.areas.restore(base, { name, type: this.type as PerCpuType<unknown>, offset: this.offset });
+    this.areas.restore(base, { name, type: this.type, offset: this.offset });
   }
 }
 
@@ -153,6 +153,6 @@ export type VariableOf<Type> =
 /** Makes a variable of the class that suits `type`. */
 export function variable(areas: AreaAccess, name: string, type: PerCpuType<unknown>, slot: () => Slot, delta = 0): PerCpuVariable<unknown> {
   if ('compareExchange' in type) return new PerCpuPrimitive(areas, name, type, slot, delta);
-  if ('fields' in type) return new PerCpuStruct(areas, name, type as PerCpuType<object>, slot, delta) as unknown as PerCpuVariable<unknown>;
+  if ('fields' in type) return new PerCpuStruct(areas, name, type as PerCpuType<object>, slot, delta);
   return new PerCpuVariable(areas, name, type, slot, delta);
 }

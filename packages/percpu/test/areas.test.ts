@@ -239,18 +239,18 @@ describe('variables', () => {
   });
 
   test('do not touch each other (property)', () => {
-    const types = { bool, u8, u16, u32, i8, i16, i32, u64, i64, pair: Pair, list: array(u16, 3) } as Record<string, PerCpuType<unknown>>;
-    const values: Record<string, fc.Arbitrary<unknown>> = {
-      bool: fc.boolean(), u8: fc.nat(255), u16: fc.nat(0xffff), u32: fc.nat(0xffff_ffff), i8: fc.integer({ min: -128, max: 127 }),
-      i16: fc.integer({ min: -0x8000, max: 0x7fff }), i32: fc.integer(), u64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-      i64: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-      pair: fc.record({ foo: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), bar: fc.nat(255) }, { noNullPrototype: true }), list: fc.array(fc.nat(0xffff), { minLength: 3, maxLength: 3 }),
+    const types: Record<string, readonly [PerCpuType<unknown>, fc.Arbitrary<unknown>]> = {
+      bool: [bool, fc.boolean()], u8: [u8, fc.nat(255)], u16: [u16, fc.nat(0xffff)], u32: [u32, fc.nat(0xffff_ffff)],
+      i8: [i8, fc.integer({ min: -128, max: 127 })], i16: [i16, fc.integer({ min: -0x8000, max: 0x7fff })], i32: [i32, fc.integer()],
+      u64: [u64, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })], i64: [i64, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })],
+      pair: [Pair, fc.record({ foo: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), bar: fc.nat(255) }, { noNullPrototype: true })],
+      list: [array(u16, 3), fc.array(fc.nat(0xffff), { minLength: 3, maxLength: 3 })],
     };
-    const typed = fc.constantFrom(...Object.keys(types)).chain((type) => fc.tuple(fc.constant(type), values[type] as fc.Arbitrary<unknown>, fc.array(fc.tuple(fc.nat(2), values[type] as fc.Arbitrary<unknown>), { maxLength: 4 })));
+    const typed = fc.constantFrom(...Object.values(types)).chain(([type, value]) => fc.tuple(fc.constant(type), value, fc.array(fc.tuple(fc.nat(2), value), { maxLength: 4 })));
     fc.assert(fc.property(fc.array(typed, { minLength: 1, maxLength: 10 }), (list) => {
       machine.cpus = 3;
       const areas = new PerCpuAreas();
-      const vars = list.map(([type, init], i) => areas.define(`v${i}`, types[type] as PerCpuType<unknown>, init));
+      const vars = list.map(([type, init], i) => areas.define(`v${i}`, type, init));
       areas.init(0x1000n as HostPhysAddr, 3);
       const model = [0, 1, 2].map(() => Object.fromEntries(list.map(([, init], i) => [`v${i}`, init])));
       list.forEach(([, , writes], i) => {

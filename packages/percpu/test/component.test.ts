@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { component as axerrno } from '@axvisor/axerrno';
+import { createComponent as createHost } from '@axvisor/axhost';
 import { withLinked } from '@axvisor/axvisor_api';
+import { frameCounts } from '@axvisor/axvisor_api/memory';
 import { perCpuObject, perCpuU64 } from '@axvisor/axvisor_api/percpu';
 import { describe, expect, test } from 'vitest';
 import { component, createComponent, Preemption, PerCpuAreas, u32, u64, usize, type PerCpuShare } from '../src/index.ts';
@@ -64,6 +66,22 @@ describe('component', () => {
       expect(areas?.initInPlace()).toBe(2);
       expect(counter.readCurrent()).toBe(5n);
       areas?.[Symbol.dispose]();
+      expect(() => counter.readCurrent()).toThrow(error('BadState'));
+    });
+  });
+
+  test('works on the real host, and gives its frames back', () => {
+    let areas: PerCpuAreas | undefined;
+    const onHost = createComponent({ init: 'first-use', onCreate: (a) => { areas = a; } });
+    withLinked([axerrno, createHost({ memory: 1 << 24, cpus: 3, cpu: 1 }), onHost], () => {
+      const { free } = frameCounts();
+      const counter = perCpuU64('counter', 5n);
+      expect(counter.updateCurrent((n) => n * 2n)).toBe(10n);
+      expect([0, 1, 2].map((cpu) => counter.readRemote(cpu))).toEqual([5n, 10n, 5n]);
+      expect(areas?.areaBase(1)).toBe((areas?.areaBase(0) ?? 0n) + 4096n);
+      expect(frameCounts().free).toBe(free - 3);
+      areas?.[Symbol.dispose]();
+      expect(frameCounts().free).toBe(free);
       expect(() => counter.readCurrent()).toThrow(error('BadState'));
     });
   });

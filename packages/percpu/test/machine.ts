@@ -43,7 +43,7 @@ export function createMachine(cpus = 4, buffer: SharedArrayBuffer = new SharedAr
           },
           physToVirt: unused,
           virtToPhys: unused,
-          physMemory: () => ({ memory: { buffer }, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), longs: new BigUint64Array(buffer) }),
+          physMemory: () => ({ memory: { buffer, grow: unused }, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), longs: new BigUint64Array(buffer) }),
           frameCounts: unused,
         }),
         apiImpl(host, {
