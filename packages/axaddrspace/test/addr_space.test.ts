@@ -312,6 +312,33 @@ describe('unmap, protect, clear', () => {
     ));
 });
 
+test('an unmap of several areas that fails at the last keeps the contents of the first', () =>
+  withSpace(
+    (space) => {
+      space.mapAlloc(gpa(0x1f_f000n), 0x1000n, RW);
+      space.writeValue(gpa(0x1f_f000n), 4, 0x77n);
+      space.mapLinear(gpa(0x20_0000n), hpa(0x20_0000n), 0x20_0000n, RWX);
+      told.invalidated = [];
+      withFrames(0, () => expect(kindOf(() => space.unmap(gpa(0x1f_f000n), 0x2000n))).toBe('NoMemory'));
+      expect([space.readValue(gpa(0x1f_f000n), 4), space.areas().length, told.invalidated]).toEqual([0x77n, 2, []]);
+    },
+    { base: gpa(0n), size: 1n << 41n },
+  ));
+
+test('neighbours are joined where they could have been mapped as one', () =>
+  withSpace((space) => {
+    space.mapLinear(gpa(BASE), hpa(0x8000n), 0x1000n, RW);
+    space.mapLinear(gpa(BASE + 0x2000n), hpa(0xa000n), 0x1000n, RW);
+    space.mapLinear(gpa(BASE + 0x1000n), hpa(0x9000n), 0x1000n, RW);
+    expect(space.areas()).toEqual([{ range: { start: BASE, end: BASE + 0x3000n }, flags: RW, backend: 'linear' }]);
+    space.mapLinear(gpa(BASE + 0x3000n), hpa(0xc000n), 0x1000n, RW);
+    space.mapLinear(gpa(BASE + 0x4000n), hpa(0xd000n), 0x1000n, R);
+    space.mapAlloc(gpa(BASE + 0x5000n), 0x1000n, R);
+    space.mapAlloc(gpa(BASE + 0x6000n), 0x1000n, R, { populate: true });
+    space.mapAlloc(gpa(BASE + 0x7000n), 0x1000n, R, { populate: true });
+    expect(space.areas().map((a) => Number(a.range.end - a.range.start))).toEqual([0x3000, 0x1000, 0x1000, 0x1000, 0x2000]);
+  }));
+
 describe('translateAndLimit', () => {
   test('is what remains, up to the next discontinuity', () =>
     withSpace((space) => {

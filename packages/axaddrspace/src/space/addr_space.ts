@@ -18,7 +18,7 @@ const ACCESS_FLAGS: number = READ | WRITE | EXECUTE;
 const ALL_FLAGS: number = ACCESS_FLAGS | DEVICE | UNCACHED | USER;
 const PAGE = 0x1000n;
 /** Leaves that {@link AddrSpace.translateAndLimit} looks ahead. */
-const LOOK_AHEAD = 512;
+const LOOK_AHEAD = 64;
 
 const hex = (n: bigint): string => `0x${n.toString(16)}`;
 
@@ -131,7 +131,7 @@ export class AddrSpace implements AddrSpaceContract {
     return hpa < 0 ? undefined : (BigInt(hpa) as HostPhysAddr);
   }
 
-  /** The limit is a lower bound: at most 512 pages (of whatever size) are looked at. */
+  /** The limit is a lower bound: at most 64 pages (of whatever size) are looked at. */
   translateAndLimit(gpa: GuestPhysAddr): { readonly hpa: HostPhysAddr; readonly limit: bigint } | undefined {
     if (!this.#contains(gpa)) return undefined;
     const table = this.#table;
