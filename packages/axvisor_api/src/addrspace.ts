@@ -73,7 +73,12 @@ export interface AddrSpace extends GuestMemoryAccessor, Disposable {
   unmap(gpa: GuestPhysAddr, size: bigint): void;
   protect(gpa: GuestPhysAddr, size: bigint, flags: MappingFlags): void;
   clear(): void;
-  /** Repairs a fault on lazily mapped memory. `true`: access again; `false`: not memory, or not allowed. Idempotent. */
+  /**
+   * Repairs a fault on lazily mapped memory, or of a processor that leaves the dirty state to software. `true`: access again;
+   * `false`: not memory, or not allowed. Idempotent.
+   *
+   * @throws {AxError} NoMemory if the host has no frame left
+   */
   handlePageFault(gpa: GuestPhysAddr, accessFlags: MappingFlags): boolean;
   /** The host address that `gpa` is translated to now, by the page table. */
   translate(gpa: GuestPhysAddr): HostPhysAddr | undefined;

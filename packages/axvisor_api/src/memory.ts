@@ -29,7 +29,7 @@ export interface Memory {
   allocFrame(): HostPhysAddr | undefined;
   /** `count` consecutive frames whose first is aligned to 4 KiB << `alignPow2` (0: 4 KiB, 1: 8 KiB). */
   allocContiguousFrames(count: number, alignPow2?: number): HostPhysAddr | undefined;
-  /** Gives one frame back. @throws {AxError} BadState if it is not allocated, InvalidInput if misaligned */
+  /** Gives one frame back, also one of a contiguous run. @throws {AxError} BadState if it is not allocated, InvalidInput if misaligned */
   deallocFrame(frame: HostPhysAddr): void;
   /** Gives `count` frames of one {@link Memory.allocContiguousFrames} back. @throws {AxError} as {@link Memory.deallocFrame} */
   deallocContiguousFrames(first: HostPhysAddr, count: number): void;
