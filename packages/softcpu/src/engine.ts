@@ -28,7 +28,7 @@ export const Permission = { read: 1, write: 2, execute: 4 } as const;
  */
 export interface Machine {
   /** After a successful translation: accesses of the current mode to the whole page that need not ask again. */
-  readonly permissions: number;
+  permissions(): number;
   /**
    * Translates an access that lies within a page; `offset` is how far into the instruction's access it begins.
    * @returns the physical address, or -1 with an exception recorded.
@@ -225,7 +225,7 @@ export class Engine {
     const place = this.#fetchPlace(lo, hi, 0);
     if (place < 0) return this.#fetchTrap();
     const offset = lo & (PAGE_SIZE - 1);
-    if ((this.#machine.permissions & Permission.execute) !== 0) {
+    if ((this.#machine.permissions() & Permission.execute) !== 0) {
       pages.fillFetch(lo, hi, this.#fetchIdx, pages.acquire(place - offset));
       return Status.next;
     }
@@ -304,7 +304,7 @@ export class Engine {
     const store = access === Access.store;
     if (store && this.pages.has(place)) {
       this.pages.written(place, size);
-    } else if ((machine.permissions & (store ? Permission.write : Permission.read)) !== 0) {
+    } else if ((machine.permissions() & (store ? Permission.write : Permission.read)) !== 0) {
       this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, place - offset);
     }
     // Place 0 means failure.

@@ -241,11 +241,8 @@ export class Hart {
   }
 
   #machine(): Machine {
-    const hart = this;
     return {
-      get permissions() {
-        return hart.priv.permissions;
-      },
+      permissions: () => this.priv.permissions,
       translate: (lo, hi, access, size, offset) => this.priv.translate(lo, hi, access, size, offset),
       place: (pa) => this.#place(pa),
       accessFault: (lo, hi, access, offset) => this.priv.raise(accessFaults[access], lo, hi, offset),

@@ -10,11 +10,12 @@
 import { BlockEmitter, lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import { i32, local, read } from '../ir/expr.ts';
-import type { Expr, I32 } from '../ir/expr.ts';
+import type { I32 } from '../ir/expr.ts';
 import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
+import type { ScalarType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
@@ -107,7 +108,7 @@ function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Call
     const { index, code } = module.func(name, params, [result]);
     callees.set(name, index);
     const block = new BlockEmitter(code, layout.state, callees);
-    lower(code, body(block, ...params.map((type, i) => local(type, i) as Expr)));
+    lower(code, body(block, ...params.map((type, i) => local<ScalarType>(type, i))));
     code.end();
   }
   return callees;

@@ -1,7 +1,7 @@
 /** The engine under a toy instruction set: what must hold for any ISA. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Status } from '../../src/index.ts';
+import { Permission, Status } from '../../src/index.ts';
 import { Toy, toy } from './toy.ts';
 
 describe('instructions', () => {
@@ -137,7 +137,7 @@ describe.each([22, 31, 32])('guest memory with a window of 2^%i bytes', (windowB
   });
 
   test('without permission to cache, every access asks', () => {
-    machine.permissions = 4;
+    machine.permitted = Permission.execute;
     machine.setReg(2, BigInt(machine.base + 0x2_0000));
     machine.pc = program;
     machine.engine.run(1);
@@ -145,7 +145,7 @@ describe.each([22, 31, 32])('guest memory with a window of 2^%i bytes', (windowB
     machine.pc = program;
     machine.engine.run(2);
     expect(machine.translations - before).toBe(2);
-    machine.permissions = 7;
+    machine.permitted = Permission.read | Permission.write | Permission.execute;
   });
 });
 

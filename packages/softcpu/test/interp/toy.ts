@@ -79,7 +79,8 @@ export class Toy implements Machine {
   readonly base: number;
   readonly limit: number;
   readonly state: number;
-  permissions: number = Permission.read | Permission.write | Permission.execute;
+  /** What may be cached. */
+  permitted: number = Permission.read | Permission.write | Permission.execute;
   /** Exceptions taken, as [what, address]. */
   readonly exceptions: (readonly [string, number])[] = [];
   /** Calls of translate. */
@@ -102,7 +103,7 @@ export class Toy implements Machine {
       memoryLimits: limits,
       layout,
       services: { service },
-      functions: { host: (x) => (x as number) * 3 },
+      functions: { host: (x = 0) => x * 3 },
     });
     this.#handlers = this.engine.handlers;
   }
@@ -113,6 +114,10 @@ export class Toy implements Machine {
     if (address >= this.base && address < this.limit) return address;
     this.#pending = [`${['load', 'store', 'fetch'][access]}+${offset}`, address];
     return -1;
+  }
+
+  permissions(): number {
+    return this.permitted;
   }
 
   place(physical: number): number {

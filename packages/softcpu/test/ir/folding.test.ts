@@ -55,7 +55,7 @@ function build(node: Tree, leaf: (type: 'i32' | 'i64', variable: number) => Expr
       if (builder === undefined) throw new Error(`no builder for ${node.name}`);
       return builder(...node.operands.map((operand) => build(operand, leaf)));
     }
-    case 'select':
+    default:
       return select(build(node.condition, leaf) as I32, build(node.a, leaf), build(node.b, leaf));
   }
 }

@@ -63,11 +63,11 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
               tlb.flush();
               break;
             case 'flushPage':
-              for (const key of [...model.keys()]) if (key.endsWith(` ${action.va}`)) model.delete(key);
+              for (const key of model.keys()) if (key.endsWith(` ${action.va}`)) model.delete(key);
               tlb.flushPage(lo(action.va), hi(action.va));
               break;
             case 'protect':
-              for (const [key, at] of [...model]) if (key.startsWith('true') && at === action.page) model.delete(key);
+              for (const [key, at] of model) if (key.startsWith('true') && at === action.page) model.delete(key);
               tlb.protect(action.page);
           }
           for (const { write, mode, va, offset, size } of probes) {

@@ -106,7 +106,7 @@ export const reference: Partial<Record<InsnName, (a: bigint, b: bigint) => bigin
   rorw: (a, b) => s32(rotateLeft(a, 32n - (u64(b) % 32n), 32)),
   roriw: (a, b) => s32(rotateLeft(a, 32n - b, 32)),
   'orc.b': (a) => fromBytes(bytes(a).map((byte) => (byte === 0 ? 0 : 255))),
-  rev8: (a) => fromBytes(bytes(a).reverse()),
+  rev8: (a) => fromBytes(bytes(a).toReversed()),
   clmul: (a, b) => carryless(a, b),
   clmulr: (a, b) => carryless(a, b) >> 63n,
   clmulh: (a, b) => carryless(a, b) >> 64n,
