@@ -7,17 +7,14 @@
  * it translated before.
  */
 import type { MappingFlags } from '@axvisor/axvisor_api/addrspace';
-import { axError, ensure } from '@axvisor/axvisor_api/errors';
-import { allocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+import { ensure } from '@axvisor/axvisor_api/errors';
 import { PhysFrame } from '../frame/phys_frame.ts';
 import { EntryCodec } from './entry.ts';
 import { LEVEL_SIZES, MAX_LEAF_LEVEL, rootFrames, type TableFormat } from './format.ts';
 import { Shootdown } from './shootdown.ts';
+import { ENTRIES, TABLE_WORDS, Tables } from './tables.ts';
 
 const PAGE = 4096;
-const ENTRIES = 512;
-/** 32-bit words of a table that fills a frame. */
-const TABLE_WORDS = 2 * ENTRIES;
 const GIB = 2 ** 30;
 
 /** What a walk ends at. */
@@ -34,7 +31,7 @@ export interface LeafInfo {
 /** Called for a leaf that was taken out; the frames are still in use until the end of the batch. */
 export type OnUnmapped = (hpa: number, size: number) => void;
 
-export class NestedPageTable implements Disposable {
+export class NestedPageTable extends Tables implements Disposable {
   readonly format: TableFormat;
   /** Collects what the processor has to be told; {@link Shootdown.batch} joins operations. */
   readonly shootdown: Shootdown;
@@ -44,17 +41,10 @@ export class NestedPageTable implements Disposable {
   readonly #codec: EntryCodec;
   readonly #root: PhysFrame;
   readonly #rootWord: number;
-  readonly #words: Int32Array;
   /** The level at which the last walk ended. */
   #level = 0;
 
   // Copied from the format for the walk.
-  readonly #present: number;
-  readonly #block: number;
-  readonly #blockFlip: number;
-  readonly #frameShift: number;
-  /** How much a unit of an entry's upper word adds to the frame number. */
-  readonly #frameHiUnit: number;
   readonly #topLevel: number;
   readonly #readLo: number;
   readonly #writeLo: number;
@@ -69,17 +59,12 @@ export class NestedPageTable implements Disposable {
   constructor(format: TableFormat, vmid: number) {
     const { entry, levels } = format;
     const frames = rootFrames(format);
+    super(entry);
     this.format = format;
     this.shootdown = new Shootdown(vmid);
     this.#codec = new EntryCodec(entry);
     this.#root = PhysFrame.allocZero(frames, Math.log2(frames));
     this.#rootWord = Number(this.#root.start) / 4;
-    this.#words = physMemory().words;
-    this.#present = entry.present[0];
-    this.#block = entry.blockTest.mask[0];
-    this.#blockFlip = entry.blockTest.set ? 0 : this.#block;
-    this.#frameShift = entry.frameShift;
-    this.#frameHiUnit = 2 ** (32 - entry.frameShift);
     this.#topLevel = levels - 1;
     this.#readLo = entry.read[0];
     [this.#writeLo, this.#writeHi] = entry.write;
@@ -149,11 +134,11 @@ export class NestedPageTable implements Disposable {
   protect(gpa: number, size: number, flags: MappingFlags): void {
     ensure(this.canExpress(flags), 'InvalidInput', `${this.format.entry.name} cannot express the permissions ${flags & 7} (1 read, 2 write, 4 execute)`);
     this.prepare(gpa, size);
-    const words = this.#words;
+    const words = this.words;
     this.shootdown.batch(() =>
       this.some(gpa, size, (i, level, at) => {
         const dirty = this.#codec.isDirty(words[i]!, words[i + 1]!);
-        this.#writeLeaf(i, this.#leafAddress(i), this.#codec.encode(flags, level, dirty));
+        this.writeEntry(i, this.leafAddress(i), this.#codec.encode(flags, level, dirty));
         this.shootdown.changed(at, LEVEL_SIZES[level]!);
         return false;
       }),
@@ -163,16 +148,16 @@ export class NestedPageTable implements Disposable {
   /** Marks the page at `gpa` written, if something is mapped there. */
   markDirty(gpa: number): void {
     const i = this.#walk(gpa);
-    const lo = this.#words[i]!;
-    const hi = this.#words[i + 1]!;
+    const lo = this.words[i]!;
+    const hi = this.words[i + 1]!;
     if ((lo | hi) === 0 || this.#codec.isDirty(lo, hi)) return;
     const flags = this.#codec.decode(lo, hi);
-    this.#writeLeaf(i, this.#leafAddress(i), this.#codec.encode(flags, this.#level, true));
+    this.writeEntry(i, this.leafAddress(i), this.#codec.encode(flags, this.#level, true));
   }
 
   /** Calls `found` for each written page in [gpa, gpa + size), in ascending order, and makes it clean again if `reset`. */
   collectDirty(gpa: number, size: number, reset: boolean, found: (gpa: number, size: number) => void): void {
-    const words = this.#words;
+    const words = this.words;
     this.shootdown.batch(() =>
       this.some(gpa, size, (i, level, at) => {
         const lo = words[i]!;
@@ -193,17 +178,17 @@ export class NestedPageTable implements Disposable {
   query(gpa: number): LeafInfo | undefined {
     if (!(gpa >= 0 && gpa < 2 ** this.format.gpaBits)) return undefined;
     const i = this.#walk(gpa);
-    const lo = this.#words[i]!;
-    const hi = this.#words[i + 1]!;
+    const lo = this.words[i]!;
+    const hi = this.words[i + 1]!;
     if ((lo | hi) === 0) return undefined;
     const size = LEVEL_SIZES[this.#level]!;
-    return { hpa: this.#leafAddress(i), gpa: gpa - (gpa % size), size, flags: this.#codec.decode(lo, hi), dirty: this.#codec.isDirty(lo, hi) };
+    return { hpa: this.leafAddress(i), gpa: gpa - (gpa % size), size, flags: this.#codec.decode(lo, hi), dirty: this.#codec.isDirty(lo, hi) };
   }
 
   /** The host address of `gpa`, -1 if it is not mapped or has no permissions. Sets {@link limit}. `gpa` must be in reach. */
   translate(gpa: number): number {
     const i = this.#walk(gpa);
-    return (this.#words[i]! & this.#present) === 0 ? -1 : this.#hostAddress(i, gpa);
+    return (this.words[i]! & this.present) === 0 ? -1 : this.#hostAddress(i, gpa);
   }
 
   /**
@@ -211,10 +196,10 @@ export class NestedPageTable implements Disposable {
    * writing counts as written. `gpa` must be in reach.
    */
   locate(gpa: number, write: boolean): number {
-    const words = this.#words;
+    const words = this.words;
     const i = this.#walk(gpa);
     const lo = words[i]!;
-    if ((lo & this.#present) === 0) return -1;
+    if ((lo & this.present) === 0) return -1;
     if (write) {
       if (((lo & this.#writeLo) | (words[i + 1]! & this.#writeHi)) === 0) return -1;
       if ((lo & this.#dirtyLo) === 0) words[i] = lo | this.#dirtyLo;
@@ -246,7 +231,7 @@ export class NestedPageTable implements Disposable {
 
   /** The index of the entry at which the walk for `gpa` ends: a leaf, or zero. Sets the level. */
   #walk(gpa: number): number {
-    const words = this.#words;
+    const words = this.words;
     const upper = Math.floor(gpa / GIB);
     const lower = gpa - upper * GIB;
     let level = this.#topLevel;
@@ -254,13 +239,13 @@ export class NestedPageTable implements Disposable {
     let i = this.#rootWord + (upper >>> (9 * (level - 2))) * 2;
     for (;;) {
       const lo = words[i]!;
-      if (level === 0 || (lo & this.#present) === 0 || ((lo & this.#block) ^ this.#blockFlip) !== 0) {
+      if (level === 0 || (lo & this.present) === 0 || ((lo & this.block) ^ this.blockFlip) !== 0) {
         this.#level = level;
         return i;
       }
       level--;
       const index = level >= 2 ? (upper >>> (9 * (level - 2))) & 511 : (lower >>> (12 + 9 * level)) & 511;
-      i = (lo >>> this.#frameShift) * TABLE_WORDS + index * 2;
+      i = (lo >>> this.frameShift) * TABLE_WORDS + index * 2;
     }
   }
 
@@ -268,49 +253,7 @@ export class NestedPageTable implements Disposable {
     const size = LEVEL_SIZES[this.#level]!;
     const offset = gpa % size;
     this.limit = size - offset;
-    return this.#leafAddress(i) + offset;
-  }
-
-  #leafAddress(i: number): number {
-    const { frameMaskHi } = this.format.entry;
-    return ((this.#words[i]! >>> this.#frameShift) + (this.#words[i + 1]! & frameMaskHi) * this.#frameHiUnit) * PAGE;
-  }
-
-  /** Whether the entry points to a table. */
-  #isTable(i: number, level: number): boolean {
-    const lo = this.#words[i]!;
-    return level > 0 && (lo & this.#present) !== 0 && ((lo & this.#block) ^ this.#blockFlip) === 0;
-  }
-
-  #child(i: number): number {
-    return (this.#words[i]! >>> this.#frameShift) * TABLE_WORDS;
-  }
-
-  /** Writes the upper word first, because the lower one makes an entry valid. */
-  #writeLeaf(i: number, hpa: number, [lo, hi]: readonly [number, number]): void {
-    const frame = hpa / PAGE;
-    const frameHi = Math.floor(frame / this.#frameHiUnit);
-    this.#words[i + 1] = hi | frameHi;
-    this.#words[i] = lo | ((frame - frameHi * this.#frameHiUnit) << this.#frameShift);
-  }
-
-  #clearEntry(i: number): void {
-    this.#words[i] = 0;
-    this.#words[i + 1] = 0;
-  }
-
-  #newTable(): number {
-    const frame = allocFrame();
-    if (frame === undefined) throw axError('NoMemory', 'no free frame for a page table');
-    const table = Number(frame) / 4;
-    this.#words.fill(0, table, table + TABLE_WORDS);
-    return table;
-  }
-
-  /** Makes entry `i` point to `table`. */
-  #link(i: number, table: number): void {
-    const [lo, hi] = this.format.entry.table;
-    this.#writeLeaf(i, table * 4, [lo, hi]);
+    return this.leafAddress(i) + offset;
   }
 
   #map(table: number, level: number, base: number, start: number, end: number, delta: number, flags: MappingFlags, huge: boolean): void {
@@ -322,10 +265,10 @@ export class NestedPageTable implements Disposable {
       const slot = base + index * span;
       const stop = Math.min(end, slot + span);
       const i = table + index * 2;
-      if (canLeaf && stop - at === span) this.#writeLeaf(i, at + delta, attributes);
+      if (canLeaf && stop - at === span) this.writeEntry(i, at + delta, attributes);
       else {
-        if ((this.#words[i]! | this.#words[i + 1]!) === 0) this.#link(i, this.#newTable());
-        this.#map(this.#child(i), level - 1, slot, at, stop, delta, flags, huge);
+        if ((this.words[i]! | this.words[i + 1]!) === 0) this.link(i, this.newTable());
+        this.#map(this.child(i), level - 1, slot, at, stop, delta, flags, huge);
       }
       at = stop;
     }
@@ -333,7 +276,7 @@ export class NestedPageTable implements Disposable {
 
   /** Empties [start, end), at whose borders no larger page lies. */
   #clear(table: number, level: number, base: number, start: number, end: number, onUnmapped: OnUnmapped): void {
-    const words = this.#words;
+    const words = this.words;
     const span = LEVEL_SIZES[level]!;
     for (let at = start; at < end; ) {
       const index = Math.floor((at - base) / span);
@@ -341,16 +284,16 @@ export class NestedPageTable implements Disposable {
       const stop = Math.min(end, slot + span);
       const i = table + index * 2;
       if ((words[i]! | words[i + 1]!) !== 0) {
-        if (this.#isTable(i, level)) {
-          const child = this.#child(i);
+        if (this.isTable(i, level)) {
+          const child = this.child(i);
           this.#clear(child, level - 1, slot, at, stop, onUnmapped);
-          if (stop - at === span || this.#isEmpty(child)) {
-            this.#clearEntry(i);
+          if (stop - at === span || this.isEmpty(child)) {
+            this.clearEntry(i);
             this.shootdown.retire(child * 4, 1);
           }
         } else {
-          const hpa = this.#leafAddress(i);
-          this.#clearEntry(i);
+          const hpa = this.leafAddress(i);
+          this.clearEntry(i);
           this.shootdown.changed(slot, span);
           onUnmapped(hpa, span);
         }
@@ -359,23 +302,17 @@ export class NestedPageTable implements Disposable {
     }
   }
 
-  #isEmpty(table: number): boolean {
-    const words = this.#words;
-    for (let i = table; i < table + TABLE_WORDS; i++) if (words[i] !== 0) return false;
-    return true;
-  }
-
   #some(table: number, level: number, base: number, start: number, end: number, visit: (entry: number, level: number, at: number) => boolean): boolean {
-    const words = this.#words;
+    const words = this.words;
     const span = LEVEL_SIZES[level]!;
     const last = Math.ceil((end - base) / span);
     for (let index = Math.floor((start - base) / span); index < last; index++) {
       const i = table + index * 2;
       if ((words[i]! | words[i + 1]!) === 0) continue;
       const slot = base + index * span;
-      if (!this.#isTable(i, level)) {
+      if (!this.isTable(i, level)) {
         if (visit(i, level, slot)) return true;
-      } else if (this.#some(this.#child(i), level - 1, slot, Math.max(start, slot), Math.min(end, slot + span), visit)) return true;
+      } else if (this.#some(this.child(i), level - 1, slot, Math.max(start, slot), Math.min(end, slot + span), visit)) return true;
     }
     return false;
   }
@@ -386,14 +323,14 @@ export class NestedPageTable implements Disposable {
       const i = this.#walk(gpa);
       const level = this.#level;
       const size = LEVEL_SIZES[level]!;
-      if (gpa % size === 0 || (this.#words[i]! | this.#words[i + 1]!) === 0) return;
-      const hpa = this.#leafAddress(i);
-      const table = this.#newTable();
-      const lo = this.#words[i]!;
-      const hi = this.#words[i + 1]!;
+      if (gpa % size === 0 || (this.words[i]! | this.words[i + 1]!) === 0) return;
+      const hpa = this.leafAddress(i);
+      const table = this.newTable();
+      const lo = this.words[i]!;
+      const hi = this.words[i + 1]!;
       const attributes = this.#codec.encode(this.#codec.decode(lo, hi), level - 1, this.#codec.isDirty(lo, hi));
-      for (let n = 0; n < ENTRIES; n++) this.#writeLeaf(table + 2 * n, hpa + (n * size) / ENTRIES, attributes);
-      this.#link(i, table);
+      for (let n = 0; n < ENTRIES; n++) this.writeEntry(table + 2 * n, hpa + (n * size) / ENTRIES, attributes);
+      this.link(i, table);
     }
   }
 }
