@@ -35,7 +35,7 @@ describe('mistakes end with status 2 and one clear message', () => {
     ['0 CPUs', ['run', '--guest', 'embedded', '--cpus', '0'], "--cpus: '0' is not a number from 1 to 512"],
     ['1000 CPUs', ['run', '--guest', 'embedded', '--cpus', '1000'], "--cpus: '1000' is not"],
     ['a bad size', ['run', '--guest', 'embedded', '--memory', 'lots'], "--memory: 'lots' is not a size"],
-    ['too much memory', ['run', '--guest', 'embedded', '--memory', '64G'], '--memory: at most'],
+    ['too much memory', ['run', '--guest', 'embedded', '--memory', '64G'], 'guest memory: 65536M wanted, at most'],
     ['an initrd larger than memory', ['run', '--guest', 'embedded', '--memory', '4M', '--initrd', file('initrd', new Uint8Array(8 << 20))], 'the initrd (8388608 bytes) does not fit'],
     ['a missing disk', ['run', '--guest', 'embedded', '--disk', '/nonexistent.img'], 'disk /nonexistent.img'],
     ['an odd disk', ['run', '--guest', 'embedded', '--disk', file('odd.img', new Uint8Array(700))], '700 bytes, not a whole number of 512-byte sectors'],

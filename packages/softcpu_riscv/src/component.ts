@@ -14,6 +14,8 @@ import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
 
 const FRAME = 4096;
+/** Places in linear memory are signed 32-bit numbers in generated code and its helpers. */
+const MAX_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 0x1_0000;
 /** A deadline that is never reached. */
 const NEVER = 0xffff_ffff_ffff_ffffn;
@@ -39,6 +41,7 @@ class Cpu {
     this.id = id;
     const { memory: wasmMemory, bytes } = physMemory();
     this.bytes = bytes;
+    ensure(bytes.length <= MAX_MEMORY, 'Unsupported', `a software hart addresses at most ${MAX_MEMORY >> 20} MiB of physical memory, not ${Math.ceil(bytes.length / (1 << 20))}`);
     const frames = Math.ceil(planHart(0, bytes.length).end / FRAME);
     const base = allocContiguousFrames(frames);
     if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software hart`);

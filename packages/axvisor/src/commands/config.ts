@@ -13,7 +13,6 @@ const HOST = { memory: 64 * 1024 * 1024 };
 const DEFAULT_ARCH: Architecture = 'riscv64';
 
 export async function configCheck(files: readonly string[]): Promise<void> {
-  await compose(DEFAULT_ARCH, HOST);
   const problems: string[] = [];
   for (const file of files) {
     try {

@@ -10,13 +10,12 @@ import { compose } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
-import { parseSize } from '../numbers.ts';
-import { DEFAULT_MEMORY, planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
+import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 /** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
 const OVERHEAD = 192 * 1024 * 1024;
-/** A WebAssembly memory has at most 65536 pages; the last stays unused so that sizes fit in 32 bits. */
-const MAX_HOST_MEMORY = 65535 * 65536;
+/** What the software processors address. */
+const MAX_HOST_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 65536;
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
@@ -28,8 +27,8 @@ type Outcome = { readonly status: ExitStatus; readonly message?: string };
 export async function run(files: readonly string[], raw: RawRunOptions): Promise<ExitStatus> {
   const settings = runSettings(raw);
   using console = nodeConsole();
-  await compose(settings.arch, { memory: hostMemory(raw, files.length), clock: settings.clock, console, logLevel: settings.logLevel });
   const plans = await planVms(files, raw, settings.arch, note);
+  await compose(settings.arch, { memory: hostMemory(plans), clock: settings.clock, console, logLevel: settings.logLevel });
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
@@ -68,11 +67,11 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   return outcome.status;
 }
 
-/** What to reserve. Configuration files are read after linking; for them it is the most there can be, of which only touched pages cost. */
-function hostMemory(raw: RawRunOptions, files: number): number {
-  const requested = files > 0 ? MAX_HOST_MEMORY : Number(parseSize(raw.memory ?? DEFAULT_MEMORY, '--memory')) + OVERHEAD;
-  const rounded = Math.ceil(requested / WASM_PAGE) * WASM_PAGE;
-  if (rounded > MAX_HOST_MEMORY) throw usageError(`--memory: at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M`);
+/** Physical memory for `plans`. Only touched pages cost anything. @throws {CliError} */
+function hostMemory(plans: readonly VmPlan[]): number {
+  const guests = plans.flatMap((p) => p.config.memoryRegions).reduce((sum, r) => sum + Number(r.size), 0);
+  const rounded = Math.ceil((guests + OVERHEAD) / WASM_PAGE) * WASM_PAGE;
+  if (rounded > MAX_HOST_MEMORY) throw usageError(`guest memory: ${Math.ceil(guests / (1 << 20))}M wanted, at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M in all`);
   return rounded;
 }
 

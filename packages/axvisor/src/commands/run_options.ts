@@ -2,11 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { withLinked } from '@axvisor/axvisor_api';
 import { parseVmConfig, type VmConfig } from '@axvisor/axvisor_api/config';
 import type { BlockBackend } from '@axvisor/axvisor_api/device';
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
+import { component as axerrno } from '@axvisor/axerrno';
+import { component as axvmconfig } from '@axvisor/axvmconfig';
 import { ARCHITECTURES } from '../compose/index.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
@@ -55,7 +58,7 @@ export interface VmPlan {
 }
 
 export const MAX_CPUS = 512;
-export const DEFAULT_MEMORY = '256M';
+const DEFAULT_MEMORY = '256M';
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 /** All of R, W, X. */
 const RAM_FLAGS = 7;
@@ -188,17 +191,17 @@ async function planFromFile(file: string, raw: RawRunOptions): Promise<VmPlan> {
   };
 }
 
-/** @throws {CliError} with every problem of the file */
+/** Reads a description; needs no linked hypervisor. @throws {CliError} with every problem of the file */
 export function readConfig(text: string, file: string): VmConfig {
   try {
-    return parseVmConfig(text, file);
+    return withLinked([axerrno, axvmconfig], () => parseVmConfig(text, file));
   } catch (e) {
     if (isAxError(e)) throw usageError(e.message, e);
     throw e;
   }
 }
 
-/** The VMs to run. The hypervisor must be linked. @throws {CliError} */
+/** The VMs to run. @throws {CliError} */
 export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
   if (files.length === 0) return [await planFromOptions(raw, arch, note)];
   const plans: VmPlan[] = [];

@@ -1,12 +1,14 @@
 /**
- * Shares one terminal among the consoles of several VMs: input goes to the one in front, output is prefixed with `[VM n]` when
- * there is more than one. On a terminal Ctrl-A is the escape: x leaves, c goes to the next VM, a digit to that VM, h helps.
+ * Shares one terminal among the consoles of several VMs: input goes to the one in front; when there is more than one, output goes
+ * by lines with the prefix `[VM n]`. On a terminal Ctrl-A is the escape: x leaves, c goes to the next VM, a digit to that VM, h helps.
  */
 import { consoleRead, consoleWrite } from '@axvisor/axvisor_api/host';
 import { VmConsole } from './vm_console.ts';
 
 const CTRL_A = 1;
 const NEWLINE = 10;
+/** A line that is longer is shown in pieces. */
+const LINE_LIMIT = 4096;
 
 const HELP = 'Ctrl-A x: leave   Ctrl-A c: next VM   Ctrl-A 1…9: VM by id   Ctrl-A a: send Ctrl-A   Ctrl-A h: this help';
 
@@ -20,12 +22,20 @@ export interface MultiplexerOptions {
   readonly onQuit: () => void;
 }
 
+/** What a VM printed of its current line and is not on the terminal yet. */
+interface Line {
+  readonly bytes: number[];
+  /** How much there was at the last pump: a line that stopped growing, such as a prompt, is shown as it is. */
+  seen: number;
+}
+
 export class ConsoleMultiplexer {
   readonly #options: MultiplexerOptions;
   readonly #consoles = new Map<number, VmConsole>();
-  readonly #atLineStart = new Map<number, boolean>();
+  readonly #lines = new Map<number, Line>();
   #front: number | undefined;
-  #lastWriter: number | undefined;
+  /** The VM whose unfinished line is on the terminal. */
+  #unfinished: number | undefined;
   #escaped = false;
   #pending: number[] = [];
 
@@ -37,14 +47,18 @@ export class ConsoleMultiplexer {
   attach(id: number): VmConsole {
     const console = new VmConsole((bytes) => this.#output(id, bytes));
     this.#consoles.set(id, console);
-    this.#atLineStart.set(id, true);
+    this.#lines.set(id, { bytes: [], seen: 0 });
     this.#front ??= id;
     return console;
   }
 
   /** Moves what was typed to the VM in front, and what was printed to the terminal. */
   pump(): void {
-    this.flush();
+    for (const [id, line] of this.#lines) {
+      if (line.bytes.length > 0 && line.bytes.length === line.seen) this.#show(id, line);
+      line.seen = line.bytes.length;
+    }
+    this.#drain();
     const input = consoleRead();
     if (input.length === 0) return;
     if (!this.#options.escapes) return this.#type(input);
@@ -63,8 +77,14 @@ export class ConsoleMultiplexer {
     this.#type(Uint8Array.from(forward));
   }
 
-  /** Writes what the guests printed since the last call: guests print byte by byte, terminals are better given more. */
+  /** Writes everything the guests printed, unfinished lines too. */
   flush(): void {
+    for (const [id, line] of this.#lines) if (line.bytes.length > 0) this.#show(id, line);
+    this.#drain();
+  }
+
+  /** Guests print byte by byte; terminals are better given more. */
+  #drain(): void {
     if (this.#pending.length === 0) return;
     consoleWrite(Uint8Array.from(this.#pending));
     this.#pending = [];
@@ -94,19 +114,24 @@ export class ConsoleMultiplexer {
 
   #output(id: number, bytes: Uint8Array): void {
     this.#options.onOutput?.(id, bytes);
-    if (!this.#options.prefix) {
+    const line = this.#lines.get(id);
+    if (!this.#options.prefix || line === undefined) {
       for (const byte of bytes) this.#pending.push(byte);
       return;
     }
     for (const byte of bytes) {
-      if (this.#lastWriter !== id && this.#lastWriter !== undefined && this.#atLineStart.get(this.#lastWriter) === false) {
-        this.#pending.push(13, NEWLINE);
-        this.#atLineStart.set(this.#lastWriter, true);
-      }
-      this.#lastWriter = id;
-      if (this.#atLineStart.get(id) === true) for (const c of `[VM ${id}] `) this.#pending.push(c.charCodeAt(0));
-      this.#atLineStart.set(id, byte === NEWLINE);
-      this.#pending.push(byte);
+      line.bytes.push(byte);
+      if (byte === NEWLINE || line.bytes.length >= LINE_LIMIT) this.#show(id, line);
     }
+  }
+
+  /** Puts what there is of a line on the terminal, after ending another VM's. */
+  #show(id: number, { bytes }: Line): void {
+    if (this.#unfinished !== id) {
+      const prefix = `${this.#unfinished === undefined ? '' : '\r\n'}[VM ${id}] `;
+      for (const c of prefix) this.#pending.push(c.charCodeAt(0));
+    }
+    this.#unfinished = bytes.at(-1) === NEWLINE ? undefined : id;
+    for (const byte of bytes.splice(0)) this.#pending.push(byte);
   }
 }
