@@ -1,12 +1,13 @@
 /** `axvisor config` and `axvisor devices`: guest descriptions and device models. */
 import { readFile } from 'node:fs/promises';
-import { generateVmConfig, vmConfigSchema, type VmConfig } from '@axvisor/axvisor_api/config';
+import { generateVmConfig, vmConfigSchema } from '@axvisor/axvisor_api/config';
 import { deviceModels } from '@axvisor/axvisor_api/device';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
+import { createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { compose } from '../compose/index.ts';
 import { usageError } from '../errors.ts';
 import { parseAddress, parseCount, parseSize } from '../numbers.ts';
-import { MAX_CPUS, readConfig } from './run_options.ts';
+import { readConfig } from './run_options.ts';
 
 /** These commands run no guest: the smallest host will do. */
 const HOST = { memory: 64 * 1024 * 1024 };
@@ -37,22 +38,14 @@ export interface GenerateOptions {
 
 export async function configGenerate(options: GenerateOptions): Promise<void> {
   await compose(DEFAULT_ARCH, HOST);
-  const config: VmConfig = {
+  const config = createVmConfig({
     id: parseCount(options.id, '--id', 1, 0x7fff_ffff),
     name: options.name,
-    vmType: 'linux',
     cpuNum: parseCount(options.cpus, '--cpus', 1, MAX_CPUS),
+    memory: parseSize(options.memory, '--memory'),
     kernel: { path: options.kernel, ...(options.loadAddr === undefined ? {} : { loadAddr: parseAddress(options.loadAddr, '--load-addr') }) },
     ...(options.append === undefined ? {} : { cmdline: options.append }),
-    memoryRegions: [{ gpa: 0x8000_0000n, size: parseSize(options.memory, '--memory'), flags: 7, mapType: 'alloc' }],
-    devices: [],
-    board: 'virt',
-    disks: [],
-    passthroughDevices: [],
-    passthroughAddresses: [],
-    excludedDevices: [],
-    interruptMode: 'emulated',
-  };
+  });
   process.stdout.write(generateVmConfig(config));
 }
 

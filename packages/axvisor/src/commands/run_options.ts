@@ -1,4 +1,5 @@
 /** The options of `axvisor run`, checked, and the VMs they describe. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -9,7 +10,7 @@ import { isAxError } from '@axvisor/axvisor_api/errors';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { component as axerrno } from '@axvisor/axerrno';
-import { component as axvmconfig } from '@axvisor/axvmconfig';
+import { checkFiles, component as axvmconfig, createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { ARCHITECTURES } from '../compose/index.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
@@ -57,12 +58,8 @@ export interface VmPlan {
   readonly images: VmImages;
 }
 
-export const MAX_CPUS = 512;
 const DEFAULT_MEMORY = '256M';
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
-/** All of R, W, X. */
-const RAM_FLAGS = 7;
-const RAM_BASE: Readonly<Partial<Record<Architecture, bigint>>> = { riscv64: 0x8000_0000n };
 const MIN_MEMORY = 1n << 20n;
 
 function oneOf<T extends string>(value: string, allowed: readonly T[], what: string): T {
@@ -134,25 +131,17 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
   const kernel = raw.kernel === undefined ? guest?.kernel : await readKernel(raw.kernel);
   const ramdisk = raw.initrd === undefined ? guest?.initrd : await readInput(raw.initrd, 'initrd');
   const dtb = raw.dtb === undefined ? undefined : await readInput(raw.dtb, 'device tree');
-  const config: VmConfig = {
-    id: 1,
+  const config = createVmConfig({
     name: guest?.name ?? raw.kernel ?? 'guest',
-    vmType: 'linux',
+    arch,
     cpuNum: parseCount(raw.cpus ?? '1', '--cpus', 1, MAX_CPUS),
     kernel: { path: raw.kernel ?? guest?.name ?? '', ...(loadAddr === undefined ? {} : { loadAddr }) },
     ...(raw.entry === undefined ? {} : { entryPoint: parseAddress(raw.entry, '--entry') }),
     ...(raw.dtb === undefined ? {} : { dtb: { path: raw.dtb } }),
     ...(ramdisk === undefined ? {} : { ramdisk: { path: raw.initrd ?? '' } }),
     ...(append === undefined ? {} : { cmdline: append }),
-    memoryRegions: [{ gpa: RAM_BASE[arch] ?? 0n, size, flags: RAM_FLAGS, mapType: 'alloc' }],
-    devices: [],
-    board: 'virt',
-    disks: [],
-    passthroughDevices: [],
-    passthroughAddresses: [],
-    excludedDevices: [],
-    interruptMode: 'emulated',
-  };
+    memory: size,
+  });
   return {
     config,
     images: {
@@ -165,10 +154,13 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
 }
 
 /** The VM that a file describes; options on the command line win. */
-async function planFromFile(file: string, raw: RawRunOptions): Promise<VmPlan> {
+async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture): Promise<VmPlan> {
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file);
   const base = dirname(file);
+  if (config.arch !== undefined && config.arch !== arch) throw usageError(`${file}: a guest for ${config.arch}; --arch is ${arch}`);
+  const missing = checkFiles(config, (path) => existsSync(resolve(base, path)), { toml: text, file });
+  if (missing.length > 0) throw usageError(missing.join('\n'));
   const optional = async (path: string | undefined, what: string): Promise<Uint8Array | undefined> => (path === undefined ? undefined : readInput(resolve(base, path), `${file}: ${what}`));
   const kernel = raw.kernel === undefined ? (config.kernel === undefined ? undefined : await readKernel(resolve(base, config.kernel.path))) : await readKernel(raw.kernel);
   const bios = await optional(config.bios?.path, 'bios');
@@ -205,7 +197,7 @@ export function readConfig(text: string, file: string): VmConfig {
 export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
   if (files.length === 0) return [await planFromOptions(raw, arch, note)];
   const plans: VmPlan[] = [];
-  for (const file of files) plans.push(await planFromFile(file, raw));
+  for (const file of files) plans.push(await planFromFile(file, raw, arch));
   const ids = plans.map((p) => p.config.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);

@@ -100,28 +100,18 @@ function planRegion(region: MemoryRegionConfig): RamPart {
   }
 }
 
-/** The address space of a VM with its RAM and passthrough ranges mapped. */
-export function buildAddressSpace(config: VmConfig, ram: GuestRam, vmid: number): AddrSpace {
-  const highest = [...ram.regions.map((r) => r.base + r.size), ...config.passthroughDevices.map((p) => p.baseGpa + p.length)].reduce((a, b) => (a > b ? a : b), 0n);
+/** The address space of a VM with its RAM mapped. */
+export function buildAddressSpace(ram: GuestRam, vmid: number): AddrSpace {
+  const highest = ram.regions.map((r) => r.base + r.size).reduce((a, b) => (a > b ? a : b), 0n);
   const gpaBits = Math.max(boardOf(architecture())?.gpaBits ?? 0, highest.toString(2).length);
   const space = createAddrSpace({ ...nestedFormat(gpaBits), vmid });
   try {
     ram.map(space);
-    const { READ, WRITE, DEVICE } = MappingFlags;
-    for (const p of config.passthroughDevices) if (p.length > 0n) mapWhole(space, p.baseGpa, p.baseHpa, p.length, READ | WRITE | DEVICE);
-    for (const p of config.passthroughAddresses) mapWhole(space, p.baseGpa, p.baseGpa, p.length, READ | WRITE | DEVICE);
     return space;
   } catch (e) {
     space[Symbol.dispose]();
     throw e;
   }
-}
-
-/** Maps the whole pages that contain [gpa, gpa + length). */
-function mapWhole(space: AddrSpace, from: bigint, to: bigint, length: bigint, flags: number): void {
-  const slack = from % PAGE;
-  const size = ((slack + length + PAGE - 1n) / PAGE) * PAGE;
-  space.mapLinear(gpa(from - slack), hpa(to - slack), size, flags);
 }
 
 /** The vCPUs, created but not set up. */
@@ -163,18 +153,44 @@ export function buildMachine(config: VmConfig, images: VmImages, intcContext: In
     bus.add(device);
     irqs.set(device.name, spec.irq);
   }
+  checkPassthrough(config, bus);
   return { board, bus, intc, irqs };
 }
 
-/** Disks first, in order, so that they are vda, vdb …; then the entropy source; then what the configuration lists. */
+/** Models of the original's device types that the board has under other names, or that stand for nothing. */
+const PROVIDED_BY_BOARD: readonly string[] = ['dummy', 'interrupt-controller', 'plic', 'console'];
+
+/**
+ * Disks first, in order, so that they are vda, vdb …: in the places that the configuration gives to virtio-blk devices, then in free
+ * slots. Then the entropy source, then the other devices that the configuration lists.
+ */
 function virtioSpecs(config: VmConfig, images: VmImages, board: Board | undefined): DeviceSpec[] {
-  const slots = [...(board?.virtioSlots ?? [])].filter((slot) => !config.devices.some((d) => d.base === slot.base));
-  const take = (what: string): { base: bigint; irq: number } => {
-    const slot = slots.shift();
-    if (slot === undefined) throw axError('InvalidInput', `no virtio slot is left for ${what}`);
-    return slot;
-  };
-  const disks = (images.disks ?? []).map((block, i): DeviceSpec => ({ model: 'virtio-blk', block, ...take(`disk ${i + 1}`) }));
-  const rng: DeviceSpec[] = slots.length > 0 && board !== undefined ? [{ model: 'virtio-rng', ...take('the entropy source') }] : [];
-  return [...disks, ...rng, ...config.devices];
+  const listed = config.devices.filter((d) => board === undefined || !PROVIDED_BY_BOARD.includes(d.model));
+  const places = listed.filter((d) => d.model === 'virtio-blk' && d.block === undefined);
+  const slots = [...(board?.virtioSlots ?? [])].filter((slot) => !listed.some((d) => d.base === slot.base));
+  const disks = (images.disks ?? []).map((block, i): DeviceSpec => {
+    const place = places.shift() ?? slots.shift();
+    if (place === undefined) throw axError('InvalidInput', `no virtio slot is left for disk ${i + 1}`);
+    return { model: 'virtio-blk', ...place, block };
+  });
+  const unused = places[0];
+  if (unused !== undefined) throw axError('InvalidInput', `device ${unused.name ?? unused.model} at 0x${unused.base.toString(16)} has no disk`);
+  const slot = slots.shift();
+  const rng: DeviceSpec[] = slot === undefined ? [] : [{ model: 'virtio-rng', ...slot }];
+  return [...disks, ...rng, ...listed.filter((d) => d.model !== 'virtio-blk' || d.block !== undefined)];
+}
+
+/**
+ * The host is software and has no devices to give away. What a description passes through must be what the board emulates at the
+ * same place, as in descriptions that hand the machine's own interrupt controller and UART to the guest.
+ */
+function checkPassthrough(config: VmConfig, bus: DeviceBus): void {
+  const ranges = [
+    ...config.passthroughDevices.filter((p) => p.length > 0n).map((p) => ({ what: `device ${p.name}`, start: p.baseGpa, end: p.baseGpa + p.length })),
+    ...config.passthroughAddresses.map((p) => ({ what: 'the range', start: p.baseGpa, end: p.baseGpa + p.length })),
+  ];
+  for (const { what, start, end } of ranges) {
+    const there = bus.devices().some((d) => d.regions.some((r) => r.space === 'mmio' && r.range.start < end && start < r.range.end));
+    ensure(there, 'Unsupported', `passing through ${what} at 0x${start.toString(16)}: this host has no devices, and the board emulates none there`);
+  }
 }

@@ -50,7 +50,7 @@ export function planBoot(config: VmConfig, images: VmImages, ram: readonly RamRe
   }
   if (entry === undefined) throw axError('InvalidInput', `VM ${config.id} has neither a kernel nor firmware nor an entry point`);
   const room = dtbRoom(config.cpuNum, images.dtb);
-  const dtbAddress = config.dtb?.loadAddr ?? placeDtb(room, main);
+  const dtbAddress = config.dtb?.loadAddr ?? config.dtbLoadAddr ?? placeDtb(room, main);
   placed.push({ what: 'device tree', start: dtbAddress, end: dtbAddress + BigInt(room) });
   let initrd: BootPlan['initrd'];
   if (images.ramdisk !== undefined && images.ramdisk.length > 0) {

@@ -59,7 +59,7 @@ export class AxVm implements Vm {
     const first = this.#ram.regions[0];
     if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
     this.#plan = planBoot(config, images, this.#ram.regions, first.base);
-    this.addressSpace = buildAddressSpace(config, this.#ram, options.vmid);
+    this.addressSpace = buildAddressSpace(this.#ram, options.vmid);
     try {
       this.slots = buildVCpus(config, this.#plan.dtbAddress);
       this.#machine = buildMachine(
