@@ -113,8 +113,8 @@ export class Engine {
     const instance = new wasm.Instance(module, {
       [IMPORTS.host]: { memory },
       [IMPORTS.engine]: {
-        decode: (ip: number) => this.#decode(ip),
-        straddle: (ip: number) => this.#straddle(ip),
+        decode: (ip: number) => this.#decode(ip >>> 0),
+        straddle: (ip: number) => this.#straddle(ip >>> 0),
         fetch: () => this.#fetch(),
         access: (mode: number) => this.#access(mode),
       },
@@ -167,6 +167,11 @@ export class Engine {
       this.pages.written(at, next - at);
       at = next;
     }
+  }
+
+  /** Enters the page of an address that was just written into the write TLB, if that may be. */
+  cacheWrite(lo: number, hi: number): void {
+    this.#accessPlace(lo, hi, 1, Access.store, true);
   }
 
   // ── slow paths ──

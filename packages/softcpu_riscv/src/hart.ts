@@ -5,13 +5,14 @@
 import { Access, Engine, Status, planLayout } from '@axvisor/softcpu';
 import type { Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
+import { CBO_ZERO } from './emit/memory.ts';
 import { RecordWriter } from './emit/record.ts';
 import { EXEC, createFpExec } from './fp/emit.ts';
 import { op } from './isa/table.ts';
 import { Privileged } from './priv/privileged.ts';
 import type { PhysBus, PrivilegedHost, RamWindow } from './priv/interface.ts';
 import { Cause } from './priv/fields.ts';
-import { F, PC, STATE_SIZE, X } from './state.ts';
+import { CBO_ZERO_CHECKED, F, PC, STATE_SIZE, X } from './state.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
 const SLICE = 32_768;
@@ -109,11 +110,13 @@ export class Hart {
       layout: plan.layout,
       functions: { [EXEC]: createFpExec(memory, this.#state) },
       services: {
-        system: (record) => this.#system(record),
+        system: (record) => this.#system(this.engine.words[(record >>> 2) + 2] as number, this.#bits(record)),
         illegal: (record) => {
+          this.#modeMayChange();
           this.engine.notRetired();
           return this.priv.illegal(this.#bits(record));
         },
+        [CBO_ZERO]: (record) => this.#zeroBlock(record),
       },
     });
     this.#writer = new RecordWriter(this.engine.handlers);
@@ -146,6 +149,7 @@ export class Hart {
     }
     if (priv.waiting && !priv.wakeable()) return HartExit.waiting;
     while (!this.#stop) {
+      this.#modeMayChange();
       if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
       if (this.steps >= steps) return HartExit.budget;
       this.steps += engine.run(Math.min(SLICE, steps - this.steps));
@@ -247,7 +251,10 @@ export class Hart {
       place: (pa) => this.#place(pa),
       accessFault: (lo, hi, access, offset) => this.priv.raise(accessFaults[access], lo, hi, offset),
       misaligned: (lo, hi, access) => this.priv.raise(access === Access.load ? Cause.loadAddressMisaligned : Cause.storeAddressMisaligned, lo, hi),
-      trap: (record) => this.priv.takeTrap(record === 0 ? 0 : this.#bits(record)),
+      trap: (record) => {
+        this.#modeMayChange();
+        return this.priv.takeTrap(record === 0 ? 0 : this.#bits(record));
+      },
       deviceRead: (pa, size, place) => {
         const value = this.#bus?.read(pa, size);
         if (value === undefined) return false;
@@ -278,12 +285,27 @@ export class Hart {
     };
   }
 
-  /** Executes the instruction of a record that generated code does not. */
-  #system(record: number): Status {
+  /** Privilege, and what it permits, may be another afterwards. */
+  #modeMayChange(): void {
+    this.engine.words[(this.#state + CBO_ZERO_CHECKED) >>> 2] = 0;
+  }
+
+  /** Executes CBO.ZERO, and lets generated code execute the next ones in this mode and page. */
+  #zeroBlock(record: number): Status {
+    const { engine } = this;
+    const bits = this.#bits(record);
+    const status = this.#system(op['cbo.zero'], bits);
+    if (status !== Status.next) return status;
+    const address = (this.#state + X + ((bits >>> 15) & 31) * 8) >>> 2;
+    engine.cacheWrite(engine.words[address] as number, engine.words[address + 1] as number);
+    engine.words[(this.#state + CBO_ZERO_CHECKED) >>> 2] = 1;
+    return status;
+  }
+
+  /** Executes an instruction that generated code does not. */
+  #system(number: number, bits: number): Status {
     const { engine, priv } = this;
-    const word = record >>> 2;
-    const number = engine.words[word + 2] as number;
-    const bits = engine.words[word + 3] as number;
+    this.#modeMayChange();
     if (number === op['fence.i']) {
       // Of its own stores the hart has taken care already.
       if (this.#shared) engine.pages.clear();

@@ -40,6 +40,8 @@ export const RES_VALID = 844;
 export const RES_ADDR = 848;
 /** Value the LR loaded (i64). */
 export const RES_VALUE = 856;
+/** Nonzero while CBO.ZERO is known to be enabled: set when one was executed, cleared by whatever may change that (i32). */
+export const CBO_ZERO_CHECKED = 864;
 /** Size of the state block in bytes. */
 export const STATE_SIZE = 1024;
 

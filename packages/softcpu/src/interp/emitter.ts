@@ -150,17 +150,10 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
    * alignment. See `tlb/tlb.ts`.
    */
   #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number): I32 {
-    const { windowBits: w, tlb } = this.#layout;
-    const slots = 2 ** (w - 11);
-    // With a 4 GiB window the index needs address bit 32.
-    const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
-    const index = i32.add(i32.and(shifted, i32.const((slots - 1) * 8)), local('i32', this.#frame.mmu));
-    const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
-    const host = this.let(i64.add(at, read('i64.load', index, table)));
+    const { host, outside } = this.#lookUp(size, at, write);
     const place = this.variable(i32.wrap_i64(host));
-    const outside = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
     this.if(
-      i32.eqz(i64.eqz(outside)),
+      outside,
       () => {
         lower(this.code, at);
         lower(this.code, value);
@@ -174,6 +167,24 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
       false,
     );
     return place.get;
+  }
+
+  cachedAddress(address: I64): I32 {
+    const { host, outside } = this.#lookUp(1, this.let(address), true);
+    return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
+  }
+
+  /** Sum of address and TLB entry, and whether that is no place for an access of this size. */
+  #lookUp(size: AccessSize, at: I64, write: boolean): { readonly host: I64; readonly outside: I32 } {
+    const { windowBits: w, tlb } = this.#layout;
+    const slots = 2 ** (w - 11);
+    // With a 4 GiB window the index needs address bit 32.
+    const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
+    const index = i32.add(i32.and(shifted, i32.const((slots - 1) * 8)), local('i32', this.#frame.mmu));
+    const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
+    const host = this.let(i64.add(at, read('i64.load', index, table)));
+    const outside = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
+    return { host, outside: i32.eqz(i64.eqz(outside)) };
   }
 
   // ── leaving ──

@@ -12,14 +12,14 @@ import { BUDGET, FETCH_IDX, MMU_IDX, PC } from '../state.ts';
 import { bits } from './bits.ts';
 import { integer } from './integer.ts';
 import type { Definitions } from './integer.ts';
-import { atomics, memory } from './memory.ts';
+import { CBO_ZERO, atomics, cacheBlocks, memory } from './memory.ts';
 import { multiply } from './multiply.ts';
 
 /** Definitions of the instructions that generated code executes itself. */
-const definitions: Definitions = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...float };
+const definitions: Definitions = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...cacheBlocks, ...float };
 
 /** Rare and long: functions of their own. */
-const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics), ...floatOutlined]);
+const outlined: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'clmul', 'clmulh', 'clmulr', ...Object.keys(atomics), ...Object.keys(cacheBlocks), ...floatOutlined]);
 const direct: ReadonlySet<string> = new Set(['jal', 'beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
 const compressed: ReadonlySet<string> = new Set(compressedInsns.map(({ base }) => base));
 
@@ -56,5 +56,5 @@ export const isa: Isa = {
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX },
   instructions,
   functions: floatFunctions,
-  services: ['system', 'illegal'],
+  services: ['system', 'illegal', CBO_ZERO],
 };

@@ -1,7 +1,7 @@
 /** Integer loads and stores, and the A extension (unprivileged manual, "Load and Store Instructions", "A" Extension for Atomic Instructions). */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64 } from '@axvisor/softcpu';
-import { RES_ADDR, RES_VALID, RES_VALUE } from '../state.ts';
+import { CBO_ZERO_CHECKED, RES_ADDR, RES_VALID, RES_VALUE } from '../state.ts';
 import type { Definitions } from './integer.ts';
 
 const address = (e: Emitter): I64 => i64.add(e.reg('rs1'), e.field64('imm'));
@@ -89,6 +89,27 @@ const storeConditional =
     e.setReg('rd', failed.get);
   };
 
+/** Service of the hart that checks and executes CBO.ZERO. */
+export const CBO_ZERO = 'cboZero';
+
+/** Bytes of a cache block. */
+const BLOCK = 64;
+
+/** With {@link CBO_ZERO_CHECKED}, only the page is in question. */
+const zeroBlock: Emit = (e) => {
+  const place = e.variable(i32.const(0));
+  e.if(e.state('i32.load', CBO_ZERO_CHECKED), () => e.assign(place, e.cachedAddress(e.reg('rs1'))));
+  e.if(
+    place.get,
+    () => {
+      const block = e.let(i32.and(place.get, i32.const(-BLOCK)));
+      for (let at = 0; at < BLOCK; at += 8) e.write('i64.store', block, i64.const(0), at);
+    },
+    () => e.service(CBO_ZERO),
+    true,
+  );
+};
+
 const unsignedWord = (a: I64): I64 => i64.and(a, i64.const(0xffff_ffff));
 
 export const memory: Definitions = {
@@ -129,3 +150,5 @@ export const atomics: Definitions = {
   'amomaxu.w': choose(word, (a, b) => i64.gt_u(unsignedWord(a), unsignedWord(b))),
   'amomaxu.d': choose(double, i64.gt_u),
 };
+
+export const cacheBlocks: Definitions = { 'cbo.zero': zeroBlock };

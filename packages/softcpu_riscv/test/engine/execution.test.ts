@@ -259,6 +259,64 @@ describe('instructions across two pages', () => {
   });
 });
 
+describe('cbo.zero', () => {
+  test('zeroes the block an address lies in, first asked for and then inline, and decoded instructions with it', () => {
+    const { hart, machine, offset } = program(`
+        la s0, data
+        addi s0, s0, 70
+        li a0, 40
+  loop: cbo.zero (s0)
+        addi s0, s0, 64
+        addi a0, a0, -1
+        bnez a0, loop
+        la t0, handler
+        csrw mtvec, t0
+        call code
+        la s0, code
+        cbo.zero (s0)
+        call code
+        .balign 64
+  handler: csrr a2, mcause
+        wfi
+        .balign 4096
+  code: addi a1, a1, 1
+        ret
+        .balign 4096
+  data: .zero 8`);
+    const data = offset('data');
+    machine.ram.fill(0xaa, data, data + 8192);
+    expect(hart.run(1000)).toBe(HartExit.waiting);
+    const expected = new Uint8Array(8192).fill(0xaa).fill(0, 64, 64 + 40 * 64);
+    expect(machine.ram.slice(data, data + 8192)).toEqual(expected);
+    expect([hart.reg(x.a1), hart.reg(x.a2)]).toEqual([1n, 2n]);
+  });
+
+  test('stays forbidden where menvcfg forbids it, though M-mode has just used it', () => {
+    const { hart, at } = program(`
+        la t0, handler
+        csrw mtvec, t0
+        li t0, -1
+        csrw pmpaddr0, t0
+        li t0, 31
+        csrw pmpcfg0, t0
+        la t0, user
+        csrw mepc, t0
+        la s0, data
+        cbo.zero (s0)
+        cbo.zero (s0)
+        mret
+  user: cbo.zero (s0)
+        .balign 4
+  handler: csrr a2, mcause
+        csrr a3, mepc
+        wfi
+        .balign 4096
+  data: .zero 64`);
+    hart.run(100);
+    expect([hart.reg(x.a2), hart.reg(x.a3)]).toEqual([2n, at('user')]);
+  });
+});
+
 describe('faults', () => {
   test('a store across the end of memory writes nothing', () => {
     const { hart, machine, view, at } = program(`
