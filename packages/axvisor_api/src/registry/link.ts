@@ -8,7 +8,7 @@ import { type AnyApiDef, type ApiId, type ApiImpl } from './api.ts';
 import type { Component } from './component.ts';
 import { LinkError, type DuplicateApi, type IncompleteApi, type UndefinedApi } from './error.ts';
 
-type ProvidedBy<C> = C extends Component<infer P, ApiId> ? P : never;
+type ProvidedBy<C> = C extends Component<infer P> ? P : never;
 type RequiredBy<C> = C extends Component<never, infer R> | Component<ApiId, infer R> ? R : never;
 type Label<Id extends ApiId> = Id extends readonly ['axvisor', infer N extends string] ? N : Id extends ApiId<infer NS, infer N> ? `${NS}/${N}` : never;
 
@@ -145,7 +145,7 @@ export function withLinked<const C extends readonly Component[], T>(
   components: C & Linkable<C>,
   f: () => T extends PromiseLike<unknown> ? never : T,
 ): T {
-  return resolveImage(components).run(f as () => T);
+  return resolveImage(components).run(f);
 }
 
 /** The image that is bound in this thread now, with the API labels for people; `undefined` before linking. */

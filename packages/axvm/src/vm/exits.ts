@@ -105,5 +105,5 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
 /** Handles one exit of `slot`'s vCPU and counts it. */
 export function handleExit(vm: AxVm, slot: VCpuSlot, exit: AxVCpuExitReason): Next {
   vm.exits[exit.reason] = (vm.exits[exit.reason] ?? 0) + 1;
-  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, slot, exit as never);
+  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, slot, exit);
 }

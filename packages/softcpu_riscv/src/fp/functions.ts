@@ -5,7 +5,7 @@
  * All are for rounding to nearest even.
  */
 import { f32, f64, i32, i64, select } from '@axvisor/softcpu';
-import type { Block, Expr, F32, F64, FunctionDefinition, I32 } from '@axvisor/softcpu';
+import type { Block, F32, F64, FunctionDefinition, I32 } from '@axvisor/softcpu';
 import { all, raiseInexactIf } from './context.ts';
 
 const zero = f64.const(0);
@@ -143,35 +143,35 @@ function roundToIntegral(b: Block, x: F64, mode: I32): F64 {
 /** Functions that the instructions `call`, by name. */
 export const functions: Readonly<Record<string, FunctionDefinition>> = {
   // (a, b, a + b)
-  fpNoteAdd64: note(2, (_a, _b, sum) => below(sum, LARGE), (b, x, y, sum) => sumError(b, x!, y!, sum!)),
+  fpNoteAdd64: note(2, (_a, _b, sum) => below(sum, LARGE), (b, x, y, sum) => sumError(b, x, y, sum)),
   // (a, b, a × b)
   fpNoteMul64: note(
     2,
-    (x, y, product) => all(below(x!, LARGE), below(y!, LARGE), above(product!, SMALL)),
-    (b, x, y, product) => productError(b, x!, y!, product!),
+    (x, y, product) => all(below(x, LARGE), below(y, LARGE), above(product, SMALL)),
+    (b, x, y, product) => productError(b, x, y, product),
   ),
   // (a, b, a / b)
   fpNoteDiv64: note(
     2,
-    (x, y, quotient) => all(below(x!, LARGE), above(x!, SMALL), below(y!, LARGE), below(quotient!, LARGE)),
-    (b, x, y, quotient) => remainder(b, x!, quotient!, y!),
+    (x, y, quotient) => all(below(x, LARGE), above(x, SMALL), below(y, LARGE), below(quotient, LARGE)),
+    (b, x, y, quotient) => remainder(b, x, quotient, y),
   ),
   // (a, √a)
   fpNoteSqrt64: note(
     1,
-    (x) => i32.or(i32.and(below(x!, LARGE), above(x!, SMALL)), f64.eq(x!, zero)),
-    (b, x, root) => remainder(b, x!, root!, root!),
+    (x) => i32.or(i32.and(below(x, LARGE), above(x, SMALL)), f64.eq(x, zero)),
+    (b, x, root) => remainder(b, x, root, root),
   ),
   fpNoteAdd32: noteSingle(2, (b, x, y, sum) => {
-    const wide = b.let(f64.add(x!, y!));
-    return i32.or(f64.ne(wide, sum!), f64.ne(sumError(b, x!, y!, wide), zero));
+    const wide = b.let(f64.add(x, y));
+    return i32.or(f64.ne(wide, sum), f64.ne(sumError(b, x, y, wide), zero));
   }),
-  fpNoteMul32: noteSingle(2, (_, x, y, product) => f64.ne(f64.mul(x!, y!), product!)),
-  fpNoteDiv32: noteSingle(2, (_, x, y, quotient) => f64.ne(f64.mul(quotient!, y!), x!)),
-  fpNoteSqrt32: noteSingle(1, (_, x, root) => f64.ne(f64.mul(root!, root!), x!)),
+  fpNoteMul32: noteSingle(2, (_, x, y, product) => f64.ne(f64.mul(x, y), product)),
+  fpNoteDiv32: noteSingle(2, (_, x, y, quotient) => f64.ne(f64.mul(quotient, y), x)),
+  fpNoteSqrt32: noteSingle(1, (_, x, root) => f64.ne(f64.mul(root, root), x)),
   // (a, b, c) → a × b + c, or NaN where JavaScript has to do it
   fpFused64: { params: f64s(3), result: 'f64', body: (b, x, y, z) => fusedDouble(b, x as F64, y as F64, z as F64) },
   fpFused32: { params: f32s(3), result: 'f32', body: (b, x, y, z) => fusedSingle(b, x as F32, y as F32, z as F32) },
   // (x, mode)
-  fpIntegral: { params: ['f64', 'i32'], result: 'f64', body: (b, x, mode) => roundToIntegral(b, x as F64, mode as I32) as Expr },
+  fpIntegral: { params: ['f64', 'i32'], result: 'f64', body: (b, x, mode) => roundToIntegral(b, x as F64, mode as I32) },
 };
