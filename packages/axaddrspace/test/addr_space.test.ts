@@ -21,7 +21,7 @@ describe('creation', () => {
   test('takes the root only, and gives it back', () => {
     linked(() => {
       for (const [variant, frames, address] of [
-        [VARIANTS[0], 4, 0x4000n], [VARIANTS[1], 4, 0x4000n], [VARIANTS[2], 2, 0x2000n], [VARIANTS[3], 1, 0x1000n], [VARIANTS[4], 1, 0x1000n], [VARIANTS[5], 1, 0x1000n],
+        [VARIANTS[0]!, 4, 0x4000n], [VARIANTS[1]!, 4, 0x4000n], [VARIANTS[2]!, 2, 0x2000n], [VARIANTS[3]!, 1, 0x1000n], [VARIANTS[4]!, 1, 0x1000n], [VARIANTS[5]!, 1, 0x1000n],
       ] as const) {
         using space = createAddrSpace({ base: gpa(BASE), size: SIZE, vmid: 1, ...variant });
         expect(usedFrames()).toBe(frames);
@@ -360,7 +360,7 @@ describe('translatedByteBuffer', () => {
       space.mapLinear(gpa(0x1_a000n), hpa(0x20_0000n), 0x1000n, R);
       const views = space.translatedByteBuffer(gpa(0x1_9000n), 0x1100)!;
       expect(views.map((v) => [v.byteOffset, v.length])).toEqual([[0x10_0000, 0x1000], [0x20_0000, 0x100]]);
-      views[0][5] = 99;
+      views[0]![5] = 99;
       expect(space.readValue(gpa(0x1_9005n), 1)).toBe(99n);
       expect(space.translatedByteBuffer(gpa(0x1_9000n), 0x3000)).toBeUndefined();
       expect(space.translatedByteBuffer(gpa(0x1_d000n), 1)).toBeUndefined();

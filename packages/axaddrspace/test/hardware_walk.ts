@@ -18,7 +18,7 @@ export interface Walked {
 
 const field = (e: bigint, high: number, low: number): bigint => (e >> BigInt(low)) & ((1n << BigInt(high - low + 1)) - 1n);
 const bit = (e: bigint, n: number): boolean => field(e, n, n) === 1n;
-const entryAt = (table: bigint, index: bigint): bigint => physMemory().longs[Number(table / 8n + index)];
+const entryAt = (table: bigint, index: bigint): bigint => physMemory().longs[Number(table / 8n + index)]!;
 const reject = (what: string, e: bigint): never => {
   throw new Error(`${what}: 0x${e.toString(16)}`);
 };
@@ -45,8 +45,8 @@ function riscv(root: NestedRoot, gpa: bigint): Walked | undefined {
     const size = 1n << BigInt(low);
     if (base % size !== 0n) reject('misaligned superpage', e);
     if (!bit(e, 6)) reject('A clear', e);
-    const type = ['normal', 'device', 'uncached'][Number(field(e, 9, 8))];
-    return { hpa: base + (gpa % size), size, r: r, w: w, x: x, dirty: bit(e, 7), type };
+    const type = ['normal', 'device', 'uncached'][Number(field(e, 9, 8))]!;
+    return { hpa: base + (gpa % size), size, r: r!, w: w!, x: x!, dirty: bit(e, 7), type };
   }
   return undefined;
 }
@@ -78,7 +78,7 @@ function arm(root: NestedRoot, gpa: bigint): Walked | undefined {
     if (bit(e, 53)) reject('XN[0]', e);
     const [r, s2ap1, dbm] = [bit(e, 6), bit(e, 7), bit(e, 51)];
     if (s2ap1 && !dbm) reject('writable without DBM', e);
-    return { hpa: base + (gpa % size), size, r, w: s2ap1 || dbm, x: r && !bit(e, 54), dirty: s2ap1, type: type };
+    return { hpa: base + (gpa % size), size, r, w: s2ap1 || dbm, x: r && !bit(e, 54), dirty: s2ap1, type: type! };
   }
   return undefined;
 }
@@ -103,7 +103,7 @@ function ept(root: NestedRoot, gpa: bigint): Walked | undefined {
     if (base % size !== 0n) reject('bits of a large page address', e);
     const type = ({ 0: 'device', 1: 'uncached', 6: 'normal' } as Record<string, string>)[String(field(e, 5, 3))];
     if (type === undefined) reject('memory type', e);
-    return { hpa: base + (gpa % size), size, r, w, x, dirty: bit(e, 9), type: type };
+    return { hpa: base + (gpa % size), size, r, w, x, dirty: bit(e, 9), type: type! };
   }
   return undefined;
 }

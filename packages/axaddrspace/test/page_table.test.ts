@@ -183,7 +183,7 @@ describe('against a naive model', () => {
         withTable(format, (table, root) => {
           // Between two neighbouring borders of any operation all pages are alike.
           const borders = [...new Set(operations.flatMap((o) => [o.start, o.start + o.size]))].filter((b) => b < reach).sort((a, b) => a - b);
-          const segments = borders.slice(0, -1).map((start, i) => ({ start, end: borders[i + 1] }));
+          const segments = borders.slice(0, -1).map((start, i) => ({ start, end: borders[i + 1]! }));
           const model: (Mapped | undefined)[] = segments.map(() => undefined);
           for (const { op, start, size: n, shift: s, flags, huge, frames } of operations) {
             if (start + n > reach) continue;
@@ -212,8 +212,8 @@ describe('against a naive model', () => {
               // One invalidation with the borders of what was there.
               if (op !== 'map' && changed.length > 0) {
                 expect(told.invalidated.length).toBe(1);
-                const { gpa: from, size: bytes } = told.invalidated[0];
-                expect([Number(from), Number(from + bytes)]).toEqual([segments[changed[0]].start, segments[changed.at(-1)!].end]);
+                const { gpa: from, size: bytes } = told.invalidated[0]!;
+                expect([Number(from), Number(from + bytes)]).toEqual([segments[changed[0]!]!.start, segments[changed.at(-1)!]!.end]);
               } else expect(told.invalidated).toEqual([]);
             }
             segments.forEach((g, i) => {

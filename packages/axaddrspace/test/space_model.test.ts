@@ -52,14 +52,14 @@ test('all or nothing, nothing leaks, nothing goes stale', () => {
           let models: (Page | undefined)[][] = [[], []];
 
           for (const { op, where, from, page, source, flags, access, value, frames, ...o } of operations) {
-            const space: AddrSpace = spaces[where];
-            const model = models[where];
+            const space: AddrSpace = spaces[where]!;
+            const model = models[where]!;
             const count = Math.min(o.count, PAGES - page, PAGES - source);
             const at = gpa(address(page));
             const size = BigInt(count) * 0x1000n;
             const range = Array.from({ length: count }, (_, i) => page + i);
             const next = models.map((m) => [...m]);
-            const mine = next[where];
+            const mine = next[where]!;
             const set = (p: number, change: Partial<Page>): void => void (mine[p] = { ...mine[p]!, ...change });
             let expected: string | undefined;
             let act: () => void;
@@ -71,24 +71,24 @@ test('all or nothing, nothing leaks, nothing goes stale', () => {
             }
             if (op === 'linear') {
               act = () => space.mapLinear(at, hpa(BigInt(host + source * 0x1000)), size, flags);
-              range.forEach((p, i) => (mine[p] = { kind: 'linear', flags, cell: hostCells[source + i], populated: true, dirty: true }));
+              range.forEach((p, i) => (mine[p] = { kind: 'linear', flags, cell: hostCells[source + i]!, populated: true, dirty: true }));
             } else if (op === 'alloc' || op === 'eager') {
               const populate = op === 'eager';
               act = () => space.mapAlloc(at, size, flags, { populate });
               for (const p of range) mine[p] = { kind: 'alloc', flags, cell: { value: 0n }, populated: populate, dirty: populate };
             } else if (op === 'share') {
               const sources = range.map((_, i) => source + i);
-              if (expected === undefined && sources.some((p) => models[from][p] === undefined || models[from][p].kind === 'linear')) expected = 'BadAddress';
+              if (expected === undefined && sources.some((p) => models[from]![p] === undefined || models[from]![p].kind === 'linear')) expected = 'BadAddress';
               // Sharing populates its source, also where it fails later.
-              const lazy = sources.filter((p) => models[from][p]?.kind === 'alloc' && !models[from][p].populated);
+              const lazy = sources.filter((p) => models[from]![p]?.kind === 'alloc' && !models[from]![p].populated);
               if (expected !== undefined && lazy.length > 0) continue;
-              if (lazy.some((p) => (models[from][p]!.flags & R) === 0)) continue;
+              if (lazy.some((p) => (models[from]![p]!.flags & R) === 0)) continue;
               for (const p of lazy) {
-                spaces[from].readValue(gpa(address(p)), 1);
-                next[from][p] = models[from][p] = { ...models[from][p]!, populated: true, dirty: true };
+                spaces[from]!.readValue(gpa(address(p)), 1);
+                next[from]![p] = models[from]![p] = { ...models[from]![p]!, populated: true, dirty: true };
               }
-              act = () => space.mapShared(at, { space: spaces[from], gpa: gpa(address(source)) }, size, flags);
-              if (expected === undefined) range.forEach((p, i) => (mine[p] = { kind: 'shared', flags, cell: models[from][source + i]!.cell, populated: true, dirty: true }));
+              act = () => space.mapShared(at, { space: spaces[from]!, gpa: gpa(address(source)) }, size, flags);
+              if (expected === undefined) range.forEach((p, i) => (mine[p] = { kind: 'shared', flags, cell: models[from]![source + i]!.cell, populated: true, dirty: true }));
             } else if (op === 'unmap') {
               act = () => space.unmap(at, size);
               stale = range.filter((p) => model[p]?.populated === true);
@@ -128,12 +128,12 @@ test('all or nothing, nothing leaks, nothing goes stale', () => {
             else expect(error).toBe(expected);
             if (error === undefined) {
               models = next;
-              if (op === 'write') models[where][page]!.cell.value = value;
+              if (op === 'write') models[where]![page]!.cell.value = value;
               if (stale.length > 0) {
-                expect(told.invalidated).toEqual([{ vmid: where + 1, gpa: address(stale[0]), size: address(stale.at(-1)! + 1) - address(stale[0]) }]);
+                expect(told.invalidated).toEqual([{ vmid: where + 1, gpa: address(stale[0]!), size: address(stale.at(-1)! + 1) - address(stale[0]!) }]);
               }
             }
-            spaces.forEach((s, n) => check(s, models[n]));
+            spaces.forEach((s, n) => check(s, models[n]!));
           }
           expect(usedFrames()).toBeGreaterThanOrEqual(PAGES);
         }

@@ -27,7 +27,7 @@ export function flatMemory(): { readonly bytes: Uint8Array; readonly memory: Gue
       readValue: (gpa, size) => {
         const offset = at(gpa, size);
         let value = 0n;
-        for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[offset + i]);
+        for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[offset + i] as number);
         return value;
       },
       writeValue: (gpa, size, value) => {
@@ -118,13 +118,13 @@ export function bench(spec: Partial<DeviceSpec> & { readonly model: string }, wi
     irq: false,
     type: (text) => {
       typed = [...typed, ...new TextEncoder().encode(text)];
-      for (const l of listeners) image.run(() =>  l());
+      for (const l of listeners) image.run(() => void l());
     },
     settle: () => {
-      while (deferred.length > 0) image.run(() =>  deferred.shift()?.());
+      while (deferred.length > 0) image.run(() => void deferred.shift()?.());
     },
     read: (offset, w = width) => Number(image.run(() => b.device.read(offset, w, 0))),
-    write: (offset, value, w = width) => image.run(() =>  b.device.write(offset, w, BigInt(value >>> 0), 0)),
+    write: (offset, value, w = width) => image.run(() => void b.device.write(offset, w, BigInt(value >>> 0), 0)),
   };
   (b as { device: Device }).device = image.run(() => createDevice({ base: 0x1000_0000n, irq: 1, ...spec }, context));
   return b;

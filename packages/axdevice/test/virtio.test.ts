@@ -229,8 +229,8 @@ test('whatever a guest writes to the registers and rings, nothing throws', () =>
         for (let at = 0; at < b.bytes.length; at += garbage.length) b.bytes.set(garbage.subarray(0, Math.min(garbage.length, b.bytes.length - at)), at);
         if (model.startsWith('virtio')) new Driver(b);
         for (const [offset, value, width] of accesses) {
-          b.write(offset, value, width);
-          b.read(offset, width);
+          b.write(offset, value, width as 1 | 2 | 4 | 8);
+          b.read(offset, width as 1 | 2 | 4 | 8);
           b.settle();
         }
         b.image.run(() => b.device.reset());

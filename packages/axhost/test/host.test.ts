@@ -77,7 +77,7 @@ describe('idle', () => {
       const saved = globalThis.setImmediate;
       Reflect.deleteProperty(globalThis, 'setImmediate');
       try {
-        return (await import(`../src/host/idler.ts?browser`)) as typeof import('../src/host/idler.ts');
+        return (await import(`../src/host/idler.ts${'?browser'}`)) as typeof import('../src/host/idler.ts');
       } finally {
         globalThis.setImmediate = saved;
       }

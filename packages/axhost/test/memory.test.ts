@@ -28,7 +28,7 @@ describe('memory', () => {
     const saved = globalThis.SharedArrayBuffer;
     Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
     try {
-      linked(MiB, () =>  expect(physMemory().memory.buffer).toBeInstanceOf(ArrayBuffer));
+      linked(MiB, () => void expect(physMemory().memory.buffer).toBeInstanceOf(ArrayBuffer));
     } finally {
       globalThis.SharedArrayBuffer = saved;
     }

@@ -16,7 +16,7 @@ function parse(blob: Uint8Array): Parsed {
   expect(u32(4)).toBe(blob.length);
   const strings = u32(12);
   let at = u32(8);
-  const text = (from: number) => { let s = ''; for (let i = from; blob[i] !== 0; i++) s += String.fromCharCode(blob[i]); return s; };
+  const text = (from: number) => { let s = ''; for (let i = from; blob[i] !== 0; i++) s += String.fromCharCode(blob[i] as number); return s; };
   const readNode = (): Parsed => {
     const n: Parsed = { properties: {}, children: {} };
     for (;;) {
@@ -67,7 +67,7 @@ const tree: fc.Arbitrary<DeviceTreeNode> = fc.letrec((tie) => ({
     properties: fc.dictionary(name, fc.oneof(fc.array(fc.nat(), { maxLength: 4 }), fc.constant(true as const), fc.stringMatching(/^[ -~]*$/))),
     children: fc.oneof({ depthSize: 'small' }, fc.constant({}), fc.dictionary(name, tie('node') as fc.Arbitrary<DeviceTreeNode>, { maxKeys: 3 })),
   }),
-})).node;
+})).node as fc.Arbitrary<DeviceTreeNode>;
 
 test('any tree can be read back, and is recognized', () => {
   const shape = (n: DeviceTreeNode): unknown => [Object.keys(n.properties), Object.entries(n.children).map(([k, c]) => [k, shape(c)])];

@@ -96,7 +96,7 @@ test('whatever is written where, nothing throws and claims are consistent', () =
       (accesses, wires) => {
         const { plic, line, claim, out } = make(2);
         for (const [source, level] of wires) line(source).set(level);
-        for (const [offset, width, value, write] of accesses) write ? plic.write(offset, width, value) : plic.read(offset, width);
+        for (const [offset, width, value, write] of accesses) write ? plic.write(offset, width as 1 | 2 | 4 | 8, value) : plic.read(offset, width as 1 | 2 | 4 | 8);
         if (out[0]) expect(claim(S0)).toBeGreaterThan(0);
       },
     ),

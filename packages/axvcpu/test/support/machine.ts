@@ -85,7 +85,7 @@ export function createMachine(cpus = 2): Machine {
   };
   const perCpuObject = <T>(name: string, init: (cpu: number) => T): PerCpu<T> => {
     const values = Array.from({ length: cpus }, (_, i) => init(i));
-    const readRemote = (cpu: number): T => values[cpu];
+    const readRemote = (cpu: number): T => values[cpu] as T;
     const writeRemote = (cpu: number, value: T): void => { values[cpu] = value; };
     return {
       name, readRemote, writeRemote,

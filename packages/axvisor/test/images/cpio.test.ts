@@ -76,6 +76,6 @@ describe('cpio', () => {
     const entries = readCpio(archive);
     expect(entries.map((e) => e.name)).toEqual(['package.json', 'src']);
     expect(JSON.parse(new TextDecoder().decode(entries[0]?.data))).toMatchObject({ name: '@axvisor/axvisor' });
-    expect(entries[1].mode & 0o170000).toBe(S_IFDIR);
+    expect(entries[1]!.mode & 0o170000).toBe(S_IFDIR);
   });
 });

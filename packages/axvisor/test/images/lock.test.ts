@@ -40,7 +40,7 @@ describe('the lock', () => {
       ),
     );
     expect(most).toBe(1);
-    expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(done.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(await readdir(folder)).toEqual([]);
   });
 

@@ -89,7 +89,7 @@ kernel/fs/ext4.ko: kernel/net/failover.ko
 
   it('may depend on each other in a circle', async () => {
     const store: Record<string, Uint8Array> = { 'a.ko': module('depends=b\0'), 'b.ko': module('depends=a\0') };
-    const modules = await collectModules(Object.keys(store), ['a'], (path) => Promise.resolve(store[path]));
+    const modules = await collectModules(Object.keys(store), ['a'], (path) => Promise.resolve(store[path]!));
     expect(moduleTables(modules).dep).toBe('b.ko: a.ko\na.ko: b.ko\n');
   });
 });

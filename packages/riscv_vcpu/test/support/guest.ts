@@ -22,8 +22,6 @@ export const RAM_BASE = 0x8000_0000n;
 export const DEVICE_BASE = 0x1000_0000n;
 const RAM_SIZE = 1 << 21;
 const PAGE = 4096;
-/** Ticks of a slice: 10 000 instructions. */
-const SLICE = 100n;
 /** V, R, W, X, U, A, D. */
 const PTE_RAM = 0xdfn;
 
@@ -72,8 +70,6 @@ export class GuestVm {
   readonly device: Uint8Array = new Uint8Array(PAGE);
   readonly ram: bigint;
   readonly symbols: ReadonlyMap<string, bigint>;
-  /** Called at every store to the device page. */
-  onStore: () => void = () => {};
   output = '';
   input: number[];
   readonly #table: Sv39x4;
@@ -105,10 +101,10 @@ export class GuestVm {
     return this.vcpus[0] as AxArchVCpu;
   }
 
-  /** The 64-bit word `index` at a symbol. */
-  wordAt(symbol: string, index: number): bigint {
+  /** The 64-bit word at a symbol. */
+  word(symbol: string): bigint {
     const at = this.symbols.get(symbol) as bigint;
-    return physMemory().longs[Number(this.ram + at - RAM_BASE) / 8 + index] as bigint;
+    return physMemory().longs[Number(this.ram + at - RAM_BASE) / 8] as bigint;
   }
 
   /** How many exits there were for `reason`. */
@@ -140,7 +136,7 @@ export class GuestVm {
   /** Runs one vCPU until its slice is over. */
   #slice(i: number, vcpu: AxArchVCpu): AxVCpuExitReason | undefined {
     vcpu.bind();
-    setHostTimer(currentTicks() + SLICE);
+    setHostTimer(currentTicks() + 1000n);
     try {
       for (;;) {
         let exit = vcpu.run();
@@ -171,7 +167,6 @@ export class GuestVm {
             const { width, data } = exit;
             const done = this.#at(exit.addr, width, (offset, view) => {
               this.stores.push({ offset, width, data });
-              this.onStore();
               view.forEach((_, b) => (view[b] = Number((data >> BigInt(8 * b)) & 0xffn)));
               return 0n;
             });
@@ -192,8 +187,9 @@ export class GuestVm {
             this.power[i] = 'off';
             return undefined;
           case 'ExternalInterrupt':
-          case 'Nothing':
             return undefined;
+          case 'Nothing':
+            break;
           default:
             return exit;
         }

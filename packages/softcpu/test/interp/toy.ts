@@ -150,7 +150,7 @@ export class Toy implements Machine {
     const word = this.view.getInt32(place, true);
     const op = word & 255;
     const imm = word >> 16;
-    const { direct, name } = toyIsa.instructions[op];
+    const { direct, name } = toyIsa.instructions[op] as (typeof toyIsa.instructions)[number];
     const near = direct === true && offset + imm >= 0 && offset + imm < 4096;
     this.view.setUint16(record, this.#handlers.handler(op, 4, near), true);
     this.view.setUint16(record + 2, REGISTERS + ((word >> 8) & 15) * 8, true);

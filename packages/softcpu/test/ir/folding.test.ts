@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BlockEmitter, lower } from '../../src/ir/block.ts';
 import { i32, i64, local, select } from '../../src/ir/expr.ts';
-import type { Expr, I32 } from '../../src/ir/expr.ts';
+import type { Expr, I32, I64 } from '../../src/ir/expr.ts';
 import { folds } from '../../src/ir/fold.ts';
 import { numeric } from '../../src/wasm/opcodes.ts';
 import type { NumericOp } from '../../src/wasm/opcodes.ts';
@@ -71,7 +71,7 @@ test('folded constants equal executed variables', () => {
         const { index, code } = module.func(`f${i}`, ['i64', 'i64'], [typeOf(node)]);
         const block = new BlockEmitter(code, 0, new Map());
         const variables = [0, 1].map((n) => ({ i64: local('i64', n), i32: block.let(i32.wrap_i64(local('i64', n))) }));
-        lower(code, build(node, (type, variable) => (variables[variable])[type]));
+        lower(code, build(node, (type, variable) => (variables[variable] as { i32: I32; i64: I64 })[type]));
         code.end();
         module.export(`f${i}`, 'func', index);
       });
@@ -79,7 +79,7 @@ test('folded constants equal executed variables', () => {
       trees.forEach((node, i) => {
         const constants = [x, y];
         const folded = build(node, (type, variable) => {
-          const v = constants[variable];
+          const v = constants[variable] as bigint;
           return type === 'i32' ? i32.const(Number(BigInt.asIntN(32, v))) : i64.const(v);
         });
         const executed = (exports[`f${i}`] as (x: bigint, y: bigint) => number | bigint)(x, y);

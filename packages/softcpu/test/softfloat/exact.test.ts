@@ -35,14 +35,14 @@ interface Operation {
 const of = (x: Rational): ReturnType<Operation['value']> => (x.n === 0n ? undefined : { sign: x.n < 0n ? 1 : 0, compare: rational(abs(x)) });
 
 const operations: readonly Operation[] = [
-  { name: 'add', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.add(f, e, a, b), value: ([a, b]) => of(plus(a, b)) },
-  { name: 'sub', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.sub(f, e, a, b), value: ([a, b]) => of(plus(a, { n: -b.n, d: b.d })) },
-  { name: 'mul', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.mul(f, e, a, b), value: ([a, b]) => of(times(a, b)) },
-  { name: 'div', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.div(f, e, a, b), value: ([a, b]) => (b.n === 0n ? undefined : of(over(a, b))) },
-  { name: 'mulAdd', arity: 3, run: (f, e, [a = 0n, b = 0n, c = 0n]) => exact.mulAdd(f, e, a, b, c), value: ([a, b, c]) => of(plus(times(a, b), c)) },
+  { name: 'add', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.add(f, e, a, b), value: ([a, b]) => of(plus(a!, b!)) },
+  { name: 'sub', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.sub(f, e, a, b), value: ([a, b]) => of(plus(a!, { n: -b!.n, d: b!.d })) },
+  { name: 'mul', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.mul(f, e, a, b), value: ([a, b]) => of(times(a!, b!)) },
+  { name: 'div', arity: 2, run: (f, e, [a = 0n, b = 0n]) => exact.div(f, e, a, b), value: ([a, b]) => (b!.n === 0n ? undefined : of(over(a!, b!))) },
+  { name: 'mulAdd', arity: 3, run: (f, e, [a = 0n, b = 0n, c = 0n]) => exact.mulAdd(f, e, a, b, c), value: ([a, b, c]) => of(plus(times(a!, b!), c!)) },
   {
     name: 'sqrt', arity: 1, run: (f, e, [a = 0n]) => exact.sqrt(f, e, a),
-    value: ([a]) => (a.n <= 0n ? undefined : { sign: 0, compare: (r) => rational(a)(times(r, r)) }),
+    value: ([a]) => (a!.n <= 0n ? undefined : { sign: 0, compare: (r) => rational(a!)(times(r, r)) }),
   },
 ];
 
@@ -54,7 +54,7 @@ describe.each(formats)('%s', (type, format) => {
       fc.pre(result !== undefined);
       const wanted = env(mode, before);
       const got = env(mode, before);
-      const bits = roundByDefinition(format, wanted, result.sign, result.compare);
+      const bits = roundByDefinition(format, wanted, result!.sign, result!.compare);
       expect({ bits: run(format, got, v), flags: got.flags }).toEqual({ bits, flags: wanted.flags });
     }), { numRuns: 150 });
   });
@@ -65,7 +65,7 @@ describe.each(formats)('%s', (type, format) => {
       fc.pre(value !== undefined);
       const wanted = env(mode);
       const got = env(mode);
-      const bits = roundByDefinition(to, wanted, value.sign, value.compare);
+      const bits = roundByDefinition(to, wanted, value!.sign, value!.compare);
       expect({ bits: exact.convert(format, to, got, a), flags: got.flags }).toEqual({ bits, flags: wanted.flags });
     }), { numRuns: 100 });
   });

@@ -33,7 +33,7 @@ export interface TestFunction {
 
 type Ops3 = readonly [bigint, bigint, bigint];
 const three = (o: readonly bigint[]): Ops3 => [o[0] ?? 0n, o[1] ?? 0n, o[2] ?? 0n];
-const at = (w: Int32Array, i: number): number => w[i];
+const at = (w: Int32Array, i: number): number => w[i] as number;
 
 const table: TestFunction[] = [];
 

@@ -1,6 +1,6 @@
 /** Cases in the text form of Berkeley TestFloat: operands, result and flags in hexadecimal, separated by blanks. */
 import { rounding } from '../../src/softfloat/index.ts';
-import type { FloatEnv } from '../../src/softfloat/index.ts';
+import type { FloatEnv, Rounding } from '../../src/softfloat/index.ts';
 import { typeWidth } from './functions.ts';
 import type { TestFunction } from './functions.ts';
 
@@ -15,13 +15,13 @@ const words = new Int32Array(6);
 export function judgeQuick(f: TestFunction, env: FloatEnv, mode: Mode, parts: readonly string[]): string | undefined {
   if (f.quick === undefined) return judgeExact(f, env, mode, parts);
   f.operands.forEach((type, i) => {
-    const hex = parts[i];
+    const hex = parts[i]!;
     words[2 * i] = typeWidth(type) === 64 ? word(hex.slice(0, 8)) : 0;
     words[2 * i + 1] = word(hex.slice(-8));
   });
-  const result = parts[f.operands.length];
-  const flags = word(parts[f.operands.length + 1]);
-  env.rounding = modes[mode];
+  const result = parts[f.operands.length]!;
+  const flags = word(parts[f.operands.length + 1]!);
+  env.rounding = modes[mode] as Rounding;
   env.flags = 0;
   f.quick(env, words);
   const wide = typeWidth(f.result) === 64;
@@ -32,7 +32,7 @@ export function judgeQuick(f: TestFunction, env: FloatEnv, mode: Mode, parts: re
 /** Says what is wrong with the exact form's answer. */
 export function judgeExact(f: TestFunction, env: FloatEnv, mode: Mode, parts: readonly string[]): string | undefined {
   const [result, flags] = parts.slice(f.operands.length) as [string, string];
-  env.rounding = modes[mode];
+  env.rounding = modes[mode] as Rounding;
   env.flags = 0;
   const bits = f.exact(env, parts.slice(0, f.operands.length).map((hex) => BigInt(`0x${hex}`)));
   if (bits === BigInt(`0x${result}`) && env.flags === word(flags)) return undefined;

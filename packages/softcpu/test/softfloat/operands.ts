@@ -32,13 +32,13 @@ export function operand(type: string): fc.Arbitrary<bigint> {
 
 /** Operand tuples, half of them related: copies, negations and close neighbours of the first one. */
 export function operands(types: readonly string[]): fc.Arbitrary<bigint[]> {
-  const independent = fc.tuple<bigint[]>(...types.map(operand));
-  const bits = typeWidth(types[0]);
+  const independent = fc.tuple(...types.map(operand)) as fc.Arbitrary<bigint[]>;
+  const bits = typeWidth(types[0] as string);
   if (types.length === 1 || types.some((t) => t !== types[0])) return independent;
   const related = fc.tuple(independent, fc.array(fc.tuple(fc.boolean(), fc.integer({ min: -3, max: 3 }), fc.boolean()), { minLength: types.length, maxLength: types.length }))
     .map(([values, changes]) => values.map((value, i) => {
-      const [keep, delta, negate] = changes[i];
-      const base = keep ? value : BigInt.asUintN(bits, (values[0]) + BigInt(delta));
+      const [keep, delta, negate] = changes[i] as [boolean, number, boolean];
+      const base = keep ? value : BigInt.asUintN(bits, (values[0] as bigint) + BigInt(delta));
       return negate ? base ^ (1n << BigInt(bits - 1)) : base;
     }));
   return fc.oneof(independent, related);

@@ -23,7 +23,7 @@ const isas: Readonly<Record<string, Pick<FloatEnv, 'tininessBefore' | 'nan' | 'i
   'arm-default': { tininessBefore: true, nan: nanArmDefault, integer: integerArm },
 };
 const isaName = process.env['AXVISOR_TESTFLOAT_ISA'] ?? 'riscv';
-const isa = isas[isaName];
+const isa = isas[isaName]!;
 
 /** Two NaNs as operands: where each of them has a significand of its own, the x87 delivers the larger, which is no {@link FloatEnv.nan}. */
 const twoNans = /^[7F]FFF(?!8000000000000000).* [7F]FFF(?!8000000000000000)[^ ]* [^ ]* ..$/;
@@ -31,7 +31,7 @@ const twoNans = /^[7F]FFF(?!8000000000000000).* [7F]FFF(?!8000000000000000)[^ ]*
 /** Runs the cases of one function and direction; returns how many were looked at and the first that failed. */
 async function judge(f: TestFunction, mode: Mode): Promise<{ count: number; failure: string | undefined }> {
   const tininess = isa.tininessBefore ? 'before' : 'after';
-  const child = spawn(generator, ['-level', '1', `-r${mode}`, `-tininess${tininess}`, '-exact', f.name], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(generator!, ['-level', '1', `-r${mode}`, `-tininess${tininess}`, '-exact', f.name], { stdio: ['ignore', 'pipe', 'ignore'] });
   const env = createFloatEnv(isa);
   const every = f.operands.length === 3 ? stride : 1;
   let count = 0;
@@ -70,7 +70,7 @@ function directions(f: TestFunction): readonly Mode[] {
 
 if (generator === undefined) {
   describe('cases confirmed by Berkeley TestFloat', () => {
-    const env = createFloatEnv(isas['riscv']);
+    const env = createFloatEnv(isas['riscv']!);
     const cases = Map.groupBy(
       readFileSync(new URL('sample.txt', import.meta.url), 'utf8').trim().split('\n').map((line) => line.split(' ')),
       ([name]) => name!,

@@ -244,7 +244,7 @@ describe('modules', () => {
       globalThis as unknown as { WebAssembly: { Module: { customSections(module: unknown, name: string): ArrayBuffer[] } } }
     ).WebAssembly.Module.customSections(new wasm.Module(bytes), 'metadata.code.branch_hint');
     // One function, index 0, two hints: (offset, 1, direction). The declarations take 5 bytes, block and local.get 4.
-    expect([...new Uint8Array(section)]).toEqual([1, 0, 2, 9, 1, 0, 13, 1, 1]);
+    expect([...new Uint8Array(section as ArrayBuffer)]).toEqual([1, 0, 2, 9, 1, 0, 13, 1, 1]);
   });
 
   test('misuse is refused', () => {
@@ -261,11 +261,11 @@ describe('modules', () => {
       const { index, code } = module.func('f', ['i32'], ['i32']);
       const types: ValType[] = ['i64', 'i32', 'f64'];
       const locals = types.map((type) => code.local(type));
-      code.release(locals[1]);
+      code.release(locals[1] as number);
       expect(code.local('i32')).toBe(locals[1]);
       expect(() => code.release(0)).toThrow(RangeError);
       code.get(0);
-      code.tee(locals[1]);
+      code.tee(locals[1] as number);
       code.end();
       module.export('f', 'func', index);
     }, 42);

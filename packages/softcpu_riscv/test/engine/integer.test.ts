@@ -37,7 +37,7 @@ test('the reference knows every integer instruction that only computes', () => {
 
 describe('computation', () => {
   test.each(computed)('%s', (name) => {
-    const { format } = insns[op[name]];
+    const { format } = insns[op[name]] as (typeof insns)[number];
     const { imm: layout } = formats[format];
     const operands = fc.record({ rd: register, rs1: register, rs2: register, a: word, b: word, raw: fc.integer() });
     fc.assert(
@@ -69,7 +69,7 @@ describe('control transfer', () => {
         hart.setReg(6, b ?? a);
         const at = 0x4000 + offset * 2;
         step(encode(op[name], { rs1: 5, rs2: 6, imm: imm * 2 }), at);
-        const taken = (branchReference[name])(s64(hart.reg(5)), s64(hart.reg(6)));
+        const taken = (branchReference[name] as (a: bigint, b: bigint) => boolean)(s64(hart.reg(5)), s64(hart.reg(6)));
         expect(hart.pc).toBe(base + BigInt(at + (taken ? imm * 2 : 4)));
       }),
       { numRuns: 150 },
@@ -144,7 +144,7 @@ describe('memory', () => {
         hart.setReg(7, operand);
         step(encode(op[name], { rd: 5, rs1: 6, rs2: 7 }));
         expect(hart.reg(5)).toBe(u64(BigInt.asIntN(size, old)));
-        const stored = (amoReference[kind])(BigInt.asIntN(size, old), BigInt.asIntN(size, operand));
+        const stored = (amoReference[kind] as (a: bigint, b: bigint) => bigint)(BigInt.asIntN(size, old), BigInt.asIntN(size, operand));
         expect(view.getBigUint64(at, true)).toBe(size === 64 ? u64(stored) : (u64(old) & ~0xffff_ffffn) | BigInt.asUintN(32, stored));
       }),
       { numRuns: 100 },

@@ -35,7 +35,7 @@ function register(insn: Insn, value: number): bigint {
 function callsFor(insn: Insn, values: readonly [number, number, number], mode: number, flags: number): number {
   const [rs1, rs2, rs3] = values.map((value) => register(insn, value));
   calls.count = 0;
-  machine.run(insn.name, formats[insn.format].aux === 'rm' ? mode : 0, 0, flags, { rs1: rs1, rs2: rs2, rs3: rs3 });
+  machine.run(insn.name, formats[insn.format].aux === 'rm' ? mode : 0, 0, flags, { rs1: rs1!, rs2: rs2!, rs3: rs3! });
   return calls.count;
 }
 

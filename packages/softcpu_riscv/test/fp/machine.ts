@@ -75,7 +75,7 @@ export class FpMachine {
   /** Executes `name` with static rounding mode or 7, the sources in the register files the instruction reads. */
   run(name: InsnName, rm: number, frm: number, flags: number, sources: Readonly<Partial<Record<Source, bigint>>>): Outcome {
     const { hart } = this;
-    const insn = insns[op[name]];
+    const insn = insns[op[name]]!;
     for (const field of ['rs1', 'rs2', 'rs3'] as const) {
       const value = sources[field];
       if (value === undefined) continue;

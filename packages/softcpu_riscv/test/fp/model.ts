@@ -24,9 +24,9 @@ export function model(name: InsnName, mode: number, flags: number, sources: read
 function compute(name: InsnName, env: FloatEnv, [x, y, z]: readonly [bigint, bigint, bigint]): bigint {
   const [base = '', ...suffix] = name.split('.');
   if (base === 'fmv') {
-    return { 'fmv.x.w': BigInt.asIntN(32, x), 'fmv.w.x': BOX | (x & 0xffff_ffffn), 'fmv.x.d': x, 'fmv.d.x': x }[name as 'fmv.x.w'];
+    return { 'fmv.x.w': BigInt.asIntN(32, x), 'fmv.w.x': BOX | (x & 0xffff_ffffn), 'fmv.x.d': x, 'fmv.d.x': x }[name as 'fmv.x.w']!;
   }
-  if (base === 'fcvt') return convert(suffix[0], suffix[1], env, x);
+  if (base === 'fcvt') return convert(suffix[0]!, suffix[1]!, env, x);
   const wide = suffix[0] === 'd';
   const format: Format = wide ? binary64 : binary32;
   const read = wide ? (v: bigint) => v : unbox;

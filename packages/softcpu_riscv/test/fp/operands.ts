@@ -37,10 +37,10 @@ export function related(one: fc.Arbitrary<bigint>, sign: bigint): fc.Arbitrary<[
   const change = fc.tuple(fc.boolean(), fc.integer({ min: -3, max: 3 }), fc.boolean());
   return fc.tuple(one, one, one, change, change).map(([a, b, c, ...changes]) => {
     const [second, third] = [b, c].map((value, i) => {
-      const [keep, delta, negate] = changes[i];
+      const [keep, delta, negate] = changes[i]!;
       const base = keep ? value : (a & ~(2n * sign - 1n)) | ((a + BigInt(delta)) & (2n * sign - 1n));
       return negate ? base ^ sign : base;
     });
-    return [a, second, third];
+    return [a, second!, third!];
   });
 }

@@ -23,7 +23,7 @@ function constantOf(source: string): bigint {
     expect(decode(word, d)).toBe(true);
     const operand = d.rs1 === 0 ? 0n : value;
     const imm = BigInt(d.imm);
-    switch (insns[d.op].name) {
+    switch (insns[d.op]!.name) {
       case 'lui':
         value = imm;
         break;
@@ -37,7 +37,7 @@ function constantOf(source: string): bigint {
         value = operand << imm;
         break;
       default:
-        throw new Error(`unexpected ${insns[d.op].name}`);
+        throw new Error(`unexpected ${insns[d.op]!.name}`);
     }
     value = BigInt.asIntN(64, value);
   }
@@ -56,7 +56,7 @@ describe('assemble', () => {
   it('reads what the disassembler writes: every 32-bit instruction', () => {
     fc.assert(
       fc.property(fc.nat(insns.length - 1), fc.integer(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (index, noise, address) => {
-        const word = (insns[index].match | (noise & ~insns[index].mask)) >>> 0;
+        const word = (insns[index]!.match | (noise & ~insns[index]!.mask)) >>> 0;
         const pc = address & ~3n;
         expect(words(disassemble(word, pc), pc), disassemble(word, pc)).toEqual([word]);
       }),
@@ -74,10 +74,10 @@ describe('assemble', () => {
   it('reads the aliases the disassembler writes, with the same meaning', () => {
     fc.assert(
       fc.property(fc.nat(insns.length - 1), fc.integer(), (index, noise) => {
-        const { mask, match } = insns[index];
+        const { mask, match } = insns[index]!;
         const word = match | (noise & ~mask);
         const text = disassemble(word, base, { aliases: true });
-        const again = disassemble(words(text, base)[0], base, { aliases: true });
+        const again = disassemble(words(text, base)[0]!, base, { aliases: true });
         expect(again).toBe(text === 'mv zero,zero' ? 'nop' : text); // add zero,zero,zero has no spelling of its own
       }),
       { numRuns: 5000 },

@@ -59,9 +59,9 @@ export function gnuDisassemble(code: Uint8Array, options: readonly string[]): Li
       .map((line) => /^\s*([0-9a-f]+):\s+([0-9a-f]+)\s+(\S.*)$/.exec(line))
       .filter((match) => match !== null)
       .map(([, address, bits, text]) => ({
-        address: BigInt(`0x${address}`),
-        bits: Number(`0x${bits}`) | 0,
-        text: text.replace(/\s+#.*$/, '').replace(/\s*<.*>$/, '').replace('\t', ' ').trim(),
+        address: BigInt(`0x${address!}`),
+        bits: Number(`0x${bits!}`) | 0,
+        text: text!.replace(/\s+#.*$/, '').replace(/\s*<.*>$/, '').replace('\t', ' ').trim(),
       }));
   });
 }

@@ -9,7 +9,7 @@ const decoded = (bits: number): Decoded | undefined => {
 };
 const nameOf = (bits: number): string | undefined => {
   const d = decoded(bits);
-  return d === undefined ? undefined : insns[d.op].name;
+  return d === undefined ? undefined : insns[d.op]!.name;
 };
 const linearScan = (bits: number): number => insns.findIndex(({ match, mask }) => (bits & mask) === match);
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
@@ -42,7 +42,7 @@ describe('decode, 32-bit', () => {
   it('agrees with a linear scan near every encoding: one or two bits flipped, operands random', () => {
     fc.assert(
       fc.property(fc.nat(insns.length - 1), int32, fc.nat(31), fc.nat(31), (index, noise, flipA, flipB) => {
-        const { match, mask } = insns[index];
+        const { match, mask } = insns[index]!;
         const word = match | (noise & ~mask);
         for (const bits of [word, word ^ (1 << flipA), word ^ (1 << flipA) ^ (1 << flipB)]) {
           expect(decoded(bits | 3)?.op ?? -1).toBe(linearScan(bits | 3));
@@ -55,7 +55,7 @@ describe('decode, 32-bit', () => {
   it('loses no operand: encode(decode(word)) is the word, but for ignored bits', () => {
     fc.assert(
       fc.property(fc.nat(insns.length - 1), int32, (index, noise) => {
-        const { match, mask, name } = insns[index];
+        const { match, mask, name } = insns[index]!;
         const word = match | (noise & ~mask);
         const d = decoded(word)!;
         const ignored = name === 'fence' ? 0x000f_8f80 : name === 'fence.i' ? 0xffff_8f80 | 0 : 0;
@@ -157,8 +157,8 @@ describe('decode, 16-bit', () => {
       if ((half & 3) === 3) continue;
       const d = decoded(half);
       if (d === undefined) continue;
-      seen.add(insns[d.op].name);
-      const fields: readonly string[] = formats[insns[d.op].format].fields;
+      seen.add(insns[d.op]!.name);
+      const fields: readonly string[] = formats[insns[d.op]!.format].fields;
       for (const field of ['rd', 'rs1', 'rs2', 'rs3'] as const) if (!fields.includes(field)) expect(d[field]).toBe(0);
       expect(decoded(encode(d.op, d))).toEqual({ ...d, length: 4 });
     }

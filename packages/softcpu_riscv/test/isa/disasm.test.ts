@@ -24,7 +24,7 @@ const sameInstruction = (ours: string, theirs: string): boolean => {
   const [a, b] = [spelled(ours), spelled(theirs)];
   if (a === b) return true;
   const [mine = [], its = []] = [a, b].map((text) => text.split(/[ ,]/));
-  return a.startsWith('csr') && mine.every((part, i) => part === its[i] || /^[0-9a-f]{1,3}$/.test(part) && !csrNumbers.has(its[i]) || csrNumbers.get(part) === Number(`0x${its[i]}`));
+  return a.startsWith('csr') && mine.every((part, i) => part === its[i] || /^[0-9a-f]{1,3}$/.test(part) && !csrNumbers.has(its[i]!) || csrNumbers.get(part) === Number(`0x${its[i]!}`));
 };
 
 describe('disassemble', () => {
@@ -62,7 +62,7 @@ describe('disassemble', () => {
 
   it.runIf(haveBinutils)('agrees with objdump on every compressed instruction and on random words', () => {
     const words = [
-      ...fc.sample(fc.tuple(fc.nat(insns.length - 1), fc.integer()), { numRuns: 20_000, seed: 1 }).map(([i, noise]) => insns[i].match | (noise & ~insns[i].mask)),
+      ...fc.sample(fc.tuple(fc.nat(insns.length - 1), fc.integer()), { numRuns: 20_000, seed: 1 }).map(([i, noise]) => insns[i]!.match | (noise & ~insns[i]!.mask)),
       ...fc.sample(fc.integer(), { numRuns: 20_000, seed: 2 }).map((word) => word | 3),
     ].filter((word) => (word & 0x1f) !== 0x1f); // objdump reads longer instructions there
     const halves = Array.from({ length: 0x10000 }, (_, half) => half).filter((half) => (half & 3) !== 3);

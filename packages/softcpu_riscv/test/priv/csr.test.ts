@@ -265,7 +265,7 @@ describe('who may access what', () => {
     modeNames.forEach((mode, i) => {
       const h = inMode(mode, setUp);
       const status = h.execute('csrrs', { rd: 5, csrNumber: number });
-      const expected = outcome[verdicts[i]];
+      const expected = outcome[verdicts[i]!];
       if (expected === undefined) expect(status, mode).toBe(Status.next);
       else {
         expect(status, mode).toBe(Status.jump);

@@ -115,7 +115,7 @@ export class Harness {
   /** Runs one instruction given its name and register operands; a CSR instruction gets its CSR number as `csrNumber`. */
   execute(name: InsnName, operands: { rd?: number; rs1?: number; rs2?: number; csrNumber?: number } = {}): Status {
     const { rd = 0, rs1 = 0, rs2 = 0, csrNumber } = operands;
-    let bits = insns[op[name]].match | (rd << 7) | (rs1 << 15);
+    let bits = insns[op[name]]!.match | (rd << 7) | (rs1 << 15);
     if (csrNumber !== undefined) bits |= csrNumber << 20;
     else if (rs2 !== 0) bits |= rs2 << 20;
     return this.priv.system(op[name], bits | 0);

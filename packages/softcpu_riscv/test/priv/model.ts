@@ -12,10 +12,10 @@ export interface PmpEntry {
 /** PMP: the lowest-numbered entry matching any byte decides; it must match all. */
 export function pmpAllows(entries: readonly PmpEntry[], pa: bigint, size: number, prv: number, need: readonly ('R' | 'W' | 'X')[]): boolean {
   const matches = (i: number, byte: bigint): boolean => {
-    const { cfg, addr } = entries[i];
+    const { cfg, addr } = entries[i]!;
     switch ((cfg >> 3) & 3) {
       case 1:
-        return byte >= (i === 0 ? 0n : entries[i - 1].addr << 2n) && byte < addr << 2n;
+        return byte >= (i === 0 ? 0n : entries[i - 1]!.addr << 2n) && byte < addr << 2n;
       case 2:
         return byte >> 2n === addr;
       case 3: {
@@ -32,7 +32,7 @@ export function pmpAllows(entries: readonly PmpEntry[], pa: bigint, size: number
     const matched = bytes.filter((byte) => matches(i, byte)).length;
     if (matched === 0) continue;
     if (matched !== size) return false;
-    const { cfg } = entries[i];
+    const { cfg } = entries[i]!;
     if (prv === 3 && (cfg & 0x80) === 0) return true;
     return need.every((right) => (cfg & { R: 1, W: 2, X: 4 }[right]) !== 0);
   }

@@ -46,10 +46,10 @@ describe('PMP', () => {
           const { prv } = modes[mode];
           for (const [offset, size, access] of accesses) {
             const pa = RAM + offset - (offset % size);
-            const want = pmpAllows(full, BigInt(pa), size, prv, [kinds[access][1]]);
-            const got = h.priv.translate(pa | 0, 0, access, size);
+            const want = pmpAllows(full, BigInt(pa), size, prv, [kinds[access]![1]]);
+            const got = h.priv.translate(pa | 0, 0, access as 0 | 1 | 2, size);
             expect(got, `${pa.toString(16)}+${size} ${access}`).toBe(want ? pa : -1);
-            allowed[want ? 1 : 0]++;
+            allowed[want ? 1 : 0]!++;
             if (!want) {
               expect(h.priv.exception.cause).toBe([5, 7, 1][access]);
               continue;

@@ -49,7 +49,7 @@ describe('illegal- and virtual-instruction exceptions', () => {
           h.setX(10, 0x8000_0800n);
           h.execute(name, { rs1: name.includes('.') && !name.includes('fence') ? 10 : 0 });
           const cause = h.mode === 'M' && mode !== 'M' ? h.get('mcause') : 0n;
-          expect(cause, `${name} in ${mode}`).toBe({ '.': 0n, i: 2n, v: 22n }[verdicts[i]]);
+          expect(cause, `${name} in ${mode}`).toBe({ '.': 0n, i: 2n, v: 22n }[verdicts[i]!]);
         });
       }
     });

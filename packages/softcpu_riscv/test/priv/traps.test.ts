@@ -35,7 +35,7 @@ describe('delegation of exceptions', () => {
             const target: Mode = toVs ? 'VS' : toHs ? 'HS' : 'M';
             const label = `${cause} ${medeleg} ${hedeleg}`;
             expect(h.mode, label).toBe(target);
-            expect(h.pc, label).toBe({ M: 0x8000_0100n, HS: 0x8000_0200n, VS: 0x8000_0300n }[target]);
+            expect(h.pc, label).toBe({ M: 0x8000_0100n, HS: 0x8000_0200n, VS: 0x8000_0300n }[target as 'M' | 'HS' | 'VS']);
             const v = BigInt(modes[mode].v);
             const prv = BigInt(modes[mode].prv);
             const gva = withAddress.has(cause) ? v : 0n;
