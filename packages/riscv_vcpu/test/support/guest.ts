@@ -22,6 +22,8 @@ export const RAM_BASE = 0x8000_0000n;
 export const DEVICE_BASE = 0x1000_0000n;
 const RAM_SIZE = 1 << 21;
 const PAGE = 4096;
+/** Ticks of a slice: 10 000 instructions. */
+const SLICE = 100n;
 /** V, R, W, X, U, A, D. */
 const PTE_RAM = 0xdfn;
 
@@ -70,6 +72,8 @@ export class GuestVm {
   readonly device: Uint8Array = new Uint8Array(PAGE);
   readonly ram: bigint;
   readonly symbols: ReadonlyMap<string, bigint>;
+  /** Called at every store to the device page. */
+  onStore: () => void = () => {};
   output = '';
   input: number[];
   readonly #table: Sv39x4;
@@ -101,10 +105,10 @@ export class GuestVm {
     return this.vcpus[0] as AxArchVCpu;
   }
 
-  /** The 64-bit word at a symbol. */
-  word(symbol: string): bigint {
+  /** The 64-bit word `index` at a symbol. */
+  wordAt(symbol: string, index: number): bigint {
     const at = this.symbols.get(symbol) as bigint;
-    return physMemory().longs[Number(this.ram + at - RAM_BASE) / 8] as bigint;
+    return physMemory().longs[Number(this.ram + at - RAM_BASE) / 8 + index] as bigint;
   }
 
   /** How many exits there were for `reason`. */
@@ -136,7 +140,7 @@ export class GuestVm {
   /** Runs one vCPU until its slice is over. */
   #slice(i: number, vcpu: AxArchVCpu): AxVCpuExitReason | undefined {
     vcpu.bind();
-    setHostTimer(currentTicks() + 1000n);
+    setHostTimer(currentTicks() + SLICE);
     try {
       for (;;) {
         let exit = vcpu.run();
@@ -167,6 +171,7 @@ export class GuestVm {
             const { width, data } = exit;
             const done = this.#at(exit.addr, width, (offset, view) => {
               this.stores.push({ offset, width, data });
+              this.onStore();
               view.forEach((_, b) => (view[b] = Number((data >> BigInt(8 * b)) & 0xffn)));
               return 0n;
             });
@@ -187,9 +192,8 @@ export class GuestVm {
             this.power[i] = 'off';
             return undefined;
           case 'ExternalInterrupt':
-            return undefined;
           case 'Nothing':
-            break;
+            return undefined;
           default:
             return exit;
         }
