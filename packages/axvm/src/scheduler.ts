@@ -91,7 +91,8 @@ export class Scheduler {
       for (;;) {
         const next = handleExit(vm, slot, vcpu.run());
         vm.settle();
-        if (vm.status !== 'running' || slot.power !== 'on') return this.#release();
+        // A reset or power-off took the vCPU off this CPU already.
+        if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
         if (next === 'wait') return vcpu.block();
         if (next === 'yield' || this.#yieldSoon || currentTicks() >= end) return;
       }

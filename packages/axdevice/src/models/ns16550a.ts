@@ -53,6 +53,7 @@ class Ns16550a implements Device {
     this.#ier = this.#fcr = this.#lcr = this.#mcr = this.#scr = 0;
     this.#divisor = 12;
     this.#overrun = this.#txPending = false;
+    this.#receive();
     this.#update();
   }
 

@@ -114,8 +114,8 @@ export function buildAddressSpace(ram: GuestRam, vmid: number): AddrSpace {
   }
 }
 
-/** The vCPUs, created but not set up. */
-export function buildVCpus(config: VmConfig, dtb: bigint | undefined): VCpuSlot[] {
+/** The vCPUs, created but not set up; each is put in `made` so that a failure later can undo it. */
+export function buildVCpus(config: VmConfig, dtb: bigint | undefined, made: Disposable[]): VCpuSlot[] {
   ensure(config.cpuNum >= 1 && config.cpuNum <= MAX_VCPUS, 'InvalidInput', `a VM has 1 to ${MAX_VCPUS} vCPUs, not ${config.cpuNum}`);
   return Array.from({ length: config.cpuNum }, (_, i) => {
     const cpuId = config.physCpuIds?.[i] ?? BigInt(i);
@@ -126,6 +126,7 @@ export function buildVCpus(config: VmConfig, dtb: bigint | undefined): VCpuSlot[
       ...(set === undefined ? {} : { physCpuSet: set }),
       arch: { cpuId, ...(dtb === undefined ? {} : { dtb: gpa(dtb) }) },
     });
+    made.push(vcpu);
     return { vcpu, cpuId, power: 'off' };
   });
 }

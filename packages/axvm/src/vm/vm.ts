@@ -60,8 +60,9 @@ export class AxVm implements Vm {
     if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
     this.#plan = planBoot(config, images, this.#ram.regions, first.base);
     this.addressSpace = buildAddressSpace(this.#ram, options.vmid);
+    const undo: Disposable[] = [this.addressSpace];
     try {
-      this.slots = buildVCpus(config, this.#plan.dtbAddress);
+      this.slots = buildVCpus(config, this.#plan.dtbAddress, undo);
       this.#machine = buildMachine(
         config,
         images,
@@ -86,7 +87,7 @@ export class AxVm implements Vm {
       for (const { vcpu } of this.slots) vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
       this.#load();
     } catch (e) {
-      this.addressSpace[Symbol.dispose]();
+      for (const part of undo.toReversed()) part[Symbol.dispose]();
       throw e;
     }
     this.#status = 'loaded';
