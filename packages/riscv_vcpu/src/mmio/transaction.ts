@@ -21,7 +21,6 @@ export interface Registers {
 }
 
 const ofWidth = (value: bigint, width: AccessWidth): bigint => BigInt.asUintN(8 * width, value);
-const signExtended = (value: bigint, width: AccessWidth): bigint => BigInt.asUintN(64, BigInt.asIntN(8 * width, value));
 
 /** `value` as an f register holds it: narrower formats with all upper bits set (unprivileged specification, "NaN Boxing of Narrower Values"). */
 const nanBoxed = (value: bigint, width: AccessWidth): bigint => ofWidth(value, width) | (ALL_ONES ^ ofWidth(ALL_ONES, width));
@@ -71,7 +70,7 @@ export class MmioTransaction {
         const { operation, rd, rs2 } = access;
         return this.#read(addr, width, rd, true, (old) => {
           const data = ofWidth(operation(ofWidth(old, width), operand(rs2), 8 * width), width);
-          this.#next = this.#write(addr, width, data, () => finish(rd, signExtended(old, width)));
+          this.#next = this.#write(addr, width, data, () => finish(rd, old));
         });
       }
     }

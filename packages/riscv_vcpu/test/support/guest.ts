@@ -119,7 +119,8 @@ export class GuestVm {
   /** Runs the vCPUs in turns until the guest ends, and says how. */
   run(): AxVCpuExitReason {
     const waiting = new Set<number>();
-    for (;;) {
+    for (let rounds = 0; ; rounds++) {
+      if (rounds > 10 * this.#maxExits) throw new Error('the guest is stuck');
       let ran = false;
       for (const [i, vcpu] of this.vcpus.entries()) {
         if (this.power[i] !== 'on' || (waiting.has(i) && !vcpu.hasPendingInterrupt())) continue;
