@@ -57,6 +57,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   #fault: AccessFault | undefined;
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
+  #suspended = false;
 
   /** @throws {AxError} NoMemory, AlreadyExists for a hart id that the VM has already */
   constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -115,6 +116,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     this.#mmio.cancel();
     this.#fault = undefined;
     this.#startsCpu = false;
+    this.#suspended = false;
     this.counters.reset();
     guest.discard();
     guest.context.clear();
@@ -156,6 +158,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     const again = this.#mmio.resume();
     if (again !== undefined) return again;
     this.#fault = undefined;
+    this.#suspended = false;
     const { guest } = this;
     for (let traps = 0; traps < MAX_TRAPS; traps++) {
       guest.load(hart);
@@ -314,6 +317,14 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
 
   siblings(): RiscvVCpu[] {
     return [...this.#vm.byHartId.values()];
+  }
+
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  suspend(): void {
+    this.#suspended = true;
   }
 
   setTimer(at: bigint): void {

@@ -540,6 +540,38 @@ describe('several harts', () => {
       { cpus: 2 },
     ));
 
+  test('a suspended hart says so until an interrupt resumes it', () =>
+    runGuest(
+      `li a0, 1
+       la a1, other
+       li a2, 0
+       ${sbi(Eid.HSM, 0)}
+       li s2, 4
+       jal ra, await_status
+       li a0, 2
+       li a1, 0
+       ${sbi(Eid.IPI, 0)}
+       li s2, 0
+       jal ra, await_status
+       ${SHUTDOWN}
+       await_status: li a0, 1
+       ${sbi(Eid.HSM, 2)}
+       bne a1, s2, await_status
+       ret
+       .align 2
+       other: csrwi sie, 2
+       li a0, 0
+       ${sbi(Eid.HSM, 3)}
+       addi s0, a0, 1
+       csrci sip, 2
+       1: j 1b`,
+      (vm, end) => {
+        expect(end).toEqual({ reason: 'SystemDown' });
+        expect([vm.vcpus[1]?.getGpr(8), vm.count('Halt')]).toEqual([1n, 1]);
+      },
+      { cpus: 2 },
+    ));
+
   test('non-retentive suspend resumes where it was told', () =>
     runGuest(
       `csrwi sie, 0

@@ -28,6 +28,10 @@ export interface SbiHart {
   sibling(hartId: bigint): SbiHart | undefined;
   /** All vCPUs of the VM, itself included. */
   siblings(): SbiHart[];
+  /** It waits in hart_suspend or system_suspend. */
+  readonly suspended: boolean;
+  /** From now until it runs again it counts as suspended. */
+  suspend(): void;
   /** The guest's timer fires when its time reaches `at`. */
   setTimer(at: bigint): void;
   /** Clears the pending software interrupt and returns whether there was one. */

@@ -7,6 +7,9 @@ import { error, SbiError, success, type SbiAnswer, type SbiExtension, type SbiHa
 /** Hart states of hart_get_status. */
 const STATUS: Readonly<Record<VCpuPowerState, bigint>> = { on: 0n, off: 1n, 'on-pending': 2n, 'off-pending': 3n, suspended: 4n };
 
+/** The VMM sees a vCPU that waits, as after WFI; that it was suspended only the vCPU knows. */
+const powerOf = ({ vmId, vcpuId, suspended }: SbiHart): VCpuPowerState => (suspended ? 'suspended' : vcpuPowerState(vmId, vcpuId));
+
 /** Whether a hart can start at `entry`: an instruction in guest memory. */
 function isEntry({ vmId }: SbiHart, entry: bigint): boolean {
   if ((entry & 1n) !== 0n) return false;
@@ -24,7 +27,10 @@ const Suspend = { retentive: 0n, nonRetentive: 0x8000_0000n } as const;
 const isPlatform = (type: bigint): boolean => (type >= 0x1000_0000n && type < 0x8000_0000n) || type >= 0x9000_0000n;
 
 function hartSuspend(hart: SbiHart, type: bigint, entry: bigint, argument: bigint): SbiAnswer {
-  if (type === Suspend.retentive) return { ...success(), exit: { reason: 'Halt' } };
+  if (type === Suspend.retentive) {
+    hart.suspend();
+    return { ...success(), exit: { reason: 'Halt' } };
+  }
   if (type === Suspend.nonRetentive) return suspendAndResume(hart, entry, argument);
   return error(isPlatform(type) ? SbiError.NOT_SUPPORTED : SbiError.INVALID_PARAM);
 }
@@ -33,6 +39,7 @@ function hartSuspend(hart: SbiHart, type: bigint, entry: bigint, argument: bigin
 function suspendAndResume(hart: SbiHart, entry: bigint, argument: bigint): SbiAnswer {
   if (!isEntry(hart, entry)) return error(SbiError.INVALID_ADDRESS);
   hart.resumeAt(entry, argument);
+  hart.suspend();
   return { exit: { reason: 'Halt' }, resume: 'elsewhere' };
 }
 
@@ -53,7 +60,7 @@ export const hsmExtension: SbiExtension = {
       name: 'hart_get_status',
       call: (hart, [target]) => {
         const sibling = hart.sibling(target);
-        return sibling === undefined ? error(SbiError.INVALID_PARAM) : success(STATUS[vcpuPowerState(hart.vmId, sibling.vcpuId)]);
+        return sibling === undefined ? error(SbiError.INVALID_PARAM) : success(STATUS[powerOf(sibling)]);
       },
     }],
     [3n, { name: 'hart_suspend', call: (hart, [type, entry, argument]) => hartSuspend(hart, BigInt.asUintN(32, type), entry, argument) }],
