@@ -109,7 +109,7 @@ export class ConsoleMultiplexer {
   }
 
   #say(text: string): void {
-    for (const c of `\r\n[axvisor] ${text}\r\n`) this.#pending.push(c.charCodeAt(0));
+    this.#pending.push(...new TextEncoder().encode(`\r\n[axvisor] ${text}\r\n`));
   }
 
   #output(id: number, bytes: Uint8Array): void {
