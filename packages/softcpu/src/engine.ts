@@ -4,6 +4,7 @@
  * behind {@link Machine}.
  */
 import { CodePages } from './interp/codepages.ts';
+import { UNLINKED } from './interp/enter.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
 import type { HandlerTable } from './interp/generate.ts';
 import { ACCESS_EXACT, ACCESS_STORE, ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
@@ -11,6 +12,8 @@ import type { Layout } from './interp/layout.ts';
 import { RECORD_SIZE } from './isa.ts';
 import type { Isa } from './isa.ts';
 import { Tlb } from './tlb/tlb.ts';
+import { Translator } from './translate/translator.ts';
+import type { TranslatorHost, TranslatorStats } from './translate/translator.ts';
 import { wasm } from './wasm/api.ts';
 import type { WasmMemory, WasmModule } from './wasm/api.ts';
 import type { Limits } from './wasm/module.ts';
@@ -62,6 +65,16 @@ export type Service = (ip: number) => Status;
 /** A JavaScript function that `call` calls. */
 export type HostFunction = (...args: number[]) => number;
 
+/**
+ * How code is executed: by tier 0 alone, by tier 1 where it is executed often, or by tier 1 from the first time (which is
+ * slow, and for tests).
+ */
+export const Execution = { interpreter: 'interpreter', auto: 'auto', translator: 'translator' } as const;
+export type Execution = (typeof Execution)[keyof typeof Execution];
+
+/** Bytes that translated code may take. */
+const CACHE_BYTES = 256 << 20;
+
 export interface EngineOptions {
   readonly isa: Isa;
   readonly memory: WasmMemory;
@@ -70,6 +83,10 @@ export interface EngineOptions {
   readonly layout: Layout;
   readonly services: Readonly<Record<string, Service>>;
   readonly functions?: Readonly<Record<string, HostFunction>>;
+  /** Default: `interpreter`. */
+  readonly execution?: Execution;
+  /** Bytes that translated code may take, estimated; default 256 MiB. */
+  readonly translationBytes?: number;
 }
 
 export class Engine {
@@ -84,6 +101,8 @@ export class Engine {
   readonly #isa: Isa;
   readonly #layout: Layout;
   readonly #run: () => void;
+  readonly #translator: Translator | undefined;
+  readonly #eager: boolean;
   readonly #pc: number;
   readonly #budget: number;
   /** Instructions retired before the current slice. */
@@ -107,7 +126,13 @@ export class Engine {
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page));
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.lookup;
-    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits);
+    const execution = options.execution ?? Execution.interpreter;
+    this.#eager = execution === Execution.translator;
+    this.#translator =
+      execution === Execution.interpreter
+        ? undefined
+        : new Translator({ isa, layout, memory, memoryLimits, eager: this.#eager, cacheBytes: options.translationBytes ?? CACHE_BYTES });
+    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {
@@ -117,11 +142,33 @@ export class Engine {
         straddle: (ip: number) => this.#straddle(ip >>> 0),
         fetch: () => this.#fetch(),
         access: (mode: number) => this.#access(mode),
+        hot: (ip: number) => this.#translator?.hot(ip),
+        ...(this.#translator === undefined ? {} : { table: this.#translator.table }),
       },
       [IMPORTS.service]: options.services,
       [IMPORTS.function]: options.functions ?? {},
     });
     this.#run = instance.exports['run'] as () => void;
+    this.#translator?.attach(this.#translatorHost(instance.exports), instance.exports[UNLINKED]);
+  }
+
+  #translatorHost(exports: Readonly<Record<string, unknown>>): TranslatorHost {
+    const engine = this;
+    return {
+      get words() {
+        return engine.words;
+      },
+      pages: this.pages,
+      handlers: this.handlers,
+      exports,
+      decode: (ip) => void this.#decodeBlock(this.pages.pageOf(ip), ip),
+      probe: (mode) => this.#probe(mode),
+    };
+  }
+
+  /** What tier 1 has done, undefined without it. */
+  get translation(): Readonly<TranslatorStats> | undefined {
+    return this.#translator?.stats;
   }
 
   /** Takes up a memory that has grown. */
@@ -157,6 +204,7 @@ export class Engine {
     this.#slice = 0;
     this.#trapped = 0;
     this.words[this.#budget] = 0;
+    this.#translator?.work();
     return taken;
   }
 
@@ -188,7 +236,7 @@ export class Engine {
 
   /** Decodes from the record at `ip` to the end of the basic block. */
   #decode(ip: number): Status {
-    const { pages, words } = this;
+    const { pages } = this;
     const page = pages.pageOf(ip);
     if (page < 0) {
       // The records were given up while they were being executed, or are for one instruction only.
@@ -196,6 +244,14 @@ export class Engine {
       this.#giveStepBack();
       return Status.refetch;
     }
+    this.#decodeBlock(page, ip);
+    // Eagerly translated, it is entered when it is dispatched again.
+    if (this.#eager) this.#translator?.hot(ip);
+    return Status.next;
+  }
+
+  #decodeBlock(page: number, ip: number): void {
+    const { pages, words } = this;
     const base = pages.baseOf(ip);
     const { unit } = this.#isa;
     let offset = ((ip - base) / RECORD_SIZE) * unit;
@@ -206,7 +262,6 @@ export class Engine {
       if (length <= 0) break;
       offset += length;
     } while (offset < PAGE_SIZE && (words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) === Handler.undecoded);
-    return Status.next;
   }
 
   get #fetchIdx(): number {
@@ -293,6 +348,34 @@ export class Engine {
     return place;
   }
 
+  /**
+   * The same for translated code: nothing is done that tier 0 would do again, and 0 leaves everything to it.
+   * Stores to pages with records are tier 0's, since the region itself may be on them.
+   */
+  #probe(mode: number): number {
+    const address = (this.#layout.engine + ENGINE.address) >>> 2;
+    const lo = this.words[address] as number;
+    const hi = this.words[address + 1] as number;
+    const size = mode & 15;
+    const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
+    const offset = lo & (PAGE_SIZE - 1);
+    if (offset + size > PAGE_SIZE || ((mode & ACCESS_EXACT) !== 0 && (offset & (size - 1)) !== 0)) return 0;
+    const machine = this.#machine;
+    const physical = machine.translate(lo, hi, access, size, 0);
+    if (physical < 0) return 0;
+    const place = machine.place(physical);
+    if (place <= 0 || (access === Access.store && this.pages.has(place))) return 0;
+    this.#fill(access, lo, hi, place - offset);
+    return place;
+  }
+
+  /** Enters the page of a successful translation into the TLB, if it may be. */
+  #fill(access: Access, lo: number, hi: number, page: number): void {
+    const store = access === Access.store;
+    if ((this.#machine.permissions() & (store ? Permission.write : Permission.read)) === 0) return;
+    this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page);
+  }
+
   /** Place of the data, in the scratch words where memory itself will not do; 0 with an exception recorded. */
   #accessPlace(lo: number, hi: number, size: number, access: Access, exact: boolean): number {
     const machine = this.#machine;
@@ -306,12 +389,8 @@ export class Engine {
     if (physical < 0) return 0;
     const place = machine.place(physical);
     if (place < 0) return this.#device(physical, lo, hi, size, access, exact);
-    const store = access === Access.store;
-    if (store && this.pages.has(place)) {
-      this.pages.written(place, size);
-    } else if ((machine.permissions() & (store ? Permission.write : Permission.read)) !== 0) {
-      this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, place - offset);
-    }
+    if (access === Access.store && this.pages.has(place)) this.pages.written(place, size);
+    else this.#fill(access, lo, hi, place - offset);
     // Place 0 means failure.
     return place !== 0 ? place : this.#bytewise(Uint32Array.of(0), size, size, access);
   }

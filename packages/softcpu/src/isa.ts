@@ -32,6 +32,17 @@ export interface StateLayout {
   readonly mmuIdx: number;
   /** i32 below 4096: tag that keeps fetch translations of different modes apart. */
   readonly fetchIdx: number;
+  /** The register that reads as zero. */
+  readonly zero?: number;
+  /** Where writes to it land. */
+  readonly sink?: number;
+}
+
+/** A word of the state block that only services change and that nearly always holds the same value. */
+export interface Assumption {
+  /** Byte offset in the state block of an i32. */
+  readonly offset: number;
+  readonly value: number;
 }
 
 /** Sets of data TLB tables: `mmuIdx` is below this. */
@@ -45,6 +56,8 @@ export interface Isa {
   readonly maxLength: number;
   readonly fields: Readonly<Record<string, Field>>;
   readonly state: StateLayout;
+  /** What translated code takes for granted after one test where it is entered. */
+  readonly assumptions?: readonly Assumption[];
   readonly instructions: readonly Instruction[];
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
   /** Names of the JavaScript helpers that `service` may call. */

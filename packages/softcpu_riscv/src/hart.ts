@@ -3,7 +3,7 @@
  * of `priv/` behind its slow paths.
  */
 import { Access, Engine, Status, planLayout } from '@axvisor/softcpu';
-import type { Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
+import type { Execution, Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { CBO_ZERO } from './emit/memory.ts';
 import { RecordWriter } from './emit/record.ts';
@@ -73,6 +73,10 @@ export interface HartOptions {
   readonly hartId?: number;
   /** Other harts write the same memory: FENCE.I forgets everything decoded. Default: false. */
   readonly shared?: boolean;
+  /** Default: `interpreter`. */
+  readonly engine?: Execution;
+  /** Bytes that translated code may take, estimated; default 256 MiB. */
+  readonly translationBytes?: number;
 }
 
 const accessFaults = [Cause.loadAccessFault, Cause.storeAccessFault, Cause.instructionAccessFault] as const;
@@ -108,6 +112,8 @@ export class Hart {
       memory,
       memoryLimits,
       layout: plan.layout,
+      ...(options.engine === undefined ? {} : { execution: options.engine }),
+      ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
       functions: { [EXEC]: createFpExec(memory, this.#state) },
       services: {
         system: (record) => this.#system(this.engine.words[(record >>> 2) + 2] as number, this.#bits(record)),

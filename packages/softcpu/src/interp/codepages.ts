@@ -15,6 +15,18 @@ const WRITE_LIMIT = 64;
 
 const PAGE_SHIFT = 12;
 
+/** Told what becomes of the pages that have records; numbers of pages count from the beginning of linear memory. */
+export interface CodeObserver {
+  /** Records of the bytes from offset `from` to before `to` of a page were emptied. */
+  written(page: number, from: number, to: number): void;
+  /** All records of a page were given up. */
+  released(page: number): void;
+  /** Virtual addresses may mean other code than they did. */
+  remapped(): void;
+  /** The same, of one page. */
+  remappedPage(vaLo: number): void;
+}
+
 export class CodePages {
   readonly #isa: Isa;
   readonly #layout: Layout;
@@ -27,6 +39,8 @@ export class CodePages {
   readonly #owner: Int32Array;
   readonly #writes: Uint8Array;
   readonly #free: number[] = [];
+  /** Whoever keeps code of its own made from the records. */
+  observer: CodeObserver | undefined;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
@@ -61,6 +75,11 @@ export class CodePages {
   /** Whether the page holding the byte at `place` has records. */
   has(place: number): boolean {
     return this.#recordsOf[place >>> PAGE_SHIFT] !== 0;
+  }
+
+  /** Records of a page by its number, 0 if it has none. */
+  recordsOf(number: number): number {
+    return (this.#recordsOf[number] as number) >>> 0;
   }
 
   /** Records of the page at `page` in linear memory, allocated if need be. */
@@ -104,6 +123,7 @@ export class CodePages {
     this.#owner[index] = -1;
     this.#recordsOf[number] = 0;
     this.#free.push(index);
+    this.observer?.released(number);
     this.flushFetch();
   }
 
@@ -120,6 +140,7 @@ export class CodePages {
     const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
     this.#words.fill(0, ((base >>> 0) + first * RECORD_SIZE) >>> 2, ((base >>> 0) + (to + 1) * RECORD_SIZE) >>> 2);
+    this.observer?.written(place >>> PAGE_SHIFT, first * unit, (to + 1) * unit);
     if (from < 0 || to === this.#records - 1) this.#flushStraddle();
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
     const writes = (this.#writes[index] as number) + 1;
@@ -137,12 +158,14 @@ export class CodePages {
     const { fetchCache } = this.#layout;
     this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
     this.#flushStraddle();
+    this.observer?.remapped();
   }
 
   /** Forgets which records one virtual page has. */
   flushFetchPage(vaLo: number): void {
     this.#words[this.#fetchEntry(vaLo)] = NO_TAG;
     this.#flushStraddle();
+    this.observer?.remappedPage(vaLo);
   }
 
   /** Word index of the fetch-cache entry of an address. */

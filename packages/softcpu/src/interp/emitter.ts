@@ -2,16 +2,16 @@
  * Tier 0's binding of the abstract emitter: operands are loads from the record at `ip`, registers live in the state
  * block, guest accesses check the delta TLB inline.
  */
-import { BlockEmitter, lower } from '../ir/block.ts';
+import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
+import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
-import type { MemoryOp } from '../wasm/opcodes.ts';
-import { ACCESS_EXACT, ACCESS_STORE, ENGINE, Status, recordShift, tlbTableSize } from './layout.ts';
+import { AccessEmitter } from '../tlb/access.ts';
+import { COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** Locals that carry the state of the loop; outlined instructions get the first four as parameters, in this order. */
@@ -39,6 +39,8 @@ export interface Variant {
   readonly length: number;
   /** The target of `branch` and `jump` lies in the same page, field `imm` is the distance in record bytes. */
   readonly near: boolean;
+  /** Near, and not forward: what it jumps to is counted. */
+  readonly back: boolean;
 }
 
 /** Labels of the interpreter loop; an outlined instruction has none. */
@@ -60,20 +62,11 @@ export interface Runtime {
   /** `(...frame)`: stores pc and budget to the state block. */
   readonly save: number;
   readonly services: ReadonlyMap<string, number>;
+  /** `(ip)`: says that a record was jumped to often. Absent where nothing is translated. */
+  readonly hot?: number;
 }
 
-const loads: Readonly<Record<Access, { readonly size: AccessSize; readonly op: MemoryOp & `i64.load${string}` }>> = {
-  s8: { size: 1, op: 'i64.load8_s' },
-  u8: { size: 1, op: 'i64.load8_u' },
-  s16: { size: 2, op: 'i64.load16_s' },
-  u16: { size: 2, op: 'i64.load16_u' },
-  s32: { size: 4, op: 'i64.load32_s' },
-  u32: { size: 4, op: 'i64.load32_u' },
-  u64: { size: 8, op: 'i64.load' },
-};
-const stores: Readonly<Record<AccessSize, MemoryOp & `i64.store${string}`>> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
-
-export class InterpreterEmitter extends BlockEmitter implements Emitter {
+export class InterpreterEmitter extends AccessEmitter implements Emitter {
   /** A jump was emitted: nothing falls through. */
   jumped = false;
   /** A service was called: the TLB mode may have changed. */
@@ -86,7 +79,7 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
   readonly #exits: Exits | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: Runtime, frame: Frame, variant: Variant, exits: Exits | undefined) {
-    super(code, layout.state, runtime.callees);
+    super(code, layout, runtime.callees);
     this.#isa = isa;
     this.#layout = layout;
     this.#runtime = runtime;
@@ -125,66 +118,21 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
 
   // ── guest memory ──
 
-  load(access: Access, address: I64): I64 {
-    const { size, op } = loads[access];
-    const at = this.let(address);
-    return this.let(read(op, this.#translate(size, at, i64.const(0), false, 0)));
+  protected override mmu(): I32 {
+    return local('i32', this.#frame.mmu);
   }
 
-  store(size: AccessSize, address: I64, value: I64): void {
-    const at = this.let(address);
-    const bound = this.let(value);
-    this.write(stores[size], this.#translate(size, at, bound, true, 0), bound);
+  protected override slow(at: I64, value: I64, mode: number): I32 {
+    lower(this.code, at);
+    lower(this.code, value);
+    this.code.i32(mode);
+    this.#frameArguments();
+    this.code.call(this.#runtime.access);
+    return this.pop('i32');
   }
 
-  hostAddress(size: AccessSize, address: I64): I32 {
-    return this.#translate(size, this.let(address), i64.const(0), true, ACCESS_EXACT);
-  }
-
-  hostAddressRead(size: AccessSize, address: I64): I32 {
-    return this.#translate(size, this.let(address), i64.const(0), false, ACCESS_EXACT);
-  }
-
-  /**
-   * The delta TLB: entry + address is the place in linear memory, or has a bit set outside the window or below the
-   * alignment. See `tlb/tlb.ts`.
-   */
-  #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number): I32 {
-    const { host, outside } = this.#lookUp(size, at, write);
-    const place = this.variable(i32.wrap_i64(host));
-    this.if(
-      outside,
-      () => {
-        lower(this.code, at);
-        lower(this.code, value);
-        this.code.i32(size | (write ? ACCESS_STORE : 0) | flags);
-        this.#frameArguments();
-        this.code.call(this.#runtime.access);
-        this.assign(place, this.pop('i32'));
-        this.#leaveIf(i32.eqz(place.get));
-      },
-      undefined,
-      false,
-    );
-    return place.get;
-  }
-
-  cachedAddress(address: I64): I32 {
-    const { host, outside } = this.#lookUp(1, this.let(address), true);
-    return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
-  }
-
-  /** Sum of address and TLB entry, and whether that is no place for an access of this size. */
-  #lookUp(size: AccessSize, at: I64, write: boolean): { readonly host: I64; readonly outside: I32 } {
-    const { windowBits: w, tlb } = this.#layout;
-    const slots = 2 ** (w - 11);
-    // With a 4 GiB window the index needs address bit 32.
-    const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
-    const index = i32.add(i32.and(shifted, i32.const((slots - 1) * 8)), local('i32', this.#frame.mmu));
-    const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
-    const host = this.let(i64.add(at, read('i64.load', index, table)));
-    const outside = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
-    return { host, outside: i32.eqz(i64.eqz(outside)) };
+  protected override fail(failed: I32): void {
+    this.#leaveIf(failed);
   }
 
   // ── leaving ──
@@ -268,12 +216,41 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
     return i32.const((this.#variant.length / this.#isa.unit) * RECORD_SIZE);
   }
 
-  /** Continues with the next instruction. */
+  /** Continues with the next instruction. Behind a service, which ends regions, one may begin. */
   next(): void {
-    this.#advance(this.#step);
+    if (this.serviced && this.#runtime.hot !== undefined) this.#countedAdvance(this.#step);
+    else this.#advance(this.#step);
+  }
+
+  /** The same, and counts. */
+  #countedAdvance(distance: I32): void {
+    const { loop } = this.#exitsOfLoop();
+    lower(this.code, i32.add(local('i32', this.#frame.ip), distance));
+    this.code.set(this.#frame.ip);
+    this.count();
+    this.code.br(loop);
+  }
+
+  /** Counts a jump to the record at `ip`. */
+  count(): void {
+    const { hot } = this.#runtime;
+    if (hot === undefined) return;
+    const ip = local('i32', this.#frame.ip);
+    const counter = this.let(i32.and(i32.shr_u(ip, i32.const(2)), i32.const((COUNTERS - 1) * 4)));
+    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.const(1)));
+    this.write('i32.store', counter, left, this.#layout.counters);
+    this.if(i32.lt_s(left, i32.const(0)), () => {
+      lower(this.code, ip);
+      this.code.call(hot);
+    }, undefined, false);
   }
 
   branch(condition: I32): void {
+    if (this.#variant.back && this.#runtime.hot !== undefined) {
+      this.if(condition, () => this.#countedAdvance(this.field('imm')));
+      this.#advance(this.#step);
+      return;
+    }
     if (this.#variant.near) {
       this.#advance(select(condition, this.field('imm'), this.#step));
       return;
@@ -283,7 +260,8 @@ export class InterpreterEmitter extends BlockEmitter implements Emitter {
   }
 
   jump(): void {
-    if (this.#variant.near) this.#advance(this.field('imm'));
+    if (this.#variant.back) this.#countedAdvance(this.field('imm'));
+    else if (this.#variant.near) this.#advance(this.field('imm'));
     else this.jumpTo(i64.add(this.pc(), this.field64('imm')));
   }
 }

@@ -20,6 +20,7 @@ import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitt
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
 
 /** Import module names of a generated interpreter. */
@@ -38,8 +39,10 @@ export const IMPORTS = {
 export interface HandlerTable {
   /** Whether instruction `index` has a handler for this length and reach. */
   has(index: number, length: number, near: boolean): boolean;
-  /** Number of the handler of instruction `index` with this length and reach. */
-  handler(index: number, length: number, near: boolean): number;
+  /** Number of the handler of instruction `index` with this length and reach; `back`: near, and the target is not behind it. */
+  handler(index: number, length: number, near: boolean, back?: boolean): number;
+  /** What a handler is for, undefined for those that are no instructions. */
+  slot(number: number): Slot | undefined;
   readonly count: number;
 }
 
@@ -49,37 +52,46 @@ export interface Interpreter {
   readonly handlers: HandlerTable;
 }
 
-interface Slot {
+/** One instruction in one of its variants. */
+export interface Slot {
+  /** Index in the ISA's table. */
   readonly instruction: number;
   readonly variant: Variant;
 }
 
-/** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach. */
+/** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach and direction. */
 function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly table: HandlerTable } {
   const slots: Slot[] = [];
   const numbers = new Map<number, number>();
-  const key = (index: number, length: number, near: boolean): number => (index * 32 + length) * 2 + (near ? 1 : 0);
+  const key = (index: number, length: number, near: boolean, back: boolean): number => (index * 32 + length) * 4 + (near ? 2 : 0) + (back ? 1 : 0);
+  const plain = { near: false, back: false };
+  const reaches = [plain, { near: true, back: false }, { near: true, back: true }];
   isa.instructions.forEach(({ lengths, direct }, instruction) => {
     for (const length of lengths) {
-      for (const near of direct === true ? [true, false] : [false]) {
-        numbers.set(key(instruction, length, near), FIRST_HANDLER + slots.length);
-        slots.push({ instruction, variant: { length, near } });
+      for (const { near, back } of direct === true ? reaches : [plain]) {
+        numbers.set(key(instruction, length, near, back), FIRST_HANDLER + slots.length);
+        slots.push({ instruction, variant: { length, near, back } });
       }
     }
   });
   const table: HandlerTable = {
     count: FIRST_HANDLER + slots.length,
-    has: (index, length, near) => numbers.has(key(index, length, near)),
-    handler: (index, length, near) => {
-      const number = numbers.get(key(index, length, near));
+    has: (index, length, near) => numbers.has(key(index, length, near, false)),
+    handler: (index, length, near, back = false) => {
+      const number = numbers.get(key(index, length, near, back));
       if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
       return number;
     },
+    slot: (number) => slots[number - FIRST_HANDLER],
   };
   return { slots, table };
 }
 
-export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits): Interpreter {
+/**
+ * @param translating - code is also translated: it counts jumps, imports the table of regions (`engine.table`) and
+ *   `engine.hot(ip)`, and exports the ISA's functions by their names and `unlinked`, the region that is none.
+ */
+export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean): Interpreter {
   const module = new ModuleBuilder();
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -88,10 +100,18 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
     fetch: module.importFunc(IMPORTS.engine, 'fetch', ['i32'], ['i32']),
     access: module.importFunc(IMPORTS.engine, 'access', ['i32'], ['i32']),
   };
+  const hot = translating ? { hot: module.importFunc(IMPORTS.engine, 'hot', ['i32'], []) } : {};
+  if (translating) module.importTable(IMPORTS.engine, 'table', { min: 0 });
   const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
-  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, save, helpers.access) };
+  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, save, helpers.access), ...hot };
+  if (translating) {
+    generateUnlinked(module, isa, layout);
+    for (const [name, { body }] of Object.entries(isa.functions)) {
+      if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
+    }
+  }
   const outlined = generateOutlined(module, isa, layout, runtime);
   return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined), bytes: module.build() };
 }
@@ -139,6 +159,17 @@ function generateAccess(module: ModuleBuilder, layout: Layout, save: number, hel
   return index;
 }
 
+/** The region that is none: tier 0 goes on at the pc. */
+function generateUnlinked(module: ModuleBuilder, isa: Isa, layout: Layout): void {
+  const { index, code } = module.func(UNLINKED, REGION_PARAMS, ['i32']);
+  const block = new BlockEmitter(code, layout.state, new Map());
+  block.setState('i64.store', isa.state.pc, local('i64', 0));
+  block.setState('i32.store', isa.state.budget, local('i32', 1));
+  code.i32(RegionExit.next);
+  code.end();
+  module.export(UNLINKED, 'func', index);
+}
+
 interface Outlined {
   readonly index: number;
   readonly serviced: boolean;
@@ -149,7 +180,7 @@ function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runti
   isa.instructions.forEach(({ name, emit, outline }, instruction) => {
     if (outline !== true) return;
     const { index, code } = module.func(name, FRAME_PARAMS, ['i32']);
-    const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, { length: 0, near: false }, undefined);
+    const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, NO_VARIANT, undefined);
     emitter.reloadMmu();
     emit(emitter);
     code.i32(0);
@@ -158,6 +189,8 @@ function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runti
   });
   return functions;
 }
+
+const NO_VARIANT: Variant = { length: 0, near: false, back: false };
 
 interface Helpers {
   readonly decode: number;
@@ -186,7 +219,7 @@ function generateLoop(
   };
   const target = code.local('i64');
   const emitterFor = (variant: Variant, exits?: Exits): InterpreterEmitter => new InterpreterEmitter(code, isa, layout, runtime, frame, variant, exits);
-  const plain = emitterFor({ length: 0, near: false });
+  const plain = emitterFor(NO_VARIANT);
   const setI32 = (index: number, value: I32): void => {
     lower(code, value);
     code.set(index);
@@ -208,18 +241,31 @@ function generateLoop(
   const lookup = code.block();
   const labels: Label[] = [];
   for (let i = 0; i < table.count; i++) labels.unshift(code.block());
+  const exits: Exits = { loop, trapped, lookup, target };
+  const translating = runtime.hot !== undefined;
+  const enter = translating ? code.block() : undefined;
 
   lower(code, i32.eqz(local('i32', frame.budget)));
   code.brIf(stopped, false);
   addToBudget(-1);
-  lower(code, read('i32.load16_u', local('i32', frame.ip)));
-  code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
-
-  const exits: Exits = { loop, trapped, lookup, target };
+  const handler = read('i32.load16_u', local('i32', frame.ip));
+  if (enter === undefined) {
+    lower(code, handler);
+    code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+  } else {
+    lower(code, handler);
+    code.brTable(labels, enter);
+    code.end();
+    const emitter = emitterFor(NO_VARIANT, exits);
+    const original = emitEnter(emitter, isa, layout, frame, table.count, module.type(REGION_PARAMS, ['i32']), exits);
+    lower(code, original);
+    code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+    emitter.releaseTemporaries();
+  }
   for (let number = 0; number < table.count; number++) {
     code.end();
     const slot = slots[number - FIRST_HANDLER];
-    const emitter = emitterFor(slot?.variant ?? { length: 0, near: false }, exits);
+    const emitter = emitterFor(slot?.variant ?? NO_VARIANT, exits);
     if (slot !== undefined) {
       const call = outlined.get(slot.instruction);
       if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);

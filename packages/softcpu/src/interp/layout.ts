@@ -38,6 +38,19 @@ export const NO_TAG = -1;
 /** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
 
+/** Counters of jumps, i32 each, by record. */
+export const COUNTERS = 4096;
+/** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */
+export const MAX_REGIONS = 60_000;
+/** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for. */
+export const REGION_SIZE = 4;
+/** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
+export const REGION_MODES = 16;
+/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region. */
+export const JUMP_ENTRIES = 4096;
+export const JUMP_ENTRY_SIZE = 16;
+export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
+
 /** Mode of a slow access: size in bytes, plus these. */
 export const ACCESS_STORE = 16;
 /** Must be aligned and in memory: the caller wants the place, not the value. */
@@ -55,6 +68,14 @@ export interface Layout {
   readonly fetchCache: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
+  /** Counters that find what is executed often. */
+  readonly counters: number;
+  /** Descriptors of regions by number. */
+  readonly regions: number;
+  /** Jump caches by mode. */
+  readonly jumps: number;
+  /** i32 by mode: its jump cache was written to. */
+  readonly jumpsUsed: number;
   /** Record page for instructions of pages that may not be cached. */
   readonly uncachedPage: number;
   /** Pool of record pages. */
@@ -103,6 +124,10 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
     straddlePages: region(STRADDLE_ENTRIES * stride),
+    counters: region(COUNTERS * 4),
+    regions: region(MAX_REGIONS * REGION_SIZE),
+    jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
+    jumpsUsed: region(REGION_MODES * 4),
     uncachedPage: region(stride),
     pool: region(poolPages * stride),
     poolPages,

@@ -9,8 +9,8 @@ import { ILLEGAL, SYSTEM, isEmitted } from './isa.ts';
 
 /** What an op needs to be written down, looked up by op number. */
 interface Shape {
-  /** Handler by (length is 4) + 2 * (target is near). */
-  readonly handlers: readonly [number, number, number, number];
+  /** Handler by (length is 4) + 2 * (target is near) + 2 * (it is near and not ahead). */
+  readonly handlers: readonly number[];
   /** State-block offset of register 0 of each field's file. */
   readonly rd: number;
   readonly rs1: number;
@@ -35,9 +35,9 @@ function shapes(table: HandlerTable): Shape[] {
     const file = (field: 'rd' | 'rs1' | 'rs2' | 'rs3'): number => (operands.includes(`f:${field}`) ? F : 0);
     const index = system ? SYSTEM : number;
     const relative = RELATIVE.has(name);
-    const handler = (length: 2 | 4, near: boolean): number => (table.has(index, length, near) ? table.handler(index, length, near) : -1);
+    const handler = (length: 2 | 4, near: boolean, back = false): number => (table.has(index, length, near) ? table.handler(index, length, near, back) : -1);
     return {
-      handlers: [handler(2, false), handler(4, false), handler(2, relative), handler(4, relative)],
+      handlers: [handler(2, false), handler(4, false), handler(2, relative), handler(4, relative), handler(2, relative, relative), handler(4, relative, relative)],
       rd: file('rd'),
       rs1: file('rs1'),
       rs2: file('rs2'),
@@ -78,7 +78,7 @@ export class RecordWriter {
     const shape = this.#shapes[d.op] as Shape;
     const near = shape.relative && offset + d.imm >= 0 && offset + d.imm < 4096;
     const rd = shape.writesX && d.rd === 0 ? XSINK : shape.rd + d.rd * 8;
-    words[word] = (shape.handlers[(long ? 1 : 0) + (near ? 2 : 0)] as number) | (rd << 16);
+    words[word] = (shape.handlers[(long ? 1 : 0) + (near ? (d.imm <= 0 ? 4 : 2) : 0)] as number) | (rd << 16);
     words[word + 1] = (shape.rs1 + d.rs1 * 8) | ((shape.rs2 + d.rs2 * 8) << 16);
     words[word + 2] = shape.system
       ? d.op

@@ -4,6 +4,7 @@
  * counted in retired instructions, so that every run is the same.
  */
 import { wasm } from '@axvisor/softcpu';
+import type { Execution } from '@axvisor/softcpu';
 import { Hart, HartExit, planHart } from '../hart.ts';
 import type { PhysBus } from '../priv/interface.ts';
 import { Clint } from './clint.ts';
@@ -35,6 +36,8 @@ export interface BareMachineOptions {
   readonly ramBytes?: number;
   /** Code pages whose decoded instructions are kept. */
   readonly poolPages?: number;
+  /** How code is executed. Default: `interpreter`. */
+  readonly engine?: Execution;
 }
 
 export class BareMachine {
@@ -49,7 +52,7 @@ export class BareMachine {
   #timeOffset = 0n;
   #finished: number | undefined;
 
-  constructor({ ramBytes = 16 << 20, poolPages = 256 }: BareMachineOptions = {}) {
+  constructor({ ramBytes = 16 << 20, poolPages = 256, engine = 'interpreter' }: BareMachineOptions = {}) {
     const pages = (bytes: number): number => Math.ceil(bytes / 0x1_0000);
     // The window of the TLB counts the hart's own region too.
     const memoryBytes = 2 ** Math.ceil(Math.log2(2 * ramBytes + (poolPages << 16)));
@@ -63,6 +66,7 @@ export class BareMachine {
       memory,
       memoryLimits: limits,
       plan,
+      engine,
       ram: [{ pa: RAM_BASE, size: ramBytes, offset }],
       bus: this.#bus(),
       now: () => this.time,

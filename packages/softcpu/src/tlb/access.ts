@@ -1,0 +1,96 @@
+/** Guest accesses in generated code: the inline test of the delta TLB (see `tlb.ts`), the same in both tiers. */
+import { BlockEmitter } from '../ir/block.ts';
+import type { Callees } from '../ir/block.ts';
+import type { Access, AccessSize } from '../ir/emitter.ts';
+import { i32, i64, read, select } from '../ir/expr.ts';
+import type { I32, I64 } from '../ir/expr.ts';
+import { ACCESS_EXACT, ACCESS_STORE, tlbTableSize } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import { MMU_MODES } from '../isa.ts';
+import type { Code } from '../wasm/code.ts';
+import type { MemoryOp } from '../wasm/opcodes.ts';
+
+const loads: Readonly<Record<Access, { readonly size: AccessSize; readonly op: MemoryOp & `i64.load${string}` }>> = {
+  s8: { size: 1, op: 'i64.load8_s' },
+  u8: { size: 1, op: 'i64.load8_u' },
+  s16: { size: 2, op: 'i64.load16_s' },
+  u16: { size: 2, op: 'i64.load16_u' },
+  s32: { size: 4, op: 'i64.load32_s' },
+  u32: { size: 4, op: 'i64.load32_u' },
+  u64: { size: 8, op: 'i64.load' },
+};
+const stores: Readonly<Record<AccessSize, MemoryOp & `i64.store${string}`>> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
+
+export abstract class AccessEmitter extends BlockEmitter {
+  readonly #layout: Layout;
+
+  constructor(code: Code, layout: Layout, callees: Callees) {
+    super(code, layout.state, callees);
+    this.#layout = layout;
+  }
+
+  /** Byte offset of the current mode's tables among all. */
+  protected abstract mmu(): I32;
+
+  /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. */
+  protected abstract slow(address: I64, value: I64, mode: number): I32;
+
+  /** Leaves an instruction whose access failed. */
+  protected abstract fail(failed: I32): void;
+
+  load(access: Access, address: I64): I64 {
+    const { size, op } = loads[access];
+    const at = this.let(address);
+    return this.let(read(op, this.#translate(size, at, i64.const(0), false, 0)));
+  }
+
+  store(size: AccessSize, address: I64, value: I64): void {
+    const at = this.let(address);
+    const bound = this.let(value);
+    this.write(stores[size], this.#translate(size, at, bound, true, 0), bound);
+  }
+
+  hostAddress(size: AccessSize, address: I64): I32 {
+    return this.#translate(size, this.let(address), i64.const(0), true, ACCESS_EXACT);
+  }
+
+  hostAddressRead(size: AccessSize, address: I64): I32 {
+    return this.#translate(size, this.let(address), i64.const(0), false, ACCESS_EXACT);
+  }
+
+  #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number): I32 {
+    const { host, outside } = this.#lookUp(size, at, write);
+    const place = this.variable(i32.wrap_i64(host));
+    this.if(
+      outside,
+      () => {
+        this.assign(place, this.slow(at, value, size | (write ? ACCESS_STORE : 0) | flags));
+        this.fail(i32.eqz(place.get));
+      },
+      undefined,
+      false,
+    );
+    return place.get;
+  }
+
+  cachedAddress(address: I64): I32 {
+    const { host, outside } = this.#lookUp(1, this.let(address), true);
+    return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
+  }
+
+  /** Entry + address is the place in linear memory, or has a bit set outside the window or below the alignment. */
+  #lookUp(size: AccessSize, at: I64, write: boolean): { readonly host: I64; readonly outside: I32 } {
+    const { windowBits: w, tlb } = this.#layout;
+    const slots = 2 ** (w - 11);
+    // With a 4 GiB window the index needs address bit 32.
+    const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
+    const mmu = this.mmu();
+    const index = i32.and(shifted, i32.const((slots - 1) * 8));
+    const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
+    // A mode known now is an immediate of the load.
+    const entry = mmu.kind === 'const' ? read('i64.load', index, table + (mmu.value as number)) : read('i64.load', i32.add(index, mmu), table);
+    const host = this.let(i64.add(at, entry));
+    const outside = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
+    return { host, outside: i32.eqz(i64.eqz(outside)) };
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Tier 1's binding of the abstract emitter: operands are constants, registers are locals that are written back where the
+ * region is left. An instruction that cannot be finished leaves the region with the pc on it, and tier 0 does it again.
+ */
+import { RegionExit, jumpEntry } from '../interp/enter.ts';
+import { JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import { lower } from '../ir/block.ts';
+import type { Callees } from '../ir/block.ts';
+import type { Emitter } from '../ir/emitter.ts';
+import { i32, i64, local, read } from '../ir/expr.ts';
+import type { Expr, I32, I64 } from '../ir/expr.ts';
+import { MMU_MODES } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { AccessEmitter } from '../tlb/access.ts';
+import type { Code } from '../wasm/code.ts';
+import type { MemoryOp, ScalarType } from '../wasm/opcodes.ts';
+import type { Step } from './discover.ts';
+import type { ReadField, RegisterPlan } from './registers.ts';
+
+/** Locals of a region: its parameters. */
+const ENTRY_PC = 0;
+const BUDGET = 1;
+
+/** Functions of the module a region is in. */
+export interface RegionRuntime {
+  readonly callees: Callees;
+  /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
+  readonly slow: number;
+  /** `(pc, budget, exit) → exit`, stored. */
+  readonly leave: number;
+  /** Type of regions. */
+  readonly type: number;
+}
+
+export class RegionEmitter extends AccessEmitter implements Emitter {
+  readonly #isa: Isa;
+  readonly #layout: Layout;
+  readonly #runtime: RegionRuntime;
+  readonly #mode: number;
+  readonly #entry: number;
+  readonly #field: ReadField;
+  readonly #plan: RegisterPlan;
+  readonly #locals: readonly number[];
+  #step: Step | undefined;
+  /** Registers that may differ from the state block. */
+  #dirty: Uint8Array;
+  /** Steps taken that are still in the budget. */
+  #spent = 0;
+  /** How the last instruction ended. */
+  condition: I32 = i32.const(0);
+  destination: I64 = i64.const(0);
+
+  /** @param entry - offset of the region's first instruction in its page. */
+  constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, mode: number, entry: number, field: ReadField, plan: RegisterPlan) {
+    super(code, layout, runtime.callees);
+    this.#isa = isa;
+    this.#layout = layout;
+    this.#runtime = runtime;
+    this.#mode = mode;
+    this.#entry = entry;
+    this.#field = field;
+    this.#plan = plan;
+    this.#locals = plan.offsets.map(() => code.local('i64'));
+    this.#dirty = new Uint8Array(plan.offsets.length);
+  }
+
+  /** Loads the registers that are live at the entry, after a test of what the instructions take for granted. */
+  enter(words: ReadonlySet<number>): void {
+    for (const { offset, value } of this.#isa.assumptions ?? []) {
+      if (!words.has(offset)) continue;
+      this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#leave(local('i64', ENTRY_PC), RegionExit.step), undefined, false);
+    }
+    for (const register of this.#plan.liveIn) {
+      lower(this.code, super.state('i64.load', this.#plan.offsets[register] as number));
+      this.code.set(this.#locals[register] as number);
+    }
+  }
+
+  /** Takes up a place in the region: `dirty` registers there, steps `spent`. */
+  at(dirty: Uint8Array, spent: number): void {
+    this.#dirty = dirty.slice();
+    this.#spent = spent;
+  }
+
+  get dirty(): Uint8Array {
+    return this.#dirty;
+  }
+
+  /** Emits one instruction. */
+  emit(step: Step): void {
+    this.#step = step;
+    this.#isa.instructions[step.instruction]?.emit(this);
+    for (const register of this.#plan.writes(step)) this.#dirty[register] = 1;
+    this.#spent++;
+  }
+
+  // ── operands ──
+
+  get #current(): Step {
+    return this.#step as Step;
+  }
+
+  field(name: string): I32 {
+    return i32.const(this.#field(this.#current.record, name));
+  }
+
+  field64(name: string): I64 {
+    return i64.const(this.#field(this.#current.record, name));
+  }
+
+  #register(field: string): number | undefined {
+    const number = this.#plan.numbers.get(this.#field(this.#current.record, field));
+    return number === undefined ? undefined : this.#locals[number];
+  }
+
+  reg(field: string): I64 {
+    const register = this.#register(field);
+    return register === undefined ? i64.const(0) : local('i64', register);
+  }
+
+  setReg(field: string, value: I64): void {
+    const register = this.#register(field);
+    if (register === undefined) return;
+    lower(this.code, value);
+    this.code.set(register);
+  }
+
+  override state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
+    const assumed = op === 'i32.load' ? this.#isa.assumptions?.find((a) => a.offset === offset) : undefined;
+    return assumed === undefined ? super.state(op, offset) : (i32.const(assumed.value) as unknown as Expr<T>);
+  }
+
+  override call<T extends ScalarType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
+    if (this.#isa.functions[name]?.body !== undefined) return super.call(name, result, args);
+    this.service();
+    return local(result, this.code.local(result)); // never reached
+  }
+
+  /** Address of an offset in the region's page. */
+  address(offset: number): I64 {
+    return i64.add(local('i64', ENTRY_PC), i64.const(offset - this.#entry));
+  }
+
+  pc(): I64 {
+    return this.address(this.#current.offset);
+  }
+
+  nextPc(): I64 {
+    return this.address(this.#current.offset + this.#current.length);
+  }
+
+  // ── guest memory ──
+
+  protected override mmu(): I32 {
+    return i32.const((this.#mode % MMU_MODES) * tlbTableSize(this.#layout.windowBits));
+  }
+
+  protected override slow(address: I64, value: I64, mode: number): I32 {
+    lower(this.code, address);
+    lower(this.code, value);
+    this.code.i32(mode);
+    this.code.call(this.#runtime.slow);
+    return this.pop('i32');
+  }
+
+  protected override fail(failed: I32): void {
+    this.if(failed, () => this.#leave(this.pc(), RegionExit.step), undefined, false);
+  }
+
+  /** What only JavaScript does is left to tier 0. */
+  service(): void {
+    this.#leave(this.pc(), RegionExit.step);
+  }
+
+  // ── control transfer ──
+
+  branch(condition: I32): void {
+    this.condition = condition;
+  }
+
+  jump(): void {}
+
+  jumpTo(target: I64): void {
+    this.destination = this.let(target);
+  }
+
+  #writeBack(): void {
+    this.#dirty.forEach((dirty, register) => {
+      if (dirty === 1) super.setState('i64.store', this.#plan.offsets[register] as number, local('i64', this.#locals[register] as number));
+    });
+  }
+
+  get #budgetLeft(): I32 {
+    return i32.sub(local('i32', BUDGET), i32.const(this.#spent));
+  }
+
+  #leave(pc: I64, exit: number): void {
+    this.#writeBack();
+    lower(this.code, pc);
+    lower(this.code, this.#budgetLeft);
+    this.code.i32(exit);
+    this.code.returnCall(this.#runtime.leave);
+  }
+
+  /** Leaves to tier 0 at an offset of the page. */
+  leaveAt(offset: number): void {
+    this.#leave(this.address(offset), RegionExit.next);
+  }
+
+  /** Leaves at an offset of the page unless this many steps are left. */
+  check(offset: number, steps: number): void {
+    this.if(i32.lt_s(local('i32', BUDGET), i32.const(steps)), () => this.#leave(this.address(offset), RegionExit.step), undefined, false);
+  }
+
+  /** Takes the steps since the last check off the budget. */
+  settle(): void {
+    if (this.#spent === 0) return;
+    lower(this.code, this.#budgetLeft);
+    this.code.set(BUDGET);
+  }
+
+  /** Goes on in the region of a number, which begins at an offset of the page. */
+  chain(offset: number, region: number): void {
+    this.#writeBack();
+    lower(this.code, this.address(offset));
+    lower(this.code, this.#budgetLeft);
+    this.code.i32(region);
+    this.code.returnCallIndirect(this.#runtime.type);
+  }
+
+  /** Goes on at any address, through the jump cache. */
+  chainTo(address: I64): void {
+    this.#writeBack();
+    const target = this.let(address);
+    const entry = this.let(jumpEntry(this.#isa, target));
+    const cache = this.#layout.jumps + this.#mode * JUMP_CACHE_SIZE;
+    this.if(i64.eq(read('i64.load', entry, cache), target), () => {
+      lower(this.code, target);
+      lower(this.code, this.#budgetLeft);
+      lower(this.code, read('i32.load', entry, cache + 8));
+      this.code.returnCallIndirect(this.#runtime.type);
+    }, undefined, true);
+    lower(this.code, target);
+    lower(this.code, this.#budgetLeft);
+    this.code.i32(RegionExit.next);
+    this.code.returnCall(this.#runtime.leave);
+  }
+}

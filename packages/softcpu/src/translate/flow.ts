@@ -1,0 +1,98 @@
+/**
+ * Shape of a region's flow graph: reverse postorder, dominators (Cooper, Harvey and Kennedy, "A Simple, Fast Dominance
+ * Algorithm"), loop headers, merge points, and the edges that no structured code has.
+ */
+
+export interface Flow {
+  /** Blocks in reverse postorder. */
+  readonly order: readonly number[];
+  /** Position in {@link order} by block. */
+  readonly rank: readonly number[];
+  /** Merge points that a block dominates immediately, the last in reverse postorder first. */
+  readonly merges: readonly (readonly number[])[];
+  readonly isMerge: readonly boolean[];
+  readonly isHeader: readonly boolean[];
+  /** An edge against the order into a block that does not dominate its source: it leaves the region instead. */
+  isCut(from: number, to: number): boolean;
+}
+
+function reversePostorder(successors: readonly (readonly number[])[]): number[] {
+  const order: number[] = [];
+  const seen = new Set<number>();
+  const stack: { readonly block: number; next: number }[] = [];
+  const visit = (block: number): void => {
+    seen.add(block);
+    stack.push({ block, next: 0 });
+  };
+  visit(0);
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const to = (successors[top.block] as readonly number[])[top.next++];
+    if (to === undefined) {
+      order.push(top.block);
+      stack.pop();
+    } else if (!seen.has(to)) {
+      visit(to);
+    }
+  }
+  return order.reverse();
+}
+
+/** Immediate dominators by block; the entry's is itself. */
+function dominators(order: readonly number[], rank: readonly number[], predecessors: readonly (readonly number[])[]): number[] {
+  const idom: number[] = new Array<number>(rank.length).fill(-1);
+  idom[0] = 0;
+  const intersect = (a: number, b: number): number => {
+    let [x, y] = [a, b];
+    while (x !== y) {
+      while ((rank[x] as number) > (rank[y] as number)) x = idom[x] as number;
+      while ((rank[y] as number) > (rank[x] as number)) y = idom[y] as number;
+    }
+    return x;
+  };
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const block of order) {
+      if (block === 0) continue;
+      let dominator = -1;
+      for (const p of predecessors[block] as readonly number[]) {
+        if (idom[p] !== -1) dominator = dominator === -1 ? p : intersect(p, dominator);
+      }
+      if (idom[block] !== dominator) {
+        idom[block] = dominator;
+        changed = true;
+      }
+    }
+  }
+  return idom;
+}
+
+/** @param successors - by block, all reachable from block 0. */
+export function analyzeFlow(successors: readonly (readonly number[])[]): Flow {
+  const count = successors.length;
+  const order = reversePostorder(successors);
+  const rank = new Array<number>(count).fill(0);
+  order.forEach((block, i) => (rank[block] = i));
+  const predecessors: number[][] = Array.from({ length: count }, () => []);
+  successors.forEach((list, from) => {
+    for (const to of list) (predecessors[to] as number[]).push(from);
+  });
+  const idom = dominators(order, rank, predecessors);
+  const dominates = (a: number, b: number): boolean => {
+    let x = b;
+    while ((rank[x] as number) > (rank[a] as number)) x = idom[x] as number;
+    return x === a;
+  };
+  const isBackward = (from: number, to: number): boolean => (rank[to] as number) <= (rank[from] as number);
+  const isCut = (from: number, to: number): boolean => isBackward(from, to) && !dominates(to, from);
+  const isHeader = new Array<boolean>(count).fill(false);
+  const isMerge = new Array<boolean>(count).fill(false);
+  const merges: number[][] = Array.from({ length: count }, () => []);
+  for (let i = count - 1; i >= 0; i--) {
+    const block = order[i] as number;
+    const forward = (predecessors[block] as number[]).filter((p) => !isBackward(p, block));
+    isHeader[block] = (predecessors[block] as number[]).some((p) => isBackward(p, block) && !isCut(p, block));
+    isMerge[block] = forward.length > 1;
+    if (isMerge[block]) (merges[idom[block] as number] as number[]).push(block);
+  }
+  return { order, rank, merges, isMerge, isHeader, isCut };
+}

@@ -1,0 +1,147 @@
+/**
+ * Code of one region: its flow graph as structured control from the dominator tree (Ramsey, "Beyond Relooper", 2022).
+ *
+ * Steps are taken off the budget where ways meet: at such a point (a checkpoint) the region is left unless the longest way
+ * to the next ones is affordable, so that a run ends after exactly the steps it was given.
+ */
+import type { Layout } from '../interp/layout.ts';
+import { lower } from '../ir/block.ts';
+import type { Isa } from '../isa.ts';
+import type { Code, Label } from '../wasm/code.ts';
+import type { Block, Step } from './discover.ts';
+import { RegionEmitter } from './emitter.ts';
+import type { RegionRuntime } from './emitter.ts';
+import { analyzeFlow } from './flow.ts';
+import type { Flow } from './flow.ts';
+import { planRegisters } from './registers.ts';
+import type { ReadField } from './registers.ts';
+
+/** A region to be generated. */
+export interface RegionSource {
+  readonly blocks: readonly Block[];
+  readonly mode: number;
+  readonly field: ReadField;
+  /** Number of the region that begins at an offset of the page, -1 where tier 0 must go on, undefined outside the page. */
+  link(offset: number): number | undefined;
+}
+
+export class RegionGenerator {
+  readonly #source: RegionSource;
+  readonly #code: Code;
+  readonly #flow: Flow;
+  readonly #emitter: RegionEmitter;
+  readonly #blockAt: ReadonlyMap<number, number>;
+  /** Successors within the region, without those that were cut. */
+  readonly #inside: readonly (readonly number[])[];
+  readonly #dirty: readonly Uint8Array[];
+  readonly #labels = new Map<number, Label>();
+  readonly #loops = new Map<number, Label>();
+
+  constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
+    const { blocks, mode, field } = source;
+    this.#source = source;
+    this.#code = code;
+    this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
+    const successors = blocks.map(({ targets }) => targets.flatMap((offset) => this.#blockAt.get(offset) ?? []));
+    this.#flow = analyzeFlow(successors);
+    this.#inside = successors.map((list, from) => list.filter((to) => !this.#flow.isCut(from, to)));
+    const plan = planRegisters(isa, field, blocks, this.#inside, (block) => this.#isCheckpoint(block));
+    this.#dirty = plan.dirty;
+    this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan);
+    this.#emitter.enter(new Set(blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
+    this.#tree(0, 0);
+    code.unreachable();
+    code.end();
+  }
+
+  #isCheckpoint(block: number): boolean {
+    return block === 0 || this.#flow.isMerge[block] === true || this.#flow.isHeader[block] === true;
+  }
+
+  /** Steps of the longest way from a block to the next checkpoints. */
+  #longest(block: number): number {
+    const ways = (this.#inside[block] as readonly number[]).filter((to) => !this.#isCheckpoint(to)).map((to) => this.#longest(to));
+    return (this.#source.blocks[block] as Block).steps.length + Math.max(0, ...ways);
+  }
+
+  /** A block and all that it dominates. */
+  #tree(block: number, spent: number): void {
+    const header = this.#flow.isHeader[block] === true;
+    if (header) this.#loops.set(block, this.#code.loop());
+    this.#within(block, 0, spent);
+    if (header) this.#code.end();
+  }
+
+  /** The block, enclosed by WebAssembly blocks behind whose ends the merge points follow that it dominates. */
+  #within(block: number, merge: number, spent: number): void {
+    const behind = (this.#flow.merges[block] as readonly number[])[merge];
+    if (behind === undefined) {
+      this.#block(block, spent);
+      return;
+    }
+    this.#labels.set(behind, this.#code.block());
+    this.#within(block, merge + 1, spent);
+    this.#code.end();
+    this.#tree(behind, 0);
+  }
+
+  #block(index: number, spent: number): void {
+    const emitter = this.#emitter;
+    const { steps, offset, targets } = this.#source.blocks[index] as Block;
+    emitter.at(this.#dirty[index] as Uint8Array, spent);
+    if (this.#isCheckpoint(index)) emitter.check(offset, this.#longest(index));
+    for (const step of steps.slice(0, -1)) {
+      emitter.emit(step);
+      emitter.releaseTemporaries();
+    }
+    const last = steps.at(-1) as Step;
+    emitter.emit(last);
+    const { control } = last.shape;
+    if (control === 'jumpTo') {
+      emitter.chainTo(emitter.destination);
+      emitter.releaseTemporaries();
+      return;
+    }
+    if (control === 'branch') {
+      const dirty = emitter.dirty;
+      lower(this.#code, emitter.condition);
+      emitter.releaseTemporaries();
+      this.#code.if();
+      this.#edge(index, targets[1] as number, dirty, spent + steps.length);
+      this.#code.end();
+      this.#edge(index, targets[0] as number, dirty, spent + steps.length);
+      return;
+    }
+    emitter.releaseTemporaries();
+    this.#edge(index, targets[0] as number, emitter.dirty, spent + steps.length);
+  }
+
+  #edge(from: number, offset: number, dirty: Uint8Array, spent: number): void {
+    const emitter = this.#emitter;
+    const flow = this.#flow;
+    emitter.at(dirty, spent);
+    const to = this.#blockAt.get(offset);
+    if (to === undefined || flow.isCut(from, to)) {
+      this.#leave(offset);
+    } else if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
+      emitter.settle();
+      this.#code.br(this.#loops.get(to) as Label);
+    } else if (flow.isMerge[to] === true) {
+      emitter.settle();
+      this.#code.br(this.#labels.get(to) as Label);
+    } else if (flow.isHeader[to] === true) {
+      emitter.settle();
+      this.#tree(to, 0);
+    } else {
+      this.#tree(to, spent);
+    }
+  }
+
+  #leave(offset: number): void {
+    const region = this.#source.link(offset);
+    if (region === undefined) this.#emitter.chainTo(this.#emitter.address(offset));
+    else if (region < 0) this.#emitter.leaveAt(offset);
+    else this.#emitter.chain(offset, region);
+    this.#emitter.releaseTemporaries();
+  }
+}

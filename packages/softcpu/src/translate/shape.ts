@@ -1,0 +1,147 @@
+/** What an instruction does to the flow of control and to registers, found by running its definition once without generating code. */
+import type { Access, AccessSize, Emit, Emitter, Variable } from '../ir/emitter.ts';
+import { local } from '../ir/expr.ts';
+import type { Expr, I32, I64 } from '../ir/expr.ts';
+import type { FunctionDefinition } from '../ir/emitter.ts';
+import type { ScalarType } from '../wasm/opcodes.ts';
+
+/** How an instruction ends. `stop`: tier 0 executes it. */
+export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'stop';
+
+export interface Shape {
+  readonly control: Control;
+  /** Fields of the registers read, and of those written on some ways only, which keep their value on others. */
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  /** It may leave the region on its way: faults, services, JavaScript functions. */
+  readonly leaves: boolean;
+  /** Functions with a body that it calls. */
+  readonly callees: readonly string[];
+  /** Words of the state block it reads. */
+  readonly words: readonly number[];
+}
+
+const i32Local: I32 = local('i32', 0);
+const i64Local: I64 = local('i64', 0);
+
+class ShapeEmitter implements Emitter {
+  control: Control = 'next';
+  leaves = false;
+  readonly reads = new Set<string>();
+  readonly writes = new Set<string>();
+  readonly callees = new Set<string>();
+  readonly words = new Set<number>();
+  readonly #functions: Readonly<Record<string, FunctionDefinition>>;
+  #conditional = 0;
+
+  constructor(functions: Readonly<Record<string, FunctionDefinition>>) {
+    this.#functions = functions;
+  }
+
+  #memory(): void {
+    this.leaves = true;
+  }
+
+  let<T extends ScalarType>(value: Expr<T>): Expr<T> {
+    return local(value.type as T, 0);
+  }
+  variable<T extends ScalarType>(initial: Expr<T>): Variable<T> {
+    return { get: local(initial.type as T, 0) };
+  }
+  assign(): void {}
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    if (condition.kind === 'const') {
+      if (condition.value !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    this.#conditional++;
+    then();
+    otherwise?.();
+    this.#conditional--;
+  }
+  loop(body: (again: (condition: I32) => void) => void): void {
+    body(() => {});
+  }
+  read<T extends ScalarType>(op: string): Expr<T> {
+    return local(op.slice(0, 3) as T, 0);
+  }
+  write(): void {}
+  atomic<T extends 'i32' | 'i64'>(op: string): Expr<T> {
+    return local(op.slice(0, 3) as T, 0);
+  }
+  atomicStore(): void {}
+  atomicFence(): void {}
+  fill(): void {}
+  state<T extends ScalarType>(op: string, offset: number): Expr<T> {
+    this.words.add(offset);
+    return local(op.slice(0, 3) as T, 0);
+  }
+  setState(): void {}
+  call<T extends ScalarType>(name: string, result: T): Expr<T> {
+    if (this.#functions[name]?.body === undefined) this.#stop();
+    else this.callees.add(name);
+    return local(result, 0);
+  }
+  field(): I32 {
+    return i32Local;
+  }
+  field64(): I64 {
+    return i64Local;
+  }
+  reg(field: string): I64 {
+    this.reads.add(field);
+    return i64Local;
+  }
+  setReg(field: string): void {
+    if (this.#conditional > 0) this.reads.add(field);
+    this.writes.add(field);
+  }
+  pc(): I64 {
+    return i64Local;
+  }
+  nextPc(): I64 {
+    return i64Local;
+  }
+  load(_access: Access, _address: I64): I64 {
+    this.#memory();
+    return i64Local;
+  }
+  store(_size: AccessSize, _address: I64, _value: I64): void {
+    this.#memory();
+  }
+  hostAddress(_size: AccessSize, _address: I64): I32 {
+    this.#memory();
+    return i32Local;
+  }
+  hostAddressRead(_size: AccessSize, _address: I64): I32 {
+    this.#memory();
+    return i32Local;
+  }
+  cachedAddress(_address: I64): I32 {
+    return i32Local;
+  }
+  #stop(): void {
+    this.leaves = true;
+    if (this.#conditional === 0) this.control = 'stop';
+  }
+  service(): void {
+    this.#stop();
+  }
+  branch(): void {
+    this.control = 'branch';
+  }
+  jump(): void {
+    this.control = 'jump';
+  }
+  jumpTo(): void {
+    this.control = 'jumpTo';
+  }
+}
+
+export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionDefinition>>): Shape {
+  const e = new ShapeEmitter(functions);
+  emit(e);
+  const { control, leaves } = e;
+  return { control, leaves, reads: [...e.reads], writes: [...e.writes], callees: [...e.callees], words: [...e.words] };
+}

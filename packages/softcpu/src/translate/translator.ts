@@ -1,0 +1,402 @@
+/**
+ * Tier 1 of one processor: finds regions for what tier 0 reports as hot, has them compiled in batches, puts them in the place
+ * of their first record, and drops them when their code changes.
+ *
+ * A region is known by a number, its index in the table of functions. The number belongs to a place (offset in a physical
+ * page, mode) from the first time code jumps there: until something is translated, and again after it was dropped, the table
+ * holds the region that leaves at once. Numbers are given to other places only when no code that knows them is left.
+ */
+import type { CodeObserver, CodePages } from '../interp/codepages.ts';
+import type { HandlerTable } from '../interp/generate.ts';
+import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_TAG, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { wasm } from '../wasm/api.ts';
+import type { WasmMemory, WasmTable } from '../wasm/api.ts';
+import type { Limits } from '../wasm/module.ts';
+import { discover } from './discover.ts';
+import type { Block, Step } from './discover.ts';
+import { REGION_IMPORTS, generateRegions } from './module.ts';
+import type { NumberedSource } from './module.ts';
+import { shapeOf } from './shape.ts';
+import type { Shape } from './shape.ts';
+
+/** Jumps to a place before it is translated. */
+const THRESHOLD = 1000;
+/** Regions compiled at a time, bounds what a slice is delayed. */
+const BATCH = 12;
+/** Slices that a place may wait until a batch is full. */
+const PATIENCE = 8;
+/** What a module and a byte of its code take in the host's memory, about. */
+const MODULE_COST = 20_000;
+const BYTE_COST = 12;
+/** Invalidations of a page that are forgiven; each one more doubles the slices until it is translated again. */
+const FORGIVEN = 4;
+const LONGEST_BACKOFF = 20;
+
+export interface TranslatorOptions {
+  readonly isa: Isa;
+  readonly layout: Layout;
+  readonly memory: WasmMemory;
+  readonly memoryLimits: Limits;
+  /** Translate what is executed for the first time, at once. */
+  readonly eager: boolean;
+  /** Estimated bytes of translated code that may be kept. */
+  readonly cacheBytes: number;
+}
+
+/** What the translator needs of the engine around it. */
+export interface TranslatorHost {
+  readonly words: Int32Array;
+  readonly pages: CodePages;
+  readonly handlers: HandlerTable;
+  /** Decodes the instruction of an empty record. */
+  decode(ip: number): void;
+  /** {@link REGION_IMPORTS.engine} `probe`. */
+  probe(mode: number): number;
+  /** Exports of the interpreter. */
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** Counters since the processor was made. */
+export interface TranslatorStats {
+  regions: number;
+  /** Guest instructions in them. */
+  translated: number;
+  modules: number;
+  /** Bytes of those modules. */
+  bytes: number;
+  /** Regions dropped because their code was written, or its page taken. */
+  invalidated: number;
+  /** Times that everything was dropped to stay within bounds. */
+  flushes: number;
+}
+
+/** A place where a region begins or may begin. */
+interface Slot {
+  readonly number: number;
+  readonly page: number;
+  readonly offset: number;
+  readonly mode: number;
+  /** What is translated there. */
+  blocks: readonly Block[] | undefined;
+  queued: boolean;
+}
+
+interface Page {
+  /** By offset * REGION_MODES + mode. */
+  readonly slots: Map<number, Slot>;
+}
+
+/** How often a page lost regions, and until which slice it is left alone. */
+interface Backoff {
+  count: number;
+  until: number;
+}
+
+export class Translator implements CodeObserver {
+  readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
+  readonly #options: TranslatorOptions;
+  readonly #table: WasmTable;
+  readonly #shapes: (Shape | undefined)[] = [];
+  readonly #pages = new Map<number, Page>();
+  readonly #slots: (Slot | undefined)[] = [];
+  readonly #free: number[] = [];
+  readonly #backoff = new Map<number, Backoff>();
+  #host: TranslatorHost | undefined;
+  #unlinked: unknown;
+  #queue: Slot[] = [];
+  #waited = 0;
+  #slice = 0;
+  #cost = 0;
+
+  constructor(options: TranslatorOptions) {
+    this.#options = options;
+    this.#table = new wasm.Table({ element: 'anyfunc', initial: 0 });
+  }
+
+  /** The table of regions, which the interpreter imports. */
+  get table(): WasmTable {
+    return this.#table;
+  }
+
+  /** To be called once, when there is an interpreter. */
+  attach(host: TranslatorHost, unlinked: unknown): void {
+    this.#host = host;
+    this.#unlinked = unlinked;
+    host.pages.observer = this;
+    this.#resetCounters();
+    this.remapped();
+  }
+
+  get #words(): Int32Array {
+    return (this.#host as TranslatorHost).words;
+  }
+
+  #resetCounters(): void {
+    const first = this.#options.layout.counters >>> 2;
+    this.#words.fill(this.#threshold, first, first + COUNTERS);
+  }
+
+  get #threshold(): number {
+    return this.#options.eager ? 0 : THRESHOLD - 1;
+  }
+
+  // ── what is hot ──
+
+  /** Tier 0 jumped often to the record at `ip`. */
+  hot(ip: number): void {
+    const { layout, isa, eager } = this.#options;
+    const host = this.#host as TranslatorHost;
+    const words = this.#words;
+    words[(layout.counters + ((ip >>> 2) & ((COUNTERS - 1) * 4))) >>> 2] = this.#threshold;
+    const place = host.pages.pageOf(ip);
+    if (place < 0) return;
+    const mode = (words[(layout.state + isa.state.fetchIdx) >>> 2] as number) * MMU_MODES + (words[(layout.state + isa.state.mmuIdx) >>> 2] as number);
+    if (mode >= REGION_MODES) return;
+    const page = place / PAGE_SIZE;
+    if ((this.#backoff.get(page)?.until ?? 0) > this.#slice) return;
+    const offset = ((ip - host.pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
+    const step = this.#read(page, offset);
+    if (step === undefined || step.shape.control === 'stop') return;
+    const slot = this.#slotAt(page, offset, mode);
+    if (slot.queued) return;
+    if (slot.blocks !== undefined) {
+      this.#patch(slot);
+      return;
+    }
+    slot.queued = true;
+    this.#queue.push(slot);
+    if (eager) this.#translate();
+  }
+
+  /** Between slices: translates what waits. */
+  work(): void {
+    this.#slice++;
+    if (this.#queue.length === 0) return;
+    if (this.#queue.length < BATCH && ++this.#waited < PATIENCE) return;
+    this.#translate();
+  }
+
+  // ── records ──
+
+  /** The instruction at an offset of a page; undefined where only tier 0 can go on. */
+  #read(page: number, offset: number): Step | undefined {
+    const { isa } = this.#options;
+    const host = this.#host as TranslatorHost;
+    const base = host.pages.recordsOf(page);
+    if (base === 0) return undefined;
+    const record = base + (offset / isa.unit) * RECORD_SIZE;
+    let handler = this.#handler(record);
+    if (handler === 0) {
+      host.decode(record);
+      handler = this.#handler(record);
+    }
+    const slot = handler < FIRST_HANDLER ? undefined : host.handlers.slot(handler);
+    if (slot === undefined) return undefined;
+    const { instruction, variant } = slot;
+    const definition = isa.instructions[instruction] as Isa['instructions'][number];
+    const shape = (this.#shapes[instruction] ??= shapeOf(definition.emit, isa.functions));
+    const distance = definition.direct === true ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
+    return { offset, record, instruction, length: variant.length, shape, target: offset + distance };
+  }
+
+  /** The handler of a record, of an entered one the original. */
+  #handler(record: number): number {
+    const handler = (this.#words[record >>> 2] as number) & 0xffff;
+    const region = handler - (this.#host as TranslatorHost).handlers.count;
+    return region < 0 ? handler : (this.#words[(this.#options.layout.regions + region * REGION_SIZE) >>> 2] as number) & 0xffff;
+  }
+
+  #field = (record: number, name: string): number => {
+    const field = this.#options.isa.fields[name];
+    if (field === undefined) throw new RangeError(`${this.#options.isa.name} records have no field ${name}`);
+    const at = record + field.offset;
+    const word = this.#words[at >>> 2] as number;
+    const shifted = word >>> ((at & 3) * 8);
+    switch (field.op) {
+      case 'i32.load':
+        return word;
+      case 'i32.load16_u':
+        return shifted & 0xffff;
+      case 'i32.load16_s':
+        return (shifted << 16) >> 16;
+      case 'i32.load8_u':
+        return shifted & 0xff;
+      case 'i32.load8_s':
+        return (shifted << 24) >> 24;
+    }
+  };
+
+  // ── slots ──
+
+  #slotAt(page: number, offset: number, mode: number): Slot {
+    let slots = this.#pages.get(page)?.slots;
+    if (slots === undefined) this.#pages.set(page, { slots: (slots = new Map()) });
+    const key = offset * REGION_MODES + mode;
+    let slot = slots.get(key);
+    if (slot === undefined) {
+      const number = this.#free.pop() ?? this.#slots.length;
+      slot = { number, page, offset, mode, blocks: undefined, queued: false };
+      this.#slots[number] = slot;
+      slots.set(key, slot);
+      if (number >= this.#table.length) this.#table.grow(Math.min(MAX_REGIONS, Math.max(1024, 2 * number)) - this.#table.length, this.#unlinked);
+    }
+    return slot;
+  }
+
+  /** Number of the first record's word. */
+  #firstWord(slot: Slot): number {
+    const base = (this.#host as TranslatorHost).pages.recordsOf(slot.page);
+    return base === 0 ? -1 : (base + (slot.offset / this.#options.isa.unit) * RECORD_SIZE) >>> 2;
+  }
+
+  /** Puts a region in the place of its first record. */
+  #patch(slot: Slot): void {
+    const word = this.#firstWord(slot);
+    const original = this.#handler(word * 4);
+    this.#words[(this.#options.layout.regions + slot.number * REGION_SIZE) >>> 2] = original | (slot.mode << 16);
+    this.#words[word] = ((this.#words[word] as number) & ~0xffff) | ((this.#host as TranslatorHost).handlers.count + slot.number);
+  }
+
+  #unpatch(slot: Slot): void {
+    const word = this.#firstWord(slot);
+    if (word < 0) return;
+    const content = this.#words[word] as number;
+    if ((content & 0xffff) !== (this.#host as TranslatorHost).handlers.count + slot.number) return;
+    this.#words[word] = (content & ~0xffff) | this.#handler(word * 4);
+  }
+
+  // ── translating ──
+
+  #translate(): void {
+    const batch = this.#queue.splice(0, BATCH);
+    this.#waited = 0;
+    if (this.#cost > this.#options.cacheBytes || this.#slots.length > MAX_REGIONS - 2048) {
+      this.flush();
+      return;
+    }
+    const { isa, layout, memory, memoryLimits } = this.#options;
+    const sources: NumberedSource[] = [];
+    for (const slot of batch) {
+      slot.queued = false;
+      if (this.#slots[slot.number] !== slot || slot.blocks !== undefined) continue;
+      const { page, mode, number } = slot;
+      const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#read(page, offset));
+      if (blocks.length === 0) continue;
+      slot.blocks = blocks;
+      sources.push({ number, mode, blocks, field: this.#field, link: (offset) => this.#link(page, offset, mode) });
+    }
+    if (sources.length === 0) return;
+    const bytes = generateRegions(isa, layout, memoryLimits, sources);
+    const host = this.#host as TranslatorHost;
+    new wasm.Instance(new wasm.Module(bytes), {
+      [REGION_IMPORTS.host]: { memory },
+      [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode) },
+      [REGION_IMPORTS.function]: host.exports,
+    });
+    for (const { number, blocks } of sources) {
+      this.#patch(this.#slots[number] as Slot);
+      for (const { steps } of blocks) this.stats.translated += steps.length;
+    }
+    this.stats.regions += sources.length;
+    this.stats.modules++;
+    this.stats.bytes += bytes.length;
+    this.#cost += MODULE_COST + BYTE_COST * bytes.length;
+  }
+
+  /** As {@link NumberedSource.link}. */
+  #link(page: number, offset: number, mode: number): number | undefined {
+    if (offset < 0 || offset >= PAGE_SIZE) return undefined;
+    const step = this.#read(page, offset);
+    return step === undefined || step.shape.control === 'stop' ? -1 : this.#slotAt(page, offset, mode).number;
+  }
+
+  // ── forgetting ──
+
+  #drop(slot: Slot): void {
+    if (slot.blocks === undefined) return;
+    this.#unpatch(slot);
+    slot.blocks = undefined;
+    this.#table.set(slot.number, this.#unlinked);
+    this.stats.invalidated++;
+  }
+
+  #backOff(page: number): void {
+    let backoff = this.#backoff.get(page);
+    if (backoff === undefined) this.#backoff.set(page, (backoff = { count: 0, until: 0 }));
+    backoff.count++;
+    const doublings = backoff.count - FORGIVEN;
+    if (doublings > 0) backoff.until = this.#slice + 2 ** Math.min(doublings, LONGEST_BACKOFF);
+  }
+
+  written(page: number, from: number, to: number): void {
+    const known = this.#pages.get(page);
+    if (known === undefined) return;
+    let dropped = false;
+    for (const slot of known.slots.values()) {
+      if (slot.blocks?.some((block) => block.offset < to && block.end > from) !== true) continue;
+      this.#drop(slot);
+      dropped = true;
+    }
+    if (dropped) this.#backOff(page);
+  }
+
+  released(page: number): void {
+    const known = this.#pages.get(page);
+    if (known === undefined) return;
+    let dropped = false;
+    for (const slot of known.slots.values()) {
+      dropped ||= slot.blocks !== undefined;
+      this.#drop(slot);
+      this.#slots[slot.number] = undefined;
+      this.#free.push(slot.number);
+    }
+    this.#pages.delete(page);
+    // Jump caches may hold the numbers; whoever released the page flushes the fetch cache and with it those.
+    if (dropped) this.#backOff(page);
+  }
+
+  /** Drops everything. */
+  flush(): void {
+    for (const page of [...this.#pages.keys()]) this.#forget(page);
+    this.#queue = [];
+    this.#cost = 0;
+    this.#slots.length = 0;
+    this.#free.length = 0;
+    this.remapped();
+    this.#resetCounters();
+    this.stats.flushes++;
+  }
+
+  #forget(page: number): void {
+    for (const slot of this.#pages.get(page)?.slots.values() ?? []) {
+      this.#drop(slot);
+      slot.queued = false;
+    }
+    this.#pages.delete(page);
+  }
+
+  remapped(): void {
+    const { jumps, jumpsUsed } = this.#options.layout;
+    for (let mode = 0; mode < REGION_MODES; mode++) {
+      const used = (jumpsUsed >>> 2) + mode;
+      if (this.#words[used] === 0) continue;
+      this.#words[used] = 0;
+      const cache = jumps + mode * JUMP_CACHE_SIZE;
+      this.#words.fill(NO_TAG, cache >>> 2, (cache + JUMP_CACHE_SIZE) >>> 2);
+    }
+  }
+
+  remappedPage(vaLo: number): void {
+    const { isa, layout } = this.#options;
+    const entries = PAGE_SIZE / isa.unit;
+    const first = ((vaLo >>> 0) / isa.unit) & (JUMP_ENTRIES - 1) & -entries;
+    for (let mode = 0; mode < REGION_MODES; mode++) {
+      if (this.#words[(layout.jumpsUsed >>> 2) + mode] === 0) continue;
+      const cache = layout.jumps + mode * JUMP_CACHE_SIZE + first * JUMP_ENTRY_SIZE;
+      this.#words.fill(NO_TAG, cache >>> 2, (cache + Math.min(entries, JUMP_ENTRIES) * JUMP_ENTRY_SIZE) >>> 2);
+    }
+  }
+}
