@@ -56,6 +56,13 @@ test('properties of every kind are written as the specification says', () => {
   expect(Object.keys(children['cpu@0']?.children ?? {})).toEqual(['interrupt-controller']);
 });
 
+test('a tree may be larger than the buffer it is first written to, wherever it ends', () => {
+  for (let length = 4000; length < 4120; length++) {
+    const { properties } = parse(writeFdt(node({ bootargs: 'x'.repeat(length), last: [1] })));
+    expect([properties['bootargs']?.length, properties['last']]).toEqual([length + 1, [0, 0, 0, 1]]);
+  }
+});
+
 test('names the specification forbids are refused', () => {
   expect(() => writeFdt(node({ 'a b': true }))).toThrow("bad property name 'a b'");
   expect(() => writeFdt(node({}, { 'x/y': node({}) }))).toThrow("bad node name 'x/y'");

@@ -44,7 +44,8 @@ class Blob {
 
   /** Appends bytes and pads to a word. */
   append(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length); // may replace the buffer
+    this.#bytes.set(bytes, at);
   }
 
   get bytes(): Uint8Array {

@@ -20,7 +20,8 @@ export interface BootPlan {
 }
 
 /** An upper bound for a generated tree, so that it can be placed before it is made. */
-const dtbRoom = (cpus: number, given: Uint8Array | undefined): number => given?.length ?? 0x4000 + 0x400 * cpus;
+const dtbRoom = ({ cpuNum, cmdline = '', devices }: VmConfig, given: Uint8Array | undefined): number =>
+  given?.length ?? 0x4000 + 0x400 * (cpuNum + devices.length) + 3 * cmdline.length;
 
 /**
  * @throws {AxError} InvalidInput or InvalidExecutable naming the image that is wrong
@@ -49,7 +50,7 @@ export function planBoot(config: VmConfig, images: VmImages, ram: readonly RamRe
     entry ??= address;
   }
   if (entry === undefined) throw axError('InvalidInput', `VM ${config.id} has neither a kernel nor firmware nor an entry point`);
-  const room = dtbRoom(config.cpuNum, images.dtb);
+  const room = dtbRoom(config, images.dtb);
   const dtbAddress = config.dtb?.loadAddr ?? config.dtbLoadAddr ?? placeDtb(room, main);
   placed.push({ what: 'device tree', start: dtbAddress, end: dtbAddress + BigInt(room) });
   let initrd: BootPlan['initrd'];
