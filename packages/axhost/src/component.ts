@@ -3,11 +3,15 @@ import { apiImpl, component as axComponent, type Component } from '@axvisor/axvi
 import { ensure, errors } from '@axvisor/axvisor_api/errors';
 import { host, type LogLevel } from '@axvisor/axvisor_api/host';
 import { memory } from '@axvisor/axvisor_api/memory';
+import { smp } from '@axvisor/axvisor_api/smp';
 import { time, type Nanos } from '@axvisor/axvisor_api/time';
 import { memoryConsole, type HostConsole } from './host/console.ts';
 import { createHost, LOG_LEVELS, runtimeLogSink, type LogSink } from './host/index.ts';
 import { createMemory } from './memory/index.ts';
-import { realClock, virtualClock } from './time/clock.ts';
+import { createPhysMemory, viewPhysMemory } from './memory/phys_memory.ts';
+import { createSmp } from './smp/index.ts';
+import type { HostShare } from './smp/share.ts';
+import { realClock, sharedClock, virtualClock } from './time/clock.ts';
 import { createTime } from './time/index.ts';
 
 /** What {@link createComponent} takes. */
@@ -18,6 +22,11 @@ export interface HostOptions {
   readonly cpus?: number;
   /** The CPU that this thread is. Default: 0. */
   readonly cpu?: number;
+  /**
+   * What all threads of this host share: physical memory, signals, time. With it `memory` and `cpus` are of no effect, the clock is
+   * real, and the CPU with the highest number is the monitor (`smp` API).
+   */
+  readonly share?: HostShare;
   /** `real`: the runtime's monotonic clock; `virtual`: retired instructions. Default: `real`. */
   readonly clock?: 'real' | 'virtual';
   /** Ticks a second. Default: 10 000 000, the timebase of QEMU's RISC-V `virt` machine. */
@@ -37,7 +46,7 @@ export interface HostOptions {
   readonly logSink?: LogSink;
 }
 
-type Provided = typeof memory.id | typeof time.id | typeof host.id;
+type Provided = typeof memory.id | typeof time.id | typeof host.id | typeof smp.id;
 
 /**
  * A host with `options`.
@@ -53,18 +62,24 @@ export function createComponent(options: HostOptions = {}): Component<Provided, 
     name: '@axvisor/axhost',
     requires: [errors],
     provides: () => {
-      const { cpus = 1, cpu = 0, clock = 'real', tickFrequency = 10_000_000n, instructionsPerSecond = 1_000_000_000n } = options;
+      const { share, cpu = 0, clock = 'real', tickFrequency = 10_000_000n, instructionsPerSecond = 1_000_000_000n } = options;
       const { wallClockStart = 1_735_689_600_000_000_000n, logLevel = 'warn' } = options;
+      const cpus = share === undefined ? (options.cpus ?? 1) : share.guestCpus + 1;
       ensure(Number.isInteger(cpus) && cpus > 0, 'InvalidInput', `${cpus} CPUs`);
       ensure(Number.isInteger(cpu) && cpu >= 0 && cpu < cpus, 'InvalidInput', `CPU ${cpu} of ${cpus}`);
       ensure(clock === 'real' || clock === 'virtual', 'InvalidInput', `a clock is real or virtual, not ${String(clock)}`);
       ensure(tickFrequency > 0n, 'InvalidInput', `${tickFrequency} ticks a second`);
       ensure(instructionsPerSecond > 0n, 'InvalidInput', `${instructionsPerSecond} instructions a second`);
       ensure(LOG_LEVELS.includes(logLevel), 'InvalidInput', `log level ${logLevel}`);
-      const source = clock === 'real' ? realClock(tickFrequency) : virtualClock(tickFrequency, instructionsPerSecond, wallClockStart);
+      ensure(share === undefined || clock === 'real', 'InvalidInput', 'a virtual clock counts the instructions of one thread');
+      const realSource = share === undefined ? realClock(tickFrequency) : sharedClock(tickFrequency, share.epoch);
+      const source = clock === 'real' ? realSource : virtualClock(tickFrequency, instructionsPerSecond, wallClockStart);
       const timeImpl = createTime(source, tickFrequency);
+      const memoryImpl =
+        share === undefined ? createMemory(createPhysMemory(options.memory ?? 512 * 1024 * 1024)) : createMemory(viewPhysMemory(share.memory), share.frames);
       return [
-        apiImpl(memory, createMemory(options.memory ?? 512 * 1024 * 1024)),
+        apiImpl(memory, memoryImpl),
+        apiImpl(smp, share === undefined ? {} : createSmp(share, cpu, timeImpl)),
         apiImpl(time, timeImpl),
         apiImpl(
           host,

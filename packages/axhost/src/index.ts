@@ -2,3 +2,4 @@
 export { component, createComponent, type HostOptions } from './component.ts';
 export { memoryConsole, type HostConsole, type MemoryConsole } from './host/console.ts';
 export { runtimeLogSink, type LogSink } from './host/index.ts';
+export { createHostShare, failCpu, type HostShare } from './smp/share.ts';

@@ -17,13 +17,16 @@ interface Runtime {
   readonly WebAssembly: {
     readonly Memory: new (descriptor: { initial: number; maximum: number; shared: boolean }) => WasmMemory;
   };
-  readonly SharedArrayBuffer?: unknown;
-  readonly performance: { now(): number };
+  readonly SharedArrayBuffer?: new (bytes: number) => ArrayBufferLike;
+  readonly performance: { now(): number; readonly timeOrigin: number };
+  /** Node's. */
+  readonly process?: { readonly hrtime?: { bigint(): bigint } };
   readonly console: Record<'error' | 'warn' | 'info' | 'debug', (message: string) => void>;
   setTimeout(callback: () => void, ms: number): TimeoutHandle;
   clearTimeout(handle: TimeoutHandle): void;
   readonly setImmediate?: (callback: () => void) => unknown;
   readonly TextEncoder: new () => { encode(text: string): Uint8Array };
+  readonly TextDecoder: new () => { decode(bytes: Uint8Array): string };
   readonly MessageChannel: new () => { readonly port1: MessagePort; readonly port2: MessagePort };
 }
 

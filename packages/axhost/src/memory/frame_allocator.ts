@@ -3,7 +3,7 @@
  *
  * Single frames and short runs come from the bottom, long runs from the top, so that tables and lazily allocated pages do not
  * break up the space in which a guest's whole RAM is allocated. The state lies outside the frames: allocation touches no
- * physical memory.
+ * physical memory. It may be shared between threads; a lock that is held for microseconds keeps them apart.
  */
 import { ensure } from '@axvisor/axvisor_api/errors';
 
@@ -16,36 +16,79 @@ const bitsFrom = (from: number): number => ALL << from;
 /** Bits 0 to `to` inclusive. */
 const bitsTo = (to: number): number => ALL >>> (31 - to);
 
+/** The words that come before the bitmaps. */
+const Word = { lock: 0, ready: 1, hint: 2, freeCount: 3, count: 4 } as const;
+
+/** Bytes that the state of an allocator of `frames` frames takes. */
+export function allocatorBytes(frames: number): number {
+  const words = Math.ceil(frames / 32);
+  return 4 * (Word.count + words + Math.ceil(words / 32));
+}
+
 /** Allocates frames by number, from 1 to `frames` - 1; frame 0 is never handed out. */
 export class FrameAllocator {
   /** Frames that can be allocated at all. */
   readonly total: number;
   readonly #frames: number;
+  readonly #words: Int32Array;
   /** One bit a frame, set when it is free. */
   readonly #free: Int32Array;
   /** One bit for each word of `#free`, set when the word is not zero. */
   readonly #summary: Int32Array;
-  /** No word of the summary below this one has a bit set. */
-  #hint = 0;
-  #freeCount: number;
 
-  constructor(frames: number) {
+  /** @param state - {@link allocatorBytes} zeroed bytes, or those of another thread's allocator, which this one then shares. */
+  constructor(frames: number, state: ArrayBufferLike = new ArrayBuffer(allocatorBytes(frames))) {
     this.#frames = frames;
     const words = Math.ceil(frames / 32);
-    this.#free = new Int32Array(words).fill(ALL);
-    this.#free[0] = ALL << 1;
-    if (frames % 32 !== 0) this.#free[words - 1]! &= bitsTo((frames % 32) - 1);
-    this.#summary = new Int32Array(Math.ceil(words / 32));
-    for (let w = 0; w < words; w++) if (this.#free[w] !== 0) this.#summary[w >>> 5]! |= 1 << (w & 31);
-    this.total = this.#freeCount = frames - 1;
+    this.#words = new Int32Array(state);
+    this.#free = this.#words.subarray(Word.count, Word.count + words);
+    this.#summary = this.#words.subarray(Word.count + words);
+    this.total = frames - 1;
+    this.#locked(() => {
+      if (this.#words[Word.ready] !== 0) return;
+      this.#free.fill(ALL);
+      this.#free[0] = ALL << 1;
+      if (frames % 32 !== 0) this.#free[words - 1]! &= bitsTo((frames % 32) - 1);
+      for (let w = 0; w < words; w++) if (this.#free[w] !== 0) this.#summary[w >>> 5]! |= 1 << (w & 31);
+      this.#words[Word.freeCount] = this.total;
+      this.#words[Word.ready] = 1;
+    });
+  }
+
+  /** Runs `f` while no other thread is in here. */
+  #locked<T>(f: () => T): T {
+    const words = this.#words;
+    while (Atomics.compareExchange(words, Word.lock, 0, 1) !== 0);
+    try {
+      return f();
+    } finally {
+      Atomics.store(words, Word.lock, 0);
+    }
+  }
+
+  /** No word of the summary below this one has a bit set. */
+  get #hint(): number {
+    return this.#words[Word.hint] as number;
+  }
+
+  set #hint(word: number) {
+    this.#words[Word.hint] = word;
   }
 
   get freeCount(): number {
-    return this.#freeCount;
+    return Atomics.load(this.#words, Word.freeCount);
+  }
+
+  #count(change: number): void {
+    this.#words[Word.freeCount]! += change;
   }
 
   /** The lowest free frame, now allocated; 0 if there is none. */
   alloc(): number {
+    return this.#locked(() => this.#lowest());
+  }
+
+  #lowest(): number {
     const summary = this.#summary;
     for (let s = this.#hint; s < summary.length; s++) {
       const bits = summary[s]!;
@@ -55,7 +98,7 @@ export class FrameAllocator {
       const word = this.#free[w]!;
       const lowest = word & -word;
       if ((this.#free[w] = word ^ lowest) === 0) summary[s] = bits & (bits - 1);
-      this.#freeCount--;
+      this.#count(-1);
       return (w << 5) | (31 - Math.clz32(lowest));
     }
     this.#hint = summary.length;
@@ -65,10 +108,12 @@ export class FrameAllocator {
   /** The first of `count` consecutive frames, a multiple of `align` (a power of two), now allocated; 0 if there are none. */
   allocRun(count: number, align: number): number {
     if (count === 1 && align === 1) return this.alloc();
-    if (count > this.#freeCount) return 0;
-    const first = count >= LONG_RUN ? this.#highestRun(count, align) : this.#lowestRun(count, align);
-    if (first !== 0) this.#mark(first, count, false);
-    return first;
+    return this.#locked(() => {
+      if (count > this.freeCount) return 0;
+      const first = count >= LONG_RUN ? this.#highestRun(count, align) : this.#lowestRun(count, align);
+      if (first !== 0) this.#mark(first, count, false);
+      return first;
+    });
   }
 
   /**
@@ -78,9 +123,11 @@ export class FrameAllocator {
    */
   free(first: number, count: number): void {
     ensure(first > 0 && first + count <= this.#frames, 'BadState', `frame ${first} (count ${count}) is not one that is handed out`);
-    const free = this.#edge(first, first + count, false, true);
-    ensure(free === -1, 'BadState', `frame ${free} is freed but not allocated`);
-    this.#mark(first, count, true);
+    this.#locked(() => {
+      const free = this.#edge(first, first + count, false, true);
+      ensure(free === -1, 'BadState', `frame ${free} is freed but not allocated`);
+      this.#mark(first, count, true);
+    });
   }
 
   #lowestRun(count: number, align: number): number {
@@ -129,6 +176,6 @@ export class FrameAllocator {
       else this.#summary[w >>> 5]! &= ~bit;
     }
     if (free) this.#hint = Math.min(this.#hint, first >>> 10);
-    this.#freeCount += free ? count : -count;
+    this.#count(free ? count : -count);
   }
 }

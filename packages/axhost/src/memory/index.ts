@@ -1,16 +1,15 @@
 /** The `memory` API on one physical memory; the direct map is the identity, so that HVA = HPA. */
 import type { HostPhysAddr, HostVirtAddr } from '@axvisor/axvisor_api/addr';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
-import type { Memory } from '@axvisor/axvisor_api/memory';
+import type { Memory, PhysMemory } from '@axvisor/axvisor_api/memory';
 import { FrameAllocator } from './frame_allocator.ts';
-import { createPhysMemory } from './phys_memory.ts';
 
 const FRAME_SIZE = 0x1000;
 
-/** Reserves `bytes` of physical memory and manages its frames. @throws {AxError} InvalidInput for a bad size */
-export function createMemory(bytes: number): Memory {
-  const phys = createPhysMemory(bytes);
-  const frames = new FrameAllocator(bytes / FRAME_SIZE);
+/** Manages the frames of `phys`, with the state that other threads share if it is given. */
+export function createMemory(phys: PhysMemory, state?: ArrayBufferLike): Memory {
+  const bytes = phys.bytes.length;
+  const frames = new FrameAllocator(bytes / FRAME_SIZE, state);
   const size = BigInt(bytes);
 
   const address = (frame: number): HostPhysAddr | undefined => (frame === 0 ? undefined : (BigInt(frame * FRAME_SIZE) as HostPhysAddr));

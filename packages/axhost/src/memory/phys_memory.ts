@@ -3,7 +3,7 @@
  * an offset in it.
  */
 import { ensure } from '@axvisor/axvisor_api/errors';
-import type { PhysMemory } from '@axvisor/axvisor_api/memory';
+import type { PhysMemory, WasmMemory } from '@axvisor/axvisor_api/memory';
 import { runtime } from '../runtime.ts';
 
 const WASM_PAGE = 0x1_0000;
@@ -23,7 +23,11 @@ export function createPhysMemory(bytes: number): PhysMemory {
   );
   const pages = bytes / WASM_PAGE;
   // A memory whose maximum is its initial size never moves and never grows, so the views below stay valid.
-  const memory = new runtime.WebAssembly.Memory({ initial: pages, maximum: pages, shared: runtime.SharedArrayBuffer !== undefined });
+  return viewPhysMemory(new runtime.WebAssembly.Memory({ initial: pages, maximum: pages, shared: runtime.SharedArrayBuffer !== undefined }));
+}
+
+/** Physical memory on a WebAssembly memory that exists. */
+export function viewPhysMemory(memory: WasmMemory): PhysMemory {
   const { buffer } = memory;
   return { memory, bytes: new Uint8Array(buffer), words: new Int32Array(buffer), longs: new BigUint64Array(buffer) };
 }

@@ -36,6 +36,20 @@ export function realClock(frequency: bigint): Clock {
   };
 }
 
+const originNanos = (): bigint => BigInt(Math.round(runtime.performance.timeOrigin * 1e6));
+
+/** A monotonic count of nanoseconds that is the same in all threads. */
+export const sharedNanos: () => Nanos =
+  runtime.process?.hrtime === undefined
+    ? () => originNanos() + BigInt(Math.floor(runtime.performance.now() * 1e6))
+    : runtime.process.hrtime.bigint;
+
+/** Ticks since {@link sharedNanos} was `epoch`: threads with the same epoch agree on the time. */
+export function sharedClock(frequency: bigint, epoch: Nanos): Clock {
+  const ticksPerNano = Number(frequency) / 1e9;
+  return { ...realClock(frequency), now: () => BigInt(Math.floor(Number(sharedNanos() - epoch) * ticksPerNano)) };
+}
+
 /**
  * A clock on which `instructionsPerSecond` instructions take one second, whatever the real time. It starts at 0, and its wall
  * clock at `epoch`.
