@@ -7,9 +7,10 @@ import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProcessor } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
-import { processor, type Processor } from '@axvisor/axvisor_api/processor';
-import { accountInstructions, currentTicks, time } from '@axvisor/axvisor_api/time';
+import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
+import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
 import { Hart, HartExit, planHart } from './hart.ts';
+import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
 
@@ -59,6 +60,14 @@ class Cpu {
         this.account();
         return currentTicks();
       },
+      ...(isVirtualClock()
+        ? {
+            instructionsUntil: (deadline: bigint) => {
+              this.account();
+              return instructionsUntil(deadline);
+            },
+          }
+        : {}),
       hosted: true,
       hartId: id,
     });
@@ -70,6 +79,15 @@ class Cpu {
     const retired = (this.hart as Hart | undefined)?.retired ?? 0;
     if (retired !== this.#accounted) accountInstructions(retired - this.#accounted);
     this.#accounted = retired;
+  }
+
+  setProbe(at: bigint | undefined, probe: Probe | undefined): void {
+    const { hart } = this;
+    const view = new HartView(hart);
+    hart.setProbe(at === undefined || probe === undefined ? Infinity : Number(at), () => {
+      const next = probe?.(view);
+      return next === undefined ? Infinity : Math.max(Number(next), hart.retired + 1);
+    });
   }
 
   enter(context: number): void {
@@ -150,6 +168,7 @@ function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Pro
       kickProcessor: () => cpu().hart.priv.setPending(Irq.ssi, true),
       hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
       invalidateNested: () => current?.hart.priv.hfenceGvma(),
+      setProbe: (at, probe) => cpu().setProbe(at, probe),
       processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: {} }),
     },
   };
