@@ -10,6 +10,7 @@ import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
 import { Hart, HartExit, planHart } from './hart.ts';
+import type { HartOptions } from './hart.ts';
 import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
@@ -38,7 +39,7 @@ class Cpu {
   readonly bytes: Uint8Array;
   #accounted = 0;
 
-  constructor(id: number) {
+  constructor(id: number, options: ComponentOptions) {
     this.id = id;
     const { memory: wasmMemory, bytes } = physMemory();
     this.bytes = bytes;
@@ -70,6 +71,7 @@ class Cpu {
         : {}),
       hosted: true,
       hartId: id,
+      ...options,
     });
   }
 
@@ -118,9 +120,12 @@ class Cpu {
   }
 }
 
-function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
+/** How the hart executes code; what is absent is as in {@link HartOptions}. */
+export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes'>;
+
+function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
   let current: Cpu | undefined;
-  const cpu = (): Cpu => (current ??= new Cpu(0));
+  const cpu = (): Cpu => (current ??= new Cpu(0, options));
 
   const csr = <T>(number: number, use: () => T): T => {
     try {
@@ -161,7 +166,7 @@ function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Pro
     processor: {
       architecture: () => 'riscv64',
       initProcessor: (id) => {
-        current ??= new Cpu(id);
+        current ??= new Cpu(id, options);
         ensure(current.id === id, 'BadState', `this thread is CPU ${current.id}, not ${id}`);
       },
       setHostTimer: (deadline) => cpu().hart.priv.csrWrite(CSR.stimecmp, deadline ?? NEVER),
@@ -169,17 +174,22 @@ function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Pro
       hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
       invalidateNested: () => current?.hart.priv.hfenceGvma(),
       setProbe: (at, probe) => cpu().setProbe(at, probe),
-      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: {} }),
+      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.translation } }),
     },
   };
 }
 
 /** The software hart. One for each thread and linking. */
-export const component: Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> = axComponent({
-  name: '@axvisor/softcpu_riscv',
-  requires: [errors, memory, time],
-  provides: () => {
-    const apis = createApis();
-    return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];
-  },
-});
+export function createComponent(options: ComponentOptions = {}): Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> {
+  return axComponent({
+    name: '@axvisor/softcpu_riscv',
+    requires: [errors, memory, time],
+    provides: () => {
+      const apis = createApis(options);
+      return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];
+    },
+  });
+}
+
+/** The software hart with the defaults. */
+export const component: Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> = createComponent();
