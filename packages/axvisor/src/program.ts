@@ -43,6 +43,7 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--expect <text>', 'end successfully when the text appears on a console')
     .option('--timeout <seconds>', 'end with status 3 after this time')
     .option('--stats <file>', 'write statistics as JSON when it ends')
+    .option('--hash-memory', 'with --stats: a hash of the memory of each guest when it ends')
     .option('--log <level>', 'error, warn, info, debug, trace', 'warn')
     .addHelpText('after', RUN_HELP)
     .action(async (files: string[], options: RawRunOptions) => done(await run(files, options)));

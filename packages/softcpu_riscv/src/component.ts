@@ -7,9 +7,11 @@ import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProcessor } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
-import { processor, type Processor } from '@axvisor/axvisor_api/processor';
-import { accountInstructions, currentTicks, time } from '@axvisor/axvisor_api/time';
+import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
+import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
 import { Hart, HartExit, planHart } from './hart.ts';
+import type { HartOptions } from './hart.ts';
+import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
 
@@ -37,7 +39,7 @@ class Cpu {
   readonly bytes: Uint8Array;
   #accounted = 0;
 
-  constructor(id: number) {
+  constructor(id: number, options: ComponentOptions) {
     this.id = id;
     const { memory: wasmMemory, bytes } = physMemory();
     this.bytes = bytes;
@@ -59,8 +61,17 @@ class Cpu {
         this.account();
         return currentTicks();
       },
+      ...(isVirtualClock()
+        ? {
+            instructionsUntil: (deadline: bigint) => {
+              this.account();
+              return instructionsUntil(deadline);
+            },
+          }
+        : {}),
       hosted: true,
       hartId: id,
+      ...options,
     });
   }
 
@@ -70,6 +81,15 @@ class Cpu {
     const retired = (this.hart as Hart | undefined)?.retired ?? 0;
     if (retired !== this.#accounted) accountInstructions(retired - this.#accounted);
     this.#accounted = retired;
+  }
+
+  setProbe(at: bigint | undefined, probe: Probe | undefined): void {
+    const { hart } = this;
+    const view = new HartView(hart);
+    hart.setProbe(at === undefined || probe === undefined ? Infinity : Number(at), () => {
+      const next = probe?.(view);
+      return next === undefined ? Infinity : Math.max(Number(next), hart.retired + 1);
+    });
   }
 
   enter(context: number): void {
@@ -100,9 +120,12 @@ class Cpu {
   }
 }
 
-function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
+/** How the hart executes code; what is absent is as in {@link HartOptions}. */
+export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes'>;
+
+function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
   let current: Cpu | undefined;
-  const cpu = (): Cpu => (current ??= new Cpu(0));
+  const cpu = (): Cpu => (current ??= new Cpu(0, options));
 
   const csr = <T>(number: number, use: () => T): T => {
     try {
@@ -143,24 +166,30 @@ function createApis(): { readonly riscv: RiscvProcessor; readonly processor: Pro
     processor: {
       architecture: () => 'riscv64',
       initProcessor: (id) => {
-        current ??= new Cpu(id);
+        current ??= new Cpu(id, options);
         ensure(current.id === id, 'BadState', `this thread is CPU ${current.id}, not ${id}`);
       },
       setHostTimer: (deadline) => cpu().hart.priv.csrWrite(CSR.stimecmp, deadline ?? NEVER),
       kickProcessor: () => cpu().hart.priv.setPending(Irq.ssi, true),
       hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
       invalidateNested: () => current?.hart.priv.hfenceGvma(),
-      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: {} }),
+      setProbe: (at, probe) => cpu().setProbe(at, probe),
+      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.translation } }),
     },
   };
 }
 
 /** The software hart. One for each thread and linking. */
-export const component: Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> = axComponent({
-  name: '@axvisor/softcpu_riscv',
-  requires: [errors, memory, time],
-  provides: () => {
-    const apis = createApis();
-    return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];
-  },
-});
+export function createComponent(options: ComponentOptions = {}): Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> {
+  return axComponent({
+    name: '@axvisor/softcpu_riscv',
+    requires: [errors, memory, time],
+    provides: () => {
+      const apis = createApis(options);
+      return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];
+    },
+  });
+}
+
+/** The software hart with the defaults. */
+export const component: Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> = createComponent();

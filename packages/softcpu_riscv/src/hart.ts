@@ -2,7 +2,7 @@
  * A RISC-V hart: the interpreter of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture
  * of `priv/` behind its slow paths.
  */
-import { Access, Engine, Status, planLayout } from '@axvisor/softcpu';
+import { Access, Engine, PAGE_SIZE, Status, planLayout } from '@axvisor/softcpu';
 import type { Execution, Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { CBO_ZERO } from './emit/memory.ts';
@@ -12,7 +12,7 @@ import { op } from './isa/table.ts';
 import { Privileged } from './priv/privileged.ts';
 import type { PhysBus, PrivilegedHost, RamWindow } from './priv/interface.ts';
 import { Cause } from './priv/fields.ts';
-import { CBO_ZERO_CHECKED, F, PC, STATE_SIZE, X } from './state.ts';
+import { CBO_ZERO_CHECKED, F, FFLAGS, FRM, PC, STATE_SIZE, X } from './state.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
 const SLICE = 32_768;
@@ -67,6 +67,11 @@ export interface HartOptions {
   readonly bus?: PhysBus;
   /** mtime. */
   readonly now: () => bigint;
+  /**
+   * On a clock that counts instructions: how many until mtime is `deadline`. Timer interrupts are then taken at exactly that
+   * instruction, on every tier; else within {@link SLICE} steps.
+   */
+  readonly instructionsUntil?: (deadline: bigint) => number;
   /** There is no machine-mode software, and HS-mode software is native code. Default: false. */
   readonly hosted?: boolean;
   /** mhartid, default 0. */
@@ -78,6 +83,9 @@ export interface HartOptions {
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
 }
+
+/** CSRs whose writes by a guest move the next timer interrupt: stimecmp, vstimecmp. */
+const isTimerCsr = (bits: number): boolean => (bits >>> 20 === 0x14d || bits >>> 20 === 0x24d) && (bits & 0x7f) === 0x73 && (bits & 0x3000) !== 0;
 
 const accessFaults = [Cause.loadAccessFault, Cause.storeAccessFault, Cause.instructionAccessFault] as const;
 
@@ -97,6 +105,9 @@ export class Hart {
   /** An instruction is being executed by a helper. */
   #executing = false;
   #stop = false;
+  readonly #instructionsUntil: ((deadline: bigint) => number) | undefined;
+  #probeAt = Infinity;
+  #probe: (() => number) | undefined;
 
   constructor(options: HartOptions) {
     const { memory, memoryLimits, plan, ram, bus } = options;
@@ -105,6 +116,7 @@ export class Hart {
     this.#bus = bus;
     this.#shared = options.shared ?? false;
     this.#hosted = options.hosted ?? false;
+    this.#instructionsUntil = options.instructionsUntil;
     this.#state = plan.layout.state;
     this.#view = new DataView(memory.buffer);
     this.engine = new Engine(this.#machine(), {
@@ -158,12 +170,29 @@ export class Hart {
       this.#modeMayChange();
       if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
       if (this.steps >= steps) return HartExit.budget;
-      this.steps += engine.run(Math.min(SLICE, steps - this.steps));
+      this.steps += engine.run(Math.min(SLICE, steps - this.steps, this.#stepsUntilDue()));
       if (priv.exited) return HartExit.exited;
       if (priv.waiting) return HartExit.waiting;
     }
     this.#stop = false;
     return HartExit.stopped;
+  }
+
+  /** How many steps may be taken before a timer or the probe is due. Steps that trap retire nothing, so it may take several rounds. */
+  #stepsUntilDue(): number {
+    while (this.retired >= this.#probeAt) this.#probeAt = this.#probe?.() ?? Infinity;
+    const probe = this.#probeAt - this.retired;
+    const edge = this.#instructionsUntil === undefined ? undefined : this.priv.nextTimerEdge();
+    return edge === undefined ? probe : Math.min(probe, Math.max(1, this.#instructionsUntil?.(edge) ?? Infinity));
+  }
+
+  /**
+   * Calls `probe` between two instructions when exactly `at` have been retired; it returns when it wants to be called next, a
+   * later count or `Infinity`.
+   */
+  setProbe(at: number, probe: () => number): void {
+    this.#probeAt = at;
+    this.#probe = probe;
   }
 
   /** Steps taken by the last {@link run}. */
@@ -233,6 +262,20 @@ export class Hart {
 
   setFreg(i: number, value: bigint): void {
     this.#view.setBigUint64(this.#state + F + 8 * i, BigInt.asUintN(64, value), true);
+  }
+
+  /** fcsr, also while floating point is off. */
+  get fcsr(): number {
+    return (this.#view.getInt32(this.#state + FRM, true) << 5) | this.#view.getInt32(this.#state + FFLAGS, true);
+  }
+
+  /** Up to `length` bytes from the pc, as the next fetch would see them; fewer where the page ends, none where it would fault. */
+  code(length: number): Uint8Array {
+    const { pc } = this;
+    const low = Number(BigInt.asIntN(32, pc));
+    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, pc >> 32n)), Access.fetch, 2, 0);
+    const place = physical < 0 ? -1 : this.#place(physical);
+    return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1))));
   }
 
   // ── the engine's questions ──
@@ -323,8 +366,10 @@ export class Hart {
     const status = priv.system(number, bits);
     this.#executing = false;
     if (priv.exceptions !== exceptions) engine.notRetired();
-    if (status !== Status.next || !this.#refetch) return status;
+    const rearmed = this.#instructionsUntil !== undefined && isTimerCsr(bits);
+    if (status !== Status.next) return rearmed ? Status.leave : status;
+    if (!rearmed && !this.#refetch) return status;
     this.pc = BigInt.asUintN(64, this.pc + ((bits & 3) === 3 ? 4n : 2n));
-    return Status.refetch;
+    return rearmed ? Status.leave : Status.refetch;
   }
 }

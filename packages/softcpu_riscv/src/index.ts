@@ -2,4 +2,5 @@
 export { Hart, HartExit, planHart } from './hart.ts';
 export type { HartOptions, HartPlan } from './hart.ts';
 export type { HostedHart, PendingException, PhysBus, PrivilegedHart, RamWindow } from './priv/interface.ts';
-export { component } from './component.ts';
+export { component, createComponent } from './component.ts';
+export type { ComponentOptions } from './component.ts';

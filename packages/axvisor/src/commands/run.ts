@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { isAxError } from '@axvisor/axvisor_api/errors';
-import { processorStats } from '@axvisor/axvisor_api/processor';
 import { createVm, runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { nodeConsole } from '@axvisor/axhost/node';
@@ -10,6 +9,7 @@ import { compose } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
+import { ConsoleDigests, writeStats } from './stats.ts';
 import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 /** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
@@ -32,10 +32,12 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
+  const printed = new ConsoleDigests();
   const multiplexer = new ConsoleMultiplexer({
     escapes: console.isTerminal,
     prefix: plans.length > 1,
-    onOutput: (_vm, bytes) => {
+    onOutput: (vm, bytes) => {
+      printed.add(vm, bytes);
       if (matcher?.(bytes) === true) outcome ??= { status: ExitStatus.ok };
     },
     onQuit: () => void (outcome ??= { status: ExitStatus.ok }),
@@ -61,7 +63,10 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
     clearTimeout(timer);
   }
   outcome ??= outcomeOf(vms, settings);
-  if (settings.stats !== undefined) await writeStats(settings.stats, vms, (performance.now() - start) / 1000, outcome);
+  if (settings.stats !== undefined) {
+    const seconds = (performance.now() - start) / 1000;
+    await writeStats(settings.stats, { vms, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
+  }
   for (const vm of vms) await vm[Symbol.asyncDispose]();
   if (outcome.message !== undefined) throw new CliError(outcome.status, outcome.message);
   return outcome.status;
@@ -100,21 +105,4 @@ function outcomeOf(vms: readonly Vm[], { expect }: RunSettings): Outcome {
   }
   if (expect !== undefined) return { status: ExitStatus.vmFailed, message: `the guest powered off and '${expect}' had not appeared` };
   return { status: ExitStatus.ok };
-}
-
-async function writeStats(file: string, vms: readonly Vm[], wall: number, outcome: Outcome): Promise<void> {
-  const { instructions, counters } = processorStats();
-  const exits: Record<string, number> = {};
-  for (const vm of vms) for (const [reason, count] of Object.entries(vm.stats().exits)) exits[reason] = (exits[reason] ?? 0) + count;
-  const count = Number(instructions);
-  const stats = {
-    wall_s: wall,
-    guest_instructions: count,
-    mips: count / wall / 1e6,
-    exits,
-    counters,
-    status: outcome.status,
-    vms: vms.map((vm) => ({ id: vm.id, name: vm.name, ended: vm.ended ?? null, ...vm.stats() })),
-  };
-  await writeFile(file, `${JSON.stringify(stats, null, 2)}\n`);
 }

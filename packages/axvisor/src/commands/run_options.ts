@@ -38,6 +38,7 @@ export interface RawRunOptions {
   readonly expect?: string;
   readonly timeout?: string;
   readonly stats?: string;
+  readonly hashMemory?: boolean;
   readonly log: string;
 }
 
@@ -48,6 +49,7 @@ export interface RunSettings {
   readonly expect: string | undefined;
   readonly timeout: number | undefined;
   readonly stats: string | undefined;
+  readonly hashMemory: boolean;
   readonly dumpDtb: string | undefined;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'trace';
 }
@@ -71,6 +73,7 @@ function oneOf<T extends string>(value: string, allowed: readonly T[], what: str
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
   const engine = oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine');
+  if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   if (engine === 'translator') throw usageError('--engine translator: this version has no translator yet; use auto or interpreter');
   return {
     arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
@@ -78,6 +81,7 @@ export function runSettings(raw: RawRunOptions): RunSettings {
     expect: raw.expect,
     timeout: raw.timeout === undefined ? undefined : parseSeconds(raw.timeout, '--timeout'),
     stats: raw.stats,
+    hashMemory: raw.hashMemory ?? false,
     dumpDtb: raw.dumpDtb,
     logLevel: oneOf(raw.log, LOG_LEVELS, '--log'),
   };

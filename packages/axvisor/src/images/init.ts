@@ -10,8 +10,8 @@ export const EXIT_MARKER = 'axvisor: exit ';
  * The script.
  *
  * - Drivers are loaded for the devices that are there, so that a guest without disk or network starts no slower for them.
- * - The shell runs in the background and process 1 waits for it: a trap only runs between commands or in `wait`, and busybox's
- *   `poweroff`, `reboot` and `halt` tell process 1 by signal what to do.
+ * - busybox's init takes over as process 1: it starts the shell with default signals (those a script starts in the background
+ *   ignore Ctrl-C), again when it ends, and does what `poweroff`, `reboot` and `halt` tell it by signal.
  * - `axvisor.run="…"` on the kernel's command line is run in place of the shell; it may hold single quotes, not double ones.
  */
 export const INIT_SCRIPT: string = `#!/bin/busybox sh
@@ -36,16 +36,6 @@ drivers() {
 drivers /sys/bus/platform/devices/*/modalias /sys/bus/pci/devices/*/modalias
 drivers /sys/bus/virtio/devices/*/modalias
 
-# Setting the terminal waits until all output has left it.
-stop() {
-  sync
-  stty opost </dev/console 2>/dev/null
-  "$1" -f
-}
-trap 'stop halt' USR1
-trap 'stop poweroff' USR2
-trap 'stop reboot' TERM
-
 read -r line </proc/cmdline
 command=
 case " $line" in
@@ -55,13 +45,14 @@ esac
 
 cd /root
 if [ -n "$command" ]; then
-  setsid cttyhack sh -c "$command" </dev/console &
-  wait $!
+  setsid cttyhack sh -c "$command" </dev/console
   echo '${EXIT_MARKER}'$?
-  stop poweroff
+  sync
+  # Setting the terminal waits until all output has left it.
+  stty opost </dev/console 2>/dev/null
+  poweroff -f
 fi
-while :; do
-  setsid cttyhack sh </dev/console &
-  wait $!
-done
+# init sets HOME to / and goes there.
+echo "::respawn:/bin/sh -c 'export HOME=/root; cd; exec cttyhack sh'" >/etc/inittab
+exec /sbin/init
 `;

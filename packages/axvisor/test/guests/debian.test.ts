@@ -32,6 +32,11 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
     expect(await sh(guest, 'dd if=/dev/vda bs=512 count=1 2>/dev/null | head -c 24')).toContain('first sector of the host');
     await sh(guest, 'echo written by the guest | dd of=/dev/vda bs=512 seek=9 conv=notrunc,fsync 2>/dev/null');
     await sh(guest, 'dd if=/dev/vda of=/dev/null bs=64k');
+    guest.type('echo rea""dy; cat\n');
+    await guest.expect('ready');
+    guest.type('\x03');
+    await guest.expect(SHELL_PROMPT);
+    expect(await sh(guest, 'echo status $?')).toContain('status 130');
     guest.type('poweroff\n');
     expect(await guest.exited()).toBe(0);
     expect(readFileSync(disk).subarray(9 * 512, 9 * 512 + 20).toString()).toBe('written by the guest');

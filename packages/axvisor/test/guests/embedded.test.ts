@@ -1,6 +1,3 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { axvisor, Session } from './session.ts';
 
@@ -31,19 +28,6 @@ test('reboot comes back to the prompt', { timeout: 60_000 }, async () => {
   await guest.expect(PROMPT);
   guest.type('poweroff\r');
   expect(await guest.exited()).toBe(0);
-});
-
-test('a virtual clock makes runs reproducible to the instruction', { timeout: 60_000 }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'axvisor-virtual-'));
-  const counts: unknown[] = [];
-  for (const name of ['a.json', 'b.json']) {
-    const { status } = await axvisor('run', '--guest', 'embedded', '--clock', 'virtual', '--expect', PROMPT, '--stats', join(folder, name));
-    expect(status).toBe(0);
-    const { guest_instructions, exits } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { guest_instructions: number; exits: unknown };
-    expect(guest_instructions).toBeGreaterThan(1000);
-    counts.push([guest_instructions, exits]);
-  }
-  expect(counts[0]).toEqual(counts[1]);
 });
 
 test('--expect, --timeout and --stats', { timeout: 60_000 }, async () => {

@@ -161,6 +161,9 @@ export interface PrivilegedHart {
   /** The earliest mtime at which a timer of this hart (stimecmp, vstimecmp) makes an enabled interrupt pending, or undefined. */
   nextTimer(): bigint | undefined;
 
+  /** The next mtime at which a timer's pending bit rises, enabled or not, or undefined. */
+  nextTimerEdge(): bigint | undefined;
+
   /** Sets or clears an interrupt line: `irq` is the bit in mip. For SSIP (1) and VSSIP (2) a rising line sets the software bit. */
   setPending(irq: number, level: boolean): void;
 

@@ -79,6 +79,22 @@ export class Interrupts {
     this.timers = timers;
   }
 
+  /** When STIP or VSTIP rises next, whatever is enabled. */
+  nextEdge(): bigint | undefined {
+    if (!this.stce) return undefined;
+    const { csr, host } = this.state;
+    const now = host.now();
+    const compare = toBigint(csr[slot.stimecmp]!, csr[slot.stimecmp + 1]!);
+    let next = compare > now ? compare : undefined;
+    if (this.vstce) {
+      const guest = BigInt.asUintN(64, now + toBigint(csr[slot.htimedelta]!, csr[slot.htimedelta + 1]!));
+      const guestCompare = toBigint(csr[slot.vstimecmp]!, csr[slot.vstimecmp + 1]!);
+      const due = now + (guestCompare - guest);
+      if (due > now && (next === undefined || due < next)) next = due;
+    }
+    return next;
+  }
+
   /** When the next enabled timer that has not fired does. */
   nextTimer(): bigint | undefined {
     if (!this.stce) return undefined;

@@ -124,6 +124,10 @@ export class Privileged implements PrivilegedHart, HostedHart {
     return this.interrupts.nextTimer();
   }
 
+  nextTimerEdge(): bigint | undefined {
+    return this.interrupts.nextEdge();
+  }
+
   setPending(irq: number, level: boolean): void {
     this.interrupts.setLine(irq, level);
   }

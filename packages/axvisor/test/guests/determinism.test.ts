@@ -1,0 +1,57 @@
+/** Under a virtual clock runs are identical to the last bit: instructions, console, memory. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { axvisor, cachedImage } from './session.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'axvisor-determinism-'));
+const ENGINES = ['interpreter', 'auto'] as const;
+let runs = 0;
+
+interface Fingerprint {
+  readonly guest_instructions: number;
+  readonly exits: Readonly<Record<string, number>>;
+  readonly vms: readonly { readonly console_sha256: string; readonly console_bytes: number; readonly memory_hash: string }[];
+}
+
+async function fingerprint(...args: string[]): Promise<Fingerprint> {
+  const file = join(folder, `${runs++}.json`);
+  const { status, output } = await axvisor('run', '--clock', 'virtual', '--hash-memory', '--stats', file, ...args);
+  expect(status, output).toBe(0);
+  const { guest_instructions, exits, vms } = JSON.parse(readFileSync(file, 'utf8')) as Fingerprint;
+  return { guest_instructions, exits, vms: vms.map(({ console_sha256, console_bytes, memory_hash }) => ({ console_sha256, console_bytes, memory_hash })) };
+}
+
+async function expectIdentical(...args: string[]): Promise<void> {
+  const first = await fingerprint('--engine', 'interpreter', ...args);
+  expect(first.vms[0]?.memory_hash).toMatch(/^[0-9a-f]{64}$/);
+  expect(first.guest_instructions).toBeGreaterThan(1000);
+  for (const engine of ENGINES) expect(await fingerprint('--engine', engine, ...args), engine).toEqual(first);
+}
+
+test('the embedded guest', { timeout: 60_000 }, async () => {
+  await expectIdentical('--guest', 'embedded', '--cpus', '2', '--expect', 'axvisor> ');
+});
+
+test('another command line gives another memory', { timeout: 60_000 }, async () => {
+  const args = ['--guest', 'embedded', '--expect', 'axvisor> ', '--append'];
+  expect((await fingerprint(...args, 'a')).vms[0]?.memory_hash).not.toBe((await fingerprint(...args, 'b')).vms[0]?.memory_hash);
+});
+
+test('--hash-memory says where the hash goes', async () => {
+  const { status, output } = await axvisor('run', '--guest', 'embedded', '--hash-memory');
+  expect(status).toBe(2);
+  expect(output).toContain('--stats');
+});
+
+const image = await cachedImage('debian-riscv64');
+
+describe.skipIf(image === undefined)('Debian', () => {
+  // Preemption by timers, two vCPUs, page faults, entropy, and the date all show in what it prints.
+  const work = 'for i in 1 2 3; do (i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; echo $i) & done; wait; head -c 65536 /dev/urandom | sha256sum; date; cat /proc/interrupts';
+
+  test('with two vCPUs under load', { timeout: 240_000 }, async () => {
+    await expectIdentical('--guest', 'debian-riscv64', '--cpus', '2', '--append', `console=ttyS0 quiet axvisor.run="${work}"`);
+  });
+});
