@@ -87,6 +87,8 @@ export interface EngineOptions {
   readonly execution?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
+  /** Other processors write the same memory: place of {@link copiesSize} bytes for copies of code pages. */
+  readonly copies?: number;
 }
 
 export class Engine {
@@ -124,7 +126,7 @@ export class Engine {
     if (layout.end > this.bytes.length) throw new RangeError(`the engine's regions end at ${layout.end}, memory at ${this.bytes.length}`);
     this.tlb = new Tlb(this.words, layout);
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
-    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page));
+    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), options.copies ?? 0);
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.lookup;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
@@ -161,7 +163,7 @@ export class Engine {
       pages: this.pages,
       handlers: this.handlers,
       exports,
-      decode: (ip) => void this.#decodeBlock(this.pages.pageOf(ip), ip),
+      decode: (ip) => void this.#decodeBlock(ip),
       probe: (mode) => this.#probe(mode),
     };
   }
@@ -244,20 +246,21 @@ export class Engine {
       this.#giveStepBack();
       return Status.refetch;
     }
-    this.#decodeBlock(page, ip);
+    this.#decodeBlock(ip);
     // Eagerly translated, it is entered when it is dispatched again.
     if (this.#eager) this.#translator?.hot(ip);
     return Status.next;
   }
 
-  #decodeBlock(page: number, ip: number): void {
+  #decodeBlock(ip: number): void {
     const { pages, words } = this;
     const base = pages.baseOf(ip);
+    const text = pages.textOf(ip);
     const { unit } = this.#isa;
     let offset = ((ip - base) / RECORD_SIZE) * unit;
     do {
       const record = base + (offset / unit) * RECORD_SIZE;
-      const length = this.#machine.decode(page + offset, PAGE_SIZE - offset, record, offset);
+      const length = this.#machine.decode(text + offset, PAGE_SIZE - offset, record, offset);
       if (length === 0) words[record >>> 2] = Handler.straddle;
       if (length <= 0) break;
       offset += length;
@@ -320,14 +323,15 @@ export class Engine {
     const [nextLo, nextHi] = advance(lo, hi, available);
     const second = this.#fetchPlace(nextLo, nextHi, available);
     if (second < 0) return this.#trap(0);
-    pages.acquire(second); // so that writes to it are noticed
-    const page = pages.pageOf(ip);
-    if (page < 0) {
+    const within = second & (PAGE_SIZE - 1);
+    const next = pages.textOf(pages.acquire(second - within)) + within; // acquired, so that writes to it are noticed
+    if (pages.pageOf(ip) < 0) {
       this.#giveStepBack();
       return Status.refetch;
     }
+    const text = pages.textOf(ip);
     const scratch = this.#layout.engine + ENGINE.scratch;
-    for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? page + offset + i : second + i - available] as number;
+    for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
     this.#machine.decode(scratch, this.#isa.maxLength, pages.fillStraddle(lo, hi, this.#fetchIdx), offset);
     return Status.next;
   }

@@ -2,6 +2,7 @@
 export { Access, Engine, Execution, Permission } from './engine.ts';
 export type { EngineOptions, HostFunction, Machine, Service } from './engine.ts';
 export type { HandlerTable } from './interp/generate.ts';
+export { copiesSize } from './interp/codepages.ts';
 export { Handler, PAGE_SIZE, Status, planLayout, recordShift } from './interp/layout.ts';
 export type { Layout } from './interp/layout.ts';
 export type { Access as GuestAccess, AccessSize, Block, Emit, Emitter, FunctionDefinition, Variable } from './ir/emitter.ts';

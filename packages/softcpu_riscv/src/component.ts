@@ -8,6 +8,7 @@ import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProces
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
+import { awaitTaken, guestCpus, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
 import { Hart, HartExit, planHart } from './hart.ts';
 import type { HartOptions } from './hart.ts';
@@ -71,6 +72,7 @@ class Cpu {
         : {}),
       hosted: true,
       hartId: id,
+      ...(guestCpus() > 0 ? { shared: true, poll: () => this.#poll() } : {}),
       ...options,
     });
   }
@@ -96,11 +98,21 @@ class Cpu {
     const { bytes, state, hart } = this;
     bytes.copyWithin(state + X + 8, context + 8, context + HALF);
     bytes.copyWithin(state + F, context + HALF, context + GUEST_CONTEXT_SIZE);
+    setInGuest(true);
     hart.priv.enterGuest();
     while (hart.run(UNLIMITED) === HartExit.waiting) this.#endWait();
+    setInGuest(false);
     this.account();
     bytes.copyWithin(context + 8, state + X + 8, state + X + HALF);
     bytes.copyWithin(context + HALF, state + F, state + F + HALF);
+  }
+
+  /** Takes the signals of other CPUs that are for a processor. */
+  #poll(): void {
+    if (pendingSignals() === 0) return;
+    const signals = takeSignals(Signal.kick | Signal.nested);
+    if ((signals & Signal.nested) !== 0) this.hart.priv.hfenceGvma();
+    if ((signals & Signal.kick) !== 0) this.hart.priv.setPending(Irq.ssi, true);
   }
 
   /** WFI of a guest that HS-mode does not trap (hstatus.VTW = 0): a spurious supervisor software interrupt lets HS-mode decide. */
@@ -157,8 +169,8 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
       hlv: (address, width) => cpu().access(cpu().hart.priv.hlv(address, width)),
       hlvx: (address, width) => cpu().access(cpu().hart.priv.hlvx(address, width)),
       hsv: (address, width, value) => cpu().access(cpu().hart.priv.hsv(address, width, value) ? value : undefined),
-      // What HS-mode stores is announced by hostWrote, so the hart's instruction fetches are never stale.
-      fenceI: () => {},
+      // Stores of this thread's HS-mode are announced by hostWrote; those of other CPUs are what it takes care of.
+      fenceI: () => cpu().hart.fenceI(),
       retiredInstructions: () => BigInt(cpu().hart.retired),
       isaExtensions: () => EXTENSIONS,
       cacheBlockSize: () => CACHE_BLOCK,
@@ -170,9 +182,14 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
         ensure(current.id === id, 'BadState', `this thread is CPU ${current.id}, not ${id}`);
       },
       setHostTimer: (deadline) => cpu().hart.priv.csrWrite(CSR.stimecmp, deadline ?? NEVER),
-      kickProcessor: () => cpu().hart.priv.setPending(Irq.ssi, true),
+      kickProcessor: (id) => (current === undefined || id === current.id ? cpu().hart.priv.setPending(Irq.ssi, true) : signalCpu(id, Signal.kick)),
       hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
-      invalidateNested: () => current?.hart.priv.hfenceGvma(),
+      invalidateNested: () => {
+        current?.hart.priv.hfenceGvma();
+        const others = Array.from({ length: guestCpus() }, (_, id) => id).filter((id) => id !== current?.id);
+        for (const id of others) signalCpu(id, Signal.nested);
+        for (const id of others) awaitTaken(id, Signal.nested);
+      },
       setProbe: (at, probe) => cpu().setProbe(at, probe),
       processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.translation } }),
     },
@@ -183,7 +200,7 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
 export function createComponent(options: ComponentOptions = {}): Component<typeof riscv.id | typeof processor.id, typeof memory.id | typeof time.id> {
   return axComponent({
     name: '@axvisor/softcpu_riscv',
-    requires: [errors, memory, time],
+    requires: [errors, memory, smp, time],
     provides: () => {
       const apis = createApis(options);
       return [apiImpl(riscv, apis.riscv), apiImpl(processor, apis.processor)];

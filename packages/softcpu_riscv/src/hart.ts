@@ -2,7 +2,7 @@
  * A RISC-V hart: the interpreter of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture
  * of `priv/` behind its slow paths.
  */
-import { Access, Engine, PAGE_SIZE, Status, planLayout } from '@axvisor/softcpu';
+import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
 import type { Execution, Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { CBO_ZERO } from './emit/memory.ts';
@@ -40,6 +40,8 @@ export interface HartPlan {
   /** First byte behind it. */
   readonly end: number;
   readonly layout: Layout;
+  /** Where a hart that shares its memory keeps copies of code. */
+  readonly copies: number;
 }
 
 /**
@@ -52,7 +54,8 @@ export interface HartPlan {
 export function planHart(base: number, memoryBytes: number, poolPages: number = POOL_PAGES): HartPlan {
   const state = Math.ceil(base / 64) * 64;
   const layout = planLayout(isa, { state, base: state + STATE_SIZE, memoryBytes, poolPages });
-  return { base: state, end: layout.end, layout };
+  const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
+  return { base: state, end: copies + copiesSize(layout), layout, copies };
 }
 
 export interface HartOptions {
@@ -76,8 +79,10 @@ export interface HartOptions {
   readonly hosted?: boolean;
   /** mhartid, default 0. */
   readonly hartId?: number;
-  /** Other harts write the same memory: FENCE.I forgets everything decoded. Default: false. */
+  /** Other harts write the same memory: instructions are what it held at the last FENCE.I. Default: false. */
   readonly shared?: boolean;
+  /** Called once a slice, before interrupts are looked at: takes what other threads want of this hart. */
+  readonly poll?: () => void;
   /** Default: `interpreter`. */
   readonly engine?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
@@ -97,6 +102,7 @@ export class Hart {
   readonly #ram: readonly RamWindow[];
   readonly #bus: PhysBus | undefined;
   readonly #shared: boolean;
+  readonly #poll: (() => void) | undefined;
   readonly #hosted: boolean;
   readonly #writer: RecordWriter;
   #view: DataView;
@@ -115,6 +121,7 @@ export class Hart {
     this.#ram = ram;
     this.#bus = bus;
     this.#shared = options.shared ?? false;
+    this.#poll = options.poll;
     this.#hosted = options.hosted ?? false;
     this.#instructionsUntil = options.instructionsUntil;
     this.#state = plan.layout.state;
@@ -124,6 +131,7 @@ export class Hart {
       memory,
       memoryLimits,
       layout: plan.layout,
+      ...(this.#shared ? { copies: plan.copies } : {}),
       ...(options.engine === undefined ? {} : { execution: options.engine }),
       ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
       functions: { [EXEC]: createFpExec(memory, this.#state) },
@@ -167,6 +175,7 @@ export class Hart {
     }
     if (priv.waiting && !priv.wakeable()) return HartExit.waiting;
     while (!this.#stop) {
+      this.#poll?.();
       this.#modeMayChange();
       if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
       if (this.steps >= steps) return HartExit.budget;
@@ -220,6 +229,11 @@ export class Hart {
     this.engine.tlb.flush();
     this.engine.pages.clear();
     this.reset(0n);
+  }
+
+  /** FENCE.I. */
+  fenceI(): void {
+    this.engine.pages.fence();
   }
 
   /** To be called when the linear memory has grown. */
@@ -351,14 +365,21 @@ export class Hart {
     return status;
   }
 
+  /** Moves the pc behind an instruction. */
+  #passBy(bits: number): void {
+    this.pc = BigInt.asUintN(64, this.pc + ((bits & 3) === 3 ? 4n : 2n));
+  }
+
   /** Executes an instruction that generated code does not. */
   #system(number: number, bits: number): Status {
     const { engine, priv } = this;
     this.#modeMayChange();
     if (number === op['fence.i']) {
       // Of its own stores the hart has taken care already.
-      if (this.#shared) engine.pages.clear();
-      return Status.next;
+      if (!this.#shared) return Status.next;
+      engine.pages.fence();
+      this.#passBy(bits);
+      return Status.refetch;
     }
     const { exceptions } = priv;
     this.#refetch = false;
@@ -369,7 +390,7 @@ export class Hart {
     const rearmed = this.#instructionsUntil !== undefined && isTimerCsr(bits);
     if (status !== Status.next) return rearmed ? Status.leave : status;
     if (!rearmed && !this.#refetch) return status;
-    this.pc = BigInt.asUintN(64, this.pc + ((bits & 3) === 3 ? 4n : 2n));
+    this.#passBy(bits);
     return rearmed ? Status.leave : Status.refetch;
   }
 }

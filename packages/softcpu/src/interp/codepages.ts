@@ -4,6 +4,10 @@
  * Pages are known by their place in linear memory. A page with records is write-protected (its entries leave the write
  * TLB), so every store to it passes through {@link CodePages.written}, which empties the records it touches. Pages that are
  * written often give their records up and become ordinary data, until they are executed again.
+ *
+ * Stores of other processors are not noticed. If there are any, instructions are decoded from a copy of each page, made when
+ * its records were allocated, as an instruction cache would hold it; {@link CodePages.fence} makes every copy be compared with
+ * memory before its records are used again.
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -14,6 +18,9 @@ import type { Layout } from './layout.ts';
 const WRITE_LIMIT = 64;
 
 const PAGE_SHIFT = 12;
+
+/** Bytes of the copies of all pages that can have records. */
+export const copiesSize = (layout: Pick<Layout, 'poolPages'>): number => layout.poolPages * PAGE_SIZE;
 
 /** Told what becomes of the pages that have records; numbers of pages count from the beginning of linear memory. */
 export interface CodeObserver {
@@ -41,16 +48,26 @@ export class CodePages {
   readonly #free: number[] = [];
   /** Whoever keeps code of its own made from the records. */
   observer: CodeObserver | undefined;
+  /** First copy of the pages with records, 0 without copies. */
+  readonly #copies: number;
+  /** Fences so far, and by number of the record page how many its copy has seen. */
+  #fences = 0;
+  readonly #seen: Float64Array;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
 
-  /** @param protect - takes a page out of the write TLB. */
-  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void) {
+  /**
+   * @param protect - takes a page out of the write TLB.
+   * @param copies - place of {@link copiesSize} bytes for copies of pages; 0: nobody else writes to memory.
+   */
+  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, copies: number) {
     this.#words = words;
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
+    this.#copies = copies;
+    this.#seen = new Float64Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
@@ -85,8 +102,8 @@ export class CodePages {
   /** Records of the page at `page` in linear memory, allocated if need be. */
   acquire(page: number): number {
     const number = page >>> PAGE_SHIFT;
-    const known = this.#recordsOf[number] as number;
-    if (known !== 0) return known >>> 0;
+    const known = (this.#recordsOf[number] as number) >>> 0;
+    if (known !== 0 && this.#isCurrent(known, page)) return known;
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#hand;
@@ -99,13 +116,52 @@ export class CodePages {
     this.#writes[index] = 0;
     this.#recordsOf[number] = base;
     this.#protect(page);
+    if (this.#copies !== 0) {
+      this.#words.copyWithin(this.#copyOf(index) >>> 2, page >>> 2, (page + PAGE_SIZE) >>> 2);
+      this.#seen[index] = this.#fences;
+    }
     return base;
+  }
+
+  #copyOf(index: number): number {
+    return this.#copies + index * PAGE_SIZE;
+  }
+
+  #indexOf(records: number): number {
+    return Math.floor((records - this.#layout.pool) / this.#stride);
+  }
+
+  /** Whether the records were decoded from what the page holds since the last fence; if not, they are given up. */
+  #isCurrent(records: number, page: number): boolean {
+    const index = this.#indexOf(records);
+    if (this.#copies === 0 || this.#seen[index] === this.#fences) return true;
+    const words = this.#words;
+    const copy = this.#copyOf(index) >>> 2;
+    for (let i = 0, at = page >>> 2; i < PAGE_SIZE / 4; i++) {
+      if (words[copy + i] !== words[at + i]) {
+        this.#release(index);
+        return false;
+      }
+    }
+    this.#seen[index] = this.#fences;
+    return true;
+  }
+
+  /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
+  textOf(ip: number): number {
+    return this.#copies === 0 ? this.pageOf(ip) : this.#copyOf(this.#indexOf(ip));
+  }
+
+  /** Instructions that are looked up from now on are those that memory holds now. */
+  fence(): void {
+    if (this.#copies === 0) return;
+    this.#fences++;
+    this.flushFetch();
   }
 
   /** The page whose records `ip` points into, or -1 if they belong to none. */
   pageOf(ip: number): number {
-    const index = Math.floor((ip - this.#layout.pool) / this.#stride);
-    const number = this.#owner[index] ?? -1;
+    const number = this.#owner[this.#indexOf(ip)] ?? -1;
     return number < 0 ? -1 : number * PAGE_SIZE;
   }
 

@@ -73,6 +73,8 @@ export class Translation {
   private offset = 0;
   private access: Access = Access.load;
   private v = 0;
+  /** A PTE was changed by somebody else between its reading and the update of A and D: the walk is repeated. */
+  private raced = false;
 
   private readonly state: State;
   private readonly pmp: Pmp;
@@ -90,6 +92,14 @@ export class Translation {
    * @returns the physical address, or -1 with the exception recorded
    */
   translate(vaLo: number, vaHi: number, access: Access, size: number, offset: number, prv: number, v: number): number {
+    for (;;) {
+      this.raced = false;
+      const pa = this.attempt(vaLo, vaHi, access, size, offset, prv, v);
+      if (!this.raced) return pa;
+    }
+  }
+
+  private attempt(vaLo: number, vaHi: number, access: Access, size: number, offset: number, prv: number, v: number): number {
     this.vaLo = vaLo;
     this.vaHi = vaHi;
     this.access = access;
@@ -203,7 +213,7 @@ export class Translation {
           if (!this.walkGuest(tableLo, tableHi, Access.store, true)) return false;
           pa = toNumber(this.outLo, this.outHi);
         }
-        if (!this.writePte(pa, pteLo | update)) return this.accessFault();
+        if (!this.updatePte(pa, pteLo, update)) return this.accessFault();
         this.outLo = outLo;
         this.outHi = outHi;
       }
@@ -268,7 +278,7 @@ export class Translation {
       const update = adUpdate(pteLo, access);
       if (update !== 0) {
         if ((envcfg & EnvcfgHi.ADUE) === 0) return this.guestPageFault(gpaLo, gpaHi, tinst);
-        if (!this.writePte(pa, pteLo | update)) return this.accessFault();
+        if (!this.updatePte(pa, pteLo, update)) return this.accessFault();
       }
       this.leafPermissions = ((pteLo | update) & Pte.D) !== 0 ? permissions : permissions & ~W;
       this.size = leafSize[level]!;
@@ -302,12 +312,15 @@ export class Translation {
     return true;
   }
 
-  /** Writes the low word of a PTE, which holds A and D. */
-  private writePte(pa: number, lo: number): boolean {
+  /** Sets A and D in a PTE whose low word was `lo`, as one atomic compare and swap. */
+  private updatePte(pa: number, lo: number, update: number): boolean {
     const { state } = this;
     const at = state.ramOffset(pa, 8);
     if (at < 0 || !this.pmp.check(pa, 8, 1, W)) return false;
-    state.words[at >>> 2] = lo;
+    if (Atomics.compareExchange(state.words, at >>> 2, lo, lo | update) !== lo) {
+      this.raced = true;
+      return false;
+    }
     state.host.stored(pa, 8);
     return true;
   }
