@@ -69,7 +69,15 @@ export interface ArchVCpuConfig {
   readonly cpuId: bigint;
   /** GPA of the device tree, where the boot protocol passes it in a register. */
   readonly dtb?: GuestPhysAddr;
+  /**
+   * This thread takes up a vCPU that another one made: state that is not on a processor is in memory they share. Who made it puts it
+   * in its power-on state; here setup, reset and setStartArgs only forget what this thread knows of it.
+   */
+  readonly share?: VCpuShare;
 }
+
+/** What another thread needs to take up a vCPU; only the architecture knows what it means. */
+export type VCpuShare = Readonly<Record<string, bigint>>;
 
 /** An architecture's vCPU: what `AxVCpu` drives. */
 export interface AxArchVCpu extends Disposable {
@@ -103,6 +111,8 @@ export interface AxArchVCpu extends Disposable {
   hasPendingInterrupt(): boolean;
   /** When the guest's own timer will make an interrupt pending. */
   nextTimer(): Ticks | undefined;
+  /** For {@link ArchVCpuConfig.share} of another thread. Absent: this architecture's vCPUs stay on their thread. */
+  share?(): VCpuShare;
   /** State for people: program counter and registers by name. */
   dump(): Readonly<Record<string, bigint>>;
 }

@@ -7,7 +7,7 @@
  * | 0 | x0 … x31 (x0 is ignored) |
  * | 256 | f0 … f31 |
  * | 512 | the CSRs of {@link SAVED}, 8 bytes each |
- * | 1024 | pending interrupts, their change mask, and requests (32-bit words, accessed atomically) |
+ * | 1024 | 32-bit words that are accessed atomically, see {@link Control} |
  */
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { GUEST_CONTEXT_SIZE } from '@axvisor/axvisor_api/arch/riscv';
@@ -28,7 +28,13 @@ const CSR_BASE = GUEST_CONTEXT_SIZE / 8;
 const CSR_INDEX = Object.fromEntries(SAVED.map((name, i) => [name, CSR_BASE + i])) as Readonly<Record<SavedCsr, number>>;
 
 /** 32-bit words for other threads, at offset 1024. */
-export const Control = { pending: 0, changed: 1, requests: 2 } as const;
+export const Control = {
+  pending: 0,
+  changed: 1,
+  requests: 2,
+  /** The CPU on which it is in the guest or about to enter it, plus 1. */
+  running: 3,
+} as const;
 
 export class VCpuContext implements Disposable {
   readonly address: HostPhysAddr;
@@ -37,16 +43,22 @@ export class VCpuContext implements Disposable {
   /** The control words. */
   readonly control: Int32Array;
 
-  /** @throws {AxError} NoMemory */
-  constructor() {
-    const frame = allocFrame();
+  readonly #owned: boolean;
+
+  /**
+   * @param address - of a context that another thread made; default: a new one
+   * @throws {AxError} NoMemory
+   */
+  constructor(address?: HostPhysAddr) {
+    this.#owned = address === undefined;
+    const frame = address ?? allocFrame();
     if (frame === undefined) throw axError('NoMemory', 'no frame for the context of a vCPU');
     this.address = frame;
     const { longs, words } = physMemory();
     const first = Number(frame);
     this.#longs = longs.subarray(first / 8, (first + FRAME_SIZE) / 8);
     this.control = words.subarray((first + CONTROL) / 4, (first + CONTROL) / 4 + Object.keys(Control).length);
-    this.clear();
+    if (this.#owned) this.clear();
   }
 
   /** Everything zero, as after power-on. */
@@ -79,6 +91,6 @@ export class VCpuContext implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    deallocFrame(this.address);
+    if (this.#owned) deallocFrame(this.address);
   }
 }

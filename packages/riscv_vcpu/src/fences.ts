@@ -28,6 +28,28 @@ export function requestFence(context: VCpuContext, { kind }: Fence): void {
   Atomics.or(context.control, Control.requests, REQUEST[kind]);
 }
 
+/** The CPU on which a vCPU is in the guest with a request that it has not taken; `undefined` if there is none. */
+export function overdueOn({ control }: VCpuContext): number | undefined {
+  const running = Atomics.load(control, Control.running);
+  return running !== 0 && Atomics.load(control, Control.requests) !== 0 ? running - 1 : undefined;
+}
+
+/** Waits until a vCPU that is on another thread has left the guest or taken its requests. */
+export function awaitTaken(context: VCpuContext, cpu: number): void {
+  while (overdueOn(context) === cpu) Atomics.wait(context.control, Control.running, cpu + 1);
+}
+
+/** From here on the vCPU is in the guest on `cpu`: what is requested after this has been looked at needs a kick. */
+export function enter({ control }: VCpuContext, cpu: number): void {
+  Atomics.store(control, Control.running, cpu + 1);
+}
+
+/** The vCPU has left the guest; it takes requests before it enters it again. */
+export function leave({ control }: VCpuContext): void {
+  Atomics.store(control, Control.running, 0);
+  if (Atomics.load(control, Control.requests) !== 0) Atomics.notify(control, Control.running);
+}
+
 /** Executes what was requested of this vCPU. */
 export function executeRequests(context: VCpuContext): void {
   const { control } = context;

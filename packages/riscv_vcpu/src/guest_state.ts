@@ -2,6 +2,7 @@
  * Where the CSRs of a vCPU are: in its context, or on the hart it is bound to. A vCPU that is bound again where it was,
  * with nobody in between, finds its values there and loads nothing.
  */
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { CSR, csrRead, csrWrite, hfenceGvma, hfenceVvma } from '@axvisor/axvisor_api/arch/riscv';
 import { SAVED, VCpuContext, type SavedCsr } from './context.ts';
 import { ALL_ONES, Hstatus, Sstatus } from './fields.ts';
@@ -21,7 +22,7 @@ export interface GuestTranslation {
 let states = 0;
 
 export class GuestState implements Disposable {
-  readonly context: VCpuContext = new VCpuContext();
+  readonly context: VCpuContext;
   /** Tells it from others, also those that are gone. */
   readonly serial: number = ++states;
   /** The hart whose CSRs are this vCPU's current values; the context's are old. */
@@ -32,6 +33,11 @@ export class GuestState implements Disposable {
   /** CPUs on which the TLB holds nothing of an earlier use of the VMID. */
   #fenced = 0n;
   #lastCpu: number | undefined;
+
+  /** @param context - address of a context that another thread made */
+  constructor(context?: HostPhysAddr) {
+    this.context = new VCpuContext(context);
+  }
 
   get translation(): GuestTranslation | undefined {
     return this.#translation;

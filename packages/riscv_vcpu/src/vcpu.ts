@@ -1,16 +1,17 @@
 /** A RISC-V vCPU: the state of a guest's hart, and the way into the guest and back (privileged specification 1.13, chapter 21). */
-import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedPageTableFormat, NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { CSR, csrRead, enterGuest, hlv, Irq, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
+import { CSR, csrRead, enterGuest, fenceI, hlv, Irq, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { currentTicks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
-import { kickVcpu, notifyVcpuTimerExpired } from '@axvisor/axvisor_api/vmm';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import { kickProcessor } from '@axvisor/axvisor_api/processor';
+import { notifyVcpuTimerExpired } from '@axvisor/axvisor_api/vmm';
 import type { SavedCsr } from './context.ts';
 import { GuestCounters } from './counters.ts';
 import { handleTrap, type AccessFault } from './exits.ts';
-import { executeFence, executeRequests, requestFence, type Fence } from './fences.ts';
+import { awaitTaken, enter, executeFence, executeRequests, leave, overdueOn, requestFence, type Fence } from './fences.ts';
 import { ALL_ONES, Hgatp, SInterrupt, Sstatus, VsInterrupt } from './fields.ts';
 import { GuestState, powerOnCsrs } from './guest_state.ts';
 import type { Hart } from './harts.ts';
@@ -51,6 +52,8 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   readonly #lines: InterruptLines;
   readonly #mmio: MmioTransaction;
   readonly #timer: HostTimer;
+  /** Another thread made it and decides its power-on state. */
+  readonly #attached: boolean;
   #entry = 0n;
   #boundTo: Hart | undefined;
   /** The last guest page fault, until the guest goes on. */
@@ -66,9 +69,11 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     this.vcpuId = vcpuId;
     this.hartId = BigInt.asUintN(64, config.cpuId);
     this.#dtb = config.dtb ?? 0n;
-    this.#vm = machine.join(this);
+    const { share } = config;
+    this.#attached = share !== undefined;
+    this.#vm = machine.join(this, share?.['timeDelta']);
     try {
-      this.guest = new GuestState();
+      this.guest = new GuestState(share?.['context'] as HostPhysAddr | undefined);
     } catch (e) {
       machine.leave(this);
       throw e;
@@ -119,6 +124,11 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     this.#suspended = false;
     this.counters.reset();
     guest.discard();
+    if (this.#attached) {
+      // What was loaded for it may be code.
+      fenceI();
+      return;
+    }
     guest.context.clear();
     powerOnCsrs(guest.context, entry, this.#vm.timeDelta);
     guest.context.setX(A0, this.hartId);
@@ -162,9 +172,14 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     const { guest } = this;
     for (let traps = 0; traps < MAX_TRAPS; traps++) {
       guest.load(hart);
-      executeRequests(guest.context);
-      if (this.#lines.changed) guest.setCsr('hvip', this.#lines.merge(guest.csr('hvip')));
-      enterGuest(guest.context.address);
+      enter(guest.context, hart.cpu);
+      try {
+        executeRequests(guest.context);
+        if (this.#lines.changed) guest.setCsr('hvip', this.#lines.merge(guest.csr('hvip')));
+        enterGuest(guest.context.address);
+      } finally {
+        leave(guest.context);
+      }
       const exit = handleTrap(this);
       if (exit !== undefined) return exit;
     }
@@ -341,7 +356,17 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   fence(fence: Fence, caller: SbiHart): void {
     if (caller === this) return executeFence(fence);
     requestFence(this.guest.context, fence);
-    if (this.#boundTo !== undefined && this.#boundTo !== this.#machine.harts.current()) kickVcpu(this.vmId, this.vcpuId);
+    const cpu = overdueOn(this.guest.context);
+    if (cpu !== undefined) kickProcessor(cpu);
+  }
+
+  awaitFences(): void {
+    const { context } = this.guest;
+    for (let cpu = overdueOn(context); cpu !== undefined; cpu = overdueOn(context)) awaitTaken(context, cpu);
+  }
+
+  share(): VCpuShare {
+    return { context: this.guest.context.address, timeDelta: this.#vm.timeDelta };
   }
 
   resumeAt(entry: bigint, argument: bigint): void {

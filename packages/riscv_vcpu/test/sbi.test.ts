@@ -1,3 +1,4 @@
+import { Control } from '../src/context.ts';
 import { describe, expect, test } from 'vitest';
 import { CSR } from '@axvisor/axvisor_api/arch/riscv';
 import type { AxArchVCpu } from '@axvisor/axvisor_api/vcpu';
@@ -175,13 +176,17 @@ describe('RFENCE', () => {
       expect(machine.kicks).toEqual([]);
     }));
 
-  test('one that is on another CPU is kicked', () =>
+  test('one that is in the guest on another CPU is kicked, and waited for until it is not', () =>
     onVm(2, (call, machine, [, second]) => {
-      machine.cpu = 1;
-      second?.bind();
-      machine.cpu = 0;
+      // What that CPU's thread would store in the context.
+      const running = Number(second?.share()['context']) / 4 + 1024 / 4 + Control.running;
+      const words = new Int32Array(machine.memory.buffer);
+      words[running] = 1 + 1;
+      machine.onKick = () => void (words[running] = 0);
+      expect(call(Eid.RFENCE, 1n, 0b10n, 0n, 0n, 0n).error).toBe(0n);
+      expect(machine.kicks).toEqual([1]);
       call(Eid.RFENCE, 1n, 0b10n, 0n, 0n, 0n);
-      expect(machine.kicks).toEqual(['1:1']);
+      expect(machine.kicks).toEqual([1]);
     }));
 
   test('wrong harts and ranges', () =>

@@ -38,6 +38,8 @@ export interface SbiHart {
   clearSoftwareInterrupt(): boolean;
   /** Executes `fence` now if this is the caller, else before this vCPU next enters the guest. */
   fence(fence: Fence, caller: SbiHart): void;
+  /** Waits until this vCPU is not in the guest, or has executed the fences requested of it. */
+  awaitFences(): void;
   /** Continues at `entry` in supervisor mode without translation and interrupts: a0 = hart id, a1 = `argument`. */
   resumeAt(entry: bigint, argument: bigint): void;
   /** Reads 8 bytes at a virtual address of the guest. */

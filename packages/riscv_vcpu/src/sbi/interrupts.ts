@@ -45,6 +45,7 @@ export const ipiExtension: SbiExtension = {
 /** Fences on `targets`. */
 export function fenceAll(caller: SbiHart, targets: readonly SbiHart[], fence: Fence): void {
   for (const target of targets) target.fence(fence, caller);
+  for (const target of targets) if (target !== caller) target.awaitFences();
 }
 
 /** A fence of [start, start + size), where 0, 0 and a size of -1 mean everything; `undefined` if the range wraps around. */

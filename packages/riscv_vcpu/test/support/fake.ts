@@ -104,7 +104,9 @@ export class FakeMachine {
   fault: Exclude<GuestAccess, { readonly value: bigint }> = { cause: 13, tval: 0n, htval: 0n };
   readonly power: VCpuPowerState[] = ['on'];
   readonly injected: string[] = [];
-  readonly kicks: string[] = [];
+  readonly kicks: number[] = [];
+  /** What another CPU does when it is kicked. */
+  onKick = (): void => {};
   readonly notified: number[] = [];
   console = '';
   input = '';
@@ -184,7 +186,11 @@ export class FakeMachine {
           getHostCpuNum: () => 2, thisCpuId: () => machine.cpu, consoleWrite: unused, consoleRead: unused, idle: unused, wake: unused, log: unused,
         }),
         apiImpl(processor, {
-          architecture: () => 'riscv64', initProcessor: () => {}, setHostTimer: unused, kickProcessor: unused, hostWrote: unused,
+          architecture: () => 'riscv64', initProcessor: () => {}, setHostTimer: unused, hostWrote: unused,
+          kickProcessor: (cpu) => {
+            machine.kicks.push(cpu);
+            machine.onKick();
+          },
           invalidateNested: unused, processorStats: unused,
         }),
         apiImpl(riscv, {
@@ -217,7 +223,7 @@ export class FakeMachine {
           vcpuPowerState: (_vm, i) => machine.power[i],
           injectInterrupt: unused,
           injectInterruptToCpus: (vm, set, vector) => void machine.injected.push(`${vm}:${set.toString(2)}:${vector}`),
-          kickVcpu: (vm, i) => void machine.kicks.push(`${vm}:${i}`),
+          kickVcpu: unused,
           notifyVcpuTimerExpired: (_vm, i) => void machine.notified.push(i),
           guestMemory: () => ram,
           guestConsole: () => ({
