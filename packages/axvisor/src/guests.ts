@@ -49,9 +49,7 @@ export async function findGuest(name: string, arch: Architecture): Promise<Guest
   try {
     const spec = findImage(name);
     if (spec.architecture !== arch) throw usageError(`guest ${name} is for ${spec.architecture}, not ${arch}`);
-    const image = await openImage(name);
-    if (image === undefined) throw usageError(`guest ${name} is not in the cache; get it with: axvisor images fetch ${name}`);
-    return await load(image);
+    return await load(await openImage(name));
   } catch (e) {
     if (e instanceof ImageError) throw usageError(e.message, e);
     throw e;
@@ -71,13 +69,12 @@ export async function defaultGuest(
   const name = DEFAULT_GUEST[arch];
   if (name === undefined) return embedded(arch);
   try {
-    const image = (await openImage(name)) ?? (fetch === undefined ? undefined : await fetchImage(name, fetch));
-    if (image !== undefined) return await load(image);
-    note(`guest ${name} is not in the cache (axvisor images fetch ${name}); booting the embedded guest`);
+    return await load(fetch === undefined ? await openImage(name) : await fetchImage(name, fetch));
   } catch (e) {
-    note(`no ${name} image (${e instanceof Error ? e.message : String(e)}); booting the embedded guest`);
+    if (!(e instanceof ImageError)) throw e;
+    note(`${e.message}; booting the embedded guest`);
+    return embedded(arch);
   }
-  return embedded(arch);
 }
 
 /** Names for `--guest`. */

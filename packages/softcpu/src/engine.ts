@@ -89,6 +89,8 @@ export interface EngineOptions {
   readonly translationBytes?: number;
   /** Other processors write the same memory: place of {@link copiesSize} bytes for copies of code pages. */
   readonly copies?: number;
+  /** What becomes of loads and stores at addresses that are no multiple of their size: carried out (default), or an exception. */
+  readonly misaligned?: 'handled' | 'trap';
 }
 
 export class Engine {
@@ -105,6 +107,7 @@ export class Engine {
   readonly #run: () => void;
   readonly #translator: Translator | undefined;
   readonly #eager: boolean;
+  readonly #strict: boolean;
   readonly #pc: number;
   readonly #budget: number;
   /** Instructions retired before the current slice. */
@@ -130,6 +133,7 @@ export class Engine {
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.lookup;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
+    this.#strict = options.misaligned === 'trap';
     this.#translator =
       execution === Execution.interpreter
         ? undefined
@@ -363,7 +367,8 @@ export class Engine {
     const size = mode & 15;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const offset = lo & (PAGE_SIZE - 1);
-    if (offset + size > PAGE_SIZE || ((mode & ACCESS_EXACT) !== 0 && (offset & (size - 1)) !== 0)) return 0;
+    const exact = (mode & ACCESS_EXACT) !== 0 || this.#strict;
+    if (offset + size > PAGE_SIZE || (exact && (offset & (size - 1)) !== 0)) return 0;
     const machine = this.#machine;
     const physical = machine.translate(lo, hi, access, size, 0);
     if (physical < 0) return 0;
@@ -384,7 +389,7 @@ export class Engine {
   #accessPlace(lo: number, hi: number, size: number, access: Access, exact: boolean): number {
     const machine = this.#machine;
     const offset = lo & (PAGE_SIZE - 1);
-    if (exact && (offset & (size - 1)) !== 0) {
+    if ((exact || this.#strict) && (offset & (size - 1)) !== 0) {
       machine.misaligned(lo, hi, access);
       return 0;
     }

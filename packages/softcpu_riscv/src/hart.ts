@@ -87,6 +87,8 @@ export interface HartOptions {
   readonly engine?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
+  /** What becomes of misaligned loads and stores that are not atomic: carried out (default), or an exception. */
+  readonly misaligned?: 'handled' | 'trap';
 }
 
 /** CSRs whose writes by a guest move the next timer interrupt: stimecmp, vstimecmp. */
@@ -134,6 +136,7 @@ export class Hart {
       ...(this.#shared ? { copies: plan.copies } : {}),
       ...(options.engine === undefined ? {} : { execution: options.engine }),
       ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
+      ...(options.misaligned === undefined ? {} : { misaligned: options.misaligned }),
       functions: { [EXEC]: createFpExec(memory, this.#state) },
       services: {
         system: (record) => this.#system(this.engine.words[(record >>> 2) + 2] as number, this.#bits(record)),

@@ -13,13 +13,6 @@ export const XSINK = 256;
 export const F = 512;
 /** Program counter (i64): inside a helper, of the instruction that called it; outside the run loop, of the next one to execute. */
 export const PC = 768;
-/** Arguments of helpers called by generated code (i64 each). */
-export const ARG0 = 776;
-export const ARG1 = 784;
-export const ARG2 = 792;
-export const ARG3 = 800;
-/** Result of a helper called by generated code (i64). */
-export const RESULT = 808;
 /** Instructions left before the run loop must be left (i32). */
 export const BUDGET = 816;
 /** Index of the data TLB in use (i32), see {@link MMU}. */

@@ -54,6 +54,7 @@ function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackag
   for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']] as const)
     tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', p.folder === 'axvisor' ? 'es2024,esnext.disposable,dom' : 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
   tool(`${p.folder}: import in Node`, process.execPath, ['main.ts'], project);
+  for (const name of Object.keys(p.manifest.bin ?? {})) tool(`${p.folder}: ${name} --version`, join(project, 'node_modules/.bin', name), ['--version'], project);
 }
 
 const all = published();

@@ -11,6 +11,7 @@ export interface Manifest {
   readonly type?: string;
   readonly license?: string;
   readonly sideEffects?: unknown;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly engines?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, unknown>>;
   readonly dependencies?: Readonly<Record<string, string>>;

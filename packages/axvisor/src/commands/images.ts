@@ -34,7 +34,6 @@ export async function imagesFetch(name: string | undefined, options: { readonly 
 
 export async function imagesPath(name: string): Promise<void> {
   const image = await reporting(() => openImage(findNamed(name)));
-  if (image === undefined) throw usageError(`image ${name} is not in the cache; get it with: axvisor images fetch ${name}`);
   process.stdout.write(`${image.directory}\n`);
 }
 

@@ -1,7 +1,7 @@
 /** Drives `axvisor run` as a person at a pipe does: waits for a text, types, and looks at the exit status. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { openImage, type StoredImage } from '../../src/images/index.ts';
+import { ImageError, openImage, type StoredImage } from '../../src/images/index.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 
@@ -83,7 +83,10 @@ export async function axvisor(...args: readonly string[]): Promise<{ readonly st
 
 /** The image `name` if it is in the cache; where images are required its absence is an error. */
 export async function cachedImage(name: string): Promise<StoredImage | undefined> {
-  const image = await openImage(name);
-  if (image === undefined && process.env['AXVISOR_REQUIRE_IMAGES'] === '1') throw new Error(`image ${name} is not in the cache, and AXVISOR_REQUIRE_IMAGES is set`);
-  return image;
+  try {
+    return await openImage(name);
+  } catch (e) {
+    if (e instanceof ImageError && e.code === 'not-fetched' && process.env['AXVISOR_REQUIRE_IMAGES'] !== '1') return undefined;
+    throw e;
+  }
 }

@@ -121,7 +121,7 @@ export class FakeMachine {
   }
 
   get hart(): FakeHart {
-    return this.harts[this.cpu];
+    return this.harts[this.cpu] as FakeHart;
   }
 
   /** Advances the clock and runs the timers that are due. */
@@ -220,7 +220,7 @@ export class FakeMachine {
         apiImpl(vmm, {
           currentVmId: () => 1, currentVcpuId: () => 0, vcpuNum: () => machine.power.length,
           activeVcpus: () => machine.power.reduce((set, p, i) => (p === 'on' ? set | (1n << BigInt(i)) : set), 0n),
-          vcpuPowerState: (_vm, i) => machine.power[i],
+          vcpuPowerState: (_vm, i) => machine.power[i] as VCpuPowerState,
           injectInterrupt: unused,
           injectInterruptToCpus: (vm, set, vector) => void machine.injected.push(`${vm}:${set.toString(2)}:${vector}`),
           kickVcpu: unused,
@@ -295,7 +295,7 @@ export class GuestContext {
 
   /** Register 0-31 x, 32-63 f. */
   get(index: number): bigint {
-    return this.#longs[index];
+    return this.#longs[index] as bigint;
   }
 
   set(index: number, value: bigint): void {
@@ -322,7 +322,7 @@ export function withVCpus(cpus: number, body: (machine: FakeMachine, first: AxAr
     machine.cpu = 0;
     const all = Array.from({ length: cpus }, (_, i) => makeVCpu(i));
     for (let i = 1; i < cpus; i++) machine.power[i] = 'on';
-    const first = all[0];
+    const first = all[0] as AxArchVCpu;
     first.bind();
     for (const hart of machine.harts) hart.log.length = 0;
     body(machine, first, all);

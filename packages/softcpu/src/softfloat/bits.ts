@@ -39,12 +39,6 @@ export function fromSingle(bits: number): number {
   return single[0] as number;
 }
 
-/** The binary32 encoding, as int32, of a number that is representable in binary32. */
-export function toSingle(value: number): number {
-  single[0] = value;
-  return singleWord[0] as number;
-}
-
 /** True when the binary64 encoding with this upper word is an infinity or a NaN. */
 export function isSpecial64(hi: number): boolean {
   return (hi & 0x7ff00000) === 0x7ff00000;

@@ -4,7 +4,7 @@
  * The hart's ISA must have
  * - record fields `rd`, `rs1`, `rs2`, `rs3` (byte offsets of the registers in the state block; anything where an instruction has no
  *   such register), `imm`, and `rm` as encoded;
- * - the service {@link ILLEGAL}, {@link floatFunctions} among its functions, and {@link EXEC} as a JavaScript function made by `createFpExec`.
+ * - the service `illegal`, {@link floatFunctions} among its functions, and {@link EXEC} as a JavaScript function made by `createFpExec`.
  */
 import type { Emit, FunctionDefinition } from '@axvisor/softcpu';
 import type { InsnName } from '../isa/table.ts';
@@ -14,7 +14,7 @@ import { conversions } from './convert.ts';
 import { functions } from './functions.ts';
 import { moves } from './move.ts';
 
-export { EXEC, ILLEGAL } from './context.ts';
+export { EXEC } from './context.ts';
 export { createFpExec } from './exec.ts';
 export type { FpExec, FpMemory } from './exec.ts';
 

@@ -1,5 +1,4 @@
 /** The privileged architecture of a software RV64 hart with the hypervisor extension (privileged specification 1.13). */
-export { Access, Permission, Status } from './interface.ts';
+export { Permission, Status } from './interface.ts';
 export type { HostedHart, PendingException, PhysBus, PrivilegedHart, PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
-export { Cause } from './fields.ts';
 export { Privileged } from './privileged.ts';

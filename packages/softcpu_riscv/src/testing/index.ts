@@ -4,3 +4,5 @@ export { parseElf } from './elf.ts';
 export type { Elf, ElfSegment } from './elf.ts';
 export { BareMachine, RAM_BASE } from './machine.ts';
 export type { BareMachineOptions, Outcome } from './machine.ts';
+export { SuiteRunner, missingExtension } from './suite.ts';
+export type { SuiteProgram, Verdict } from './suite.ts';

@@ -38,6 +38,8 @@ export interface BareMachineOptions {
   readonly poolPages?: number;
   /** How code is executed. Default: `interpreter`. */
   readonly engine?: Execution;
+  /** What becomes of misaligned loads and stores. Default: they are carried out. */
+  readonly misaligned?: 'handled' | 'trap';
 }
 
 export class BareMachine {
@@ -52,7 +54,7 @@ export class BareMachine {
   #timeOffset = 0n;
   #finished: number | undefined;
 
-  constructor({ ramBytes = 16 << 20, poolPages = 256, engine = 'interpreter' }: BareMachineOptions = {}) {
+  constructor({ ramBytes = 16 << 20, poolPages = 256, engine = 'interpreter', misaligned = 'handled' }: BareMachineOptions = {}) {
     const pages = (bytes: number): number => Math.ceil(bytes / 0x1_0000);
     // The window of the TLB counts the hart's own region too.
     const memoryBytes = 2 ** Math.ceil(Math.log2(2 * ramBytes + (poolPages << 16)));
@@ -67,6 +69,7 @@ export class BareMachine {
       memoryLimits: limits,
       plan,
       engine,
+      misaligned,
       ram: [{ pa: RAM_BASE, size: ramBytes, offset }],
       bus: this.#bus(),
       now: () => this.time,
