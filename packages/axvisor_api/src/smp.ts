@@ -46,8 +46,8 @@ export interface Smp {
   pendingSignals(): number;
   /** Takes those of `signals` that are pending. */
   takeSignals(signals: number): number;
-  /** Blocks this guest CPU until a signal is pending, or until `until`; may return early. */
-  waitForSignal(until?: Ticks): void;
+  /** Blocks this guest CPU until one of `signals` is pending, or until `until`; may return early. */
+  waitForSignal(signals: number, until?: Ticks): void;
   /** Says that this CPU is executing a guest, and has to take signals before it goes on with its next one. */
   setInGuest(inGuest: boolean): void;
   /** Waits until `cpu` has taken `signals`, or is not in a guest and will take them before it is. */

@@ -28,6 +28,8 @@ export interface VmImages {
 export interface VmStats {
   /** Exits by reason. */
   readonly exits: Readonly<Record<string, number>>;
+  /** Instructions its vCPUs retired, where they run on threads of their own; else the processor counts for all VMs. */
+  readonly instructions?: bigint;
   readonly resets: number;
 }
 

@@ -4,15 +4,18 @@ import { addr } from '@axvisor/axvisor_api/addr';
 import { addrspace } from '@axvisor/axvisor_api/addrspace';
 import { device } from '@axvisor/axvisor_api/device';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
-import { host, log, wake } from '@axvisor/axvisor_api/host';
+import { host, log } from '@axvisor/axvisor_api/host';
 import { intc } from '@axvisor/axvisor_api/intc';
 import { memory } from '@axvisor/axvisor_api/memory';
-import { kickProcessor, processor } from '@axvisor/axvisor_api/processor';
+import { processor } from '@axvisor/axvisor_api/processor';
 import { time } from '@axvisor/axvisor_api/time';
-import { archVcpu, currentVCpu, vcpu, VCpuState, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import { guestCpus, smp } from '@axvisor/axvisor_api/smp';
+import { archVcpu, currentVCpu, vcpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import { vm, type Vms } from '@axvisor/axvisor_api/vm';
 import { vmm, type Vmm } from '@axvisor/axvisor_api/vmm';
+import type { Executor } from './executor.ts';
 import { Scheduler } from './scheduler.ts';
+import { Monitor } from './threads/monitor.ts';
 import { AxVm } from './vm/vm.ts';
 
 /** VMIDs of 14 bits, the most that Sv39x4 has; 0 stays for the host. */
@@ -21,7 +24,9 @@ const MAX_VMID = 0x3fff;
 /** The VMs of one hypervisor. */
 function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
   const table = new Map<number, AxVm>();
-  const scheduler = new Scheduler(() => table.values());
+  let chosen: Executor | undefined;
+  /** Chosen at the first use: while components are instantiated nothing is linked yet. */
+  const executor = (): Executor => (chosen ??= guestCpus() > 0 ? new Monitor(() => table.values()) : new Scheduler(() => table.values()));
 
   const find = (id: number): AxVm => {
     const found = table.get(id);
@@ -38,17 +43,13 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
     if (running === undefined) throw axError('BadState', 'no vCPU runs on this CPU');
     return running;
   };
-  /** Gets a vCPU's attention: it wakes, or gets its turn soon. */
-  const rouse = (target: AxVCpu): void => {
-    const running = currentVCpu();
-    if (running !== target) scheduler.yieldSoon();
-    else if (running.state === VCpuState.Running) kickProcessor(0);
-    wake();
+  const rouse = (id: number, index: number): void => {
+    const target = find(id);
+    executor().rouse(target, target.slot(index));
   };
-  const inject = (vmId: number, index: number, vector: number): void => {
-    const target = find(vmId).slot(index).vcpu;
-    target.injectInterrupt(vector);
-    rouse(target);
+  const inject = (id: number, index: number, vector: number): void => {
+    const target = find(id);
+    target.inject(target.slot(index), vector);
   };
 
   return {
@@ -57,14 +58,14 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
         ensure(Number.isInteger(config.id) && config.id >= 1, 'InvalidInput', `a VM id is 1 or more, not ${config.id}`);
         ensure(!table.has(config.id), 'AlreadyExists', `there is a VM ${config.id} already`);
         const promisedFrames = [...table.values()].reduce((sum, v) => sum + v.committedFrames, 0);
-        const created = new AxVm(config, images, console, { vmid: freeVmid(), promisedFrames, onClose: () => table.delete(config.id) });
+        const created = new AxVm(config, images, console, { vmid: freeVmid(), promisedFrames, executor: executor(), onClose: () => table.delete(config.id) });
         table.set(config.id, created);
         log('info', 'axvm', `VM ${config.id} (${config.name}): ${config.cpuNum} vCPU, loaded`);
         return created;
       },
       vms: () => [...table.values()],
       findVm: find,
-      runVms: (until = () => false) => scheduler.run(until),
+      runVms: (until = () => false) => executor().run(until),
     },
     vmm: {
       currentVmId: () => current().vmId,
@@ -78,8 +79,8 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
         ensure(set >> BigInt(slots.length) === 0n, 'NotFound', `VM ${id} has only ${slots.length} vCPUs`);
         for (const { vcpu: target } of slots) if (((set >> BigInt(target.id)) & 1n) === 1n) inject(id, target.id, vector);
       },
-      kickVcpu: (id, index) => rouse(find(id).slot(index).vcpu),
-      notifyVcpuTimerExpired: (id, index) => rouse(find(id).slot(index).vcpu),
+      kickVcpu: rouse,
+      notifyVcpuTimerExpired: rouse,
       guestMemory: (id) => find(id).addressSpace,
       guestConsole: (id) => find(id).console,
     },
@@ -92,7 +93,7 @@ export const component: Component<
   | typeof processor.id | typeof time.id | typeof vcpu.id | typeof archVcpu.id
 > = axComponent({
   name: '@axvisor/axvm',
-  requires: [addr, addrspace, device, errors, host, intc, memory, processor, time, vcpu, archVcpu],
+  requires: [addr, addrspace, device, errors, host, intc, memory, processor, smp, time, vcpu, archVcpu],
   provides: () => {
     const monitor = createMonitor();
     return [apiImpl(vm, monitor.vm), apiImpl(vmm, monitor.vmm)];

@@ -5,4 +5,5 @@ export { cells64, isFdt, node, writeFdt, type DeviceTreeNode } from './fdt/write
 export { isElf, readElf, type ElfImage, type ElfSegment } from './image/elf.ts';
 export { planKernel, type LoadPiece, type LoadPlan } from './image/kernel.ts';
 export { isRiscvImage, readRiscvImage, type RiscvImage } from './image/riscv_image.ts';
+export { createRunner } from './threads/runner.ts';
 export { MAX_VCPUS } from './vm/build.ts';

@@ -3,11 +3,13 @@
  * run the host sleeps until a timer, input or a wake-up. The JavaScript event loop gets a turn regularly.
  */
 import { isAxError } from '@axvisor/axvisor_api/errors';
-import { idle, thisCpuId } from '@axvisor/axvisor_api/host';
-import { setHostTimer } from '@axvisor/axvisor_api/processor';
+import { idle, thisCpuId, wake } from '@axvisor/axvisor_api/host';
+import { kickProcessor, setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
-import { initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
+import { currentVCpu, initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
+import type { Executor } from './executor.ts';
 import { handleExit } from './vm/exits.ts';
+import { servicesOf, type VmServices } from './vm/services.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
 
@@ -23,8 +25,10 @@ interface Runnable {
 
 const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined => (a === undefined ? b : b === undefined ? a : a < b ? a : b);
 
-export class Scheduler {
+export class Scheduler implements Executor {
   readonly #vms: () => Iterable<AxVm>;
+  readonly #services = new Map<AxVm, VmServices>();
+  readonly #exits = new Map<AxVm, Record<string, number>>();
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
@@ -33,12 +37,43 @@ export class Scheduler {
     this.#vms = vms;
   }
 
-  /** Ends the current slice at the next exit: somebody else has something urgent. */
-  yieldSoon(): void {
-    this.#yieldSoon = true;
+  created(vm: AxVm): void {
+    this.#services.set(vm, servicesOf(vm));
+    this.#exits.set(vm, {});
   }
 
-  /** Runs until no VM is running or suspended, or `until` holds. */
+  closed(vm: AxVm): Promise<void> {
+    this.#services.delete(vm);
+    return Promise.resolve();
+  }
+
+  started(): void {
+    wake();
+  }
+
+  halt(vm: AxVm): void {
+    for (const { vcpu } of vm.slots) if (vcpu.state === VCpuState.Ready) vcpu.unbind();
+  }
+
+  // The loop looks at the status of VMs before each slice.
+  suspend(): void {}
+
+  resume(): void {
+    wake();
+  }
+
+  rouse(_vm: AxVm, { vcpu }: VCpuSlot): void {
+    const running = currentVCpu();
+    // Whoever waits gets its turn soon.
+    if (running !== vcpu) this.#yieldSoon = true;
+    else if (running.state === VCpuState.Running) kickProcessor(thisCpuId());
+    wake();
+  }
+
+  stats(vm: AxVm): { readonly exits: Readonly<Record<string, number>> } {
+    return { exits: { ...this.#exits.get(vm) } };
+  }
+
   async run(until: () => boolean): Promise<void> {
     this.#perCpu ??= initPerCpu(thisCpuId());
     if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();
@@ -81,6 +116,9 @@ export class Scheduler {
 
   #runSlice({ vm, slot }: Runnable): void {
     const { vcpu } = slot;
+    const services = this.#services.get(vm);
+    const exits = this.#exits.get(vm);
+    if (services === undefined || exits === undefined) return;
     if (this.#last !== slot) this.#release();
     this.#last = slot;
     this.#yieldSoon = false;
@@ -89,7 +127,9 @@ export class Scheduler {
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (;;) {
-        const next = handleExit(vm, slot, vcpu.run());
+        const exit = vcpu.run();
+        exits[exit.reason] = (exits[exit.reason] ?? 0) + 1;
+        const next = handleExit(services, vcpu, exit);
         vm.settle();
         // A reset or power-off took the vCPU off this CPU already.
         if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();

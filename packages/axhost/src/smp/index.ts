@@ -84,10 +84,11 @@ export function createSmp(share: HostShare, cpu: number, time: Time): Smp {
       if (taken !== 0) Atomics.notify(words, Word.signals);
       return taken;
     },
-    waitForSignal: (until) => {
-      if (Atomics.load(words, Word.signals) !== 0) return;
+    waitForSignal: (signals, until) => {
+      const pending = Atomics.load(words, Word.signals);
+      if ((pending & signals) !== 0) return;
       const ms = until === undefined ? Infinity : (Number(until - time.currentTicks()) * 1000) / Number(time.tickFrequency());
-      if (ms > 0) Atomics.wait(words, Word.signals, 0, ms);
+      if (ms > 0) Atomics.wait(words, Word.signals, pending, ms);
     },
     setInGuest: (inGuest) => void Atomics.store(words, Word.inGuest, Number(inGuest)),
     awaitTaken: (other, signals) => {

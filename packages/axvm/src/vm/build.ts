@@ -11,7 +11,7 @@ import { createVCpu, nestedFormat } from '@axvisor/axvisor_api/vcpu';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { boardOf, type Board } from '../board/board.ts';
 import type { RamRegion } from '../image/placement.ts';
-import type { VCpuSlot } from './vcpu_slot.ts';
+import { VCpuSlot } from './vcpu_slot.ts';
 
 /** More vCPUs than any guest kernel we know can use; keeps a typing error from eating the host. */
 export const MAX_VCPUS = 512;
@@ -127,7 +127,7 @@ export function buildVCpus(config: VmConfig, dtb: bigint | undefined, made: Disp
       arch: { cpuId, ...(dtb === undefined ? {} : { dtb: gpa(dtb) }) },
     });
     made.push(vcpu);
-    return { vcpu, cpuId, power: 'off' };
+    return new VCpuSlot(vcpu, cpuId);
   });
 }
 

@@ -1,17 +1,16 @@
-/** What the VM does about each exit reason of its vCPUs. */
+/** What is done about each exit reason of a vCPU, on whatever thread it runs. */
 import { log } from '@axvisor/axvisor_api/host';
-import { extendLoad, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
-import type { VCpuSlot } from './vcpu_slot.ts';
-import type { AxVm } from './vm.ts';
+import { extendLoad, type AxVCpu, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import type { VmServices } from './services.ts';
 
 /** Whether the vCPU goes on, waits, is off, or lets others run. */
 export type Next = 'continue' | 'wait' | 'off' | 'yield';
 
 type Exit<R extends AxVCpuExitReason['reason']> = Extract<AxVCpuExitReason, { readonly reason: R }>;
-type Handler<R extends AxVCpuExitReason['reason']> = (vm: AxVm, slot: VCpuSlot, exit: Exit<R>) => Next;
+type Handler<R extends AxVCpuExitReason['reason']> = (vm: VmServices, vcpu: AxVCpu, exit: Exit<R>) => Next;
 
-const fail = (vm: AxVm, message: string): Next => {
-  vm.end({ end: 'failed', message });
+const fail = (vm: VmServices, message: string): Next => {
+  vm.fail(message);
   return 'off';
 };
 
@@ -21,89 +20,78 @@ const FAILED = 0xffff_ffff_ffff_ffffn;
 const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
   Nothing: () => 'continue',
   ExternalInterrupt: () => 'yield',
-  Halt: (_vm, { vcpu }) => (vcpu.arch.hasPendingInterrupt() ? 'continue' : 'wait'),
-  NestedPageFault: (vm, slot, { addr, accessFlags }) => {
-    if (vm.addressSpace.handlePageFault(addr, accessFlags)) return 'continue';
-    const access = slot.vcpu.arch.decodeMmio();
-    if (access !== undefined) return handleExit(vm, slot, access);
-    slot.vcpu.arch.injectAccessFault();
+  Halt: (_vm, vcpu) => (vcpu.arch.hasPendingInterrupt() ? 'continue' : 'wait'),
+  NestedPageFault: (vm, vcpu, { addr, accessFlags }) => {
+    if (vm.handlePageFault(addr, accessFlags)) return 'continue';
+    const access = vcpu.arch.decodeMmio();
+    if (access !== undefined) return handleExit(vm, vcpu, access);
+    vcpu.arch.injectAccessFault();
     return 'continue';
   },
-  MmioRead: (vm, { vcpu }, { addr, width, reg, regWidth, signedExt }) => {
-    const value = vm.bus.mmioRead(addr, width);
+  MmioRead: (vm, vcpu, { addr, width, reg, regWidth, signedExt }) => {
+    const value = vm.mmioRead(addr, width);
     if (value === undefined) vcpu.arch.injectAccessFault();
     else vcpu.setGpr(reg, extendLoad(value, width, regWidth, signedExt));
     return 'continue';
   },
-  MmioWrite: (vm, { vcpu }, { addr, width, data }) => {
-    if (!vm.bus.mmioWrite(addr, width, data)) vcpu.arch.injectAccessFault();
+  MmioWrite: (vm, vcpu, { addr, width, data }) => {
+    if (!vm.mmioWrite(addr, width, data)) vcpu.arch.injectAccessFault();
     return 'continue';
   },
-  IoRead: (vm, { vcpu }, { port, width }) => {
+  IoRead: (vm, vcpu, { port, width }) => {
     const open = (1n << BigInt(8 * width)) - 1n;
-    vcpu.setReturnValue(vm.bus.portRead(port, width) ?? open);
+    vcpu.setReturnValue(vm.portRead(port, width) ?? open);
     return 'continue';
   },
-  IoWrite: (vm, _slot, { port, width, data }) => {
-    vm.bus.portWrite(port, width, data);
+  IoWrite: (vm, _vcpu, { port, width, data }) => {
+    vm.portWrite(port, width, data);
     return 'continue';
   },
-  SysRegRead: (vm, { vcpu }, { addr, reg }) => {
-    const value = vm.bus.sysRegRead(addr);
+  SysRegRead: (vm, vcpu, { addr, reg }) => {
+    const value = vm.sysRegRead(addr);
     if (value === undefined) vcpu.arch.injectAccessFault();
     else vcpu.setGpr(reg, value);
     return 'continue';
   },
-  SysRegWrite: (vm, { vcpu }, { addr, value }) => {
-    if (!vm.bus.sysRegWrite(addr, value)) vcpu.arch.injectAccessFault();
+  SysRegWrite: (vm, vcpu, { addr, value }) => {
+    if (!vm.sysRegWrite(addr, value)) vcpu.arch.injectAccessFault();
     return 'continue';
   },
-  Hypercall: (vm, { vcpu }, { nr }) => {
-    log('debug', 'axvm', `VM ${vm.id}: hypercall ${nr} is not implemented`);
+  Hypercall: (vm, vcpu, { nr }) => {
+    log('debug', 'axvm', `VM ${vm.vmId}: hypercall ${nr} is not implemented`);
     vcpu.setReturnValue(FAILED);
     return 'continue';
   },
-  CpuUp: (vm, { vcpu }, { targetCpu, entryPoint, arg }) => {
-    const target = vm.slots.find((s) => s.cpuId === targetCpu);
-    if (target === undefined) vcpu.arch.completeCpuUp('invalid');
-    else if (target.power !== 'off') vcpu.arch.completeCpuUp('already-on');
-    else {
-      target.vcpu.reset(entryPoint);
-      target.vcpu.arch.setStartArgs(entryPoint, arg);
-      target.power = 'on';
-      vcpu.arch.completeCpuUp('success');
-      return 'yield';
-    }
-    return 'continue';
+  CpuUp: (vm, vcpu, { targetCpu, entryPoint, arg }) => {
+    const result = vm.cpuUp(targetCpu, entryPoint, arg);
+    vcpu.arch.completeCpuUp(result);
+    return result === 'success' ? 'yield' : 'continue';
   },
-  CpuDown: (vm, slot) => {
-    slot.power = 'off';
-    // Nobody is left who could start a CPU again.
-    if (vm.slots.every((s) => s.power === 'off')) vm.end({ end: 'poweroff', code: 0 });
+  CpuDown: (vm, vcpu) => {
+    vm.cpuDown(vcpu.id);
     return 'off';
   },
   SystemDown: (vm) => {
-    vm.end({ end: 'poweroff', code: 0 });
+    vm.systemDown();
     return 'off';
   },
   SystemReset: (vm) => {
-    vm.reset();
+    vm.systemReset();
     return 'off';
   },
-  SendIPI: (vm, slot, { targetCpu, targetCpuAux, sendToAll, sendToSelf, vector }) => {
-    for (const other of vm.slots) {
-      const named = targetCpuAux === 0n ? other.cpuId === targetCpu : (other.cpuId & ~0xfn) === targetCpu && ((targetCpuAux >> (other.cpuId & 0xfn)) & 1n) === 1n;
-      if (sendToSelf ? other === slot : sendToAll ? other !== slot : named) other.vcpu.injectInterrupt(Number(vector));
-    }
+  SendIPI: (vm, vcpu, request) => {
+    vm.sendIpi(vcpu.id, request);
     return 'continue';
   },
-  FailEntry: (vm, slot, { hardwareEntryFailureReason }) =>
-    fail(vm, `vCPU ${slot.vcpu.id}: the processor refused to enter the guest, reason 0x${hardwareEntryFailureReason.toString(16)}`),
-  GuestError: (vm, slot, { message }) => fail(vm, `vCPU ${slot.vcpu.id}: ${message}`),
+  FailEntry: (vm, vcpu, { hardwareEntryFailureReason }) =>
+    fail(vm, `vCPU ${vcpu.id}: the processor refused to enter the guest, reason 0x${hardwareEntryFailureReason.toString(16)}`),
+  GuestError: (vm, vcpu, { message }) => fail(vm, `vCPU ${vcpu.id}: ${message}`),
 };
 
-/** Handles one exit of `slot`'s vCPU and counts it. */
-export function handleExit(vm: AxVm, slot: VCpuSlot, exit: AxVCpuExitReason): Next {
-  vm.exits[exit.reason] = (vm.exits[exit.reason] ?? 0) + 1;
-  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, slot, exit);
+/** All exit reasons, in a fixed order. */
+export const EXIT_REASONS: readonly string[] = Object.keys(HANDLERS);
+
+/** Handles one exit of `vcpu`. */
+export function handleExit(vm: VmServices, vcpu: AxVCpu, exit: AxVCpuExitReason): Next {
+  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, vcpu, exit as never);
 }

@@ -5,8 +5,9 @@ import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { ConsolePort, DeviceBus } from '@axvisor/axvisor_api/device';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { wake } from '@axvisor/axvisor_api/host';
-import { VCpuState, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
+import type { Executor } from '../executor.ts';
 import { buildAddressSpace, buildMachine, buildVCpus, planRam, type GuestRam, type Machine } from './build.ts';
 import { loadPieces, planBoot, type BootPlan } from './load.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
@@ -31,7 +32,7 @@ export class AxVm implements Vm {
   readonly dtb: Uint8Array | undefined;
   /** Frames promised to its lazily mapped memory. */
   readonly committedFrames: number;
-  readonly exits: Record<string, number> = {};
+  readonly #executor: Executor;
   readonly #vmid: number;
   readonly #ram: GuestRam;
   readonly #machine: Machine;
@@ -48,11 +49,12 @@ export class AxVm implements Vm {
     config: VmConfig,
     images: VmImages,
     console: ConsolePort,
-    options: { readonly vmid: number; readonly promisedFrames: number; readonly onClose: () => void },
+    options: { readonly vmid: number; readonly promisedFrames: number; readonly executor: Executor; readonly onClose: () => void },
   ) {
     this.config = config;
     this.console = console;
     this.#vmid = options.vmid;
+    this.#executor = options.executor;
     this.#onClose = options.onClose;
     this.#ram = planRam(config, options.promisedFrames);
     this.committedFrames = this.#ram.committed;
@@ -91,6 +93,7 @@ export class AxVm implements Vm {
       throw e;
     }
     this.#status = 'loaded';
+    this.#executor.created(this);
   }
 
   get id(): number {
@@ -126,20 +129,26 @@ export class AxVm implements Vm {
 
   boot(): void {
     this.#expect('boot');
-    this.slot(0).power = 'on';
     this.#status = 'running';
-    wake();
+    this.start(this.slot(0));
+  }
+
+  /** Lets a vCPU run that is in its power-on state. */
+  start(slot: VCpuSlot): void {
+    slot.power = 'on';
+    this.#executor.started(this, slot);
   }
 
   pause(): void {
     this.#expect('pause');
     this.#status = 'suspended';
+    this.#executor.suspend(this);
   }
 
   resume(): void {
     this.#expect('resume');
     this.#status = 'running';
-    wake();
+    this.#executor.resume(this);
   }
 
   reset(): void {
@@ -149,18 +158,15 @@ export class AxVm implements Vm {
     this.#powerRequest = undefined;
     this.#deferred = [];
     this.#resets++;
-    for (const slot of this.slots) {
-      if (slot.vcpu.state === VCpuState.Ready) slot.vcpu.unbind();
-      slot.power = 'off';
-    }
+    this.#executor.halt(this);
+    for (const slot of this.slots) slot.power = 'off';
     this.#machine.bus.reset();
     this.#ram.unmap(this.addressSpace);
     this.#ram.map(this.addressSpace);
     this.#load();
     for (const { vcpu } of this.slots) vcpu.reset(gpa(this.#plan.entry));
-    this.slot(0).power = 'on';
     this.#status = 'running';
-    wake();
+    this.start(this.slot(0));
   }
 
   shutdown(): void {
@@ -169,17 +175,15 @@ export class AxVm implements Vm {
   }
 
   stats(): VmStats {
-    return { exits: { ...this.exits }, resets: this.#resets };
+    return { ...this.#executor.stats(this), resets: this.#resets };
   }
 
   /** Stops the VM for the reason `end`; the first reason stays. */
   end(end: VmEnd): void {
     this.#ended ??= end;
     this.#status = 'stopped';
-    for (const slot of this.slots) {
-      if (slot.vcpu.state === VCpuState.Ready) slot.vcpu.unbind();
-      slot.power = 'off';
-    }
+    this.#executor.halt(this);
+    for (const slot of this.slots) slot.power = 'off';
     wake();
   }
 
@@ -201,6 +205,7 @@ export class AxVm implements Vm {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#status !== 'stopped') this.end({ end: 'stopped' });
+    await this.#executor.closed(this);
     for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
     for (const device of this.bus.devices()) await device.close?.();
     this.addressSpace[Symbol.dispose]();
@@ -218,11 +223,15 @@ export class AxVm implements Vm {
   }
 
   #setInterrupt(index: number, vector: number, level: boolean): void {
-    const { vcpu } = this.slot(index);
-    if (level) {
-      vcpu.injectInterrupt(vector);
-      wake();
-    } else vcpu.clearInterrupt(vector);
+    const slot = this.slot(index);
+    if (level) this.inject(slot, vector);
+    else slot.vcpu.clearInterrupt(vector);
+  }
+
+  /** Asserts an interrupt, and lets the vCPU see it. */
+  inject(slot: VCpuSlot, vector: number): void {
+    slot.vcpu.injectInterrupt(vector);
+    this.#executor.rouse(this, slot);
   }
 
   /** The tag of its nested translations. */

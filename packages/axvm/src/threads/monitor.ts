@@ -1,0 +1,235 @@
+/**
+ * The monitor's side of vCPUs on threads: it decides where each vCPU lives, gives orders, answers calls, and stops vCPUs
+ * before their state is changed.
+ */
+import { gpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { AccessWidth } from '@axvisor/axvisor_api/device';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { idle, wake } from '@axvisor/axvisor_api/host';
+import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
+import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvisor/axvisor_api/smp';
+import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
+import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import type { Executor } from '../executor.ts';
+import { servicesOf, type VmServices } from '../vm/services.ts';
+import type { VCpuSlot } from '../vm/vcpu_slot.ts';
+import type { AxVm } from '../vm/vm.ts';
+import { Call, CPU_UP_RESULTS, encodeOrder, LINE_SIZE, toBytes, toText, VCpuLine, type Order } from './protocol.ts';
+
+const FRAME = 4096;
+
+/** A VM whose vCPUs are on threads. */
+interface Attached {
+  readonly vm: AxVm;
+  readonly services: VmServices;
+  readonly frames: { readonly first: HostPhysAddr; readonly count: number };
+  readonly lines: readonly VCpuLine[];
+  readonly homes: readonly number[];
+}
+
+const NOTHING = new Uint8Array(0);
+const values = (...v: bigint[]): CpuMessage => ({ values: v, bytes: NOTHING });
+const NONE: CpuMessage = values();
+const flag = (b: boolean): CpuMessage => values(b ? 1n : 0n);
+const optional = (v: bigint | undefined): CpuMessage => (v === undefined ? NONE : values(v));
+
+type Handler = (attached: Attached, vcpu: number, a: readonly bigint[], bytes: Uint8Array) => CpuMessage;
+const width = (v: bigint | undefined): AccessWidth => Number(v) as AccessWidth;
+const nothing =
+  (f: (attached: Attached, vcpu: number, a: readonly bigint[], bytes: Uint8Array) => void): Handler =>
+  (...args) => {
+    f(...args);
+    return NONE;
+  };
+
+const HANDLERS: Readonly<Record<number, Handler>> = {
+  [Call.pageFault]: ({ services }, _i, [addr = 0n, flags]) => flag(services.handlePageFault(gpa(addr), Number(flags))),
+  [Call.mmioRead]: ({ services }, _i, [addr = 0n, size]) => optional(services.mmioRead(gpa(addr), width(size))),
+  [Call.mmioWrite]: ({ services }, _i, [addr = 0n, size, data = 0n]) => flag(services.mmioWrite(gpa(addr), width(size), data)),
+  [Call.portRead]: ({ services }, _i, [port, size]) => optional(services.portRead(Number(port), width(size))),
+  [Call.portWrite]: nothing(({ services }, _i, [port, size, data = 0n]) => services.portWrite(Number(port), width(size), data)),
+  [Call.sysRegRead]: ({ services }, _i, [addr]) => optional(services.sysRegRead(Number(addr))),
+  [Call.sysRegWrite]: ({ services }, _i, [addr, value = 0n]) => flag(services.sysRegWrite(Number(addr), value)),
+  [Call.cpuUp]: ({ services }, _i, [target = 0n, entry = 0n, arg = 0n]) => values(BigInt(CPU_UP_RESULTS.indexOf(services.cpuUp(target, gpa(entry), arg)))),
+  [Call.cpuDown]: nothing(({ services }, i) => services.cpuDown(i)),
+  [Call.sendIpi]: nothing(({ services }, i, [targetCpu = 0n, targetCpuAux = 0n, flags = 0n, vector = 0n]) =>
+    services.sendIpi(i, { reason: 'SendIPI', targetCpu, targetCpuAux, sendToAll: (flags & 1n) !== 0n, sendToSelf: (flags & 2n) !== 0n, vector }),
+  ),
+  [Call.systemDown]: nothing(({ services }) => services.systemDown()),
+  [Call.systemReset]: nothing(({ services }) => services.systemReset()),
+  [Call.fail]: nothing(({ services }, _i, _a, bytes) => services.fail(toText(bytes))),
+  [Call.readMemory]: ({ vm }, _i, [addr = 0n, length]) => {
+    const bytes = new Uint8Array(Number(length));
+    vm.addressSpace.readBuffer(gpa(addr), bytes);
+    return { values: [], bytes };
+  },
+  [Call.writeMemory]: nothing(({ vm }, _i, [addr = 0n], bytes) => vm.addressSpace.writeBuffer(gpa(addr), bytes)),
+  [Call.consoleWrite]: nothing(({ vm }, _i, _a, bytes) => vm.console.write(bytes)),
+  [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
+};
+
+export class Monitor implements Executor {
+  readonly #vms: () => Iterable<AxVm>;
+  readonly #attached = new Map<AxVm, Attached>();
+  readonly #byId = new Map<number, Attached>();
+  readonly #orders: Order[][] = Array.from({ length: guestCpus() }, () => []);
+  /** Whom to tell when a CPU has carried out all its orders. */
+  readonly #idle: (() => void)[][] = this.#orders.map(() => []);
+  readonly #gone = new Set<number>();
+
+  constructor(vms: () => Iterable<AxVm>) {
+    this.#vms = vms;
+    serveCpus({ call: (cpu, operation, message) => this.#call(cpu, operation, message), failed: (cpu, reason) => this.#failed(cpu, reason) });
+  }
+
+  // ── life cycle ──
+
+  /** @throws {AxError} NoMemory */
+  created(vm: AxVm): void {
+    const count = Math.ceil((vm.slots.length * LINE_SIZE) / FRAME);
+    const first = allocContiguousFrames(count);
+    if (first === undefined) throw axError('NoMemory', `no frames for the vCPUs of VM ${vm.id}`);
+    physMemory().bytes.fill(0, Number(first), Number(first) + count * FRAME);
+    const lines = vm.slots.map((_, i) => new VCpuLine(first, i));
+    const homes: number[] = [];
+    for (const { vcpu } of vm.slots) homes.push(this.#home(vcpu, homes));
+    const attached: Attached = { vm, services: servicesOf(vm), frames: { first, count }, lines, homes };
+    this.#attached.set(vm, attached);
+    this.#byId.set(vm.id, attached);
+    vm.slots.forEach((slot, i) => (slot.onPower = (power) => ((lines[i] as VCpuLine).power = power)));
+    const vcpus = vm.slots.map(({ vcpu, cpuId }, i) => {
+      const share = vcpu.arch.share?.();
+      if (share === undefined) throw axError('Unsupported', 'vCPUs of this architecture cannot run on threads');
+      return { cpuId, share, home: homes[i] as number };
+    });
+    const memory = vm.addressSpace.areas().map(({ range }) => [range.start, range.end] as const);
+    for (const cpu of this.#orders.keys())
+      this.#order(cpu, { order: 'attach', vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus } });
+  }
+
+  /** The CPU with the least vCPUs of those that it may run on. A set of CPUs that the host lacks restricts nothing. */
+  #home({ physCpuSet, favorPhysCpu }: AxVCpu, siblings: readonly number[]): number {
+    const load = this.#orders.map(() => 0);
+    for (const { homes } of this.#attached.values()) for (const home of homes) load[home]!++;
+    for (const home of siblings) load[home]!++;
+    const all = [...load.keys()];
+    const named = all.filter((cpu) => physCpuSet === undefined || ((physCpuSet >> BigInt(cpu)) & 1n) === 1n);
+    const candidates = named.length > 0 ? named : all;
+    const least = Math.min(...candidates.map((cpu) => load[cpu] as number));
+    const best = candidates.filter((cpu) => load[cpu] === least);
+    return best.includes(favorPhysCpu) ? favorPhysCpu : (best[0] as number);
+  }
+
+  async closed(vm: AxVm): Promise<void> {
+    const attached = this.#of(vm);
+    // Until its threads know, they may touch what they share.
+    await Promise.all(
+      [...this.#orders.keys()].map((cpu) => {
+        this.#order(cpu, { order: 'detach', vm: vm.id });
+        return this.#gone.has(cpu) ? undefined : new Promise<void>((resolve) => this.#idle[cpu]?.push(resolve));
+      }),
+    );
+    this.#attached.delete(vm);
+    this.#byId.delete(vm.id);
+    for (const slot of vm.slots) slot.onPower = () => {};
+    deallocContiguousFrames(attached.frames.first, attached.frames.count);
+  }
+
+  started(vm: AxVm, slot: VCpuSlot): void {
+    const { lines, homes } = this.#of(vm);
+    const { id } = slot.vcpu;
+    const generation = (lines[id] as VCpuLine).nextGeneration();
+    this.#order(homes[id] as number, { order: 'start', vm: vm.id, vcpu: id, generation });
+  }
+
+  halt(vm: AxVm): void {
+    const { lines } = this.#of(vm);
+    for (const line of lines) {
+      line.nextGeneration();
+      line.hold = false;
+    }
+    this.#stop(vm);
+  }
+
+  suspend(vm: AxVm): void {
+    for (const line of this.#of(vm).lines) line.hold = true;
+    this.#stop(vm);
+  }
+
+  resume(vm: AxVm): void {
+    for (const line of this.#of(vm).lines) line.hold = false;
+    for (const slot of vm.slots) this.rouse(vm, slot);
+  }
+
+  /** Kicks all vCPUs and waits until none is in the guest. */
+  #stop(vm: AxVm): void {
+    for (const slot of vm.slots) this.rouse(vm, slot);
+    for (const line of this.#of(vm).lines) line.awaitQuiet();
+  }
+
+  rouse(vm: AxVm, { vcpu }: VCpuSlot): void {
+    signalCpu(this.#of(vm).homes[vcpu.id] as number, Signal.kick);
+  }
+
+  stats(vm: AxVm): { readonly exits: Readonly<Record<string, number>>; readonly instructions: bigint } {
+    const exits: Record<string, number> = {};
+    let instructions = 0n;
+    for (const line of this.#of(vm).lines) {
+      for (const [reason, n] of Object.entries(line.exits)) exits[reason] = (exits[reason] ?? 0) + n;
+      instructions += line.instructions;
+    }
+    return { exits, instructions };
+  }
+
+  async run(until: () => boolean): Promise<void> {
+    while (!until()) {
+      expireTimers();
+      for (const vm of this.#vms()) vm.settle();
+      if (![...this.#vms()].some((vm) => vm.status === 'running' || vm.status === 'suspended')) break;
+      await idle(nextDeadline() ?? 'forever');
+    }
+  }
+
+  // ── calls ──
+
+  #call(cpu: number, operation: number, { values: all, bytes }: CpuMessage): CpuMessage {
+    if (operation === Call.order) {
+      const order = this.#orders[cpu]?.shift();
+      if (order === undefined) for (const tell of this.#idle[cpu]?.splice(0) ?? []) tell();
+      return order === undefined ? NONE : { values: [], bytes: toBytes(encodeOrder(order)) };
+    }
+    const [id, index, generation, ...args] = all;
+    const attached = this.#byId.get(Number(id));
+    const vcpu = Number(index);
+    // Who asks was stopped meanwhile, and will find out.
+    if (attached === undefined || BigInt(attached.lines[vcpu]?.generation ?? -1) !== generation) return NONE;
+    try {
+      return (HANDLERS[operation] as Handler)(attached, vcpu, args, bytes);
+    } finally {
+      attached.vm.settle();
+      wake();
+    }
+  }
+
+  #failed(cpu: number, reason: string): void {
+    this.#gone.add(cpu);
+    for (const tell of this.#idle[cpu]?.splice(0) ?? []) tell();
+    for (const { vm, homes, lines } of [...this.#attached.values()]) {
+      if (!homes.includes(cpu)) continue;
+      homes.forEach((home, i) => home === cpu && (lines[i] as VCpuLine).abandon());
+      if (vm.status !== 'stopped') vm.end({ end: 'failed', message: `the thread of CPU ${cpu} has ended: ${reason}` });
+    }
+    wake();
+  }
+
+  #order(cpu: number, order: Order): void {
+    this.#orders[cpu]?.push(order);
+    signalCpu(cpu, Signal.order);
+  }
+
+  #of(vm: AxVm): Attached {
+    const attached = this.#attached.get(vm);
+    if (attached === undefined) throw axError('NotFound', `VM ${vm.id} is closed`);
+    return attached;
+  }
+}

@@ -1,0 +1,143 @@
+/** A virtual machine as a guest CPU knows it: vCPUs taken up from the monitor, and everything else by calls. */
+import { gpa, type GuestPhysAddr, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
+import type { AccessWidth, ConsolePort } from '@axvisor/axvisor_api/device';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { callMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
+import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import type { CpuUpResult, VmServices } from '../vm/services.ts';
+import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
+
+/** The monitor has stopped a vCPU while its thread asked for something: what it was doing is void. */
+export class Stopped extends Error {}
+
+/** A vCPU in this thread's view. */
+export interface RemoteVCpu {
+  readonly vm: RemoteVm;
+  readonly vcpu: AxVCpu;
+  readonly cpuId: bigint;
+  readonly home: number;
+  readonly line: VCpuLine;
+  /** The generation of the start that this thread knows of. */
+  generation: number;
+  /** It is on, and this thread runs it. */
+  active: boolean;
+}
+
+const MAX_CHUNK = 0x8000;
+
+export class RemoteVm implements Disposable {
+  readonly id: number;
+  readonly vcpus: readonly RemoteVCpu[];
+  readonly #memory: VmDescription['memory'];
+  readonly #entry: GuestPhysAddr = gpa(0n);
+
+  constructor({ id, vmid, root, lines, memory, vcpus }: VmDescription) {
+    this.id = id;
+    this.#memory = memory;
+    this.vcpus = vcpus.map(({ cpuId, share, home }, i) => {
+      const vcpu = createVCpu({ vmId: id, vcpuId: i, arch: { cpuId, share } });
+      vcpu.setup(this.#entry, root, vmid);
+      return { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, active: false };
+    });
+  }
+
+  /** @throws {AxError} NotFound */
+  remote(index: number): RemoteVCpu {
+    const found = this.vcpus[index];
+    if (found === undefined) throw axError('NotFound', `VM ${this.id} has no vCPU ${index}`);
+    return found;
+  }
+
+  /** Forgets what this thread has of a vCPU's state, which others may have changed. */
+  forget({ vcpu }: RemoteVCpu): void {
+    // Before the checked life cycle would save it.
+    vcpu.arch.setup();
+    vcpu.reset(this.#entry);
+  }
+
+  /** Whether there is memory at `addr`, mapped or not. */
+  #isMemory(addr: bigint): boolean {
+    return this.#memory.some(([start, end]) => addr >= start && addr < end);
+  }
+
+  /** Calls the monitor for `caller`. @throws {Stopped} */
+  #call(caller: RemoteVCpu, operation: number, args: readonly bigint[], bytes?: Uint8Array): CpuMessage {
+    const { line, generation, vcpu } = caller;
+    const running = line.activity === Activity.running;
+    if (running) line.activity = Activity.calling;
+    let reply: CpuMessage;
+    try {
+      reply = callMonitor(operation, [BigInt(this.id), BigInt(vcpu.id), BigInt(generation), ...args], bytes);
+    } finally {
+      // First this, then the look at the generation: the monitor does it the other way round.
+      if (running) line.activity = Activity.running;
+      if (line.generation !== generation) throw new Stopped();
+    }
+    return reply;
+  }
+
+  /** What the exits of `caller` need. */
+  services(caller: RemoteVCpu): VmServices {
+    const call = (operation: number, ...args: bigint[]): readonly bigint[] => this.#call(caller, operation, args).values;
+    const size = (width: AccessWidth): bigint => BigInt(width);
+    return {
+      vmId: this.id,
+      handlePageFault: (addr, flags) => this.#isMemory(addr) && call(Call.pageFault, addr, BigInt(flags))[0] === 1n,
+      mmioRead: (addr, width) => call(Call.mmioRead, addr, size(width))[0],
+      mmioWrite: (addr, width, data) => call(Call.mmioWrite, addr, size(width), data)[0] === 1n,
+      portRead: (port, width) => call(Call.portRead, BigInt(port), size(width))[0],
+      portWrite: (port, width, data) => void call(Call.portWrite, BigInt(port), size(width), data),
+      sysRegRead: (addr) => call(Call.sysRegRead, BigInt(addr))[0],
+      sysRegWrite: (addr, value) => call(Call.sysRegWrite, BigInt(addr), value)[0] === 1n,
+      cpuUp: (targetCpu, entry, arg) => CPU_UP_RESULTS[Number(call(Call.cpuUp, targetCpu, entry, arg)[0])] as CpuUpResult,
+      cpuDown: () => void call(Call.cpuDown),
+      sendIpi: (_vcpu, r) => void call(Call.sendIpi, r.targetCpu, r.targetCpuAux, (r.sendToAll ? 1n : 0n) | (r.sendToSelf ? 2n : 0n), r.vector),
+      systemDown: () => void call(Call.systemDown),
+      systemReset: () => void call(Call.systemReset),
+      fail: (message) => void this.#call(caller, Call.fail, [], toBytes(message)),
+    };
+  }
+
+  /** Guest memory for `caller`. */
+  memory(caller: RemoteVCpu): GuestMemoryAccessor {
+    const readBuffer = (at: bigint, into: Uint8Array): void => {
+      for (let done = 0; done < into.length; done += MAX_CHUNK) {
+        const length = Math.min(MAX_CHUNK, into.length - done);
+        into.set(this.#call(caller, Call.readMemory, [at + BigInt(done), BigInt(length)]).bytes, done);
+      }
+    };
+    const writeBuffer = (at: bigint, from: Uint8Array): void => {
+      for (let done = 0; done < from.length; done += MAX_CHUNK)
+        this.#call(caller, Call.writeMemory, [at + BigInt(done)], from.subarray(done, done + MAX_CHUNK));
+    };
+    return {
+      readBuffer,
+      writeBuffer,
+      readValue: (at, size) => {
+        const bytes = new Uint8Array(size);
+        readBuffer(at, bytes);
+        return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+      },
+      writeValue: (at, size, value) => writeBuffer(at, Uint8Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))),
+    };
+  }
+
+  /** The console for `caller`. Input is the monitor's business. */
+  console(caller: RemoteVCpu): ConsolePort {
+    return {
+      write: (bytes) => {
+        for (let done = 0; done < bytes.length; done += MAX_CHUNK) this.#call(caller, Call.consoleWrite, [], bytes.subarray(done, done + MAX_CHUNK));
+      },
+      read: (max) => this.#call(caller, Call.consoleRead, [BigInt(Math.min(max, MAX_CHUNK))]).bytes,
+      onInput: () => {},
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const remote of this.vcpus) {
+      if (remote.active) this.forget(remote);
+      remote.vcpu[Symbol.dispose]();
+    }
+  }
+}
