@@ -324,9 +324,10 @@ export class Engine {
     const [nextLo, nextHi] = advance(lo, hi, available);
     const second = this.#fetchPlace(nextLo, nextHi, available);
     if (second < 0) return this.#trap(0);
-    pages.acquire(second); // so that writes to it are noticed
     const page = pages.pageOf(ip);
-    if (page < 0) {
+    pages.acquire(second); // so that writes to it are noticed
+    // That may have taken the records at `ip` back, and given them to `second`.
+    if (page < 0 || pages.pageOf(ip) !== page) {
       this.#giveStepBack();
       return Status.refetch;
     }
