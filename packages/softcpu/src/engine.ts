@@ -265,7 +265,7 @@ export class Engine {
       if (length === 0) words[record >>> 2] = Handler.straddle;
       if (length <= 0) break;
       offset += length;
-    } while (offset < PAGE_SIZE && (words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) === Handler.undecoded);
+    } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
   }
 
   get #fetchIdx(): number {

@@ -114,12 +114,22 @@ export class CodePages {
     return ip - ((ip - this.#layout.pool) % this.#stride);
   }
 
+  /**
+   * Makes records undecoded, and nothing more: the instruction that is being executed may be one of them, and has yet to read
+   * which registers it is about. The handler number is the first two bytes.
+   */
+  #forget(base: number, from: number, to: number): void {
+    const words = this.#words;
+    const word = base >>> 2;
+    for (let record = from; record < to; record++) (words[word + record * (RECORD_SIZE / 4)] as number) &= ~0xffff;
+  }
+
   /** Gives the records of record page `index` up. */
   #release(index: number): void {
     const number = this.#owner[index] as number;
     if (number < 0) return;
     const base = this.#layout.pool + index * this.#stride;
-    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.#forget(base, 0, this.#records);
     this.#owner[index] = -1;
     this.#recordsOf[number] = 0;
     this.#free.push(index);
@@ -139,7 +149,7 @@ export class CodePages {
     const from = Math.floor((offset - maxLength + unit) / unit);
     const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
-    this.#words.fill(0, ((base >>> 0) + first * RECORD_SIZE) >>> 2, ((base >>> 0) + (to + 1) * RECORD_SIZE) >>> 2);
+    this.#forget(base, first, to + 1);
     this.observer?.written(place >>> PAGE_SHIFT, first * unit, (to + 1) * unit);
     if (from < 0 || to === this.#records - 1) this.#flushStraddle();
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
