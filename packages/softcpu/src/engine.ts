@@ -128,7 +128,7 @@ export class Engine {
     this.tlb = new Tlb(this.words, layout);
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page));
-    this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.lookup;
+    this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
     this.#strict = options.misaligned === 'trap';
@@ -136,7 +136,7 @@ export class Engine {
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager: this.#eager, cacheBytes: options.translationBytes ?? CACHE_BYTES });
-    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined);
+    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, this.#eager);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {
