@@ -47,6 +47,7 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
   };
   const inject = (vmId: number, index: number, vector: number): void => {
     const target = find(vmId).slot(index).vcpu;
+    find(vmId).interrupts++;
     target.injectInterrupt(vector);
     rouse(target);
   };
@@ -65,6 +66,7 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
       vms: () => [...table.values()],
       findVm: find,
       runVms: (until = () => false) => scheduler.run(until),
+      timeByPart: () => scheduler.time.seconds,
     },
     vmm: {
       currentVmId: () => current().vmId,

@@ -7,6 +7,7 @@ import { idle, thisCpuId } from '@axvisor/axvisor_api/host';
 import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
 import { initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
+import { Stopwatch } from './stopwatch.ts';
 import { handleExit } from './vm/exits.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
@@ -25,6 +26,7 @@ const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined 
 
 export class Scheduler {
   readonly #vms: () => Iterable<AxVm>;
+  readonly time: Stopwatch = new Stopwatch();
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
@@ -44,6 +46,7 @@ export class Scheduler {
     if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();
     const turn = nanosToTicks(TURN_NANOS);
     let lastTurn = currentTicks();
+    this.time.enter('host');
     while (!until()) {
       expireTimers();
       const next = this.#pick();
@@ -60,6 +63,7 @@ export class Scheduler {
       }
     }
     this.#release();
+    this.time.enter(undefined);
   }
 
   /** The next vCPU after the last one that can run. */
@@ -89,7 +93,10 @@ export class Scheduler {
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (;;) {
-        const next = handleExit(vm, slot, vcpu.run());
+        this.time.enter('guest');
+        const exit = vcpu.run();
+        this.time.enter('exits');
+        const next = handleExit(vm, slot, exit);
         vm.settle();
         // A reset or power-off took the vCPU off this CPU already.
         if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
@@ -100,6 +107,8 @@ export class Scheduler {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
       vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
       this.#release();
+    } finally {
+      this.time.enter('host');
     }
   }
 
@@ -117,9 +126,11 @@ export class Scheduler {
       if (vm.status !== 'running') continue;
       for (const { vcpu, power } of vm.slots) if (power === 'on') deadline = earlier(deadline, vcpu.arch.nextTimer());
     }
+    this.time.enter('idle');
     if (deadline !== undefined && isVirtualClock()) {
       skipTo(deadline);
       await idle();
     } else await idle(deadline ?? 'forever');
+    this.time.enter('host');
   }
 }

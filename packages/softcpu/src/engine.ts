@@ -91,7 +91,23 @@ export interface EngineOptions {
   readonly misaligned?: 'handled' | 'trap';
 }
 
+/** What the slow paths of an engine did, since it was made. */
+export class EngineCounters {
+  /** Accesses to memory that the TLB did not let through. */
+  tlb_misses = 0;
+  /** Entries put into the TLB. */
+  tlb_refills = 0;
+  /** Loads and stores that helpers carried out: to devices, across pages, to pages with decoded code, and those that trapped. */
+  slow_loads = 0;
+  slow_stores = 0;
+  /** Pages entered into the cache of fetch translations. */
+  fetch_refills = 0;
+  /** Instructions decoded. */
+  decoded_instructions = 0;
+}
+
 export class Engine {
+  readonly counters: EngineCounters = new EngineCounters();
   readonly tlb: Tlb;
   readonly pages: CodePages;
   readonly handlers: HandlerTable;
@@ -262,6 +278,7 @@ export class Engine {
     do {
       const record = base + (offset / unit) * RECORD_SIZE;
       const length = this.#machine.decode(page + offset, PAGE_SIZE - offset, record, offset);
+      this.counters.decoded_instructions++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
       if (length <= 0) break;
       offset += length;
@@ -283,6 +300,7 @@ export class Engine {
 
   /** Fills the fetch cache for the pc in the state block. */
   #fetch(): Status {
+    this.counters.fetch_refills++;
     const { words, pages } = this;
     const lo = words[this.#pc] as number;
     const hi = words[this.#pc + 1] as number;
@@ -345,7 +363,11 @@ export class Engine {
     const size = mode & 15;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const exact = (mode & ACCESS_EXACT) !== 0;
+    const { counters } = this;
+    const refills = counters.tlb_refills;
     const place = this.#accessPlace(lo, hi, size, access, exact);
+    counters.tlb_misses++;
+    if (counters.tlb_refills === refills) counters[access === Access.store ? 'slow_stores' : 'slow_loads']++;
     if (place === 0) {
       const engine = this.#layout.engine >>> 2;
       this.words[engine + (ENGINE.status >>> 2)] = this.#trap((this.words[engine + (ENGINE.record >>> 2)] as number) >>> 0);
@@ -379,6 +401,7 @@ export class Engine {
   #fill(access: Access, lo: number, hi: number, page: number): void {
     const store = access === Access.store;
     if ((this.#machine.permissions() & (store ? Permission.write : Permission.read)) === 0) return;
+    this.counters.tlb_refills++;
     this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page);
   }
 

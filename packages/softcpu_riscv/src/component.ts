@@ -174,7 +174,7 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
       hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
       invalidateNested: () => current?.hart.priv.hfenceGvma(),
       setProbe: (at, probe) => cpu().setProbe(at, probe),
-      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.translation } }),
+      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.counters, ...cpu().hart.priv.trapCounts, ...cpu().hart.engine.translation } }),
     },
   };
 }

@@ -32,6 +32,8 @@ export class AxVm implements Vm {
   /** Frames promised to its lazily mapped memory. */
   readonly committedFrames: number;
   readonly exits: Record<string, number> = {};
+  /** Interrupts asserted. */
+  interrupts = 0;
   readonly #vmid: number;
   readonly #ram: GuestRam;
   readonly #machine: Machine;
@@ -169,7 +171,7 @@ export class AxVm implements Vm {
   }
 
   stats(): VmStats {
-    return { exits: { ...this.exits }, resets: this.#resets };
+    return { exits: { ...this.exits }, resets: this.#resets, interrupts: this.interrupts, deviceAccesses: this.bus.accesses() };
   }
 
   /** Stops the VM for the reason `end`; the first reason stays. */
@@ -220,6 +222,7 @@ export class AxVm implements Vm {
   #setInterrupt(index: number, vector: number, level: boolean): void {
     const { vcpu } = this.slot(index);
     if (level) {
+      this.interrupts++;
       vcpu.injectInterrupt(vector);
       wake();
     } else vcpu.clearInterrupt(vector);
