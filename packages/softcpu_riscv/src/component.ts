@@ -9,6 +9,7 @@ import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
+import { Execution } from '@axvisor/softcpu';
 import { Hart, HartExit, planHart } from './hart.ts';
 import type { HartOptions } from './hart.ts';
 import { HartView } from './view.ts';
@@ -71,6 +72,7 @@ class Cpu {
         : {}),
       hosted: true,
       hartId: id,
+      engine: Execution.auto,
       ...options,
     });
   }
@@ -120,7 +122,7 @@ class Cpu {
   }
 }
 
-/** How the hart executes code; what is absent is as in {@link HartOptions}. */
+/** How the hart executes code: `auto` unless said otherwise. */
 export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes'>;
 
 function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
