@@ -42,7 +42,7 @@ describe('mistakes end with status 2 and one clear message', () => {
     ['a bad device tree', ['run', '--guest', 'embedded', '--dtb', file('bad.dtb', 'not a tree, but long enough to have a header of forty bytes')], 'not a flattened device tree'],
     ['a missing configuration', ['run', '/nonexistent.toml'], 'configuration /nonexistent.toml'],
     ['a bad configuration', ['run', file('bad.toml', '[base]\nid = 0\nnam = "x"\n')], 'bad.toml:'],
-    ['an engine that is not there', ['run', '--guest', 'embedded', '--engine', 'translator'], 'no translator yet'],
+    ['an engine that is not there', ['run', '--guest', 'embedded', '--engine', 'steam'], "--engine: 'steam' is none of auto, interpreter, translator"],
     ['an image nobody knows', ['images', 'path', 'multics'], 'there is no image multics'],
   ];
   test.each(cases)('%s', async (_name, args, message) => {

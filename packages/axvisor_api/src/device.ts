@@ -113,6 +113,8 @@ export interface DeviceBus {
   /** @throws {AxError} NotFound */
   remove(name: string): void;
   devices(): readonly Device[];
+  /** How often each device was read or written, by name. */
+  accesses(): Readonly<Record<string, number>>;
   /** The value, or `undefined` if nobody answers there. */
   mmioRead(address: GuestPhysAddr, width: AccessWidth): bigint | undefined;
   /** Whether somebody answered. */

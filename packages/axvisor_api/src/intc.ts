@@ -1,4 +1,8 @@
-/** The interrupt-controller contract: from device wires to vCPUs. `@axvisor/riscv_vplic` (and the GIC and APIC packages) provide it. */
+/**
+ * The interrupt-controller contract: from device wires to vCPUs. `@axvisor/riscv_vplic`, `@axvisor/arm_vgic` (and the APIC packages) provide
+ * it.
+ */
+import type { GuestMemoryAccessor } from './addrspace.ts';
 import type { Device, IrqLine } from './device.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 
@@ -6,8 +10,78 @@ import { apiDef, required, type AxApiDef } from './registry/api.ts';
 export interface IntcContext {
   readonly vmId: number;
   readonly vcpuCount: number;
-  /** Asserts or clears interrupt `vector` of a vCPU (RISC-V: interrupt number, e.g. 10 = VSEI). */
+  /** Asserts or clears interrupt `vector` of a vCPU (RISC-V: interrupt number, e.g. 10 = VSEI; Arm: the pins `CpuPin`). */
   setVcpuInterrupt(vcpu: number, vector: number, level: boolean): void;
+  /** The numbers by which the guest names its CPUs, one for each vCPU. Default: 0, 1, 2 … */
+  readonly cpuIds?: readonly bigint[];
+  /** The vCPU whose access a device handles at the moment: controllers with registers banked by CPU need it. */
+  currentVcpu?(): number;
+  /** Guest memory, for controllers that keep tables in it (GICv3 ITS). */
+  readonly memory?: GuestMemoryAccessor;
+}
+
+/** What a controller is made from. */
+export interface IntcOptions {
+  /** GPA of its registers (GIC: of the distributor). */
+  readonly base: bigint;
+  /** Number of inputs. */
+  readonly sources?: number;
+  /** GIC: architecture version. Default 3. */
+  readonly version?: 2 | 3;
+  /** GICv3: GPA of the redistributors, 128 KiB for each vCPU. */
+  readonly redistributorBase?: bigint;
+  /** GICv3: GPA of the interrupt translation service, 128 KiB; absent: there is none, and no LPIs. Needs {@link IntcContext.memory}. */
+  readonly itsBase?: bigint;
+  /** GICv2: GPA of the CPU interface. */
+  readonly cpuInterfaceBase?: bigint;
+}
+
+/** An interrupt as a list register of a processor holds it. */
+export interface VirtualInterrupt {
+  readonly intid: number;
+  /** 0 (most urgent) … 255. */
+  readonly priority: number;
+  readonly group: 0 | 1;
+  readonly pending: boolean;
+  readonly active: boolean;
+  /** The controller wants to hear of the end of the interrupt at once: its wire may be asserted still. */
+  readonly notifyEnd: boolean;
+}
+
+/** What became of a list register while the guest ran. */
+export interface InterruptState {
+  readonly intid: number;
+  readonly pending: boolean;
+  readonly active: boolean;
+}
+
+/** Software-generated interrupts, as ICC_SGI1R_EL1 and its like ask for them. */
+export interface SgiRequest {
+  readonly intid: number;
+  readonly group: 0 | 1;
+  /** All CPUs but the caller, or those whose affinity above level 0 is `affinity` and whose level 0 is in `targets` (bit n: 16 * range + n). */
+  readonly targets: 'others' | { readonly affinity: bigint; readonly range: number; readonly list: number };
+}
+
+/** The side of a controller that belongs to one CPU: private wires, software interrupts, and the contents of list registers. */
+export interface CpuInterrupts {
+  /** The wire of a private interrupt (timers). */
+  setPrivateLine(intid: number, level: boolean): void;
+  /** Makes an interrupt pending as an edge does, or clears that. */
+  setPending(intid: number, pending: boolean): void;
+  /** This CPU sends interrupts to others. */
+  sendSgi(request: SgiRequest): void;
+  /**
+   * The CPU is about to run: at most `count` interrupts for its list registers, active ones and then the most urgent pending ones; `more` says
+   * that others have to wait. The controller leaves them to the CPU until {@link CpuInterrupts.sync}.
+   */
+  flush(count: number): { readonly interrupts: readonly VirtualInterrupt[]; readonly more: boolean };
+  /** The CPU has run: what became of the interrupts of the last flush. */
+  sync(states: readonly InterruptState[]): void;
+  /** Whether {@link CpuInterrupts.flush} would say anything new since it was last called. */
+  readonly changed: boolean;
+  /** The most urgent pending interrupt that the controller would deliver, whatever the CPU's own masks are. */
+  highestPending(): { readonly priority: number; readonly group: 0 | 1 } | undefined;
 }
 
 /** The interrupt controller of one VM. */
@@ -18,12 +92,20 @@ export interface InterruptController {
   readonly sources: number;
   /** The wire to input `irq`. @throws {AxError} OutOfRange */
   line(irq: number): IrqLine;
+  /**
+   * The part of one vCPU, for `AxArchVCpu.attachInterrupts`; absent where the architecture has no private interrupts and no list registers.
+   *
+   * @throws {AxError} OutOfRange
+   */
+  cpu?(vcpu: number): CpuInterrupts;
+  /** A message-signalled interrupt: device `deviceId` writes `eventId` to the translation register. Ignored if the guest did not map it. */
+  signalMsi?(deviceId: number, eventId: number): void;
 }
 
 /** The functions of the `intc` API. */
 export interface Intc {
   /** @throws {AxError} InvalidInput */
-  createInterruptController(options: { readonly base: bigint; readonly sources?: number }, context: IntcContext): InterruptController;
+  createInterruptController(options: IntcOptions, context: IntcContext): InterruptController;
 }
 
 export let createInterruptController: Intc['createInterruptController'];
@@ -32,5 +114,5 @@ export const intc: AxApiDef<'intc', Intc> = apiDef({
   name: 'intc',
   functions: { createInterruptController: required },
   bind: (f: Intc) => ({ createInterruptController } = f),
-  providers: ['@axvisor/riscv_vplic'],
+  providers: ['@axvisor/riscv_vplic', '@axvisor/arm_vgic'],
 });

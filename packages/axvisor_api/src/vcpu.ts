@@ -5,6 +5,7 @@
 import type { GuestPhysAddr } from './addr.ts';
 import type { MappingFlags, NestedPageTableFormat, NestedRoot } from './addrspace.ts';
 import type { AccessWidth, FdtProperties } from './device.ts';
+import type { CpuInterrupts } from './intc.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 import type { Ticks } from './time.ts';
 
@@ -20,7 +21,7 @@ export type AxVCpuExitReason =
       readonly reason: 'MmioRead';
       readonly addr: GuestPhysAddr;
       readonly width: AccessWidth;
-      /** Destination, in the architecture's numbering (RISC-V: 0-31 x, 32-63 f). */
+      /** Destination, in the architecture's numbering (RISC-V: 0-31 x, 32-63 f; Arm: 0-30 x, 31 none, 32-63 v). */
       readonly reg: number;
       readonly regWidth: AccessWidth;
       readonly signedExt: boolean;
@@ -41,8 +42,8 @@ export type AxVCpuExitReason =
   | { readonly reason: 'CpuDown'; readonly state: bigint }
   | { readonly reason: 'SystemDown' }
   | { readonly reason: 'SystemReset'; readonly warm: boolean }
-  /** Handled inside the vCPU; a chance to poll. */
-  | { readonly reason: 'Nothing' }
+  /** Handled inside the vCPU; a chance to poll. `yields`: the guest spins for another vCPU, which should run first. */
+  | { readonly reason: 'Nothing'; readonly yields?: true }
   /** The processor refused to enter the guest. */
   | { readonly reason: 'FailEntry'; readonly hardwareEntryFailureReason: bigint }
   /** The guest did what no handler covers; the VM fails with this message. */
@@ -107,6 +108,11 @@ export interface AxArchVCpu extends Disposable {
   injectInterrupt(vector: number): void;
   /** Clears a level-triggered interrupt. */
   clearInterrupt(vector: number): void;
+  /**
+   * Connects the vCPU with its part of an interrupt controller, which then decides what {@link AxArchVCpu.injectInterrupt} delivers. Absent where
+   * controllers only assert interrupts. Before the vCPU first runs.
+   */
+  attachInterrupts?(interrupts: CpuInterrupts): void;
   /** Whether an interrupt is pending that ends a wait (enabled or not by the guest's global mask, as WFI/HLT define it). */
   hasPendingInterrupt(): boolean;
   /** When the guest's own timer will make an interrupt pending. */

@@ -31,6 +31,22 @@ export interface VmStats {
   /** Instructions its vCPUs retired, where they run on threads of their own; else the processor counts for all VMs. */
   readonly instructions?: bigint;
   readonly resets: number;
+  /** Interrupts that devices and the hypervisor asserted for its vCPUs. */
+  readonly interrupts: number;
+  /** Accesses to its devices, by name. */
+  readonly deviceAccesses: Readonly<Record<string, number>>;
+}
+
+/** What this CPU's time went to, in seconds of the real clock. */
+export interface TimeByPart {
+  /** In guests, with what the vCPU and the processor did for them. */
+  readonly guest: number;
+  /** Handling exits: memory, devices, power. */
+  readonly exits: number;
+  /** Asleep. */
+  readonly idle: number;
+  /** Scheduling, timers, the console, the event loop. */
+  readonly host: number;
 }
 
 /** One virtual machine. */
@@ -71,16 +87,19 @@ export interface Vms {
   findVm(id: number): Vm;
   /** Schedules the vCPUs of all running VMs on this CPU until none runs, or `until` says so. */
   runVms(until?: () => boolean): Promise<void>;
+  /** What the time of {@link Vms.runVms} went to. */
+  timeByPart(): TimeByPart;
 }
 
 export let createVm: Vms['createVm'];
 export let vms: Vms['vms'];
 export let findVm: Vms['findVm'];
 export let runVms: Vms['runVms'];
+export let timeByPart: Vms['timeByPart'];
 
-export const vm: AxApiDef<'vm', Vms> = apiDef({
+export const vm: AxApiDef<'vm', Vms, 'timeByPart'> = apiDef({
   name: 'vm',
-  functions: { createVm: required, vms: required, findVm: required, runVms: required },
-  bind: (f: Vms) => ({ createVm, vms, findVm, runVms } = f),
+  functions: { createVm: required, vms: required, findVm: required, runVms: required, timeByPart: () => ({ guest: 0, exits: 0, idle: 0, host: 0 }) },
+  bind: (f: Vms) => ({ createVm, vms, findVm, runVms, timeByPart } = f),
   providers: ['@axvisor/axvm'],
 });

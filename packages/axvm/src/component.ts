@@ -66,6 +66,7 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
       vms: () => [...table.values()],
       findVm: find,
       runVms: (until = () => false) => executor().run(until),
+      timeByPart: () => executor().time.seconds,
     },
     vmm: {
       currentVmId: () => current().vmId,

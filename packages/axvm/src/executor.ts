@@ -1,8 +1,11 @@
 /** What runs the vCPUs of virtual machines: the thread that keeps the machines itself, in slices, or threads of their own. */
+import type { Stopwatch } from './stopwatch.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
 
 export interface Executor {
+  /** What the time of {@link run} went to. */
+  readonly time: Stopwatch;
   /** A VM was loaded. */
   created(vm: AxVm): void;
   /** A VM that is halted is given up; when this is done, nobody uses anything of it. */

@@ -8,6 +8,7 @@ import { kickProcessor, setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
 import { currentVCpu, initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from './executor.ts';
+import { Stopwatch } from './stopwatch.ts';
 import { handleExit } from './vm/exits.ts';
 import { servicesOf, type VmServices } from './vm/services.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
@@ -29,6 +30,7 @@ export class Scheduler implements Executor {
   readonly #vms: () => Iterable<AxVm>;
   readonly #services = new Map<AxVm, VmServices>();
   readonly #exits = new Map<AxVm, Record<string, number>>();
+  readonly time: Stopwatch = new Stopwatch();
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
@@ -79,6 +81,7 @@ export class Scheduler implements Executor {
     if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();
     const turn = nanosToTicks(TURN_NANOS);
     let lastTurn = currentTicks();
+    this.time.enter('host');
     while (!until()) {
       expireTimers();
       const next = this.#pick();
@@ -95,6 +98,7 @@ export class Scheduler implements Executor {
       }
     }
     this.#release();
+    this.time.enter(undefined);
   }
 
   /** The next vCPU after the last one that can run. */
@@ -127,7 +131,9 @@ export class Scheduler implements Executor {
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (;;) {
+        this.time.enter('guest');
         const exit = vcpu.run();
+        this.time.enter('exits');
         exits[exit.reason] = (exits[exit.reason] ?? 0) + 1;
         const next = handleExit(services, vcpu, exit);
         vm.settle();
@@ -140,6 +146,8 @@ export class Scheduler implements Executor {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
       vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
       this.#release();
+    } finally {
+      this.time.enter('host');
     }
   }
 
@@ -157,9 +165,11 @@ export class Scheduler implements Executor {
       if (vm.status !== 'running') continue;
       for (const { vcpu, power } of vm.slots) if (power === 'on') deadline = earlier(deadline, vcpu.arch.nextTimer());
     }
+    this.time.enter('idle');
     if (deadline !== undefined && isVirtualClock()) {
       skipTo(deadline);
       await idle();
     } else await idle(deadline ?? 'forever');
+    this.time.enter('host');
   }
 }

@@ -7,6 +7,8 @@ _start:
     la gp, __global_pointer$
     .option pop
     la sp, stack_top
+    la t0, boot_hart             /* a0 on entry (SBI 2.0, chapter 9) */
+    sd a0, 0(t0)
     li t0, 0x2000                /* sstatus.FS = Initial */
     csrs sstatus, t0
     call main
@@ -17,6 +19,12 @@ _start:
     ecall
 1:  wfi
     j 1b
+
+    .section .sbss, "aw", @nobits
+    .balign 8
+    .globl boot_hart
+boot_hart:
+    .space 8
 
     .section .bss.stack, "aw", @nobits
     .balign 16

@@ -39,6 +39,8 @@ export interface GuestFiles {
   readonly append?: string | undefined;
   /** In MiB. */
   readonly memory: number;
+  /** Number of CPUs; 1 when absent. */
+  readonly cpus?: number | undefined;
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
@@ -49,14 +51,16 @@ export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, timeo
   args.push('--arch', arch, '--memory', `${guest.memory}M`, '--kernel', guest.kernel, '--timeout', String(timeout));
   if (guest.initrd !== undefined) args.push('--initrd', guest.initrd);
   if (guest.append !== undefined) args.push('--append', guest.append);
+  if (guest.cpus !== undefined) args.push('--cpus', String(guest.cpus));
   return { program: process.execPath, args, cwd: REPOSITORY };
 }
 
-/** QEMU's translator (TCG), with one CPU as axvisor has. */
+/** QEMU's translator (TCG); with several CPUs it runs each on a thread. */
 export function qemuCommand(arch: BenchArchitecture, guest: GuestFiles): Command {
   const { qemu, qemuArguments } = toolchains[arch];
   const args = [...qemuArguments, '-accel', 'tcg', '-m', `${guest.memory}M`, '-kernel', guest.kernel];
   if (guest.initrd !== undefined) args.push('-initrd', guest.initrd);
   if (guest.append !== undefined) args.push('-append', guest.append);
+  if (guest.cpus !== undefined) args.push('-smp', String(guest.cpus));
   return { program: qemu, args };
 }

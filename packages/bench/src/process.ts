@@ -35,17 +35,20 @@ export class BenchError extends Error {
 const TAIL = 400;
 
 /**
- * Runs `command` until `span` is over, then ends it.
+ * Runs `command` until all `spans` are over, then ends it. They may lie one behind the other or in one another.
  *
  * @param timeout seconds
- * @throws {BenchError} when the program ends or the time is over before the span is
+ * @returns a timing for each span
+ * @throws {BenchError} when the program ends or the time is over before the spans are
  */
-export async function measure(name: string, command: Command, span: Span, timeout: number): Promise<Timing> {
-  return await new Promise<Timing>((resolve, reject) => {
+export async function measure(name: string, command: Command, spans: readonly Span[], timeout: number): Promise<Timing[]> {
+  return await new Promise<Timing[]>((resolve, reject) => {
     let text = '';
     let complaints = '';
-    let start = span.from === undefined ? performance.now() : undefined;
-    let result: Timing | undefined;
+    const begin = performance.now();
+    const starts = spans.map(({ from }) => (from === undefined ? begin : undefined));
+    const results = spans.map((): Timing | undefined => undefined);
+    const isOver = (): boolean => results.every((result) => result !== undefined);
     const child = spawn(command.program, command.args, { cwd: command.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeout * 1000);
     child.stdout.setEncoding('latin1');
@@ -54,11 +57,14 @@ export async function measure(name: string, command: Command, span: Span, timeou
     child.stdout.on('data', (chunk: string) => {
       const now = performance.now();
       text += chunk;
-      if (start === undefined && span.from?.test(text) === true) start = now;
-      const match = span.to.exec(text);
-      if (result !== undefined || start === undefined || match === null) return;
-      result = { seconds: (now - start) / 1000, match: match[1] ?? match[0] };
-      child.kill('SIGKILL');
+      spans.forEach(({ from, to }, i) => {
+        if (results[i] !== undefined) return;
+        if (starts[i] === undefined && from?.test(text) === true) starts[i] = now;
+        const start = starts[i];
+        const match = start === undefined ? null : to.exec(text);
+        if (start !== undefined && match !== null) results[i] = { seconds: (now - start) / 1000, match: match[1] ?? match[0] };
+      });
+      if (isOver()) child.kill('SIGKILL');
     });
     child.once('error', (error) => {
       clearTimeout(timer);
@@ -66,7 +72,7 @@ export async function measure(name: string, command: Command, span: Span, timeou
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      if (result !== undefined) return resolve(result);
+      if (isOver()) return resolve(results as Timing[]);
       const how = signal === 'SIGKILL' ? `did not get there in ${timeout} s` : `ended with ${code ?? signal}`;
       reject(new BenchError(`${name}: ${command.program} ${how}; the last it said: ${JSON.stringify((text + complaints).slice(-TAIL))}`));
     });

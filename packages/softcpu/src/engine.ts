@@ -93,7 +93,23 @@ export interface EngineOptions {
   readonly misaligned?: 'handled' | 'trap';
 }
 
+/** What the slow paths of an engine did, since it was made. */
+export class EngineCounters {
+  /** Accesses to memory that the TLB did not let through. */
+  tlb_misses = 0;
+  /** Entries put into the TLB. */
+  tlb_refills = 0;
+  /** Loads and stores that helpers carried out: to devices, across pages, to pages with decoded code, and those that trapped. */
+  slow_loads = 0;
+  slow_stores = 0;
+  /** Pages entered into the cache of fetch translations. */
+  fetch_refills = 0;
+  /** Instructions decoded. */
+  decoded_instructions = 0;
+}
+
 export class Engine {
+  readonly counters: EngineCounters = new EngineCounters();
   readonly tlb: Tlb;
   readonly pages: CodePages;
   readonly handlers: HandlerTable;
@@ -130,7 +146,7 @@ export class Engine {
     this.tlb = new Tlb(this.words, layout);
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), options.copies ?? 0);
-    this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.lookup;
+    this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
     this.#strict = options.misaligned === 'trap';
@@ -138,7 +154,7 @@ export class Engine {
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager: this.#eager, cacheBytes: options.translationBytes ?? CACHE_BYTES });
-    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined);
+    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, this.#eager);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {
@@ -265,10 +281,11 @@ export class Engine {
     do {
       const record = base + (offset / unit) * RECORD_SIZE;
       const length = this.#machine.decode(text + offset, PAGE_SIZE - offset, record, offset);
+      this.counters.decoded_instructions++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
       if (length <= 0) break;
       offset += length;
-    } while (offset < PAGE_SIZE && (words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) === Handler.undecoded);
+    } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
   }
 
   get #fetchIdx(): number {
@@ -286,6 +303,7 @@ export class Engine {
 
   /** Fills the fetch cache for the pc in the state block. */
   #fetch(): Status {
+    this.counters.fetch_refills++;
     const { words, pages } = this;
     const lo = words[this.#pc] as number;
     const hi = words[this.#pc + 1] as number;
@@ -327,9 +345,11 @@ export class Engine {
     const [nextLo, nextHi] = advance(lo, hi, available);
     const second = this.#fetchPlace(nextLo, nextHi, available);
     if (second < 0) return this.#trap(0);
+    const page = pages.pageOf(ip);
     const within = second & (PAGE_SIZE - 1);
     const next = pages.textOf(pages.acquire(second - within)) + within; // acquired, so that writes to it are noticed
-    if (pages.pageOf(ip) < 0) {
+    // That may have taken the records at `ip` back, and given them to `second`.
+    if (page < 0 || pages.pageOf(ip) !== page) {
       this.#giveStepBack();
       return Status.refetch;
     }
@@ -348,7 +368,11 @@ export class Engine {
     const size = mode & 15;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const exact = (mode & ACCESS_EXACT) !== 0;
+    const { counters } = this;
+    const refills = counters.tlb_refills;
     const place = this.#accessPlace(lo, hi, size, access, exact);
+    counters.tlb_misses++;
+    if (counters.tlb_refills === refills) counters[access === Access.store ? 'slow_stores' : 'slow_loads']++;
     if (place === 0) {
       const engine = this.#layout.engine >>> 2;
       this.words[engine + (ENGINE.status >>> 2)] = this.#trap((this.words[engine + (ENGINE.record >>> 2)] as number) >>> 0);
@@ -382,6 +406,7 @@ export class Engine {
   #fill(access: Access, lo: number, hi: number, page: number): void {
     const store = access === Access.store;
     if ((this.#machine.permissions() & (store ? Permission.write : Permission.read)) === 0) return;
+    this.counters.tlb_refills++;
     this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page);
   }
 

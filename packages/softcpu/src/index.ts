@@ -1,5 +1,5 @@
 /** ISA-neutral engine of the software processors. */
-export { Access, Engine, Execution, Permission } from './engine.ts';
+export { Access, Engine, EngineCounters, Execution, Permission } from './engine.ts';
 export type { EngineOptions, HostFunction, Machine, Service } from './engine.ts';
 export type { HandlerTable } from './interp/generate.ts';
 export { copiesSize } from './interp/codepages.ts';

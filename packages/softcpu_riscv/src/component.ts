@@ -10,6 +10,7 @@ import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
+import { Execution } from '@axvisor/softcpu';
 import { Hart, HartExit, planHart } from './hart.ts';
 import type { HartOptions } from './hart.ts';
 import { HartView } from './view.ts';
@@ -73,6 +74,7 @@ class Cpu {
       hosted: true,
       hartId: id,
       ...(guestCpus() > 0 ? { shared: true, poll: () => this.#poll() } : {}),
+      engine: Execution.auto,
       ...options,
     });
   }
@@ -132,7 +134,7 @@ class Cpu {
   }
 }
 
-/** How the hart executes code; what is absent is as in {@link HartOptions}. */
+/** How the hart executes code: `auto` unless said otherwise. */
 export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes'>;
 
 function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
@@ -191,7 +193,7 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
         for (const id of others) awaitTaken(id, Signal.nested);
       },
       setProbe: (at, probe) => cpu().setProbe(at, probe),
-      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.translation } }),
+      processorStats: () => ({ instructions: BigInt(cpu().hart.retired), counters: { ...cpu().hart.engine.counters, ...cpu().hart.priv.trapCounts, ...cpu().hart.engine.translation } }),
     },
   };
 }

@@ -9,6 +9,7 @@ interface Window {
   readonly last: bigint;
   readonly device: Device;
   readonly region: number;
+  accesses: number;
 }
 
 type Space = DeviceRegion['space'];
@@ -30,7 +31,7 @@ export class Bus implements DeviceBus {
     const windows = device.regions.map((region, i) => {
       const [first, last] = bounds(region);
       ensure(first <= last, 'InvalidInput', `device ${device.name}: region ${i} is empty`);
-      return { space: region.space, window: { first, last, device, region: i } };
+      return { space: region.space, window: { first, last, device, region: i, accesses: 0 } };
     });
     for (const [i, { space, window }] of windows.entries()) {
       const others = [...this.#windows[space], ...windows.slice(0, i).filter((w) => w.space === space).map((w) => w.window)];
@@ -55,6 +56,12 @@ export class Bus implements DeviceBus {
 
   devices(): readonly Device[] {
     return [...this.#devices.values()];
+  }
+
+  accesses(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { device, accesses } of Object.values(this.#windows).flat()) counts[device.name] = (counts[device.name] ?? 0) + accesses;
+    return counts;
   }
 
   mmioRead(address: GuestPhysAddr, width: AccessWidth): bigint | undefined {
@@ -87,13 +94,17 @@ export class Bus implements DeviceBus {
 
   #read(space: Space, address: bigint, width: AccessWidth): bigint | undefined {
     const w = this.#find(space, address, width);
-    return w && BigInt.asUintN(8 * width, w.device.read(Number(address - w.first), width, w.region));
+    if (w === undefined) return undefined;
+    w.accesses++;
+    return BigInt.asUintN(8 * width, w.device.read(Number(address - w.first), width, w.region));
   }
 
   #write(space: Space, address: bigint, width: AccessWidth, value: bigint): boolean {
     const w = this.#find(space, address, width);
-    w?.device.write(Number(address - w.first), width, BigInt.asUintN(8 * width, value), w.region);
-    return w !== undefined;
+    if (w === undefined) return false;
+    w.accesses++;
+    w.device.write(Number(address - w.first), width, BigInt.asUintN(8 * width, value), w.region);
+    return true;
   }
 
   /** The window that contains the whole access. A register number occupies one address whatever its width. */

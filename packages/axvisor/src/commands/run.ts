@@ -28,7 +28,8 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   const settings = runSettings(raw);
   using console = nodeConsole();
   const plans = await planVms(files, raw, settings.arch, note);
-  await compose(settings.arch, { memory: hostMemory(plans), clock: settings.clock, console, logLevel: settings.logLevel });
+  const { arch, clock, logLevel, engine, translationBytes } = settings;
+  await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, { engine, translationBytes });
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);

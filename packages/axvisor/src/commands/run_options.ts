@@ -35,6 +35,7 @@ export interface RawRunOptions {
   readonly disk: readonly string[];
   readonly clock: string;
   readonly engine: string;
+  readonly translationMemory: string;
   readonly expect?: string;
   readonly timeout?: string;
   readonly stats?: string;
@@ -45,6 +46,8 @@ export interface RawRunOptions {
 /** Options that hold for the whole run. */
 export interface RunSettings {
   readonly arch: Architecture;
+  readonly engine: 'auto' | 'interpreter' | 'translator';
+  readonly translationBytes: number;
   readonly clock: 'real' | 'virtual';
   readonly expect: string | undefined;
   readonly timeout: number | undefined;
@@ -72,11 +75,11 @@ function oneOf<T extends string>(value: string, allowed: readonly T[], what: str
 
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
-  const engine = oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine');
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
-  if (engine === 'translator') throw usageError('--engine translator: this version has no translator yet; use auto or interpreter');
   return {
     arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
+    engine: oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine'),
+    translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
     expect: raw.expect,
     timeout: raw.timeout === undefined ? undefined : parseSeconds(raw.timeout, '--timeout'),

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { processorStats } from '@axvisor/axvisor_api/processor';
-import type { Vm } from '@axvisor/axvisor_api/vm';
+import { timeByPart, type Vm } from '@axvisor/axvisor_api/vm';
 import type { ExitStatus } from '../errors.ts';
 import { memoryHash } from '../inspect/memory_hash.ts';
 
@@ -33,6 +33,11 @@ export interface RunReport {
   readonly hashMemory: boolean;
 }
 
+function vmStats(vm: Vm): Readonly<Record<string, unknown>> {
+  const { exits, resets, interrupts, deviceAccesses } = vm.stats();
+  return { exits, resets, interrupts_injected: interrupts, device_accesses: deviceAccesses };
+}
+
 export async function writeStats(file: string, { vms, seconds, status, printed, hashMemory }: RunReport): Promise<void> {
   const { instructions, counters } = processorStats();
   const exits: Record<string, number> = {};
@@ -44,12 +49,13 @@ export async function writeStats(file: string, { vms, seconds, status, printed, 
     mips: count / seconds / 1e6,
     exits,
     counters,
+    time_s: timeByPart(),
     status,
     vms: vms.map((vm) => ({
       id: vm.id,
       name: vm.name,
       ended: vm.ended ?? null,
-      ...vm.stats(),
+      ...vmStats(vm),
       ...printed.of(vm.id),
       ...(hashMemory ? { memory_hash: memoryHash(vm.addressSpace) } : {}),
     })),

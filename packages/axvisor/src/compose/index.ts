@@ -2,8 +2,9 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { ProcessorOptions } from './options.ts';
 
-const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: HostOptions) => Image>>>> = {
+const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: HostOptions, processor?: ProcessorOptions) => Image>>>> = {
   riscv64: async () => (await import('./riscv64.ts')).composeRiscv64,
 };
 
@@ -11,8 +12,8 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: H
 export const ARCHITECTURES: readonly Architecture[] = Object.keys(COMPOSITIONS) as Architecture[];
 
 /** Links the hypervisor for `arch` in this thread. */
-export async function compose(arch: Architecture, host: HostOptions): Promise<Image> {
+export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}): Promise<Image> {
   const load = COMPOSITIONS[arch];
   if (load === undefined) throw new RangeError(`no hypervisor for ${arch}`);
-  return (await load())(host);
+  return (await load())(host, processor);
 }

@@ -11,9 +11,12 @@ import { component as memoryAddr } from '@axvisor/memory_addr';
 import { component as percpu } from '@axvisor/percpu';
 import { component as riscvVcpu } from '@axvisor/riscv_vcpu';
 import { component as riscvVplic } from '@axvisor/riscv_vplic';
-import { component as softcpuRiscv } from '@axvisor/softcpu_riscv';
+import { createComponent as softcpuRiscv } from '@axvisor/softcpu_riscv';
+import type { ProcessorOptions } from './options.ts';
 
 /** Links the hypervisor for this thread. */
-export function composeRiscv64(host: HostOptions): Image {
-  return link([axhost(host), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, riscvVcpu, softcpuRiscv, riscvVplic, axdevice, axvmconfig, axvm]);
+export function composeRiscv64(host: HostOptions, processor: ProcessorOptions = {}): Image {
+  return link([
+    axhost(host), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, riscvVcpu, softcpuRiscv(processor), riscvVplic, axdevice, axvmconfig, axvm,
+  ]);
 }

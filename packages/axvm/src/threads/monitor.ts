@@ -11,6 +11,7 @@ import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvis
 import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from '../executor.ts';
+import { Stopwatch } from '../stopwatch.ts';
 import { servicesOf, type VmServices } from '../vm/services.ts';
 import type { VCpuSlot } from '../vm/vcpu_slot.ts';
 import type { AxVm } from '../vm/vm.ts';
@@ -69,6 +70,7 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
 };
 
 export class Monitor implements Executor {
+  readonly time: Stopwatch = new Stopwatch();
   readonly #vms: () => Iterable<AxVm>;
   readonly #attached = new Map<AxVm, Attached>();
   readonly #byId = new Map<number, Attached>();
@@ -182,12 +184,16 @@ export class Monitor implements Executor {
   }
 
   async run(until: () => boolean): Promise<void> {
+    this.time.enter('host');
     while (!until()) {
       expireTimers();
       for (const vm of this.#vms()) vm.settle();
       if (![...this.#vms()].some((vm) => vm.status === 'running' || vm.status === 'suspended')) break;
+      this.time.enter('idle');
       await idle(nextDeadline() ?? 'forever');
+      this.time.enter('host');
     }
+    this.time.enter(undefined);
   }
 
   // ── calls ──

@@ -32,6 +32,8 @@ export class AxVm implements Vm {
   readonly dtb: Uint8Array | undefined;
   /** Frames promised to its lazily mapped memory. */
   readonly committedFrames: number;
+  /** Interrupts asserted. */
+  interrupts = 0;
   readonly #executor: Executor;
   readonly #vmid: number;
   readonly #ram: GuestRam;
@@ -175,7 +177,7 @@ export class AxVm implements Vm {
   }
 
   stats(): VmStats {
-    return { ...this.#executor.stats(this), resets: this.#resets };
+    return { ...this.#executor.stats(this), resets: this.#resets, interrupts: this.interrupts, deviceAccesses: this.bus.accesses() };
   }
 
   /** Stops the VM for the reason `end`; the first reason stays. */
@@ -230,6 +232,7 @@ export class AxVm implements Vm {
 
   /** Asserts an interrupt, and lets the vCPU see it. */
   inject(slot: VCpuSlot, vector: number): void {
+    this.interrupts++;
     slot.vcpu.injectInterrupt(vector);
     this.#executor.rouse(this, slot);
   }

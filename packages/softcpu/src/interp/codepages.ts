@@ -17,6 +17,9 @@ import type { Layout } from './layout.ts';
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
 
+/** Record pages looked at for one that is not translated, before one that is has to go. */
+const VICTIM_TRIES = 64;
+
 const PAGE_SHIFT = 12;
 
 /** Bytes of the copies of all pages that can have records. */
@@ -26,8 +29,10 @@ export const copiesSize = (layout: Pick<Layout, 'poolPages'>): number => layout.
 export interface CodeObserver {
   /** Records of the bytes from offset `from` to before `to` of a page were emptied. */
   written(page: number, from: number, to: number): void;
-  /** All records of a page were given up. */
-  released(page: number): void;
+  /** All records of a page were given up, perhaps because it is written too often. */
+  released(page: number, written: boolean): void;
+  /** Whether code was made from a page's records. */
+  uses(page: number): boolean;
   /** Virtual addresses may mean other code than they did. */
   remapped(): void;
   /** The same, of one page. */
@@ -106,9 +111,8 @@ export class CodePages {
     if (known !== 0 && this.#isCurrent(known, page)) return known;
     let index = this.#free.pop();
     if (index === undefined) {
-      index = this.#hand;
-      this.#hand = (this.#hand + 1) % this.#layout.poolPages;
-      this.#release(index);
+      index = this.#victim();
+      this.#release(index, false);
       this.#free.pop();
     }
     const base = this.#layout.pool + index * this.#stride;
@@ -170,16 +174,38 @@ export class CodePages {
     return ip - ((ip - this.#layout.pool) % this.#stride);
   }
 
+  /** The record page to be taken back: the next one in turn, but rather one that is not translated. */
+  #victim(): number {
+    const { poolPages } = this.#layout;
+    let index = this.#hand;
+    for (let tries = 0; tries < VICTIM_TRIES; tries++) {
+      index = this.#hand;
+      this.#hand = (this.#hand + 1) % poolPages;
+      if (this.observer?.uses(this.#owner[index] as number) !== true) break;
+    }
+    return index;
+  }
+
+  /**
+   * Makes records undecoded, and nothing more: the instruction that is being executed may be one of them, and has yet to read
+   * which registers it is about. The handler number is the first two bytes.
+   */
+  #forget(base: number, from: number, to: number): void {
+    const words = this.#words;
+    const word = base >>> 2;
+    for (let record = from; record < to; record++) (words[word + record * (RECORD_SIZE / 4)] as number) &= ~0xffff;
+  }
+
   /** Gives the records of record page `index` up. */
-  #release(index: number): void {
+  #release(index: number, written: boolean): void {
     const number = this.#owner[index] as number;
     if (number < 0) return;
     const base = this.#layout.pool + index * this.#stride;
-    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.#forget(base, 0, this.#records);
     this.#owner[index] = -1;
     this.#recordsOf[number] = 0;
     this.#free.push(index);
-    this.observer?.released(number);
+    this.observer?.released(number, written);
     this.flushFetch();
   }
 
@@ -195,18 +221,18 @@ export class CodePages {
     const from = Math.floor((offset - maxLength + unit) / unit);
     const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
-    this.#words.fill(0, ((base >>> 0) + first * RECORD_SIZE) >>> 2, ((base >>> 0) + (to + 1) * RECORD_SIZE) >>> 2);
+    this.#forget(base, first, to + 1);
     this.observer?.written(place >>> PAGE_SHIFT, first * unit, (to + 1) * unit);
     if (from < 0 || to === this.#records - 1) this.#flushStraddle();
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
     const writes = (this.#writes[index] as number) + 1;
     this.#writes[index] = writes;
-    if (writes > WRITE_LIMIT) this.#release(index);
+    if (writes > WRITE_LIMIT) this.#release(index, true);
   }
 
   /** Forgets all records. */
   clear(): void {
-    for (let index = 0; index < this.#owner.length; index++) this.#release(index);
+    for (let index = 0; index < this.#owner.length; index++) this.#release(index, false);
   }
 
   /** Forgets which virtual pages the records are for. */

@@ -90,8 +90,9 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
 /**
  * @param translating - code is also translated: it counts jumps, imports the table of regions (`engine.table`) and
  *   `engine.hot(ip)`, and exports the ISA's functions by their names and `unlinked`, the region that is none.
+ * @param countStarts - the first instruction of a run is counted too.
  */
-export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean): Interpreter {
+export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean, countStarts: boolean): Interpreter {
   const module = new ModuleBuilder();
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -113,7 +114,7 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
     }
   }
   const outlined = generateOutlined(module, isa, layout, runtime);
-  return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined), bytes: module.build() };
+  return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts), bytes: module.build() };
 }
 
 /** The ISA's own functions: imports first, then those with a body. */
@@ -206,6 +207,7 @@ function generateLoop(
   runtime: Runtime,
   helpers: Helpers,
   outlined: ReadonlyMap<number, Outlined>,
+  countStarts: boolean,
 ): HandlerTable {
   const { slots, table } = numberHandlers(isa);
   const { index: run, code } = module.func('run', [], []);
@@ -243,6 +245,8 @@ function generateLoop(
   for (let i = 0; i < table.count; i++) labels.unshift(code.block());
   const exits: Exits = { loop, trapped, lookup, target };
   const translating = runtime.hot !== undefined;
+  // Where a run happens to begin says nothing about what is executed often.
+  const quiet = translating && !countStarts ? code.local('i32') : undefined;
   const enter = translating ? code.block() : undefined;
 
   lower(code, i32.eqz(local('i32', frame.budget)));
@@ -271,8 +275,9 @@ function generateLoop(
       if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);
       else emitter.callOutlined(call.index, call.serviced);
       if (!emitter.jumped) emitter.next();
-    } else if (number === Handler.lookup) {
+    } else if (number === Handler.lookup || number === Handler.start) {
       addToBudget(1);
+      if (number === Handler.start && quiet !== undefined) setI32(quiet, i32.const(1));
       emitter.jumpTo(emitter.pc());
     } else {
       if (number === Handler.undecoded) emitter.helper(helpers.decode);
@@ -284,6 +289,12 @@ function generateLoop(
   }
   code.end(); // lookup
   emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
+  if (quiet === undefined) {
+    plain.count();
+  } else {
+    plain.if(i32.eqz(local('i32', quiet)), () => plain.count());
+    setI32(quiet, i32.const(0));
+  }
   code.br(loop);
   code.end(); // loop
   code.end(); // trapped

@@ -10,7 +10,7 @@ export const ENGINE = {
   status: 0,
   /** i32: record of the instruction that called a helper. */
   record: 4,
-  /** A record with the LOOKUP handler: where execution starts whenever only the pc is known. */
+  /** A record with the START handler: where execution starts whenever only the pc is known. */
   boot: 16,
   /** 16 bytes: data of accesses that JavaScript carries out itself. */
   scratch: 32,
@@ -26,9 +26,9 @@ export const Status = { next: 0, refetch: 1, leave: 2 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
 /** Handlers that are not instructions: a fresh record is all zeroes. */
-export const Handler = { undecoded: 0, lookup: 1, straddle: 2 } as const;
+export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3 } as const;
 /** Handler number of the first instruction. */
-export const FIRST_HANDLER = 3;
+export const FIRST_HANDLER = 4;
 
 /** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
 export const FETCH_ENTRIES = 1024;

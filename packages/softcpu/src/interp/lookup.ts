@@ -55,7 +55,6 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   lower(code, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
   code.op(numeric['i32.add']);
   code.set(frame.ip);
-  e.count();
 }
 
 /**

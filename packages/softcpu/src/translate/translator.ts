@@ -23,11 +23,11 @@ import { shapeOf } from './shape.ts';
 import type { Shape } from './shape.ts';
 
 /** Jumps to a place before it is translated. */
-const THRESHOLD = 1000;
+const THRESHOLD = 4000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
 /** Slices that a place may wait until a batch is full. */
-const PATIENCE = 8;
+const PATIENCE = 100;
 /** What a module and a byte of its code take in the host's memory, about. */
 const MODULE_COST = 20_000;
 const BYTE_COST = 12;
@@ -108,6 +108,8 @@ export class Translator implements CodeObserver {
   #unlinked: unknown;
   #queue: Slot[] = [];
   #waited = 0;
+  /** What waits became hot once more. */
+  #urgent = false;
   #slice = 0;
   #cost = 0;
 
@@ -161,7 +163,10 @@ export class Translator implements CodeObserver {
     const step = this.#read(page, offset);
     if (step === undefined || step.shape.control === 'stop') return;
     const slot = this.#slotAt(page, offset, mode);
-    if (slot.queued) return;
+    if (slot.queued) {
+      this.#urgent = true;
+      return;
+    }
     if (slot.blocks !== undefined) {
       this.#patch(slot);
       return;
@@ -175,8 +180,7 @@ export class Translator implements CodeObserver {
   work(): void {
     this.#slice++;
     if (this.#queue.length === 0) return;
-    if (this.#queue.length < BATCH && ++this.#waited < PATIENCE) return;
-    this.#translate();
+    if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= PATIENCE) this.#translate();
   }
 
   // ── records ──
@@ -273,6 +277,7 @@ export class Translator implements CodeObserver {
   #translate(): void {
     const batch = this.#queue.splice(0, BATCH);
     this.#waited = 0;
+    this.#urgent = false;
     if (this.#cost > this.#options.cacheBytes || this.#slots.length > MAX_REGIONS - 2048) {
       this.flush();
       return;
@@ -343,19 +348,21 @@ export class Translator implements CodeObserver {
     if (dropped) this.#backOff(page);
   }
 
-  released(page: number): void {
+  uses(page: number): boolean {
+    return this.#pages.has(page);
+  }
+
+  released(page: number, written: boolean): void {
     const known = this.#pages.get(page);
     if (known === undefined) return;
-    let dropped = false;
     for (const slot of known.slots.values()) {
-      dropped ||= slot.blocks !== undefined;
       this.#drop(slot);
       this.#slots[slot.number] = undefined;
       this.#free.push(slot.number);
     }
     this.#pages.delete(page);
     // Jump caches may hold the numbers; whoever released the page flushes the fetch cache and with it those.
-    if (dropped) this.#backOff(page);
+    if (written) this.#backOff(page);
   }
 
   /** Drops everything. */

@@ -77,6 +77,12 @@ export class Privileged implements PrivilegedHart, HostedHart {
     return this.traps.taken;
   }
 
+  /** Traps taken: interrupts by who took them, and exceptions. */
+  get trapCounts(): { readonly guest_interrupts: number; readonly hypervisor_interrupts: number; readonly exceptions: number } {
+    const { guestInterrupts, hypervisorInterrupts, taken } = this.traps;
+    return { guest_interrupts: guestInterrupts, hypervisor_interrupts: hypervisorInterrupts, exceptions: taken };
+  }
+
   get permissions(): number {
     return this.translation.permissions;
   }

@@ -61,6 +61,9 @@ export class Traps {
   readonly exception: ExceptionRecord = new ExceptionRecord();
   /** Exceptions taken so far. */
   taken = 0;
+  /** Interrupts taken in HS-mode, and in VS-mode. */
+  hypervisorInterrupts = 0;
+  guestInterrupts = 0;
 
   private readonly state: State;
   private readonly interrupts: Interrupts;
@@ -106,8 +109,10 @@ export class Traps {
       case Target.M:
         return this.enterM(irq, INTERRUPT, 0, 0, 0, 0, 0, false);
       case Target.HS:
+        this.hypervisorInterrupts++;
         return this.enterHs(irq, INTERRUPT, 0, 0, 0, 0, 0, false);
       default:
+        this.guestInterrupts++;
         // VS-level interrupts 2, 6, 10 appear to the guest as 1, 5, 9.
         return this.enterVs(irq - 1, INTERRUPT, 0, 0);
     }

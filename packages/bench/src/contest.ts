@@ -1,0 +1,90 @@
+/** A contest: the same jobs for each contender, one after the other, and the medians that come out. */
+
+import type { BenchArchitecture } from './contenders.ts';
+import type { Kernel } from './kernels.ts';
+import { BenchError, measure, type Command, type Span } from './process.ts';
+import { median, significant } from './statistics.ts';
+
+/** One line of the result; seconds. */
+export interface BenchResult {
+  readonly name: string;
+  readonly us: number;
+  readonly qemu: number | null;
+  readonly native: number | null;
+  /** QEMU's time divided by ours. */
+  readonly ratio: number | null;
+}
+
+/** What a suite needs to know. */
+export interface SuiteOptions {
+  readonly arch: BenchArchitecture;
+  /** How often each contender runs each thing. */
+  readonly runs: number;
+  /** Kernels to run; all when absent. */
+  readonly only?: readonly Kernel[] | undefined;
+  /** How many times over the work is done. */
+  readonly scale: number;
+  /** For one run, in seconds. */
+  readonly timeout: number;
+  /** Whether QEMU is there. */
+  readonly withQemu: boolean;
+  /** A folder for files, which is deleted afterwards. */
+  readonly folder: string;
+  /** Told what is going on. */
+  readonly note?: ((line: string) => void) | undefined;
+}
+
+/** Something of which the time is taken. */
+export interface Job {
+  readonly name: string;
+  readonly span: Span;
+  /** The result is the time of one of so many operations; 1 when absent. */
+  readonly operations?: number;
+}
+
+/** Jobs that one run of each contender does; QEMU and the machine itself may be missing. */
+export interface Contest {
+  readonly jobs: readonly Job[];
+  readonly us: Command;
+  readonly qemu: Command | undefined;
+  readonly native: Command | undefined;
+}
+
+const CONTENDERS = ['us', 'qemu', 'native'] as const;
+type Contender = (typeof CONTENDERS)[number];
+
+/**
+ * Runs every contender in turn, `runs` times.
+ *
+ * @throws {BenchError} when a contender fails or the results differ
+ */
+export async function hold({ jobs, ...commands }: Contest, options: SuiteOptions): Promise<BenchResult[]> {
+  const what = jobs.map(({ name }) => name).join(', ');
+  const times = jobs.map((): Record<Contender, number[]> => ({ us: [], qemu: [], native: [] }));
+  const said = jobs.map(() => new Map<string, Contender>());
+  for (let run = 0; run < options.runs; run++) {
+    for (const contender of CONTENDERS) {
+      const command = commands[contender];
+      if (command === undefined) continue;
+      const timings = await measure(`${what}, ${contender}`, command, jobs.map(({ span }) => span), options.timeout);
+      timings.forEach(({ seconds, match }, i) => {
+        const { name, operations = 1 } = jobs[i] as Job;
+        times[i]?.[contender].push(seconds / operations);
+        options.note?.(`${name} ${run + 1}/${options.runs} ${contender} ${seconds.toFixed(3)} s`);
+        said[i]?.set(match, contender);
+      });
+      said.forEach((results, i) => {
+        if (results.size > 1) throw new BenchError(`${jobs[i]?.name}: the results differ: ${[...results].map(([result, who]) => `${who} ${result}`).join(', ')}`);
+      });
+    }
+  }
+  return jobs.map(({ name }, i) => {
+    const middle = (contender: Contender): number | null => {
+      const all = times[i]?.[contender] ?? [];
+      return all.length === 0 ? null : significant(median(all));
+    };
+    const us = middle('us') as number;
+    const qemu = middle('qemu');
+    return { name, us, qemu, native: middle('native'), ratio: qemu === null ? null : significant(qemu / us) };
+  });
+}

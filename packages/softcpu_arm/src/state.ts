@@ -1,0 +1,92 @@
+/**
+ * The architectural state of one processing element that generated code and JavaScript share: byte offsets of its fields in
+ * linear memory, counted from the state block.
+ *
+ * Everything else (system registers, the rest of PSTATE) lives in JavaScript objects, see `priv/`.
+ */
+
+/** General-purpose registers x0…x30, 8 bytes each. Slot 31 is {@link SP}, not XZR. */
+export const X = 0;
+/** The stack pointer of the current Exception level and PSTATE.SP (i64): slot 31 of {@link X}, for operands that read 31 as SP. */
+export const SP = 248;
+/** XZR as a source (i64): always 0. */
+export const ZR = 256;
+/** Where writes to XZR land (i64). */
+export const ZSINK = 264;
+/** SIMD&FP registers v0…v31, 16 bytes each. */
+export const V = 512;
+/** Program counter (i64): inside a helper, of the instruction that called it; outside the run loop, of the next one to execute. */
+export const PC = 1024;
+/** Arguments of helpers called by generated code (i64 each). */
+export const ARG0 = 1032;
+export const ARG1 = 1040;
+export const ARG2 = 1048;
+export const ARG3 = 1056;
+/** Result of a helper called by generated code (i64). */
+export const RESULT = 1064;
+/** Instructions left before the run loop must be left (i32). */
+export const BUDGET = 1072;
+/** Index of the data TLB in use (i32), see {@link MMU}. */
+export const MMU_IDX = 1076;
+/** Tag of the fetch mode in use (i32): the current Exception level. */
+export const FETCH_IDX = 1080;
+/** The {@link MMU_IDX} of LDTR, STTR and the like (i32): as EL0, unless PSTATE.UAO or EL0 or EL2 makes them ordinary accesses. */
+export const UNPRIV_IDX = 1084;
+
+/** Condition flags, one i32 each, 0 or 1: an instruction that sets them computes four independent values, of which most are dead. */
+export const N = 1088;
+export const Z = 1092;
+export const C = 1096;
+export const VF = 1100;
+
+/** FPCR (i32; the fields that exist: AHP, DN, FZ, RMode, FZ16). */
+export const FPCR = 1104;
+/** FPSR (i32; QC, IDC, IXC, UFC, OFC, DZC, IOC). */
+export const FPSR = 1108;
+/** Nonzero when instructions that use SIMD&FP registers trap (i32): `Privileged.fpTrap` takes the exception. */
+export const FP_TRAP = 1112;
+/** 15 when loads and stores with SP as base must find it 16-byte aligned (SCTLR_ELx.SA, SA0), else 0 (i32); `Privileged.spAlignment` takes the exception. */
+export const SP_ALIGN = 1116;
+/** The current Exception level and stack: EL << 1 | PSTATE.SP (i32), so 0 EL0t, 2 EL1t, 3 EL1h, 4 EL2t, 5 EL2h. */
+export const MODE = 1120;
+/** PSTATE.{D,A,I,F} in bits 9…6 (i32). Setting bits needs nothing else; after clearing any, interrupts must be looked at. */
+export const DAIF = 1124;
+/** Bit 0: addresses with bit 55 clear lose their top byte when branched to; bit 1: those with bit 55 set (i32; TCR_ELx.TBI). */
+export const BRANCH_TBI = 1128;
+
+/** Nonzero while the local exclusive monitor is open (i32). Exception return and CLREX close it. */
+export const EXCL_VALID = 1132;
+/** Physical address of the exclusive load (i64). */
+export const EXCL_ADDR = 1136;
+/** What it loaded (i64 each; the second for pairs of 64 bits). */
+export const EXCL_VALUE = 1144;
+export const EXCL_VALUE2 = 1152;
+/** Bytes it loaded (i32). */
+export const EXCL_SIZE = 1160;
+
+/** Nonzero while DC ZVA is known to be permitted: set when one was executed, cleared by whatever may change that (i32). */
+export const ZVA_CHECKED = 1164;
+
+/** Software thread registers (i64). EL0 and EL1 read TPIDR_EL0 without traps; TPIDR_EL1 is EL1's (see {@link MODE}). */
+export const TPIDR_EL0 = 1168;
+export const TPIDRRO_EL0 = 1176;
+export const TPIDR_EL1 = 1184;
+/** The banked stack pointers (i64). That of the current Exception level and PSTATE.SP is stale here: it is in {@link SP}. */
+export const SP_EL0 = 1192;
+export const SP_EL1 = 1200;
+export const SP_EL2 = 1208;
+
+/** Size of the state block in bytes. */
+export const STATE_SIZE = 1280;
+
+/** The values of {@link MMU_IDX}: how memory accesses are translated and checked. */
+export const MMU = {
+  /** As EL0. */
+  el0: 0,
+  /** As EL1 with PSTATE.PAN = 0. */
+  el1: 1,
+  /** As EL1 with PSTATE.PAN = 1. */
+  el1Pan: 2,
+  /** As EL2. */
+  el2: 3,
+} as const;
