@@ -39,6 +39,7 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--dump-dtb <file>', 'write the device tree and exit')
     .option('--disk <file>', 'raw disk image as virtio disk, FILE or FILE,ro (repeatable)', (file: string, all: readonly string[]) => [...all, file], [] as readonly string[])
     .option('--clock <kind>', 'real, or virtual: time counts retired instructions, runs are reproducible', 'real')
+    .option('--threads <n>', 'threads that run vCPUs: a number, or auto for as many as are useful', '1')
     .option('--engine <kind>', 'auto (translate what is hot), interpreter, translator (translate everything)', 'auto')
     .option('--translation-memory <size>', 'memory for translations', '256M')
     .option('--expect <text>', 'end successfully when the text appears on a console')

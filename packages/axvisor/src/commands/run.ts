@@ -1,11 +1,13 @@
 /** `axvisor run`: creates VMs, connects the terminal, runs them, and says how it ended. */
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import { createVm, runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { compose } from '../compose/index.ts';
+import { composeThreads } from '../threads/compose.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
@@ -14,6 +16,8 @@ import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan
 
 /** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
 const OVERHEAD = 192 * 1024 * 1024;
+/** A further software processor: decode cache, copies of code. */
+const HART = 48 * 1024 * 1024;
 /** What the software processors address. */
 const MAX_HOST_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 65536;
@@ -29,7 +33,11 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   using console = nodeConsole();
   const plans = await planVms(files, raw, settings.arch, note);
   const { arch, clock, logLevel, engine, translationBytes } = settings;
-  await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, { engine, translationBytes });
+  const processor = { engine, translationBytes };
+  const guestCpus = threadsFor(plans, settings);
+  await using threads = new AsyncDisposableStack();
+  if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, { processor });
+  else threads.use(await composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
@@ -73,10 +81,19 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   return outcome.status;
 }
 
-/** Physical memory for `plans`. Only touched pages cost anything. @throws {CliError} */
-function hostMemory(plans: readonly VmPlan[]): number {
+/** How many threads run guests. */
+function threadsFor(plans: readonly VmPlan[], { threads, clock }: RunSettings): number {
+  if (threads !== 'auto') return threads;
+  const vcpus = plans.reduce((sum, { config }) => sum + config.cpuNum, 0);
+  return clock === 'virtual' ? 1 : Math.min(vcpus, availableParallelism());
+}
+
+/** Physical memory for `plans`, with `harts` more software processors. Only touched pages cost anything. @throws {CliError} */
+function hostMemory(plans: readonly VmPlan[], harts = 0): number {
   const guests = plans.flatMap((p) => p.config.memoryRegions).reduce((sum, r) => sum + Number(r.size), 0);
-  const rounded = Math.ceil((guests + OVERHEAD) / WASM_PAGE) * WASM_PAGE;
+  // A processor's translation tables grow with the memory it addresses.
+  const hart = HART + 2 ** Math.ceil(Math.log2(guests + OVERHEAD + harts * 2 * HART)) / 32;
+  const rounded = Math.ceil((guests + OVERHEAD + harts * hart) / WASM_PAGE) * WASM_PAGE;
   if (rounded > MAX_HOST_MEMORY) throw usageError(`guest memory: ${Math.ceil(guests / (1 << 20))}M wanted, at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M in all`);
   return rounded;
 }

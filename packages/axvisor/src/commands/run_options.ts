@@ -34,6 +34,7 @@ export interface RawRunOptions {
   readonly dumpDtb?: string;
   readonly disk: readonly string[];
   readonly clock: string;
+  readonly threads: string;
   readonly engine: string;
   readonly translationMemory: string;
   readonly expect?: string;
@@ -49,6 +50,8 @@ export interface RunSettings {
   readonly engine: 'auto' | 'interpreter' | 'translator';
   readonly translationBytes: number;
   readonly clock: 'real' | 'virtual';
+  /** Threads that run guests; 1: this one does. */
+  readonly threads: number | 'auto';
   readonly expect: string | undefined;
   readonly timeout: number | undefined;
   readonly stats: string | undefined;
@@ -64,6 +67,7 @@ export interface VmPlan {
 }
 
 const DEFAULT_MEMORY = '256M';
+const MAX_THREADS = 64;
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 const MIN_MEMORY = 1n << 20n;
 
@@ -75,12 +79,16 @@ function oneOf<T extends string>(value: string, allowed: readonly T[], what: str
 
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
+  const threads = raw.threads === 'auto' ? 'auto' : parseCount(raw.threads, '--threads', 1, MAX_THREADS);
+  if (raw.clock === 'virtual' && threads !== 'auto' && threads > 1)
+    throw usageError('--threads: a virtual clock counts the instructions of one thread; leave one of --clock and --threads out');
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   return {
     arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
     engine: oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine'),
     translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
+    threads,
     expect: raw.expect,
     timeout: raw.timeout === undefined ? undefined : parseSeconds(raw.timeout, '--timeout'),
     stats: raw.stats,

@@ -2,18 +2,35 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { ProcessorOptions } from './options.ts';
+import type { ComposeOptions, CpuComposeOptions } from './options.ts';
 
-const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: HostOptions, processor?: ProcessorOptions) => Image>>>> = {
-  riscv64: async () => (await import('./riscv64.ts')).composeRiscv64,
+interface Composition {
+  readonly compose: (host: HostOptions, options?: ComposeOptions) => Image;
+  readonly composeCpu: (options: CpuComposeOptions) => () => never;
+}
+
+const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<Composition>>>> = {
+  riscv64: async () => {
+    const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
+    return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
+  },
 };
 
 /** Architectures that guests can have. */
 export const ARCHITECTURES: readonly Architecture[] = Object.keys(COMPOSITIONS) as Architecture[];
 
-/** Links the hypervisor for `arch` in this thread. */
-export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}): Promise<Image> {
+function find(arch: Architecture): Promise<Composition> {
   const load = COMPOSITIONS[arch];
   if (load === undefined) throw new RangeError(`no hypervisor for ${arch}`);
-  return (await load())(host, processor);
+  return load();
+}
+
+/** Links the hypervisor for `arch` in this thread. */
+export async function compose(arch: Architecture, host: HostOptions, options: ComposeOptions = {}): Promise<Image> {
+  return (await find(arch)).compose(host, options);
+}
+
+/** Links what a guest CPU of `arch` needs in this thread; the result runs it, and never returns. */
+export async function composeCpu(arch: Architecture, options: CpuComposeOptions): Promise<() => never> {
+  return (await find(arch)).composeCpu(options);
 }

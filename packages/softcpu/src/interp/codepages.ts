@@ -143,7 +143,7 @@ export class CodePages {
     const copy = this.#copyOf(index) >>> 2;
     for (let i = 0, at = page >>> 2; i < PAGE_SIZE / 4; i++) {
       if (words[copy + i] !== words[at + i]) {
-        this.#release(index);
+        this.#release(index, true);
         return false;
       }
     }

@@ -1,0 +1,28 @@
+/** A hypervisor whose vCPUs run on threads: this thread keeps the virtual machines, the others run their vCPUs. */
+import { createHostShare, type HostOptions } from '@axvisor/axhost';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { PerCpuAreas } from '@axvisor/percpu';
+import { compose } from '../compose/index.ts';
+import type { ProcessorOptions } from '../compose/options.ts';
+import { CpuThreads } from './start.ts';
+
+export interface ThreadedOptions {
+  /** Physical memory in bytes. */
+  readonly memory: number;
+  /** Threads that run vCPUs. */
+  readonly guestCpus: number;
+  readonly console: NonNullable<HostOptions['console']>;
+  readonly logLevel: NonNullable<HostOptions['logLevel']>;
+  readonly processor: ProcessorOptions;
+}
+
+/** Links this thread and starts the others, which the result ends. */
+export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor }: ThreadedOptions): Promise<CpuThreads> {
+  const share = createHostShare({ memory, guestCpus });
+  let areas: PerCpuAreas | undefined;
+  await compose(arch, { share, cpu: guestCpus, console, logLevel }, { processor, onPerCpu: (created) => (areas = created) });
+  areas?.initInPlace();
+  const percpu = areas?.share();
+  if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);
+  return new CpuThreads({ arch, share, processor, percpu, logLevel });
+}

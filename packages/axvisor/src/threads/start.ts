@@ -1,0 +1,44 @@
+/** Threads for guest CPUs, in Node. */
+import { Worker } from 'node:worker_threads';
+import { failCpu, type HostOptions, type HostShare } from '@axvisor/axhost';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { PerCpuShare } from '@axvisor/percpu';
+import type { ProcessorOptions } from '../compose/options.ts';
+
+/** What a thread is told. */
+export interface CpuThreadData {
+  readonly arch: Architecture;
+  readonly share: HostShare;
+  readonly cpu: number;
+  readonly processor: ProcessorOptions;
+  readonly percpu: PerCpuShare;
+  readonly logLevel: NonNullable<HostOptions['logLevel']>;
+}
+
+/** Threads that run until they are disposed of. One that ends by itself is reported to the monitor, which fails its VMs. */
+export class CpuThreads implements AsyncDisposable {
+  readonly #workers: readonly Worker[];
+  #stopping = false;
+
+  constructor(data: Omit<CpuThreadData, 'cpu'>) {
+    const { share } = data;
+    // As this module itself: from source, or compiled.
+    const program = new URL(import.meta.url.endsWith('.ts') ? './cpu_thread.ts' : './cpu_thread.js', import.meta.url);
+    this.#workers = Array.from({ length: share.guestCpus }, (_, cpu) => {
+      const worker = new Worker(program, { name: `cpu${cpu}`, workerData: { ...data, cpu } satisfies CpuThreadData });
+      let failed = false;
+      const fail = (reason: string): void => {
+        if (!this.#stopping && !failed) failCpu(share, cpu, reason);
+        failed = true;
+      };
+      worker.on('error', (e) => fail(e instanceof Error ? (e.stack ?? e.message) : String(e)));
+      worker.on('exit', (code) => fail(`exit status ${code}`));
+      return worker;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
