@@ -36,7 +36,13 @@ export function overdueOn({ control }: VCpuContext): number | undefined {
 
 /** Waits until a vCPU that is on another thread has left the guest or taken its requests. */
 export function awaitTaken(context: VCpuContext, cpu: number): void {
-  while (overdueOn(context) === cpu) Atomics.wait(context.control, Control.running, cpu + 1);
+  const { control } = context;
+  for (;;) {
+    const requests = Atomics.load(control, Control.requests);
+    if (requests === 0 || Atomics.load(control, Control.running) !== cpu + 1) return;
+    // Nobody leaves the guest with requests that he does not take, so this word changes.
+    Atomics.wait(control, Control.requests, requests);
+  }
 }
 
 /** From here on the vCPU is in the guest on `cpu`: what is requested after this has been looked at needs a kick. */
@@ -44,10 +50,10 @@ export function enter({ control }: VCpuContext, cpu: number): void {
   Atomics.store(control, Control.running, cpu + 1);
 }
 
-/** The vCPU has left the guest; it takes requests before it enters it again. */
-export function leave({ control }: VCpuContext): void {
-  Atomics.store(control, Control.running, 0);
-  if (Atomics.load(control, Control.requests) !== 0) Atomics.notify(control, Control.running);
+/** The vCPU has left the guest; what is requested from now on waits until it enters it again. */
+export function leave(context: VCpuContext): void {
+  Atomics.store(context.control, Control.running, 0);
+  executeRequests(context);
 }
 
 /** Executes what was requested of this vCPU. */
@@ -55,6 +61,7 @@ export function executeRequests(context: VCpuContext): void {
   const { control } = context;
   if (Atomics.load(control, Control.requests) === 0) return;
   const requests = Atomics.exchange(control, Control.requests, 0);
+  Atomics.notify(control, Control.requests);
   if ((requests & REQUEST.instruction) !== 0) executeFence({ kind: 'instruction' });
   if ((requests & REQUEST.vma) !== 0) executeFence({ kind: 'vma' });
 }
