@@ -3,7 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { ImageError, openImage, type StoredImage } from '../../src/images/index.ts';
 
-const ROOT = join(import.meta.dirname, '../../../..');
+/** The root of the repository. */
+export const ROOT: string = join(import.meta.dirname, '../../../..');
 
 export class Session implements AsyncDisposable {
   readonly #child: ChildProcess;

@@ -3,10 +3,11 @@
  * before their state is changed.
  */
 import { gpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { AddrSpace } from '@axvisor/axvisor_api/addrspace';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { idle, wake } from '@axvisor/axvisor_api/host';
-import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocContiguousFrames, deallocContiguousFrames, frameCounts, physMemory } from '@axvisor/axvisor_api/memory';
 import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
@@ -44,7 +45,11 @@ const nothing =
   };
 
 const HANDLERS: Readonly<Record<number, Handler>> = {
-  [Call.pageFault]: ({ services }, _i, [addr = 0n, flags]) => flag(services.handlePageFault(gpa(addr), Number(flags))),
+  [Call.pageFault]: ({ vm, services }, _i, [addr = 0n, flags]) => {
+    const repaired = services.handlePageFault(gpa(addr), Number(flags));
+    if (repaired) mapAround(vm.addressSpace, addr, Number(flags));
+    return flag(repaired);
+  },
   [Call.mmioRead]: ({ services }, _i, [addr = 0n, size]) => optional(services.mmioRead(gpa(addr), width(size))),
   [Call.mmioWrite]: ({ services }, _i, [addr = 0n, size, data = 0n]) => flag(services.mmioWrite(gpa(addr), width(size), data)),
   [Call.portRead]: ({ services }, _i, [port, size]) => optional(services.portRead(Number(port), width(size))),
@@ -68,6 +73,20 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [Call.consoleWrite]: nothing(({ vm }, _i, _a, bytes) => vm.console.write(bytes)),
   [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
 };
+
+/** Lazily mapped memory around a fault is mapped with it, in blocks of this size: a call costs more than some pages. */
+const BLOCK = 0x1_0000n;
+const PAGE = 0x1000n;
+
+/** Maps the rest of the block around `addr` as far as the host has frames to spare. */
+function mapAround(space: AddrSpace, addr: bigint, flags: number): void {
+  const start = addr - (addr % BLOCK);
+  if (frameCounts().free < SPARE_FRAMES) return;
+  for (let at = start; at < start + BLOCK; at += PAGE) if (space.translate(gpa(at)) === undefined) space.handlePageFault(gpa(at), flags);
+}
+
+/** Frames that are kept for what a guest really touches. */
+const SPARE_FRAMES = 1024;
 
 export class Monitor implements Executor {
   readonly time: Stopwatch = new Stopwatch();
