@@ -1,22 +1,16 @@
 /** `axvisor run`: creates VMs, connects the terminal, runs them, and says how it ended. */
 import { writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
-import { isAxError } from '@axvisor/axvisor_api/errors';
-import { createVm, runVms, type Vm } from '@axvisor/axvisor_api/vm';
+import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { compose } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
+import { createVms, hostMemory } from './machine.ts';
 import { ConsoleDigests, writeStats } from './stats.ts';
-import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
-
-/** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
-const OVERHEAD = 192 * 1024 * 1024;
-/** What the software processors address. */
-const MAX_HOST_MEMORY = 0x7fff_0000;
-const WASM_PAGE = 65536;
+import { planVms, runSettings, type RawRunOptions, type RunSettings } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
 
@@ -71,25 +65,6 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
   for (const vm of vms) await vm[Symbol.asyncDispose]();
   if (outcome.message !== undefined) throw new CliError(outcome.status, outcome.message);
   return outcome.status;
-}
-
-/** Physical memory for `plans`. Only touched pages cost anything. @throws {CliError} */
-function hostMemory(plans: readonly VmPlan[]): number {
-  const guests = plans.flatMap((p) => p.config.memoryRegions).reduce((sum, r) => sum + Number(r.size), 0);
-  const rounded = Math.ceil((guests + OVERHEAD) / WASM_PAGE) * WASM_PAGE;
-  if (rounded > MAX_HOST_MEMORY) throw usageError(`guest memory: ${Math.ceil(guests / (1 << 20))}M wanted, at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M in all`);
-  return rounded;
-}
-
-function createVms(plans: readonly VmPlan[], multiplexer: ConsoleMultiplexer): Vm[] {
-  return plans.map(({ config, images }) => {
-    try {
-      return createVm(config, images, multiplexer.attach(config.id));
-    } catch (e) {
-      if (isAxError(e)) throw usageError(`VM ${config.id} (${config.name}): ${e.message}`, e);
-      throw e;
-    }
-  });
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {
