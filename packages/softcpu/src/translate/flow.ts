@@ -12,6 +12,12 @@ export interface Flow {
   readonly merges: readonly (readonly number[])[];
   readonly isMerge: readonly boolean[];
   readonly isHeader: readonly boolean[];
+  /** Edges from below into each header. */
+  readonly backEdges: readonly number[];
+  /** Immediate dominators. */
+  readonly idom: readonly number[];
+  /** Makes a block a merge point of a dominator. */
+  join(block: number, dominator: number): void;
   /** An edge against the order into a block that does not dominate its source: it leaves the region instead. */
   isCut(from: number, to: number): boolean;
 }
@@ -84,15 +90,26 @@ export function analyzeFlow(successors: readonly (readonly number[])[]): Flow {
   };
   const isBackward = (from: number, to: number): boolean => (rank[to] as number) <= (rank[from] as number);
   const isCut = (from: number, to: number): boolean => isBackward(from, to) && !dominates(to, from);
-  const isHeader = new Array<boolean>(count).fill(false);
+  const backEdges = predecessors.map((list, block) => list.filter((p) => isBackward(p, block) && !isCut(p, block)).length);
+  const isHeader = backEdges.map((edges) => edges > 0);
   const isMerge = new Array<boolean>(count).fill(false);
   const merges: number[][] = Array.from({ length: count }, () => []);
   for (let i = count - 1; i >= 0; i--) {
     const block = order[i] as number;
     const forward = (predecessors[block] as number[]).filter((p) => !isBackward(p, block));
-    isHeader[block] = (predecessors[block] as number[]).some((p) => isBackward(p, block) && !isCut(p, block));
     isMerge[block] = forward.length > 1;
     if (isMerge[block]) (merges[idom[block] as number] as number[]).push(block);
   }
-  return { order, rank, merges, isMerge, isHeader, isCut };
+  const join = (block: number, dominator: number): void => {
+    if (isMerge[block]) {
+      const old = merges[idom[block] as number] as number[];
+      old.splice(old.indexOf(block), 1);
+    }
+    idom[block] = dominator;
+    isMerge[block] = true;
+    const list = merges[dominator] as number[];
+    list.push(block);
+    list.sort((a, b) => (rank[b] as number) - (rank[a] as number));
+  };
+  return { order, rank, merges, isMerge, isHeader, backEdges, isCut, idom, join };
 }
