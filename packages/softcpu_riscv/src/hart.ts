@@ -15,7 +15,7 @@ import { Cause } from './priv/fields.ts';
 import { CBO_ZERO_CHECKED, F, FFLAGS, FRM, PC, STATE_SIZE, X } from './state.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
-const SLICE = 32_768;
+const SLICE = 131_072;
 
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
 const POOL_PAGES = 1024;
@@ -155,7 +155,7 @@ export class Hart {
   // ── running ──
 
   /**
-   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 32768 of them.
+   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 131072 of them.
    *
    * @returns why it came back; {@link steps} tells how many were taken.
    * @throws {Error} hosted, and no guest was ever entered: HS-mode software is not this hart's to execute.
