@@ -111,7 +111,7 @@ export const vectorClasses: readonly EncodingClass[] = [
     name: 'Advanced SIMD copy',
     pattern: '0 Q op 01110000 imm5 0 imm4 1 Rn Rd',
     rows: {
-      dup_elem: ['op=0 imm4=0000 imm5!=x0000 Q=1|imm5!=x1000', '<Vd.T5>, <Vn.e5>[<index5>]'],
+      dup_elem: ['op=0 imm4=0000 imm5!=x0000 Q=1|imm5!=x1000', '<Vd.Te>, <Vn.e5>[<index5>]'],
       dup_gp: ['op=0 imm4=0001 imm5!=x0000 Q=1|imm5!=x1000', '<Vd.T5>, <n5>'],
       smov_w: ['Q=0 op=0 imm4=0101 imm5=xxxx1|imm5=xxx10', '<Wd>, <Vn.e5>[<index5>]'],
       smov_x: ['Q=1 op=0 imm4=0101 imm5=xxxx1|imm5=xxx10|imm5=xx100', '<Xd>, <Vn.e5>[<index5>]'],

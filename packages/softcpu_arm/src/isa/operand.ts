@@ -16,8 +16,6 @@ export interface Writer {
   get(field: string): number | undefined;
   /** Evaluates an expression; undefined where it is none. */
   evaluate(text: string): bigint | undefined;
-  /** Whether the value last evaluated rests on a symbol that has none yet. */
-  readonly guessed: boolean;
   readonly pc: bigint;
 }
 
@@ -65,7 +63,7 @@ export function expression(text: string, at: number, w: Writer): { readonly valu
 export function number(text: string, at: number, w: Writer, store: (value: bigint) => boolean): number {
   const read = expression(text, at, w);
   if (read === undefined) return -1;
-  return store(w.guessed ? 0n : read.value) ? read.end : -1;
+  return store(read.value) ? read.end : -1;
 }
 
 /** A signed value of so many bits, cut to a field; undefined if it does not fit. */

@@ -121,7 +121,7 @@ function target(field: string, shift: number): Operand {
     print: (f) => `0x${BigInt.asUintN(64, f.pc + (BigInt(signed(f.get(field), width)) << BigInt(shift))).toString(16)}`,
     parse: (text, at, w) =>
       number(text, at, w, (value) => {
-        const distance = w.guessed ? 0n : BigInt.asIntN(64, value - w.pc);
+        const distance = BigInt.asIntN(64, value - w.pc);
         const scaled = (distance & ((1n << BigInt(shift)) - 1n)) === 0n ? signedField(distance >> BigInt(shift), width) : undefined;
         return scaled !== undefined && w.set(field, scaled);
       }),
@@ -135,7 +135,7 @@ function pcRelative(shift: bigint): Operand {
     print: (f) => `0x${BigInt.asUintN(64, base(f.pc) + (BigInt(signed((f.get('immhi') << 2) | f.get('immlo'), 21)) << shift)).toString(16)}`,
     parse: (text, at, w) =>
       number(text, at, w, (value) => {
-        const distance = w.guessed ? 0n : BigInt.asIntN(64, base(value) - base(w.pc)) >> shift;
+        const distance = BigInt.asIntN(64, base(value) - base(w.pc)) >> shift;
         const scaled = signedField(distance, 21);
         return scaled !== undefined && w.set('immhi', scaled >> 2) && w.set('immlo', scaled & 3);
       }),

@@ -126,6 +126,7 @@ const arrangements: Readonly<Record<string, Arrangement>> = {
   Twide: listed(WIDE.slice(1), (f) => f.get('sz'), (w, index) => w.set('sz', index)),
   Timm: listed(NAMES, (f) => highest(f.get('immh')) * 2 + f.get('Q'), (w, index) => setShiftSize(w, index >> 1) && setQ(w, index)),
   Timma: listed(WIDE, (f) => highest(f.get('immh')), (w, index) => setShiftSize(w, index)),
+  Te: listed(NAMES, (f) => size5(f.get('imm5')) * 2 + f.get('Q'), (w, index) => w.set('elements', index >> 1) && setQ(w, index)),
   T5: listed(NAMES, (f) => size5(f.get('imm5')) * 2 + f.get('Q'), (w, index) => w.set('imm5', 1 << (index >> 1)) && setQ(w, index)),
 };
 const literal = (name: string): Arrangement => ({ name: () => name, set: (_, other) => other === name });
