@@ -1,9 +1,10 @@
 /** `axvisor lockstep`: a guest on two tiers of the processor, or here and in QEMU, compared until they differ. */
 import { ExitStatus, usageError } from '../errors.ts';
+import { compareWithQemu } from '../lockstep/qemu.ts';
 import { report } from '../lockstep/report.ts';
 import { search } from '../lockstep/search.ts';
 import { threadSide } from '../lockstep/thread_side.ts';
-import type { RawRunOptions } from './run_options.ts';
+import { planVms, runSettings, type RawRunOptions } from './run_options.ts';
 
 /** As commander gives them. */
 export interface RawLockstepOptions extends RawRunOptions {
@@ -19,11 +20,28 @@ function count(text: string, what: string): bigint {
 
 const ENGINES = ['interpreter', 'auto', 'translator'];
 
+/** A step in QEMU takes a fraction of a millisecond. */
+const QEMU_INSTRUCTIONS = 1000n;
+
+async function againstQemu(files: readonly string[], raw: RawRunOptions, limit: bigint): Promise<ExitStatus> {
+  const [plan] = await planVms(files, raw, runSettings(raw).arch, () => {});
+  if (plan === undefined) throw usageError('--against qemu: there is no guest');
+  const ours = threadSide('axvisor', files, { ...raw, engine: 'interpreter' });
+  try {
+    const result = await compareWithQemu(ours, plan, limit);
+    process.stdout.write(report(result));
+    return result.divergence === undefined ? ExitStatus.ok : ExitStatus.vmFailed;
+  } finally {
+    await ours.close();
+  }
+}
+
 /** @returns ok if the sides agree, vmFailed if they differ. @throws {CliError} */
 export async function lockstep(files: readonly string[], raw: RawLockstepOptions): Promise<ExitStatus> {
   const interval = count(raw.interval, '--interval');
   const limit = raw.instructions === undefined ? undefined : count(raw.instructions, '--instructions');
-  if (!ENGINES.includes(raw.against)) throw usageError(`--against: '${raw.against}' is none of ${ENGINES.join(', ')}`);
+  if (raw.against === 'qemu') return await againstQemu(files, raw, limit ?? QEMU_INSTRUCTIONS);
+  if (!ENGINES.includes(raw.against)) throw usageError(`--against: '${raw.against}' is none of ${ENGINES.join(', ')}, qemu`);
   const side = (engine: string) => threadSide(engine, files, { ...raw, engine });
   const result = await search({
     start: () => [side('interpreter'), side(raw.against)],

@@ -9,22 +9,22 @@ import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { createVms, hostMemory } from '../commands/machine.ts';
 import { planVms, runSettings, type RawRunOptions } from '../commands/run_options.ts';
 import { memoryHash } from '../inspect/memory_hash.ts';
-import type { MachineState } from './state.ts';
+import type { MachineState, Order } from './state.ts';
 
 /** What a side's thread is given. */
 export interface MachineData {
   readonly files: readonly string[];
   readonly options: RawRunOptions;
-  /** Counts to run to arrive here, states leave. */
+  /** Orders arrive here, states leave. */
   readonly port: MessagePort;
-  /** One word that changes whenever a count is sent: what the thread sleeps on. */
+  /** One word that changes whenever an order is sent: what the thread sleeps on. */
   readonly signal: Int32Array;
 }
 
 /** Bytes of an instruction. */
 const INSTRUCTION = 4;
 
-/** Serves counts until the port closes with the thread. */
+/** Serves orders until the port closes with the thread. */
 export async function serve({ files, options, port, signal }: MachineData): Promise<void> {
   const settings = runSettings(options);
   const plans = await planVms(files, options, settings.arch, () => {});
@@ -35,29 +35,31 @@ export async function serve({ files, options, port, signal }: MachineData): Prom
   const vms: Vm[] = createVms(plans, multiplexer);
 
   const answer = (state: Omit<MachineState, 'memory' | 'console'>): void => {
-    const memory = vms.map((vm) => memoryHash(vm.addressSpace)).join(' ');
+    const memory = order.memory === false ? '' : vms.map((vm) => memoryHash(vm.addressSpace)).join(' ');
     port.postMessage({ ...state, memory, console: printed.copy().digest('hex') } satisfies MachineState);
   };
   /** Waits without the event loop, for the guest is in the middle of its run. */
-  const next = (): bigint => {
+  const next = (): Order => {
     for (;;) {
       const seen = Atomics.load(signal, 0);
       const received = receiveMessageOnPort(port);
-      if (received !== undefined) return received.message as bigint;
+      if (received !== undefined) return received.message as Order;
       Atomics.wait(signal, 0, seen);
     }
   };
-  const look = (view: ProcessorView): MachineState =>
-    ({ instructions: view.instructions, ended: false, registers: view.registers(), code: view.code(INSTRUCTION), memory: '', console: '' }) satisfies MachineState;
+  const obey = (view: ProcessorView): void => {
+    order = next();
+    for (const [name, value] of Object.entries(order.registers ?? {})) view.setRegister(name, value);
+  };
 
   for (const vm of vms) vm.boot();
-  let wanted = next();
-  setProbe(wanted, (view) => {
+  let order = next();
+  setProbe(order.to, (view) => {
     do {
-      answer(look(view));
-      wanted = next();
-    } while (wanted <= view.instructions);
-    return wanted;
+      answer({ instructions: view.instructions, ended: false, registers: view.registers(), code: view.code(INSTRUCTION) });
+      obey(view);
+    } while (order.to <= view.instructions);
+    return order.to;
   });
   await runVms(() => {
     multiplexer.pump();
@@ -65,6 +67,6 @@ export async function serve({ files, options, port, signal }: MachineData): Prom
   });
   for (;;) {
     answer({ instructions: processorStats().instructions, ended: true, registers: {}, code: new Uint8Array(0) });
-    next();
+    order = next();
   }
 }

@@ -42,7 +42,7 @@ async function scan(start: SearchOptions['start'], from: bigint, to: bigint | un
   const sides = start();
   const names = [sides[0].name, sides[1].name] as const;
   try {
-    const both = (count: bigint): Promise<[MachineState, MachineState]> => Promise.all([sides[0].runTo(count), sides[1].runTo(count)]);
+    const both = (count: bigint): Promise<[MachineState, MachineState]> => Promise.all([sides[0].run({ to: count }), sides[1].run({ to: count })]);
     let at = from;
     let [before, other] = await both(at);
     if (differences(before, other).length > 0) return { names, agreed: before, stretch: { before, after: [before, other] } };

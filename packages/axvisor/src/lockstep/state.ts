@@ -10,17 +10,26 @@ export interface MachineState {
   readonly registers: Readonly<Record<string, bigint>>;
   /** The next instruction, as far as it can be fetched. */
   readonly code: Uint8Array;
-  /** Hash of the memory of all guests. */
+  /** Hash of the memory of all guests, if it was asked for. */
   readonly memory: string;
   /** Hash of what all guests printed. */
   readonly console: string;
 }
 
+/** What a machine is told to do. */
+export interface Order {
+  /** Run until exactly so many instructions are retired, or the guest ends. Counts never go down. */
+  readonly to: bigint;
+  /** Hash the memory then. Default: yes. */
+  readonly memory?: boolean;
+  /** General registers to write first. */
+  readonly registers?: Readonly<Record<string, bigint>>;
+}
+
 /** One of the machines. */
 export interface Side {
   readonly name: string;
-  /** Runs until exactly `instructions` are retired, or the guest ends. Counts never go down. */
-  runTo(instructions: bigint): Promise<MachineState>;
+  run(order: Order): Promise<MachineState>;
   close(): Promise<void>;
 }
 

@@ -21,9 +21,9 @@ export function threadSide(name: string, files: readonly string[], options: RawR
   failed.catch(() => {});
   return {
     name,
-    runTo: (instructions) => {
+    run: (order) => {
       const answer = new Promise<MachineState>((resolve) => port1.once('message', resolve));
-      port1.postMessage(instructions);
+      port1.postMessage(order);
       Atomics.add(signal, 0, 1);
       Atomics.notify(signal, 0);
       return Promise.race([answer, failed]);

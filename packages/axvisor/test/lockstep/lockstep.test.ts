@@ -13,7 +13,7 @@ describe('the search', () => {
   /** A machine that counts; from `fault` on it counts wrongly, and ends at `end`. */
   const fake = (name: string, fault: bigint, end: bigint): Side => ({
     name,
-    runTo: async (wanted) => {
+    run: async ({ to: wanted }) => {
       const instructions = wanted < end ? wanted : end;
       const state: MachineState = { instructions, ended: wanted > end, registers: { pc: 4n * instructions, a0: instructions >= fault ? 1n : 0n }, code: new Uint8Array([0x13, 0, 0, 0]), memory: '', console: '' };
       return state;
