@@ -45,31 +45,32 @@ function reversePostorder(successors: readonly (readonly number[])[]): number[] 
 
 /** Immediate dominators by block; the entry's is itself. */
 function dominators(order: readonly number[], rank: readonly number[], predecessors: readonly (readonly number[])[]): number[] {
-  const idom: number[] = new Array<number>(rank.length).fill(-1);
+  // In terms of ranks until the end: a dominator has a lower one.
+  const idom = new Int32Array(order.length).fill(-1);
   idom[0] = 0;
-  const intersect = (a: number, b: number): number => {
-    let [x, y] = [a, b];
-    while (x !== y) {
-      while ((rank[x] as number) > (rank[y] as number)) x = idom[x] as number;
-      while ((rank[y] as number) > (rank[x] as number)) y = idom[y] as number;
-    }
-    return x;
-  };
   for (let changed = true; changed; ) {
     changed = false;
-    for (const block of order) {
-      if (block === 0) continue;
+    for (let i = 1; i < order.length; i++) {
       let dominator = -1;
-      for (const p of predecessors[block] as readonly number[]) {
-        if (idom[p] !== -1) dominator = dominator === -1 ? p : intersect(p, dominator);
+      for (const p of predecessors[order[i] as number] as readonly number[]) {
+        let other = rank[p] as number;
+        if (idom[other] === -1) continue;
+        if (dominator === -1) {
+          dominator = other;
+          continue;
+        }
+        while (dominator !== other) {
+          while (dominator > other) dominator = idom[dominator] as number;
+          while (other > dominator) other = idom[other] as number;
+        }
       }
-      if (idom[block] !== dominator) {
-        idom[block] = dominator;
+      if (idom[i] !== dominator) {
+        idom[i] = dominator;
         changed = true;
       }
     }
   }
-  return idom;
+  return rank.map((r) => order[idom[r] as number] as number);
 }
 
 /** @param successors - by block, all reachable from block 0. */
