@@ -126,6 +126,8 @@ export class Engine {
   readonly #budget: number;
   /** Instructions retired before the current slice. */
   #retired = 0;
+  /** Steps taken before the current slice. */
+  #steps = 0;
   #slice = 0;
   /** Steps of the current slice that retired nothing. */
   #trapped = 0;
@@ -204,6 +206,11 @@ export class Engine {
     return this.#retired + this.#slice - (this.words[this.#budget] as number) - this.#trapped;
   }
 
+  /** Steps taken: instructions retired, and exceptions. */
+  get steps(): number {
+    return this.#steps + this.#slice - (this.words[this.#budget] as number);
+  }
+
   /** Takes a step that ends without retiring an instruction out of the count: the current one trapped. */
   notRetired(): void {
     this.#trapped++;
@@ -221,6 +228,7 @@ export class Engine {
     this.#run();
     const taken = steps - (this.words[this.#budget] as number);
     this.#retired += taken - this.#trapped;
+    this.#steps += taken;
     this.#slice = 0;
     this.#trapped = 0;
     this.words[this.#budget] = 0;

@@ -68,7 +68,7 @@ export interface HartOptions {
   /** mtime. */
   readonly now: () => bigint;
   /**
-   * On a clock that counts instructions: how many until mtime is `deadline`. Timer interrupts are then taken at exactly that
+   * On a clock that counts {@link Hart.elapsed}: how many until mtime is `deadline`. Timer interrupts are then taken at exactly that
    * instruction, on every tier; else within {@link SLICE} steps.
    */
   readonly instructionsUntil?: (deadline: bigint) => number;
@@ -181,7 +181,7 @@ export class Hart {
     return HartExit.stopped;
   }
 
-  /** How many steps may be taken before a timer or the probe is due. Steps that trap retire nothing, so it may take several rounds. */
+  /** How many steps may be taken before a timer or the probe is due. */
   #stepsUntilDue(): number {
     while (this.retired >= this.#probeAt) this.#probeAt = this.#probe?.() ?? Infinity;
     const probe = this.#probeAt - this.retired;
@@ -209,6 +209,11 @@ export class Hart {
   /** Instructions retired so far: those that trapped are not. */
   get retired(): number {
     return this.engine.retired - (this.#executing ? 1 : 0);
+  }
+
+  /** Instructions retired and exceptions taken: a clock that counts only the former stands still while a guest traps without end. */
+  get elapsed(): number {
+    return this.engine.steps - (this.#executing ? 1 : 0);
   }
 
   /** Puts the privileged state at reset and the pc at `pc`; registers are left alone. */
