@@ -4,6 +4,7 @@ import { ARCHITECTURES } from './compose/index.ts';
 import { configCheck, configGenerate, configSchema, devices, type GenerateOptions } from './commands/config.ts';
 import { imagesFetch, imagesList, imagesPath } from './commands/images.ts';
 import { lockstep, type RawLockstepOptions } from './commands/lockstep.ts';
+import { profile, type RawProfileOptions } from './commands/profile.ts';
 import { run } from './commands/run.ts';
 import type { RawRunOptions } from './commands/run_options.ts';
 import { CliError, ExitStatus } from './errors.ts';
@@ -66,6 +67,18 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--instructions <n>', 'compare so many instructions (default: to the end of the guest)')
     .addHelpText('after', LOCKSTEP_HELP)
     .action(async (files: string[], options: RawLockstepOptions) => done(await lockstep(files, { ...options, clock: 'virtual', engine: 'auto' })));
+
+  guestOptions(program.command('profile').description('boot guests, and say when they end where they executed'))
+    .option('--clock <kind>', 'real, or virtual: time counts retired instructions, profiles are reproducible', 'real')
+    .option('--engine <kind>', 'auto, interpreter, translator', 'auto')
+    .option('--expect <text>', 'end successfully when the text appears on a console')
+    .option('--timeout <seconds>', 'end with status 3 after this time')
+    .option('--period <n>', 'instructions between two samples', '100003')
+    .option('--top <n>', 'regions to show', '10')
+    .option('--symbols <file>', 'names of the kernel: ELF file or System.map')
+    .option('--output <file>', 'write the profile there (default: to standard error)')
+    .option('--json', 'as JSON')
+    .action(async (files: string[], options: RawProfileOptions) => done(await profile(files, options)));
 
   const images = program.command('images').description('guest images in the cache');
   images.command('list').description('list them').option('--json', 'as JSON').action(imagesList);

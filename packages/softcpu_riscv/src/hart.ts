@@ -277,11 +277,10 @@ export class Hart {
     return (this.#view.getInt32(this.#state + FRM, true) << 5) | this.#view.getInt32(this.#state + FFLAGS, true);
   }
 
-  /** Up to `length` bytes from the pc, as the next fetch would see them; fewer where the page ends, none where it would fault. */
-  code(length: number): Uint8Array {
-    const { pc } = this;
-    const low = Number(BigInt.asIntN(32, pc));
-    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, pc >> 32n)), Access.fetch, 2, 0);
+  /** Up to `length` bytes from `at`, as a fetch would see them; fewer where the page ends, none where it would fault. */
+  code(length: number, at: bigint): Uint8Array {
+    const low = Number(BigInt.asIntN(32, at));
+    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, at >> 32n)), Access.fetch, 2, 0);
     const place = physical < 0 ? -1 : this.#place(physical);
     return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1))));
   }

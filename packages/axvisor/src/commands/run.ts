@@ -17,8 +17,8 @@ const note = (line: string): void => void process.stderr.write(`axvisor: ${line}
 /** How a run ended. */
 type Outcome = { readonly status: ExitStatus; readonly message?: string };
 
-/** @returns the exit status. @throws {CliError} */
-export async function run(files: readonly string[], raw: RawRunOptions): Promise<ExitStatus> {
+/** @param before - called when the VMs are there and have not run. @returns the exit status. @throws {CliError} */
+export async function run(files: readonly string[], raw: RawRunOptions, before?: () => void): Promise<ExitStatus> {
   const settings = runSettings(raw);
   using console = nodeConsole();
   const plans = await planVms(files, raw, settings.arch, note);
@@ -48,6 +48,7 @@ export async function run(files: readonly string[], raw: RawRunOptions): Promise
           wake();
         }, 1000 * settings.timeout);
   try {
+    before?.();
     for (const vm of vms) vm.boot();
     await runVms(() => {
       multiplexer.pump();
