@@ -183,7 +183,7 @@ export class Engine {
       pages: this.pages,
       handlers: this.handlers,
       exports,
-      decode: (ip) => void this.#decodeBlock(this.pages.pageOf(ip), ip),
+      decode: (ip) => this.#decodeBlock(this.pages.pageOf(ip), ip),
       probe: (mode) => this.#probe(mode),
     };
   }

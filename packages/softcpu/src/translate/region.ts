@@ -58,10 +58,14 @@ export class RegionGenerator {
     const plan = planRegisters(isa, field, blocks, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
     this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan);
-    this.#emitter.enter(new Set(blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
+  }
+
+  /** Writes the function. */
+  generate(): void {
+    this.#emitter.enter(new Set(this.#source.blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
     this.#tree(0, 0);
-    code.unreachable();
-    code.end();
+    this.#code.unreachable();
+    this.#code.end();
   }
 
   #isCheckpoint(block: number): boolean {

@@ -13,7 +13,7 @@ import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
-import type { WasmMemory, WasmTable } from '../wasm/api.ts';
+import type { WasmImports, WasmInstance, WasmMemory, WasmTable } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
@@ -94,6 +94,9 @@ interface Backoff {
   count: number;
   until: number;
 }
+
+/** Its element segments put the regions into the table. */
+const instantiate = (bytes: Uint8Array, imports: WasmImports): WasmInstance => new wasm.Instance(new wasm.Module(bytes), imports);
 
 export class Translator implements CodeObserver {
   readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
@@ -296,7 +299,7 @@ export class Translator implements CodeObserver {
     if (sources.length === 0) return;
     const bytes = generateRegions(isa, layout, memoryLimits, sources);
     const host = this.#host as TranslatorHost;
-    new wasm.Instance(new wasm.Module(bytes), {
+    instantiate(bytes, {
       [REGION_IMPORTS.host]: { memory },
       [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode) },
       [REGION_IMPORTS.function]: host.exports,
