@@ -63,7 +63,13 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
     const seconds = (performance.now() - start) / 1000;
     await writeStats(settings.stats, { vms, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
   }
-  for (const vm of vms) await vm[Symbol.asyncDispose]();
+  for (const vm of vms) {
+    try {
+      await vm[Symbol.asyncDispose]();
+    } catch (e) {
+      outcome = { status: ExitStatus.vmFailed, message: `VM ${vm.id}: ${e instanceof Error ? e.message : String(e)}` };
+    }
+  }
   if (outcome.message !== undefined) throw new CliError(outcome.status, outcome.message);
   return outcome.status;
 }

@@ -111,12 +111,12 @@ async function readKernel(path: string): Promise<Uint8Array> {
 }
 
 /** `FILE` or `FILE,ro`. */
-function openDisks(specs: readonly string[], base: string): BlockBackend[] {
+function openDisks(specs: readonly string[], base: string, note: (line: string) => void): BlockBackend[] {
   const opened: BlockBackend[] = [];
   try {
     for (const spec of specs) {
       const readOnly = spec.endsWith(',ro');
-      opened.push(openDisk(resolve(base, readOnly ? spec.slice(0, -3) : spec), readOnly));
+      opened.push(openDisk(resolve(base, readOnly ? spec.slice(0, -3) : spec), readOnly, note));
     }
   } catch (e) {
     for (const disk of opened) disk.close();
@@ -155,13 +155,13 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
       ...(kernel === undefined ? {} : { kernel }),
       ...(ramdisk === undefined ? {} : { ramdisk }),
       ...(dtb === undefined ? {} : { dtb }),
-      disks: openDisks(raw.disk, '.'),
+      disks: openDisks(raw.disk, '.', note),
     },
   };
 }
 
 /** The VM that a file describes; options on the command line win. */
-async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture): Promise<VmPlan> {
+async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file);
   const base = dirname(file);
@@ -173,7 +173,7 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   const bios = await optional(config.bios?.path, 'bios');
   const dtb = raw.dtb === undefined ? await optional(config.dtb?.path, 'dtb') : await readInput(raw.dtb, 'device tree');
   const ramdisk = raw.initrd === undefined ? await optional(config.ramdisk?.path, 'ramdisk') : await readInput(raw.initrd, 'initrd');
-  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base), ...openDisks(raw.disk, '.')];
+  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base, note), ...openDisks(raw.disk, '.', note)];
   return {
     config: {
       ...config,
@@ -204,7 +204,7 @@ export function readConfig(text: string, file: string): VmConfig {
 export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
   if (files.length === 0) return [await planFromOptions(raw, arch, note)];
   const plans: VmPlan[] = [];
-  for (const file of files) plans.push(await planFromFile(file, raw, arch));
+  for (const file of files) plans.push(await planFromFile(file, raw, arch, note));
   const ids = plans.map((p) => p.config.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);
