@@ -1,45 +1,42 @@
 /** Bit fields of system registers and PSTATE, exception classes and fault status codes (Arm ARM, chapters D1, D17 and D19). */
 
-/** A bit in the low word of a register. */
-const bit = (n: number): number => 1 << n;
-
 /** SCTLR_EL1 and SCTLR_EL2, low word. */
 export const Sctlr = {
-  M: bit(0), A: bit(1), C: bit(2), SA: bit(3), SA0: bit(4), UMA: bit(9), I: bit(12), DZE: bit(14), UCT: bit(15), nTWI: bit(16),
-  nTWE: bit(18), WXN: bit(19), SPAN: bit(23), UCI: bit(26),
+  M: 0x1, A: 0x2, C: 0x4, SA: 0x8, SA0: 0x10, UMA: 0x200, I: 0x1000, DZE: 0x4000, UCT: 0x8000, nTWI: 0x1_0000,
+  nTWE: 0x4_0000, WXN: 0x8_0000, SPAN: 0x80_0000, UCI: 0x400_0000,
 } as const;
 
 /** HCR_EL2, low word. */
 export const Hcr = {
-  VM: bit(0), SWIO: bit(1), PTW: bit(2), FMO: bit(3), IMO: bit(4), AMO: bit(5), VF: bit(6), VI: bit(7), VSE: bit(8), FB: bit(9), BSU: 3 << 10,
-  DC: bit(12), TWI: bit(13), TWE: bit(14), TID0: bit(15), TID1: bit(16), TID2: bit(17), TID3: bit(18), TSC: bit(19), TIDCP: bit(20),
-  TACR: bit(21), TSW: bit(22), TPCP: bit(23), TPU: bit(24), TTLB: bit(25), TVM: bit(26), TGE: bit(27), TDZ: bit(28), HCD: bit(29),
-  TRVM: bit(30), RW: bit(31),
+  VM: 0x1, SWIO: 0x2, PTW: 0x4, FMO: 0x8, IMO: 0x10, AMO: 0x20, VF: 0x40, VI: 0x80, VSE: 0x100, FB: 0x200, BSU: 0xc00,
+  DC: 0x1000, TWI: 0x2000, TWE: 0x4000, TID0: 0x8000, TID1: 0x1_0000, TID2: 0x2_0000, TID3: 0x4_0000, TSC: 0x8_0000, TIDCP: 0x10_0000,
+  TACR: 0x20_0000, TSW: 0x40_0000, TPCP: 0x80_0000, TPU: 0x100_0000, TTLB: 0x200_0000, TVM: 0x400_0000, TGE: 0x800_0000, TDZ: 0x1000_0000, HCD: 0x2000_0000,
+  TRVM: 0x4000_0000, RW: -0x8000_0000,
 } as const;
 
 /** CPTR_EL2. */
-export const Cptr = { TFP: bit(10), TTA: bit(20), TCPAC: bit(31) } as const;
+export const Cptr = { TFP: 0x400, TTA: 0x10_0000, TCPAC: -0x8000_0000 } as const;
 
 /** MDCR_EL2. */
-export const Mdcr = { HPMN: 0x1f, TPMCR: bit(5), TPM: bit(6), HPME: bit(7), TDE: bit(8), TDA: bit(9), TDOSA: bit(10), TDRA: bit(11) } as const;
+export const Mdcr = { HPMN: 0x1f, TPMCR: 0x20, TPM: 0x40, HPME: 0x80, TDE: 0x100, TDA: 0x200, TDOSA: 0x400, TDRA: 0x800 } as const;
 
 /** MDSCR_EL1. */
-export const Mdscr = { SS: bit(0), TDCC: bit(12), KDE: bit(13), MDE: bit(15) } as const;
+export const Mdscr = { SS: 0x1, TDCC: 0x1000, KDE: 0x2000, MDE: 0x8000 } as const;
 
 /** CNTHCTL_EL2 and CNTKCTL_EL1. */
-export const Cnthctl = { EL1PCTEN: bit(0), EL1PCEN: bit(1) } as const;
-export const Cntkctl = { EL0PCTEN: bit(0), EL0VCTEN: bit(1), EL0VTEN: bit(8), EL0PTEN: bit(9) } as const;
+export const Cnthctl = { EL1PCTEN: 0x1, EL1PCEN: 0x2 } as const;
+export const Cntkctl = { EL0PCTEN: 0x1, EL0VCTEN: 0x2, EL0VTEN: 0x100, EL0PTEN: 0x200 } as const;
 
 /** CNTx_CTL. */
-export const TimerCtl = { ENABLE: bit(0), IMASK: bit(1), ISTATUS: bit(2) } as const;
+export const TimerCtl = { ENABLE: 0x1, IMASK: 0x2, ISTATUS: 0x4 } as const;
 
 /** VTCR_EL2. */
-export const Vtcr = { VS: bit(19), HA: bit(21), HD: bit(22) } as const;
+export const Vtcr = { VS: 0x8_0000, HA: 0x20_0000, HD: 0x40_0000 } as const;
 
 /** SPSR_ELx: PSTATE as it is saved. */
 export const Spsr = {
-  M: 0xf, nRW: bit(4), F: bit(6), I: bit(7), A: bit(8), D: bit(9), DAIF: 0x3c0, IL: bit(20), SS: bit(21), PAN: bit(22), UAO: bit(23),
-  V: bit(28), C: bit(29), Z: bit(30), N: bit(31),
+  M: 0xf, nRW: 0x10, F: 0x40, I: 0x80, A: 0x100, D: 0x200, DAIF: 0x3c0, IL: 0x10_0000, SS: 0x20_0000, PAN: 0x40_0000, UAO: 0x80_0000,
+  V: 0x1000_0000, C: 0x2000_0000, Z: 0x4000_0000, N: -0x8000_0000,
 } as const;
 
 /** Bits of SPSR_ELx that exist. */
@@ -53,10 +50,10 @@ export const Ec = {
 export type Ec = (typeof Ec)[keyof typeof Ec];
 
 /** ESR_ELx.IL: the trapped instruction has 32 bits; every A64 instruction has. */
-export const ESR_IL: number = bit(25);
+export const ESR_IL = 0x200_0000;
 
 /** ISS of instruction and data aborts. */
-export const AbortIss = { WnR: bit(6), S1PTW: bit(7), CM: bit(8), EA: bit(9), FnV: bit(10), ISV: bit(24) } as const;
+export const AbortIss = { WnR: 0x40, S1PTW: 0x80, CM: 0x100, EA: 0x200, FnV: 0x400, ISV: 0x100_0000 } as const;
 
 /** Fault status codes; to the first four and externalOnWalk the level is added. */
 export const Fsc = {

@@ -74,10 +74,10 @@ export interface PrivilegedHost {
 
 /** The physical GIC CPU interface: answers ICC_*_EL1 where they are not virtual. `key` is as in `sysRegKey`. */
 export interface GicCpuInterface {
-  /** Undefined: there is no such register, the access is UNDEFINED. */
-  read(key: number): bigint | undefined;
-  /** False: there is no such register. */
-  write(key: number, value: bigint): boolean;
+  read(key: number): bigint;
+  write(key: number, value: bigint): void;
+  /** A virtual interrupt with a physical one behind it (ICH_LR.HW) was deactivated. */
+  deactivate(intid: number): void;
 }
 
 /** How a processing element is built. */

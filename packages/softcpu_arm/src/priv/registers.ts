@@ -37,6 +37,10 @@ const resetValues: Readonly<Partial<Record<StoredReg, number>>> = {
 /** Where the banked stack pointers lie, by EL. */
 const spBank: readonly number[] = [SP_EL0, SP_EL1, SP_EL2];
 
+/** ISS of a Software Step exception: its fault status code; with ISV (bit 24) after an instruction was stepped. */
+export const STEP = 0x22;
+export const STEPPED: number = STEP | (1 << 24);
+
 /** System registers and PSTATE of one processing element. */
 export class State {
   /** Stored system registers, two words each, at {@link slot}. */
@@ -49,14 +53,22 @@ export class State {
   uao = 0;
   ss = 0;
   il = 0;
+  /** ISS of the next Software Step exception. */
+  stepSyndrome: number = STEP;
   /** The Event Register. */
   event = false;
   /** OSLSR_EL1.OSLK. */
   osLock = true;
+  /** ICC_SRE_EL2.Enable. */
+  gicEnable = true;
+  /** Debug claim tags. */
+  claimTags = 0;
   /** Hosted: the guest was left. */
   exited = false;
   /** A WFI waits. */
   waiting = false;
+  /** Called before the Exception level may change, while somebody counts what happens in it. */
+  leavingEl: (() => void) | undefined;
   /** Counts changes of what walks depend on besides page tables. */
   controls = 0;
 
@@ -103,6 +115,8 @@ export class State {
     this.pan = this.uao = this.ss = this.il = 0;
     this.event = this.exited = this.waiting = false;
     this.osLock = true;
+    this.claimTags = 0;
+    this.gicEnable = true;
     this.cached = true;
     this.flushStage2();
     this.controls++;
@@ -188,6 +202,7 @@ export class State {
     const from = this.at(spBank[this.spSel === 0 ? 0 : this.el]!);
     const to = this.at(spBank[spSel === 0 ? 0 : el]!);
     const live = this.at(SP);
+    this.leavingEl?.();
     words[from] = words[live]!;
     words[from + 1] = words[live + 1]!;
     words[live] = words[to]!;

@@ -69,19 +69,18 @@ export class Translation {
   permissions = 0;
   pageSize = 4096;
   /** Of the last successful translation: MAIR byte and SH of stage 1, MemAttr of stage 2. */
-  attributes = NORMAL;
+  attributes: number = NORMAL;
   shareability = 0;
-  stage2Attributes = S2_NORMAL;
+  stage2Attributes: number = S2_NORMAL;
 
   // Results of the walks: the address they end at, what the leaf permits, and its size.
   private outLo = 0;
   private outHi = 0;
   private leafPermissions = 0;
   private size = 0;
-  // The descriptor that was read last, and where.
+  // The descriptor that was read last.
   private dLo = 0;
   private dHi = 0;
-  private dWord = 0;
   // The access being translated.
   private vaLo = 0;
   private vaHi = 0;
@@ -152,6 +151,21 @@ export class Translation {
     return toNumber(this.outLo, this.outHi);
   }
 
+  /** The last translation was to Device memory. */
+  get isDevice(): boolean {
+    return this.attributes >>> 4 === 0 || (this.stage2Attributes >>> 2 === 0);
+  }
+
+  /** Attributes of the last translation as a MAIR byte: the stronger of both stages, with the allocation hints of stage 1. */
+  combinedAttributes(stages: number): number {
+    const { attributes, stage2Attributes } = this;
+    if (stages !== Stages.all || !this.hasStage2) return attributes;
+    // MemAttr 0b00xx is Device, whose types are ordered as those of MAIR.
+    if (stage2Attributes >>> 2 === 0) return attributes >>> 4 === 0 ? Math.min(attributes, stage2Attributes << 2) : stage2Attributes << 2;
+    if (attributes >>> 4 === 0) return attributes;
+    return (weaker(attributes >>> 4, stage2Attributes >>> 2) << 4) | weaker(attributes & 0xf, stage2Attributes & 3);
+  }
+
   private misaligned(offset: number): -1 {
     const lo = this.vaLo >>> 0;
     this.vaLo = (lo - offset) | 0;
@@ -213,9 +227,7 @@ export class Translation {
     // All bits above the input size, up to 63 or with TBI 55, equal bit 55, which chose the range.
     const top = config.tbi ? (vaHi << 8) >> 8 : vaHi;
     const sign = high ? -1 : 0;
-    if (inputBits >= 32 ? top >> (inputBits - 32) !== sign : top !== sign || vaLo >> inputBits !== sign) {
-      if (inputBits >= 32 || top !== sign || vaLo >>> inputBits !== sign >>> inputBits) return this.fault(Fsc.translation);
-    }
+    if (inputBits >= 32 ? top >> (inputBits - 32) !== sign : top !== sign || vaLo >> inputBits !== sign) return this.fault(Fsc.translation);
     if (config.baseFault) return this.fault(Fsc.addressSize);
 
     let table = config.base;
@@ -230,7 +242,8 @@ export class Translation {
         pa = toNumber(this.outLo, this.outHi);
       }
       if (!this.readDescriptor(pa)) return this.fault(Fsc.externalOnWalk + level);
-      let { dLo, dHi } = this;
+      let { dLo } = this;
+      const { dHi } = this;
       if ((dLo & VALID) === 0) return this.fault(Fsc.translation + level);
       if (level < 3 && (dLo & TABLE) !== 0) {
         if (addressExceeds(dHi, config)) return this.fault(Fsc.addressSize + level);
@@ -312,7 +325,8 @@ export class Translation {
     const { guestPages } = state;
     const ptw = implicit && (state.sys[HCR_EL2]! & Hcr.PTW) !== 0;
     const updates = implicit || this.purpose !== Purpose.at;
-    if (guestPages.find(ipaLo, ipaHi) && (guestPages.permissions & (1 << access)) !== 0 && !(ptw && guestPages.attributes >>> 2 === 0)) {
+    const cacheable = implicit || this.purpose < Purpose.cacheRead;
+    if (cacheable && guestPages.find(ipaLo, ipaHi) && (guestPages.permissions & (1 << access)) !== 0 && !(ptw && guestPages.attributes >>> 2 === 0)) {
       this.leafPermissions = guestPages.permissions;
       this.stage2Attributes = guestPages.attributes;
       this.size = guestPages.size;
@@ -347,7 +361,7 @@ export class Translation {
       // S2AP: bit 6 reads, bit 7 writes; execution needs reads too.
       const read = (dLo & AP1) !== 0;
       let permissions = (read ? R : 0) | (clean || (dLo & AP2) !== 0 ? W : 0) | (read && (dHi & XN) === 0 ? X : 0);
-      const permitted = implicit || this.purpose < Purpose.cacheRead ? (permissions & (1 << access)) !== 0 : this.permits(permissions);
+      const permitted = cacheable ? (permissions & (1 << access)) !== 0 : this.permits(permissions);
       if (!permitted || (ptw && attributes >>> 2 === 0)) return this.fault2(Fsc.permission + level, ipaLo, ipaHi, implicit);
       if (updates) {
         const dirties = clean && access === Access.store && (implicit || this.purpose === Purpose.access);
@@ -379,9 +393,8 @@ export class Translation {
     const { state } = this;
     const at = state.ramOffset(pa, 8);
     if (at < 0) return false;
-    this.dWord = at >>> 2;
-    this.dLo = state.words[this.dWord]!;
-    this.dHi = state.words[this.dWord + 1]!;
+    this.dLo = state.words[at >>> 2]!;
+    this.dHi = state.words[(at >>> 2) + 1]!;
     return true;
   }
 
@@ -397,6 +410,13 @@ export class Translation {
     state.host.stored(pa, 8);
     return true;
   }
+}
+
+/** Cacheability of both stages, as a nibble of MAIR: stage 2 has 1 Non-cacheable, 2 Write-Through, 3 Write-Back. */
+function weaker(first: number, second: number): number {
+  if (first === 4 || second === 1) return 4;
+  // Write-Back has bit 2 set; without it the nibble says Write-Through.
+  return second === 2 ? first & ~4 : first;
 }
 
 /** The output address has bits beyond the output size. */
