@@ -57,6 +57,8 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--expect <text>', 'end successfully when the text appears on a console')
     .option('--timeout <seconds>', 'end with status 3 after this time')
     .option('--stats <file>', 'write statistics as JSON when it ends')
+    .option('--record <file>', 'record what makes the run different from others, for --replay')
+    .option('--replay <file>', 'run again what was recorded, with the same options, to the same instruction')
     .option('--hash-memory', 'with --stats: a hash of the memory of each guest when it ends')
     .addHelpText('after', RUN_HELP)
     .action(async (files: string[], options: RawRunOptions) => done(await run(files, options)));

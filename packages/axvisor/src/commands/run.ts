@@ -10,6 +10,8 @@ import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { ConsoleDigests, writeStats } from './stats.ts';
+import { tapedHost } from '../replay/host.ts';
+import { finishTape, openTape } from '../replay/run.ts';
 import { planVms, runSettings, type RawRunOptions, type RunSettings } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
@@ -23,13 +25,14 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   using console = nodeConsole();
   const plans = await planVms(files, raw, settings.arch, note);
   const { arch, clock, logLevel, engine, translationBytes } = settings;
-  await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, { engine, translationBytes });
+  const tape = await openTape(raw, plans, console.isTerminal);
+  await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, { engine, translationBytes }, tape === undefined ? undefined : tapedHost(tape));
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
   const printed = new ConsoleDigests();
   const multiplexer = new ConsoleMultiplexer({
-    escapes: console.isTerminal,
+    escapes: tape?.header.escapes ?? console.isTerminal,
     prefix: plans.length > 1,
     onOutput: (vm, bytes) => {
       printed.add(vm, bytes);
@@ -40,18 +43,22 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const vms = createVms(plans, multiplexer);
   if (settings.dumpDtb !== undefined) return dumpDtb(vms, settings.dumpDtb);
 
+  const late = { status: ExitStatus.timeout, message: `timeout after ${settings.timeout} s` };
+  let isLate = false;
   const timer =
-    settings.timeout === undefined
+    settings.timeout === undefined || tape?.replays === true
       ? undefined
       : setTimeout(() => {
-          outcome ??= { status: ExitStatus.timeout, message: `timeout after ${settings.timeout} s` };
+          isLate = true;
           wake();
         }, 1000 * settings.timeout);
+  const told = (): number | undefined => (isLate ? ExitStatus.timeout : undefined);
   try {
     before?.();
     for (const vm of vms) vm.boot();
     await runVms(() => {
       multiplexer.pump();
+      if (outcome === undefined && (tape === undefined ? told() : tape.quit(told)) !== undefined) outcome = late;
       return outcome !== undefined;
     });
     multiplexer.flush();
@@ -59,6 +66,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
     clearTimeout(timer);
   }
   outcome ??= outcomeOf(vms, settings);
+  if (tape !== undefined) finishTape(tape, vms, printed);
   if (settings.stats !== undefined) {
     const seconds = (performance.now() - start) / 1000;
     await writeStats(settings.stats, { vms, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });

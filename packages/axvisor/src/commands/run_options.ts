@@ -40,6 +40,8 @@ export interface RawRunOptions {
   readonly timeout?: string;
   readonly stats?: string;
   readonly hashMemory?: boolean;
+  readonly record?: string;
+  readonly replay?: string;
   readonly log: string;
 }
 
@@ -73,8 +75,17 @@ function oneOf<T extends string>(value: string, allowed: readonly T[], what: str
   return found;
 }
 
+/** Recording and replaying exclude each other, and need a clock that differs from run to run. @throws {CliError} */
+function checkTape(raw: RawRunOptions): void {
+  const option = raw.record !== undefined ? '--record' : '--replay';
+  if (raw.record === undefined && raw.replay === undefined) return;
+  if (raw.record !== undefined && raw.replay !== undefined) throw usageError('--record and --replay exclude each other');
+  if (raw.clock !== 'real') throw usageError(`${option}: under a virtual clock all runs without input are the same; there is nothing to record`);
+}
+
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
+  checkTape(raw);
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   return {
     arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),

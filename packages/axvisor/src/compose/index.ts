@@ -2,9 +2,12 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { ProcessorOptions } from './options.ts';
+import type { HostWrapper, ProcessorOptions } from './options.ts';
 
-const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: HostOptions, processor?: ProcessorOptions) => Image>>>> = {
+/** Links the hypervisor of one architecture. */
+type Compose = (host: HostOptions, processor?: ProcessorOptions, wrap?: HostWrapper) => Image;
+
+const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<Compose>>>> = {
   riscv64: async () => (await import('./riscv64.ts')).composeRiscv64,
 };
 
@@ -12,8 +15,8 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<(host: H
 export const ARCHITECTURES: readonly Architecture[] = Object.keys(COMPOSITIONS) as Architecture[];
 
 /** Links the hypervisor for `arch` in this thread. */
-export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}): Promise<Image> {
+export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}, wrap?: HostWrapper): Promise<Image> {
   const load = COMPOSITIONS[arch];
   if (load === undefined) throw new RangeError(`no hypervisor for ${arch}`);
-  return (await load())(host, processor);
+  return (await load())(host, processor, wrap);
 }

@@ -12,11 +12,11 @@ import { component as percpu } from '@axvisor/percpu';
 import { component as riscvVcpu } from '@axvisor/riscv_vcpu';
 import { component as riscvVplic } from '@axvisor/riscv_vplic';
 import { createComponent as softcpuRiscv } from '@axvisor/softcpu_riscv';
-import type { ProcessorOptions } from './options.ts';
+import type { HostWrapper, ProcessorOptions } from './options.ts';
 
 /** Links the hypervisor for this thread. */
-export function composeRiscv64(host: HostOptions, processor: ProcessorOptions = {}): Image {
+export function composeRiscv64(host: HostOptions, processor: ProcessorOptions = {}, wrap: HostWrapper = (inner) => inner): Image {
   return link([
-    axhost(host), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, riscvVcpu, softcpuRiscv(processor), riscvVplic, axdevice, axvmconfig, axvm,
+    wrap(axhost(host)), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, riscvVcpu, softcpuRiscv(processor), riscvVplic, axdevice, axvmconfig, axvm,
   ]);
 }
