@@ -28,7 +28,7 @@ function known(name: string, ours: string, theirs: string): boolean {
 }
 const mnemonics = new Set(insns.map(({ mnemonic }) => mnemonic));
 /** Mnemonics of Advanced SIMD that later extensions gave to general-purpose registers as well. */
-const shared = new Set(['smax', 'smin', 'umax', 'umin', 'abs', 'cnt', 'fcmla', 'str', 'ldr']);
+const shared = new Set(['dsb', 'smax', 'smin', 'umax', 'umin', 'abs', 'cnt', 'fcmla', 'str', 'ldr']);
 
 const different = (lines: Iterable<readonly [address: bigint, word: number, text: string]>): string[] => {
   const wrong: string[] = [];
