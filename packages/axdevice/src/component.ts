@@ -2,6 +2,7 @@
 import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
 import { addr } from '@axvisor/axvisor_api/addr';
 import { device } from '@axvisor/axvisor_api/device';
+import { entropy } from '@axvisor/axvisor_api/entropy';
 import { axError, errors } from '@axvisor/axvisor_api/errors';
 import { time } from '@axvisor/axvisor_api/time';
 import { Bus } from './bus/bus.ts';
@@ -9,7 +10,7 @@ import { MODELS } from './models/index.ts';
 
 export const component: Component<typeof device.id, typeof addr.id | typeof time.id> = axComponent({
   name: '@axvisor/axdevice',
-  requires: [addr, errors, time],
+  requires: [addr, entropy, errors, time],
   provides: () => [
     apiImpl(device, {
       createBus: () => new Bus(),

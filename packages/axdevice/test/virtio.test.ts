@@ -149,6 +149,26 @@ test('beyond the end, odd sizes, read-only and failing disks are I/O errors of t
   expect(request(new Driver(bench({ model: 'virtio-blk', block: ro })), 1, 0, 512, false)).toBe(1);
 });
 
+test('a disk that fails for a while loses nothing, whatever it throws, and is closed although it cannot be flushed', async () => {
+  const block = disk(300);
+  const before = block.bytes.slice();
+  const d = new Driver(bench({ model: 'virtio-blk', block }));
+  d.view.setUint8(DATA + 0x100, 0xaa);
+  block.broken = true;
+  expect([request(d, 1, 3, 512, false), request(d, 4, 0, 0, false)]).toEqual([1, 1]);
+  expect(block.bytes).toEqual(before);
+  block.broken = false;
+  expect([request(d, 1, 3, 512, false), request(d, 4, 0, 0, false)]).toEqual([0, 0]);
+  expect(block.bytes[3 * 512]).toBe(0xaa);
+  // Guest memory throws such errors too; from a disk they are the request's all the same.
+  block.read = () => d.b.image.run(() => { throw Object.assign(new Error('gone'), { name: 'AxError' }); });
+  expect(request(d, 0, 3, 512, true)).toBe(1);
+  expect(d.b.read(R.status) & 64).toBe(0);
+  block.broken = true;
+  await expect(d.b.device.close?.()).rejects.toThrow('EIO');
+  expect(block.closed).toBe(true);
+});
+
 test('a header in pieces, a status glued to the data, and indirect descriptors are served alike', () => {
   const block = disk();
   const b = bench({ model: 'virtio-blk', block });

@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { ARCHITECTURES } from './compose/index.ts';
 import { configCheck, configGenerate, configSchema, devices, type GenerateOptions } from './commands/config.ts';
 import { imagesFetch, imagesList, imagesPath } from './commands/images.ts';
+import { lockstep, type RawLockstepOptions } from './commands/lockstep.ts';
+import { profile, type RawProfileOptions } from './commands/profile.ts';
 import { run } from './commands/run.ts';
 import type { RawRunOptions } from './commands/run_options.ts';
 import { CliError, ExitStatus } from './errors.ts';
@@ -14,20 +16,20 @@ On a terminal, Ctrl-A x leaves and Ctrl-A h shows the other keys. Elsewhere the 
 
 Exit status: 0 the guest powered off, or with --expect the text appeared; 2 usage or configuration; 3 timeout; 4 the VM failed.`;
 
-function build(done: (status: ExitStatus) => void, version: string): Command {
-  const program = new Command('axvisor')
-    .description('A hypervisor composed of npm packages: runs unmodified guest kernels on software processors.')
-    .version(version)
-    .showHelpAfterError('(--help shows the usage)')
-    .exitOverride();
+const LOCKSTEP_HELP = `
+Time is virtual, and there is no input. Registers, memory and console are compared.
+--against qemu compares pc and x registers after each instruction with qemu-system-riscv64, the first 1000 by default, of a program
+that takes no interrupts. Reads of cycle, time and instret and what firmware returns, with the instruction
+behind the call, count as equal.
 
-  program
-    .command('run')
-    .description('boot one or more guests')
+Exit status: 0 they agree; 2 usage or configuration; 4 they differ.`;
+
+/** What says which guests there are and what they have. */
+const guestOptions = (command: Command): Command =>
+  command
     .argument('[config...]', 'guest descriptions in TOML')
     .option('--arch <name>', `architecture: ${ARCHITECTURES.join(', ')}`, 'riscv64')
     .option('--guest <name>', `a guest that needs no files: ${guestNames().join(', ')}`)
-    .option('--fetch', 'fetch the default guest first if it is not in the cache')
     .option('--kernel <file>', 'kernel: Linux Image (gzip too), ELF, or raw binary with --load-addr')
     .option('--initrd <file>', 'initial RAM disk')
     .option('--append <string>', 'kernel command line')
@@ -36,19 +38,50 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--load-addr <address>', 'where the kernel goes')
     .option('--entry <address>', 'where the boot vCPU starts')
     .option('--dtb <file>', 'device tree, instead of the generated one')
-    .option('--dump-dtb <file>', 'write the device tree and exit')
     .option('--disk <file>', 'raw disk image as virtio disk, FILE or FILE,ro (repeatable)', (file: string, all: readonly string[]) => [...all, file], [] as readonly string[])
+    .option('--translation-memory <size>', 'memory for translations', '256M')
+    .option('--log <level>', 'error, warn, info, debug, trace', 'warn');
+
+function build(done: (status: ExitStatus) => void, version: string): Command {
+  const program = new Command('axvisor')
+    .description('A hypervisor composed of npm packages: runs unmodified guest kernels on software processors.')
+    .version(version)
+    .showHelpAfterError('(--help shows the usage)')
+    .exitOverride();
+
+  guestOptions(program.command('run').description('boot one or more guests'))
+    .option('--fetch', 'fetch the default guest first if it is not in the cache')
+    .option('--dump-dtb <file>', 'write the device tree and exit')
     .option('--clock <kind>', 'real, or virtual: time counts retired instructions, runs are reproducible', 'real')
     .option('--threads <n>', 'threads that run vCPUs: a number, or auto for as many as are useful', '1')
     .option('--engine <kind>', 'auto (translate what is hot), interpreter, translator (translate everything)', 'auto')
-    .option('--translation-memory <size>', 'memory for translations', '256M')
     .option('--expect <text>', 'end successfully when the text appears on a console')
     .option('--timeout <seconds>', 'end with status 3 after this time')
     .option('--stats <file>', 'write statistics as JSON when it ends')
+    .option('--record <file>', 'record what makes the run different from others, for --replay')
+    .option('--replay <file>', 'run again what was recorded, with the same options, to the same instruction')
     .option('--hash-memory', 'with --stats: a hash of the memory of each guest when it ends')
-    .option('--log <level>', 'error, warn, info, debug, trace', 'warn')
     .addHelpText('after', RUN_HELP)
     .action(async (files: string[], options: RawRunOptions) => done(await run(files, options)));
+
+  guestOptions(program.command('lockstep').description('run guests on two processors side by side, and find the first instruction after which they differ'))
+    .option('--against <what>', 'what the interpreter is compared with: auto, translator, interpreter, qemu', 'auto')
+    .option('--interval <n>', 'instructions between two comparisons', '20000000')
+    .option('--instructions <n>', 'compare so many instructions (default: to the end of the guest)')
+    .addHelpText('after', LOCKSTEP_HELP)
+    .action(async (files: string[], options: RawLockstepOptions) => done(await lockstep(files, { ...options, clock: 'virtual', engine: 'auto' })));
+
+  guestOptions(program.command('profile').description('boot guests, and say when they end where they executed'))
+    .option('--clock <kind>', 'real, or virtual: time counts retired instructions, profiles are reproducible', 'real')
+    .option('--engine <kind>', 'auto, interpreter, translator', 'auto')
+    .option('--expect <text>', 'end successfully when the text appears on a console')
+    .option('--timeout <seconds>', 'end with status 3 after this time')
+    .option('--period <n>', 'instructions between two samples', '100003')
+    .option('--top <n>', 'regions to show', '10')
+    .option('--symbols <file>', 'names of the kernel: ELF file or System.map')
+    .option('--output <file>', 'write the profile there (default: to standard error)')
+    .option('--json', 'as JSON')
+    .action(async (files: string[], options: RawProfileOptions) => done(await profile(files, options)));
 
   const images = program.command('images').description('guest images in the cache');
   images.command('list').description('list them').option('--json', 'as JSON').action(imagesList);

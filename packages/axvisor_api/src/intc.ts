@@ -65,6 +65,11 @@ export interface SgiRequest {
 
 /** The side of a controller that belongs to one CPU: private wires, software interrupts, and the contents of list registers. */
 export interface CpuInterrupts {
+  /**
+   * The CPU has list registers (a virtual CPU interface in hardware) and asks the controller to fill them. `false`: this controller has the CPU
+   * interface itself and drives the CPU's pins.
+   */
+  useListRegisters(): boolean;
   /** The wire of a private interrupt (timers). */
   setPrivateLine(intid: number, level: boolean): void;
   /** Makes an interrupt pending as an edge does, or clears that. */
@@ -76,8 +81,8 @@ export interface CpuInterrupts {
    * that others have to wait. The controller leaves them to the CPU until {@link CpuInterrupts.sync}.
    */
   flush(count: number): { readonly interrupts: readonly VirtualInterrupt[]; readonly more: boolean };
-  /** The CPU has run: what became of the interrupts of the last flush. */
-  sync(states: readonly InterruptState[]): void;
+  /** The CPU has run: what became of the interrupts of the last flush, and how many active ones it ended that were in no list register. */
+  sync(states: readonly InterruptState[], endedElsewhere: number): void;
   /** Whether {@link CpuInterrupts.flush} would say anything new since it was last called. */
   readonly changed: boolean;
   /** The most urgent pending interrupt that the controller would deliver, whatever the CPU's own masks are. */

@@ -28,8 +28,8 @@ export interface ProcessorView {
   registers(): Readonly<Record<string, bigint>>;
   /** Writes a general register. @throws {AxError} InvalidInput for a name that is none */
   setRegister(name: string, value: bigint): void;
-  /** Up to `length` bytes from `pc` as the next fetch would see them, fewer where the page ends; none where it would fault. */
-  code(length: number): Uint8Array;
+  /** Up to `length` bytes from `at` (default: `pc`) as a fetch would see them, fewer where the page ends; none where it would fault. */
+  code(length: number, at?: bigint): Uint8Array;
 }
 
 /** Looks at the processor, and says at which count of retired instructions it wants to be called again. */

@@ -33,7 +33,7 @@ export interface Time {
   nextDeadline(): Ticks | undefined;
   /** Runs the callbacks that are due, in the order of their deadlines, and returns how many. */
   expireTimers(): number;
-  /** Tells the clock that `count` instructions were retired. A real clock ignores it. */
+  /** Tells the clock that `count` instructions were executed, completed or ended by an exception. A real clock ignores it. */
   accountInstructions(count: number): void;
   /** How many instructions until `deadline`: exact for a virtual clock, `Infinity` for a real one. */
   instructionsUntil(deadline: Ticks): number;

@@ -52,6 +52,14 @@ test('the life cycle refuses what is out of order and says so', async () => {
   expect(() => vm.shutdown()).toThrow('VM 1 is stopped: cannot shutdown');
 });
 
+test('a guest that traps without end has its turns like any other, also on a virtual clock', async () => {
+  boot('la t0, 1f\n csrw stvec, t0\n .balign 4\n 1: .word 0\n');
+  const screen = new Screen();
+  const other = boot(`li a0, 'H'\n call putc\n li a0, ${PASS}\n j off`, { id: 2 }, screen);
+  await runVms(() => other.status === 'stopped');
+  expect(screen.text).toBe('H');
+});
+
 test('a reset starts from clean memory and a reloaded image', async () => {
   const screen = new Screen();
   // Counts in memory that must be zero at power-on, and changes its own image; resets twice by a key typed before.

@@ -128,6 +128,8 @@ export class Engine {
   readonly #budget: number;
   /** Instructions retired before the current slice. */
   #retired = 0;
+  /** Steps taken before the current slice. */
+  #steps = 0;
   #slice = 0;
   /** Steps of the current slice that retired nothing. */
   #trapped = 0;
@@ -183,7 +185,7 @@ export class Engine {
       pages: this.pages,
       handlers: this.handlers,
       exports,
-      decode: (ip) => void this.#decodeBlock(ip),
+      decode: (ip) => this.#decodeBlock(ip),
       probe: (mode) => this.#probe(mode),
     };
   }
@@ -206,6 +208,11 @@ export class Engine {
     return this.#retired + this.#slice - (this.words[this.#budget] as number) - this.#trapped;
   }
 
+  /** Steps taken: instructions retired, and exceptions. */
+  get steps(): number {
+    return this.#steps + this.#slice - (this.words[this.#budget] as number);
+  }
+
   /** Takes a step that ends without retiring an instruction out of the count: the current one trapped. */
   notRetired(): void {
     this.#trapped++;
@@ -223,6 +230,7 @@ export class Engine {
     this.#run();
     const taken = steps - (this.words[this.#budget] as number);
     this.#retired += taken - this.#trapped;
+    this.#steps += taken;
     this.#slice = 0;
     this.#trapped = 0;
     this.words[this.#budget] = 0;

@@ -36,6 +36,8 @@ export interface StateLayout {
   readonly zero?: number;
   /** Where writes to it land. */
   readonly sink?: number;
+  /** Registers that mostly hold double-precision numbers: from this offset to before that one. */
+  readonly doubles?: readonly [number, number];
 }
 
 /** A word of the state block that only services change and that nearly always holds the same value. */

@@ -79,12 +79,12 @@ class Cpu {
     });
   }
 
-  /** Tells a virtual clock what was retired since it was last told. */
+  /** Tells a virtual clock what was executed since it was last told. */
   account(): void {
     // The constructor of the hart asks for the time before there is a hart.
-    const retired = (this.hart as Hart | undefined)?.retired ?? 0;
-    if (retired !== this.#accounted) accountInstructions(retired - this.#accounted);
-    this.#accounted = retired;
+    const elapsed = (this.hart as Hart | undefined)?.elapsed ?? 0;
+    if (elapsed !== this.#accounted) accountInstructions(elapsed - this.#accounted);
+    this.#accounted = elapsed;
   }
 
   setProbe(at: bigint | undefined, probe: Probe | undefined): void {

@@ -15,7 +15,7 @@ import { Cause } from './priv/fields.ts';
 import { CBO_ZERO_CHECKED, F, FFLAGS, FRM, PC, STATE_SIZE, X } from './state.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
-const SLICE = 32_768;
+const SLICE = 131_072;
 
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
 const POOL_PAGES = 1024;
@@ -71,7 +71,7 @@ export interface HartOptions {
   /** mtime. */
   readonly now: () => bigint;
   /**
-   * On a clock that counts instructions: how many until mtime is `deadline`. Timer interrupts are then taken at exactly that
+   * On a clock that counts {@link Hart.elapsed}: how many until mtime is `deadline`. Timer interrupts are then taken at exactly that
    * instruction, on every tier; else within {@link SLICE} steps.
    */
   readonly instructionsUntil?: (deadline: bigint) => number;
@@ -163,7 +163,7 @@ export class Hart {
   // ── running ──
 
   /**
-   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 32768 of them.
+   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 131072 of them.
    *
    * @returns why it came back; {@link steps} tells how many were taken.
    * @throws {Error} hosted, and no guest was ever entered: HS-mode software is not this hart's to execute.
@@ -190,7 +190,7 @@ export class Hart {
     return HartExit.stopped;
   }
 
-  /** How many steps may be taken before a timer or the probe is due. Steps that trap retire nothing, so it may take several rounds. */
+  /** How many steps may be taken before a timer or the probe is due. */
   #stepsUntilDue(): number {
     while (this.retired >= this.#probeAt) this.#probeAt = this.#probe?.() ?? Infinity;
     const probe = this.#probeAt - this.retired;
@@ -218,6 +218,11 @@ export class Hart {
   /** Instructions retired so far: those that trapped are not. */
   get retired(): number {
     return this.engine.retired - (this.#executing ? 1 : 0);
+  }
+
+  /** Instructions retired and exceptions taken: a clock that counts only the former stands still while a guest traps without end. */
+  get elapsed(): number {
+    return this.engine.steps - (this.#executing ? 1 : 0);
   }
 
   /** Puts the privileged state at reset and the pc at `pc`; registers are left alone. */
@@ -286,11 +291,10 @@ export class Hart {
     return (this.#view.getInt32(this.#state + FRM, true) << 5) | this.#view.getInt32(this.#state + FFLAGS, true);
   }
 
-  /** Up to `length` bytes from the pc, as the next fetch would see them; fewer where the page ends, none where it would fault. */
-  code(length: number): Uint8Array {
-    const { pc } = this;
-    const low = Number(BigInt.asIntN(32, pc));
-    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, pc >> 32n)), Access.fetch, 2, 0);
+  /** Up to `length` bytes from `at`, as a fetch would see them; fewer where the page ends, none where it would fault. */
+  code(length: number, at: bigint): Uint8Array {
+    const low = Number(BigInt.asIntN(32, at));
+    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, at >> 32n)), Access.fetch, 2, 0);
     const place = physical < 0 ? -1 : this.#place(physical);
     return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1))));
   }

@@ -42,7 +42,7 @@ export class HartView implements ProcessorView {
     this.#hart.setReg(number, value);
   }
 
-  code(length: number): Uint8Array {
-    return this.#hart.code(length);
+  code(length: number, at: bigint = this.pc): Uint8Array {
+    return this.#hart.code(length, at);
   }
 }

@@ -47,8 +47,11 @@ class VirtioBlk implements VirtioDevice {
   }
 
   close(): void {
-    this.#disk.flush();
-    this.#disk.close();
+    try {
+      this.#disk.flush();
+    } finally {
+      this.#disk.close();
+    }
   }
 
   serve(_index: number, queue: VirtQueue, negotiated: bigint): void {
@@ -75,14 +78,15 @@ class VirtioBlk implements VirtioDevice {
     switch (type) {
       case RequestType.in:
         return this.#transfer(sector, dataLength, (at, piece) => {
-          this.#disk.read(at, piece);
+          if (!this.#succeeds(() => this.#disk.read(at, piece))) return false;
           into.write(piece);
+          return true;
         });
       case RequestType.out: {
         if (this.#disk.readOnly) return BlkStatus.ioError;
         const status = this.#transfer(sector, out.remaining, (at, piece) => {
           out.read(piece);
-          this.#disk.write(at, piece);
+          return this.#succeeds(() => this.#disk.write(at, piece));
         });
         // Without the flush feature the driver expects writes to be stable when they complete (5.2.6.2).
         return status === BlkStatus.ok && (negotiated & BlkFeature.flush) === 0n ? this.#flush() : status;
@@ -97,32 +101,28 @@ class VirtioBlk implements VirtioDevice {
     }
   }
 
-  /** Moves `length` bytes piece by piece. Errors of the host's disk are the request's; those of guest memory are the queue's. */
-  #transfer(sector: bigint, length: number, move: (sector: number, piece: Uint8Array) => void): number {
+  /** Moves `length` bytes piece by piece until `move` says that the disk failed. */
+  #transfer(sector: bigint, length: number, move: (sector: number, piece: Uint8Array) => boolean): number {
     if (length % SECTOR !== 0 || sector + BigInt(length / SECTOR) > BigInt(this.#disk.sectors)) return BlkStatus.ioError;
-    for (let done = 0; done < length; done += CHUNK) {
-      try {
-        move(Number(sector) + done / SECTOR, this.#buffer.subarray(0, Math.min(CHUNK, length - done)));
-      } catch (e) {
-        if (isGuestMemoryError(e)) throw e;
-        return BlkStatus.ioError;
-      }
-    }
+    for (let done = 0; done < length; done += CHUNK)
+      if (!move(Number(sector) + done / SECTOR, this.#buffer.subarray(0, Math.min(CHUNK, length - done)))) return BlkStatus.ioError;
     return BlkStatus.ok;
   }
 
   #flush(): number {
+    return this.#succeeds(() => this.#disk.flush()) ? BlkStatus.ok : BlkStatus.ioError;
+  }
+
+  /** Whatever the disk throws is the request's error and no more; what guest memory throws is the queue's, and is not caught here. */
+  #succeeds(operation: () => void): boolean {
     try {
-      this.#disk.flush();
-      return BlkStatus.ok;
+      operation();
+      return true;
     } catch {
-      return BlkStatus.ioError;
+      return false;
     }
   }
 }
-
-/** The accessor throws an AxError for memory that is not there; disks throw the runtime's own errors. */
-const isGuestMemoryError = (e: unknown): boolean => e instanceof Error && e.name === 'AxError';
 
 export const virtioBlk: Model = {
   model: 'virtio-blk',

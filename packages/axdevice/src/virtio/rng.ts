@@ -1,5 +1,6 @@
 /** The virtio entropy device (virtio 1.2, 5.4). */
 import type { DeviceContext, DeviceSpec } from '@axvisor/axvisor_api/device';
+import { randomBytes } from '@axvisor/axvisor_api/entropy';
 import { currentTicks, isVirtualClock } from '@axvisor/axvisor_api/time';
 import type { Model } from '../models/model.ts';
 import { DeviceId } from './constants.ts';
@@ -7,14 +8,11 @@ import { VirtioMmio, type VirtioDevice } from './mmio.ts';
 import type { VirtQueue } from './queue.ts';
 import { SegmentStream } from './stream.ts';
 
-/** What one request gets at most; drivers ask for less. `getRandomValues` gives at most 64 KiB. */
+/** What one request gets at most; drivers ask for less. */
 const MAX_BYTES = 0x1000;
 
-/** The part of the Web Crypto API that is used; every runtime has it. */
-const { crypto } = globalThis as unknown as { readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array } };
-
 /** Under a virtual clock runs are reproducible, so bytes come from a generator (splitmix64) whose seed is virtual time. */
-function reproducible(into: Uint8Array): Uint8Array {
+function reproducible(into: Uint8Array): void {
   let state = currentTicks();
   for (let i = 0; i < into.length; i += 8) {
     state = BigInt.asUintN(64, state + 0x9e37_79b9_7f4a_7c15n);
@@ -24,7 +22,6 @@ function reproducible(into: Uint8Array): Uint8Array {
     z ^= z >> 31n;
     for (let j = i; j < Math.min(i + 8, into.length); j++, z >>= 8n) into[j] = Number(z & 0xffn);
   }
-  return into;
 }
 
 class VirtioRng implements VirtioDevice {
@@ -47,7 +44,9 @@ class VirtioRng implements VirtioDevice {
       for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {
         const into = new SegmentStream(this.#memory, chain.writable);
         const bytes = new Uint8Array(Math.min(into.remaining, MAX_BYTES));
-        into.write(isVirtualClock() ? reproducible(bytes) : crypto.getRandomValues(bytes));
+        if (isVirtualClock()) reproducible(bytes);
+        else randomBytes(bytes);
+        into.write(bytes);
         queue.push(chain.head, bytes.length);
       }
     } while (queue.rearm());

@@ -41,6 +41,8 @@ export interface RawRunOptions {
   readonly timeout?: string;
   readonly stats?: string;
   readonly hashMemory?: boolean;
+  readonly record?: string;
+  readonly replay?: string;
   readonly log: string;
 }
 
@@ -52,6 +54,8 @@ export interface RunSettings {
   readonly clock: 'real' | 'virtual';
   /** Threads that run guests; 1: this one does. */
   readonly threads: number | 'auto';
+  /** Recorded or replayed. */
+  readonly taped: boolean;
   readonly expect: string | undefined;
   readonly timeout: number | undefined;
   readonly stats: string | undefined;
@@ -77,11 +81,23 @@ function oneOf<T extends string>(value: string, allowed: readonly T[], what: str
   return found;
 }
 
+/** Recording and replaying exclude each other, and need a clock that differs from run to run. @throws {CliError} */
+function checkTape(raw: RawRunOptions): void {
+  const option = raw.record !== undefined ? '--record' : '--replay';
+  if (raw.record === undefined && raw.replay === undefined) return;
+  if (raw.record !== undefined && raw.replay !== undefined) throw usageError('--record and --replay exclude each other');
+  if (raw.clock !== 'real') throw usageError(`${option}: under a virtual clock all runs without input are the same; there is nothing to record`);
+}
+
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
+  checkTape(raw);
   const threads = raw.threads === 'auto' ? 'auto' : parseCount(raw.threads, '--threads', 1, MAX_THREADS);
-  if (raw.clock === 'virtual' && threads !== 'auto' && threads > 1)
-    throw usageError('--threads: a virtual clock counts the instructions of one thread; leave one of --clock and --threads out');
+  const taped = raw.record !== undefined || raw.replay !== undefined;
+  if (threads !== 'auto' && threads > 1) {
+    if (raw.clock === 'virtual') throw usageError('--threads: a virtual clock counts the instructions of one thread; leave one of --clock and --threads out');
+    if (taped) throw usageError('--threads: only runs on one thread can be recorded and replayed');
+  }
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   return {
     arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
@@ -89,6 +105,7 @@ export function runSettings(raw: RawRunOptions): RunSettings {
     translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
     threads,
+    taped,
     expect: raw.expect,
     timeout: raw.timeout === undefined ? undefined : parseSeconds(raw.timeout, '--timeout'),
     stats: raw.stats,
@@ -119,12 +136,12 @@ async function readKernel(path: string): Promise<Uint8Array> {
 }
 
 /** `FILE` or `FILE,ro`. */
-function openDisks(specs: readonly string[], base: string): BlockBackend[] {
+function openDisks(specs: readonly string[], base: string, note: (line: string) => void): BlockBackend[] {
   const opened: BlockBackend[] = [];
   try {
     for (const spec of specs) {
       const readOnly = spec.endsWith(',ro');
-      opened.push(openDisk(resolve(base, readOnly ? spec.slice(0, -3) : spec), readOnly));
+      opened.push(openDisk(resolve(base, readOnly ? spec.slice(0, -3) : spec), readOnly, note));
     }
   } catch (e) {
     for (const disk of opened) disk.close();
@@ -163,13 +180,13 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
       ...(kernel === undefined ? {} : { kernel }),
       ...(ramdisk === undefined ? {} : { ramdisk }),
       ...(dtb === undefined ? {} : { dtb }),
-      disks: openDisks(raw.disk, '.'),
+      disks: openDisks(raw.disk, '.', note),
     },
   };
 }
 
 /** The VM that a file describes; options on the command line win. */
-async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture): Promise<VmPlan> {
+async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file);
   const base = dirname(file);
@@ -181,7 +198,7 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   const bios = await optional(config.bios?.path, 'bios');
   const dtb = raw.dtb === undefined ? await optional(config.dtb?.path, 'dtb') : await readInput(raw.dtb, 'device tree');
   const ramdisk = raw.initrd === undefined ? await optional(config.ramdisk?.path, 'ramdisk') : await readInput(raw.initrd, 'initrd');
-  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base), ...openDisks(raw.disk, '.')];
+  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base, note), ...openDisks(raw.disk, '.', note)];
   return {
     config: {
       ...config,
@@ -212,7 +229,7 @@ export function readConfig(text: string, file: string): VmConfig {
 export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
   if (files.length === 0) return [await planFromOptions(raw, arch, note)];
   const plans: VmPlan[] = [];
-  for (const file of files) plans.push(await planFromFile(file, raw, arch));
+  for (const file of files) plans.push(await planFromFile(file, raw, arch, note));
   const ids = plans.map((p) => p.config.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);

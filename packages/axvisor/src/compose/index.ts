@@ -2,10 +2,10 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { ComposeOptions, CpuComposeOptions } from './options.ts';
+import type { ComposeHooks, CpuComposeOptions, ProcessorOptions } from './options.ts';
 
 interface Composition {
-  readonly compose: (host: HostOptions, options?: ComposeOptions) => Image;
+  readonly compose: (host: HostOptions, processor?: ProcessorOptions, hooks?: ComposeHooks) => Image;
   readonly composeCpu: (options: CpuComposeOptions) => () => never;
 }
 
@@ -26,8 +26,8 @@ function find(arch: Architecture): Promise<Composition> {
 }
 
 /** Links the hypervisor for `arch` in this thread. */
-export async function compose(arch: Architecture, host: HostOptions, options: ComposeOptions = {}): Promise<Image> {
-  return (await find(arch)).compose(host, options);
+export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Promise<Image> {
+  return (await find(arch)).compose(host, processor, hooks);
 }
 
 /** Links what a guest CPU of `arch` needs in this thread; the result runs it, and never returns. */

@@ -1,6 +1,18 @@
-/** What a composition is told, beside the host. */
-import type { PerCpuAreas, PerCpuShare } from '@axvisor/percpu';
+/** What a composition is told, beside the options of the host. */
+import type { Component } from '@axvisor/axvisor_api';
+import type { entropy } from '@axvisor/axvisor_api/entropy';
+import type { host } from '@axvisor/axvisor_api/host';
+import type { memory } from '@axvisor/axvisor_api/memory';
+import type { smp } from '@axvisor/axvisor_api/smp';
+import type { time } from '@axvisor/axvisor_api/time';
 import type { HostOptions } from '@axvisor/axhost';
+import type { PerCpuAreas, PerCpuShare } from '@axvisor/percpu';
+
+/** The host of a composition; it may leave entropy and further threads to the defaults. */
+export type HostComponent = Component<typeof memory.id | typeof time.id | typeof host.id | typeof entropy.id | typeof smp.id, never>;
+
+/** Puts something around the host: a recorder of what it says. */
+export type HostWrapper = (host: HostComponent) => HostComponent;
 
 /** What can be chosen of a software processor, whatever its architecture. */
 export interface ProcessorOptions {
@@ -10,9 +22,9 @@ export interface ProcessorOptions {
   readonly translationBytes?: number;
 }
 
-/** The hypervisor of a thread that keeps the virtual machines. */
-export interface ComposeOptions {
-  readonly processor?: ProcessorOptions;
+/** Where a composition lets others in. */
+export interface ComposeHooks {
+  readonly wrapHost?: HostWrapper;
   /** Takes the per-CPU areas, to share them with other threads. */
   readonly onPerCpu?: (areas: PerCpuAreas) => void;
 }

@@ -12,13 +12,13 @@ import { createComponent as percpu, type PerCpuAreas } from '@axvisor/percpu';
 import { component as riscvVcpu } from '@axvisor/riscv_vcpu';
 import { component as riscvVplic } from '@axvisor/riscv_vplic';
 import { createComponent as softcpuRiscv } from '@axvisor/softcpu_riscv';
-import type { ComposeOptions, CpuComposeOptions } from './options.ts';
+import type { ComposeHooks, CpuComposeOptions, ProcessorOptions } from './options.ts';
 
 /** Links the hypervisor for this thread. */
-export function composeRiscv64(host: HostOptions, { processor = {}, onPerCpu = () => {} }: ComposeOptions = {}): Image {
+export function composeRiscv64(host: HostOptions, processor: ProcessorOptions = {}, { wrapHost = (inner) => inner, onPerCpu = () => {} }: ComposeHooks = {}): Image {
   return link([
-    axhost(host), axerrno, memoryAddr, percpu({ init: 'first-use', onCreate: onPerCpu }), axaddrspace, axvcpu, riscvVcpu, softcpuRiscv(processor), riscvVplic,
-    axdevice, axvmconfig, axvm,
+    wrapHost(axhost(host)), axerrno, memoryAddr, percpu({ init: 'first-use', onCreate: onPerCpu }), axaddrspace, axvcpu, riscvVcpu, softcpuRiscv(processor),
+    riscvVplic, axdevice, axvmconfig, axvm,
   ]);
 }
 

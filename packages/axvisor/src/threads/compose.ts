@@ -20,7 +20,7 @@ export interface ThreadedOptions {
 export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor }: ThreadedOptions): Promise<CpuThreads> {
   const share = createHostShare({ memory, guestCpus });
   let areas: PerCpuAreas | undefined;
-  await compose(arch, { share, cpu: guestCpus, console, logLevel }, { processor, onPerCpu: (created) => (areas = created) });
+  await compose(arch, { share, cpu: guestCpus, console, logLevel }, processor, { onPerCpu: (created) => (areas = created) });
   areas?.initInPlace();
   const percpu = areas?.share();
   if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);

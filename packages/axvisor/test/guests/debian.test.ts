@@ -1,4 +1,4 @@
-import { readFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { readFileSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
@@ -40,6 +40,25 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
     guest.type('poweroff\n');
     expect(await guest.exited()).toBe(0);
     expect(readFileSync(disk).subarray(9 * 512, 9 * 512 + 20).toString()).toBe('written by the guest');
+  });
+
+  test('a full host and a disk that vanishes are I/O errors to the guest, and what was written before stays', TIMEOUT, async () => {
+    const disk = join(mkdtempSync(join(tmpdir(), 'axvisor-disk-')), 'disk.img');
+    writeFileSync(disk, Buffer.alloc(1 << 20, 'x'));
+    truncateSync(disk, 8 << 20);
+    // Files may grow to 2 MiB: what is written behind that does not fit.
+    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--disk', disk], { fileBlocks: 4096 });
+    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    const write = (sector: number): string => `echo written by the guest | dd of=/dev/vda bs=512 seek=${sector} conv=notrunc,fsync 2>&1`;
+    expect(await sh(guest, write(9))).not.toMatch(/error/i);
+    expect(await sh(guest, `${write(8192)}; echo status $?`)).toMatch(/error[\s\S]*status 1/i);
+    expect(guest.output).toMatch(/axvisor: disk .*disk.img: writing: EFBIG.*; the guest sees an I\/O error/);
+    truncateSync(disk, 512 << 10);
+    expect(await sh(guest, 'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=64k skip=40 count=4 2>&1; echo status $?')).toMatch(/error[\s\S]*status 1/i);
+    expect(await sh(guest, `${write(20)}; dd if=/dev/vda bs=512 skip=20 count=1 2>/dev/null | head -c 20`)).toContain('written by the guest');
+    guest.type('poweroff\n');
+    expect(await guest.exited()).toBe(0);
+    for (const sector of [9, 20]) expect(readFileSync(disk).subarray(512 * sector, 512 * sector + 20).toString()).toBe('written by the guest');
   });
 
   test('brings 4 vCPUs up, and reboots', TIMEOUT, async () => {

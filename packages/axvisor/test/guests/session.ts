@@ -14,8 +14,10 @@ export class Session implements AsyncDisposable {
   #ended = false;
   #notify = (): void => {};
 
-  constructor(args: readonly string[]) {
-    const child = spawn(process.execPath, ['--conditions=@axvisor/source', 'packages/axvisor/src/cli.ts', ...args], { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] });
+  /** @param fileBlocks - the host lets files grow to this many blocks of 512 bytes, as if it were full. */
+  constructor(args: readonly string[], { fileBlocks = 'unlimited' }: { readonly fileBlocks?: number | 'unlimited' } = {}) {
+    const command = [process.execPath, '--conditions=@axvisor/source', 'packages/axvisor/src/cli.ts', ...args];
+    const child = spawn('sh', ['-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh', ...command], { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {

@@ -59,12 +59,14 @@ export interface ArmHost {
    * Loads x and v from the context at `context`, executes ERET (to ELR_EL2 with SPSR_EL2, at EL1 or EL0) and returns when an exception is
    * taken to EL2. ESR, FAR, HPFAR, ELR and SPSR_EL2 describe it as far as they are defined for it, and x and v are back in the context.
    *
+   * CNTPCT_EL0 counts what `currentTicks` of the `time` API does, CNTVCT_EL0 that minus CNTVOFF_EL2.
+   *
    * The host's interrupts are never masked: a kick, a time slice that is over, a maintenance interrupt of the list registers, and the output
    * of one of the guest's own timers (CNTV, CNTP) that goes high while the guest runs end the run with `irq`, and {@link ArmHost.fetchIrq}
    * says which. A timer whose output is high already does not.
    */
   enterGuest(context: HostPhysAddr): ExceptionKind;
-  /** TLBI IPAS2E1IS and VMALLE1IS: drops what was cached for `ipa` (undefined: for all of it) of `vmid`, stages 1 and 2 combined included. */
+  /** TLBI VMALLS12E1IS for `vmid`; with `ipa`, TLBI IPAS2E1IS for its page and VMALLE1IS: what was cached of stages 1 and 2 combined goes too. */
   tlbiStage2(vmid: number, ipa?: bigint): void;
   /** TLBI VMALLE1: drops the stage 1 translations of the VMID in VTTBR_EL2 on this processing element. */
   tlbiStage1(): void;

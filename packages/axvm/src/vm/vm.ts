@@ -209,9 +209,12 @@ export class AxVm implements Vm {
     if (this.#status !== 'stopped') this.end({ end: 'stopped' });
     await this.#executor.closed(this);
     for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
-    for (const device of this.bus.devices()) await device.close?.();
+    // A device that cannot save its data must not keep the others from doing so.
+    const closed = await Promise.allSettled(this.bus.devices().map((device) => device.close?.()));
     this.addressSpace[Symbol.dispose]();
     this.#onClose();
+    const failures = closed.flatMap((c) => (c.status === 'rejected' ? [c.reason as unknown] : []));
+    if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, `VM ${this.id}: ${failures.map(String).join('; ')}`);
   }
 
   #expect(call: keyof typeof ALLOWED): void {

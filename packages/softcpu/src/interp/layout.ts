@@ -49,6 +49,8 @@ export const REGION_MODES = 16;
 /** Entries of a jump cache, one cache for each mode: i64 pc, i32 region. */
 export const JUMP_ENTRIES = 4096;
 export const JUMP_ENTRY_SIZE = 16;
+/** Classes of pages that are told apart when a page is remapped. */
+export const JUMP_PAGES = 4096;
 export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
 
 /** Mode of a slow access: size in bytes, plus these. */
@@ -76,6 +78,8 @@ export interface Layout {
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
   readonly jumpsUsed: number;
+  /** Bytes by number of the page, modulo {@link JUMP_PAGES}: the jump caches have entries of such a page. */
+  readonly jumpPages: number;
   /** Record page for instructions of pages that may not be cached. */
   readonly uncachedPage: number;
   /** Pool of record pages. */
@@ -128,6 +132,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     regions: region(MAX_REGIONS * REGION_SIZE),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
+    jumpPages: region(JUMP_PAGES),
     uncachedPage: region(stride),
     pool: region(poolPages * stride),
     poolPages,

@@ -80,15 +80,30 @@ function constant<T extends ScalarType>(type: T, value: number | bigint): Expr<T
 
 const isConst = (e: Expr, value: bigint): boolean => e.kind === 'const' && (e.type === 'i32' || e.type === 'i64') && BigInt(e.value) === value;
 
+/** Bits taken for a number and back. */
+const inverses: ReadonlyMap<NumericOp, NumericOp> = new Map([
+  ['f64.reinterpret_i64', 'i64.reinterpret_f64'],
+  ['i64.reinterpret_f64', 'f64.reinterpret_i64'],
+]);
+
 function unary(op: Numeric, a: Expr): Expr {
   const fold = a.kind === 'const' ? folds.get(op.name) : undefined;
   if (fold !== undefined) return constant(op.result, fold((a as Const<ScalarType>).value));
+  if (a.kind === 'unary' && inverses.get(op.name) === a.op.name) return a.a;
   return { kind: 'unary', type: op.result, op, a } as unknown as Expr;
 }
 
 /** Suffixes of instructions whose right operand 0 leaves the left one as it is. */
 const rightZero = new Set(['add', 'sub', 'or', 'xor', 'shl', 'shr_s', 'shr_u', 'rotl', 'rotr']);
+const comparisons = new Set(['eq', 'ne', 'lt', 'gt', 'le', 'ge', 'lt_s', 'lt_u', 'gt_s', 'gt_u', 'le_s', 'le_u', 'ge_s', 'ge_u']);
 const leftZero = new Set(['add', 'or', 'xor']);
+
+/** Whether a value is 0 or 1. */
+function isBoolean(e: Expr): boolean {
+  if (e.kind === 'unary') return e.op.name.endsWith('.eqz');
+  if (e.kind !== 'binary') return false;
+  return comparisons.has(e.op.name.slice(4)) || (e.op.name === 'i32.and' && (isBoolean(e.a) || isBoolean(e.b)));
+}
 
 function binary(op: Numeric, a: Expr, b: Expr): Expr {
   const suffix = op.name.slice(4);
@@ -103,6 +118,7 @@ function binary(op: Numeric, a: Expr, b: Expr): Expr {
   } else if (a.kind === 'const') {
     if (leftZero.has(suffix) && isConst(a, 0n)) return b;
     if (suffix === 'and' && isConst(a, -1n)) return b;
+    if (op.name === 'i32.and' && isConst(a, 1n) && isBoolean(b)) return b;
     if (suffix === 'and' && isConst(a, 0n)) return a;
   }
   return { kind: 'binary', type: op.result, op, a, b } as unknown as Expr;

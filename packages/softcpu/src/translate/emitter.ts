@@ -8,7 +8,7 @@ import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
-import { i32, i64, local, read } from '../ir/expr.ts';
+import { f64, i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -42,6 +42,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #field: ReadField;
   readonly #plan: RegisterPlan;
   readonly #locals: readonly number[];
+  /** By register: its local is f64, which spares the moves between the register files. */
+  readonly #double: readonly boolean[];
   #step: Step | undefined;
   /** Registers that may differ from the state block. */
   #dirty: Uint8Array;
@@ -61,7 +63,9 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.#entry = entry;
     this.#field = field;
     this.#plan = plan;
-    this.#locals = plan.offsets.map(() => code.local('i64'));
+    const [first, end] = isa.state.doubles ?? [0, 0];
+    this.#double = plan.offsets.map((offset) => offset >= first && offset < end);
+    this.#locals = this.#double.map((double) => code.local(double ? 'f64' : 'i64'));
     this.#dirty = new Uint8Array(plan.offsets.length);
   }
 
@@ -72,7 +76,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
       this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#leave(local('i64', ENTRY_PC), RegionExit.step), undefined, false);
     }
     for (const register of this.#plan.liveIn) {
-      lower(this.code, super.state('i64.load', this.#plan.offsets[register] as number));
+      const offset = this.#plan.offsets[register] as number;
+      lower(this.code, this.#double[register] === true ? super.state('f64.load', offset) : super.state('i64.load', offset));
       this.code.set(this.#locals[register] as number);
     }
   }
@@ -110,20 +115,21 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   #register(field: string): number | undefined {
-    const number = this.#plan.numbers.get(this.#field(this.#current.record, field));
-    return number === undefined ? undefined : this.#locals[number];
+    return this.#plan.numbers.get(this.#field(this.#current.record, field));
   }
 
   reg(field: string): I64 {
     const register = this.#register(field);
-    return register === undefined ? i64.const(0) : local('i64', register);
+    if (register === undefined) return i64.const(0);
+    const index = this.#locals[register] as number;
+    return this.#double[register] === true ? i64.reinterpret_f64(local('f64', index)) : local('i64', index);
   }
 
   setReg(field: string, value: I64): void {
     const register = this.#register(field);
     if (register === undefined) return;
-    lower(this.code, value);
-    this.code.set(register);
+    lower(this.code, this.#double[register] === true ? f64.reinterpret_i64(value) : value);
+    this.code.set(this.#locals[register] as number);
   }
 
   override state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
@@ -187,7 +193,11 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   #writeBack(): void {
     this.#dirty.forEach((dirty, register) => {
-      if (dirty === 1) super.setState('i64.store', this.#plan.offsets[register] as number, local('i64', this.#locals[register] as number));
+      if (dirty === 0) return;
+      const offset = this.#plan.offsets[register] as number;
+      const index = this.#locals[register] as number;
+      if (this.#double[register] === true) super.setState('f64.store', offset, local('f64', index));
+      else super.setState('i64.store', offset, local('i64', index));
     });
   }
 

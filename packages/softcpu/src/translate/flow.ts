@@ -12,6 +12,12 @@ export interface Flow {
   readonly merges: readonly (readonly number[])[];
   readonly isMerge: readonly boolean[];
   readonly isHeader: readonly boolean[];
+  /** Edges from below into each header. */
+  readonly backEdges: readonly number[];
+  /** Immediate dominators. */
+  readonly idom: readonly number[];
+  /** Makes a block a merge point of a dominator. */
+  join(block: number, dominator: number): void;
   /** An edge against the order into a block that does not dominate its source: it leaves the region instead. */
   isCut(from: number, to: number): boolean;
 }
@@ -39,31 +45,32 @@ function reversePostorder(successors: readonly (readonly number[])[]): number[] 
 
 /** Immediate dominators by block; the entry's is itself. */
 function dominators(order: readonly number[], rank: readonly number[], predecessors: readonly (readonly number[])[]): number[] {
-  const idom: number[] = new Array<number>(rank.length).fill(-1);
+  // In terms of ranks until the end: a dominator has a lower one.
+  const idom = new Int32Array(order.length).fill(-1);
   idom[0] = 0;
-  const intersect = (a: number, b: number): number => {
-    let [x, y] = [a, b];
-    while (x !== y) {
-      while ((rank[x] as number) > (rank[y] as number)) x = idom[x] as number;
-      while ((rank[y] as number) > (rank[x] as number)) y = idom[y] as number;
-    }
-    return x;
-  };
   for (let changed = true; changed; ) {
     changed = false;
-    for (const block of order) {
-      if (block === 0) continue;
+    for (let i = 1; i < order.length; i++) {
       let dominator = -1;
-      for (const p of predecessors[block] as readonly number[]) {
-        if (idom[p] !== -1) dominator = dominator === -1 ? p : intersect(p, dominator);
+      for (const p of predecessors[order[i] as number] as readonly number[]) {
+        let other = rank[p] as number;
+        if (idom[other] === -1) continue;
+        if (dominator === -1) {
+          dominator = other;
+          continue;
+        }
+        while (dominator !== other) {
+          while (dominator > other) dominator = idom[dominator] as number;
+          while (other > dominator) other = idom[other] as number;
+        }
       }
-      if (idom[block] !== dominator) {
-        idom[block] = dominator;
+      if (idom[i] !== dominator) {
+        idom[i] = dominator;
         changed = true;
       }
     }
   }
-  return idom;
+  return rank.map((r) => order[idom[r] as number] as number);
 }
 
 /** @param successors - by block, all reachable from block 0. */
@@ -84,15 +91,26 @@ export function analyzeFlow(successors: readonly (readonly number[])[]): Flow {
   };
   const isBackward = (from: number, to: number): boolean => (rank[to] as number) <= (rank[from] as number);
   const isCut = (from: number, to: number): boolean => isBackward(from, to) && !dominates(to, from);
-  const isHeader = new Array<boolean>(count).fill(false);
+  const backEdges = predecessors.map((list, block) => list.filter((p) => isBackward(p, block) && !isCut(p, block)).length);
+  const isHeader = backEdges.map((edges) => edges > 0);
   const isMerge = new Array<boolean>(count).fill(false);
   const merges: number[][] = Array.from({ length: count }, () => []);
   for (let i = count - 1; i >= 0; i--) {
     const block = order[i] as number;
     const forward = (predecessors[block] as number[]).filter((p) => !isBackward(p, block));
-    isHeader[block] = (predecessors[block] as number[]).some((p) => isBackward(p, block) && !isCut(p, block));
     isMerge[block] = forward.length > 1;
     if (isMerge[block]) (merges[idom[block] as number] as number[]).push(block);
   }
-  return { order, rank, merges, isMerge, isHeader, isCut };
+  const join = (block: number, dominator: number): void => {
+    if (isMerge[block]) {
+      const old = merges[idom[block] as number] as number[];
+      old.splice(old.indexOf(block), 1);
+    }
+    idom[block] = dominator;
+    isMerge[block] = true;
+    const list = merges[dominator] as number[];
+    list.push(block);
+    list.sort((a, b) => (rank[b] as number) - (rank[a] as number));
+  };
+  return { order, rank, merges, isMerge, isHeader, backEdges, isCut, idom, join };
 }

@@ -40,7 +40,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
   const runtime = { callees, slow: generateSlow(module, layout, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
-    new RegionGenerator(code, isa, layout, runtime, source);
+    new RegionGenerator(code, isa, layout, runtime, source).generate();
     module.element(0, source.number, [index]);
   }
   return module.build();

@@ -16,6 +16,10 @@ import type { Flow } from './flow.ts';
 import { planRegisters } from './registers.ts';
 import type { ReadField } from './registers.ts';
 
+/** Steps of a loop that is repeated in a row: 48 divided by its own, at most 4 times. One check and one branch back serve them all. */
+const UNROLLED_STEPS = 48;
+const MAX_COPIES = 4;
+
 /** A region to be generated. */
 export interface RegionSource {
   readonly blocks: readonly Block[];
@@ -36,6 +40,10 @@ export class RegionGenerator {
   readonly #dirty: readonly Uint8Array[];
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
+  /** By block: how often the loop it heads is repeated in a row. */
+  readonly #copies: readonly number[];
+  /** By loop header: repetitions that are still to be emitted. */
+  readonly #left: number[];
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
     const { blocks, mode, field } = source;
@@ -45,20 +53,61 @@ export class RegionGenerator {
     const successors = blocks.map(({ targets }) => targets.flatMap((offset) => this.#blockAt.get(offset) ?? []));
     this.#flow = analyzeFlow(successors);
     this.#inside = successors.map((list, from) => list.filter((to) => !this.#flow.isCut(from, to)));
+    this.#copies = blocks.map((_, block) => this.#copiesOf(block));
+    this.#left = [...this.#copies];
     const plan = planRegisters(isa, field, blocks, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
     this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan);
-    this.#emitter.enter(new Set(blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
+  }
+
+  /** Writes the function. */
+  generate(): void {
+    this.#emitter.enter(new Set(this.#source.blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
     this.#tree(0, 0);
-    code.unreachable();
-    code.end();
+    this.#code.unreachable();
+    this.#code.end();
   }
 
   #isCheckpoint(block: number): boolean {
     return block === 0 || this.#flow.isMerge[block] === true || this.#flow.isHeader[block] === true;
   }
 
-  /** Steps of the longest way from a block to the next checkpoints. */
+  /** Loops without inner joins are repeated in a row if they are short. Ways out of them lead to one place for all copies. */
+  #copiesOf(header: number): number {
+    const flow = this.#flow;
+    if (flow.backEdges[header] !== 1) return 1;
+    const cycle = this.#cycle(header, header);
+    const steps = cycle.reduce((sum, block) => sum + (this.#source.blocks[block] as Block).steps.length, 0);
+    const copies = steps === 0 ? 1 : Math.min(MAX_COPIES, Math.floor(UNROLLED_STEPS / steps));
+    if (copies < 2) return 1;
+    for (const block of cycle) {
+      for (const to of this.#inside[block] as readonly number[]) {
+        const outside = !cycle.includes(to) && (flow.rank[to] as number) > (flow.rank[header] as number);
+        // A merge point that something outside the loop dominates has its place there.
+        if (outside && cycle.includes(flow.idom[to] as number)) flow.join(to, header);
+      }
+      // What several ways out lead to comes behind them.
+      for (const merge of [...(flow.merges[block] as readonly number[])]) flow.join(merge, header);
+    }
+    return copies;
+  }
+
+  /** Blocks of the way from `block` back to a loop header that passes no checkpoint; empty if there is none. */
+  #cycle(block: number, header: number): readonly number[] {
+    for (const to of this.#inside[block] as readonly number[]) {
+      if (to === header) return [block];
+      if (this.#isCheckpoint(to)) continue;
+      const rest = this.#cycle(to, header);
+      if (rest.length > 0) return [block, ...rest];
+    }
+    return [];
+  }
+
+  /** Steps of the longest way from a block to the next checkpoints, of a repeated loop through all its copies. */
+  #longestInCopies(block: number): number {
+    return (this.#copies[block] as number) * this.#longest(block);
+  }
+
   #longest(block: number): number {
     const ways = (this.#inside[block] as readonly number[]).filter((to) => !this.#isCheckpoint(to)).map((to) => this.#longest(to));
     return (this.#source.blocks[block] as Block).steps.length + Math.max(0, ...ways);
@@ -69,6 +118,7 @@ export class RegionGenerator {
     const header = this.#flow.isHeader[block] === true;
     if (header) this.#loops.set(block, this.#code.loop());
     this.#within(block, 0, spent);
+    this.#left[block] = this.#copies[block] as number;
     if (header) this.#code.end();
   }
 
@@ -85,11 +135,11 @@ export class RegionGenerator {
     this.#tree(behind, 0);
   }
 
-  #block(index: number, spent: number): void {
+  #block(index: number, spent: number, again = false): void {
     const emitter = this.#emitter;
     const { steps, offset, targets } = this.#source.blocks[index] as Block;
     emitter.at(this.#dirty[index] as Uint8Array, spent);
-    if (this.#isCheckpoint(index)) emitter.check(offset, this.#longest(index));
+    if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
     for (const step of steps.slice(0, -1)) {
       emitter.emit(step);
       emitter.releaseTemporaries();
@@ -124,8 +174,7 @@ export class RegionGenerator {
     if (to === undefined || flow.isCut(from, to)) {
       this.#leave(offset);
     } else if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
-      emitter.settle();
-      this.#code.br(this.#loops.get(to) as Label);
+      this.#backTo(to, spent);
     } else if (flow.isMerge[to] === true) {
       emitter.settle();
       this.#code.br(this.#labels.get(to) as Label);
@@ -135,6 +184,19 @@ export class RegionGenerator {
     } else {
       this.#tree(to, spent);
     }
+  }
+
+  /** The next copy of a loop, or back to the first. */
+  #backTo(header: number, spent: number): void {
+    const left = this.#left[header] as number;
+    if (left > 1) {
+      this.#left[header] = left - 1;
+      this.#block(header, spent, true);
+      this.#left[header] = left;
+      return;
+    }
+    this.#emitter.settle();
+    this.#code.br(this.#loops.get(header) as Label);
   }
 
   #leave(offset: number): void {

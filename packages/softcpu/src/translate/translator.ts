@@ -8,12 +8,12 @@
  */
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_TAG, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, MAX_REGIONS, NO_TAG, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
-import type { WasmMemory, WasmTable } from '../wasm/api.ts';
+import type { WasmImports, WasmInstance, WasmMemory, WasmTable } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
@@ -94,6 +94,9 @@ interface Backoff {
   count: number;
   until: number;
 }
+
+/** Its element segments put the regions into the table. */
+const instantiate = (bytes: Uint8Array, imports: WasmImports): WasmInstance => new wasm.Instance(new wasm.Module(bytes), imports);
 
 export class Translator implements CodeObserver {
   readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
@@ -296,7 +299,7 @@ export class Translator implements CodeObserver {
     if (sources.length === 0) return;
     const bytes = generateRegions(isa, layout, memoryLimits, sources);
     const host = this.#host as TranslatorHost;
-    new wasm.Instance(new wasm.Module(bytes), {
+    instantiate(bytes, {
       [REGION_IMPORTS.host]: { memory },
       [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode) },
       [REGION_IMPORTS.function]: host.exports,
@@ -386,7 +389,8 @@ export class Translator implements CodeObserver {
   }
 
   remapped(): void {
-    const { jumps, jumpsUsed } = this.#options.layout;
+    const { jumps, jumpsUsed, jumpPages } = this.#options.layout;
+    this.#words.fill(0, jumpPages >>> 2, (jumpPages + JUMP_PAGES) >>> 2);
     for (let mode = 0; mode < REGION_MODES; mode++) {
       const used = (jumpsUsed >>> 2) + mode;
       if (this.#words[used] === 0) continue;
@@ -398,6 +402,8 @@ export class Translator implements CodeObserver {
 
   remappedPage(vaLo: number): void {
     const { isa, layout } = this.#options;
+    const known = layout.jumpPages + ((vaLo >>> 12) & (JUMP_PAGES - 1));
+    if ((((this.#words[known >>> 2] as number) >>> ((known & 3) * 8)) & 1) === 0) return;
     const entries = PAGE_SIZE / isa.unit;
     const first = ((vaLo >>> 0) / isa.unit) & (JUMP_ENTRIES - 1) & -entries;
     for (let mode = 0; mode < REGION_MODES; mode++) {

@@ -5,7 +5,7 @@
  * Encoding: op in bits 7:0, registers a and b in 11:8 and 15:12, imm (signed) in 31:16.
  */
 import { Access, Engine, Permission, Status, i32, i64, planLayout, wasm } from '../../src/index.ts';
-import type { HandlerTable, Isa, Machine, Service } from '../../src/index.ts';
+import type { Execution, HandlerTable, Isa, Machine, Service } from '../../src/index.ts';
 
 export const REGISTERS = 0;
 const PC = 64;
@@ -70,6 +70,8 @@ export interface ToyOptions {
   /** log2 of the size memory may grow to. */
   readonly windowBits?: number;
   readonly service?: Service;
+  readonly execution?: Execution;
+  readonly translationBytes?: number;
 }
 
 export class Toy implements Machine {
@@ -88,7 +90,7 @@ export class Toy implements Machine {
   #pending: readonly [string, number] = ['none', 0];
   readonly #handlers: HandlerTable;
 
-  constructor({ windowBits = 24, service = () => Status.leave }: ToyOptions = {}) {
+  constructor({ windowBits = 24, service = () => Status.leave, execution = 'interpreter', translationBytes = 1 << 28 }: ToyOptions = {}) {
     const memoryBytes = 2 ** windowBits;
     const layout = planLayout(toyIsa, { state: 0x1000, base: 0x1000 + STATE_SIZE, memoryBytes, poolPages: 4 });
     this.base = Math.ceil(layout.end / 65536) * 65536;
@@ -102,6 +104,8 @@ export class Toy implements Machine {
       memory,
       memoryLimits: limits,
       layout,
+      execution,
+      translationBytes,
       services: { service },
       functions: { host: (x = 0) => x * 3 },
     });
@@ -152,7 +156,7 @@ export class Toy implements Machine {
     const imm = word >> 16;
     const { direct, name } = toyIsa.instructions[op] as (typeof toyIsa.instructions)[number];
     const near = direct === true && offset + imm >= 0 && offset + imm < 4096;
-    this.view.setUint16(record, this.#handlers.handler(op, 4, near), true);
+    this.view.setUint16(record, this.#handlers.handler(op, 4, near, near && imm <= 0), true);
     this.view.setUint16(record + 2, REGISTERS + ((word >> 8) & 15) * 8, true);
     this.view.setUint16(record + 4, REGISTERS + ((word >> 12) & 15) * 8, true);
     this.view.setInt32(record + 8, near ? imm * 4 : imm, true);

@@ -8,7 +8,7 @@ import type { Instruction, Isa } from '@axvisor/softcpu';
 import { float, floatFunctions, floatOutlined } from '../fp/emit.ts';
 import { compressedInsns } from '../isa/compressed.ts';
 import { insns } from '../isa/table.ts';
-import { BUDGET, FETCH_IDX, FP_OFF, FRM, MMU_IDX, PC, X, XSINK } from '../state.ts';
+import { BUDGET, F, FETCH_IDX, FP_OFF, FRM, MMU_IDX, PC, X, XSINK } from '../state.ts';
 import { bits } from './bits.ts';
 import { integer } from './integer.ts';
 import type { Definitions } from './integer.ts';
@@ -53,7 +53,7 @@ export const isa: Isa = {
     imm: { offset: 8, op: 'i32.load' },
     bits: { offset: 12, op: 'i32.load' },
   },
-  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: X, sink: XSINK },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: X, sink: XSINK, doubles: [F, F + 256] },
   assumptions: [
     { offset: FP_OFF, value: 0 },
     { offset: FRM, value: 0 },

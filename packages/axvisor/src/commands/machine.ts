@@ -1,0 +1,36 @@
+/** What every command that runs guests does first: size the host, create the VMs. */
+import { isAxError } from '@axvisor/axvisor_api/errors';
+import { createVm, type Vm } from '@axvisor/axvisor_api/vm';
+import type { ConsoleMultiplexer } from '../console/multiplexer.ts';
+import { usageError } from '../errors.ts';
+import type { VmPlan } from './run_options.ts';
+
+/** Host memory beyond guest RAM: page tables, TLBs, decode caches, contexts. */
+const OVERHEAD = 192 * 1024 * 1024;
+/** A further software processor: decode cache, copies of code. */
+const HART = 48 * 1024 * 1024;
+/** What the software processors address. */
+const MAX_HOST_MEMORY = 0x7fff_0000;
+const WASM_PAGE = 65536;
+
+/** Physical memory for `plans`, with `harts` more software processors. Only touched pages cost anything. @throws {CliError} */
+export function hostMemory(plans: readonly VmPlan[], harts = 0): number {
+  const guests = plans.flatMap((p) => p.config.memoryRegions).reduce((sum, r) => sum + Number(r.size), 0);
+  // A processor's translation tables grow with the memory it addresses.
+  const hart = HART + 2 ** Math.ceil(Math.log2(guests + OVERHEAD + harts * 2 * HART)) / 32;
+  const rounded = Math.ceil((guests + OVERHEAD + harts * hart) / WASM_PAGE) * WASM_PAGE;
+  if (rounded > MAX_HOST_MEMORY) throw usageError(`guest memory: ${Math.ceil(guests / (1 << 20))}M wanted, at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M in all`);
+  return rounded;
+}
+
+/** @throws {CliError} saying which VM cannot be */
+export function createVms(plans: readonly VmPlan[], multiplexer: ConsoleMultiplexer): Vm[] {
+  return plans.map(({ config, images }) => {
+    try {
+      return createVm(config, images, multiplexer.attach(config.id));
+    } catch (e) {
+      if (isAxError(e)) throw usageError(`VM ${config.id} (${config.name}): ${e.message}`, e);
+      throw e;
+    }
+  });
+}

@@ -1,0 +1,70 @@
+/** Samples of where guests execute: one every so many instructions, with the code around it and the real time since the last. */
+import type { Probe, ProcessorView } from '@axvisor/axvisor_api/processor';
+
+const PAGE = 4096n;
+
+/** One address that was sampled. */
+export interface Sample {
+  readonly pc: bigint;
+  /** How often. */
+  count: number;
+  /** Real time before these samples, in seconds. */
+  seconds: number;
+}
+
+/** Samples of one page of one address space. */
+export interface SampledPage {
+  /** Its virtual address. */
+  readonly address: bigint;
+  /** 0: user, 1: supervisor. */
+  readonly privilege: number;
+  /** Its content when it was first sampled; empty if it could not be read. */
+  readonly code: Uint8Array;
+  readonly samples: Map<bigint, Sample>;
+}
+
+export class Sampler {
+  readonly #period: bigint;
+  /** Of supervisor code by address; of user code by address space too, for programs lie at the same addresses. */
+  readonly #pages = new Map<string, SampledPage>();
+  readonly #now: () => number;
+  #last: number | undefined;
+  #count = 0;
+
+  /** @param now - seconds of a monotonic clock */
+  constructor(period: bigint, now: () => number) {
+    this.#period = period;
+    this.#now = now;
+  }
+
+  /** Samples and asks for the next. */
+  readonly probe: Probe = (view) => {
+    const now = this.#now();
+    this.#add(view, now - (this.#last ?? now));
+    // What the sampling itself takes is nobody's.
+    this.#last = this.#now();
+    return view.instructions + this.#period;
+  };
+
+  #add(view: ProcessorView, seconds: number): void {
+    this.#count++;
+    const { pc } = view;
+    const address = pc - (pc % PAGE);
+    const { privilege = 0n, vsatp = 0n } = view.registers();
+    const key = privilege === 0n ? `${vsatp} ${address}` : `${address}`;
+    let page = this.#pages.get(key);
+    if (page === undefined) this.#pages.set(key, (page = { address, privilege: Number(privilege), code: view.code(Number(PAGE), address), samples: new Map() }));
+    let sample = page.samples.get(pc);
+    if (sample === undefined) page.samples.set(pc, (sample = { pc, count: 0, seconds: 0 }));
+    sample.count++;
+    sample.seconds += seconds;
+  }
+
+  get pages(): readonly SampledPage[] {
+    return [...this.#pages.values()];
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import type { RawRunOptions } from '../../src/commands/run_options.ts';
+import { report } from '../../src/lockstep/report.ts';
+import { search } from '../../src/lockstep/search.ts';
+import type { MachineState, Side } from '../../src/lockstep/state.ts';
+import { threadSide } from '../../src/lockstep/thread_side.ts';
+import { GOOD } from './fault.ts';
+import { axvisor } from '../guests/session.ts';
+
+const OPTIONS: RawRunOptions = { arch: 'riscv64', guest: 'embedded', memory: '16M', disk: [], clock: 'virtual', engine: 'interpreter', translationMemory: '64M', log: 'warn' };
+
+describe('the search', () => {
+  /** A machine that counts; from `fault` on it counts wrongly, and ends at `end`. */
+  const fake = (name: string, fault: bigint, end: bigint): Side => ({
+    name,
+    run: async ({ to: wanted }) => {
+      const instructions = wanted < end ? wanted : end;
+      const state: MachineState = { instructions, ended: wanted > end, registers: { pc: 4n * instructions, a0: instructions >= fault ? 1n : 0n }, code: new Uint8Array([0x13, 0, 0, 0]), memory: '', console: '' };
+      return state;
+    },
+    close: async () => {},
+  });
+  const NEVER = 1n << 60n;
+
+  test.each([1n, 2n, 63n, 64n, 65n, 999n, 1000n, 1001n, 54_321n])('finds a fault in instruction %i', async (fault) => {
+    const { divergence, agreed } = await search({ start: () => [fake('good', NEVER, NEVER), fake('bad', fault, NEVER)], interval: 1000n });
+    expect(agreed).toBe(fault - 1n);
+    expect(divergence?.before.registers['pc']).toBe(4n * (fault - 1n));
+    expect(divergence?.differences).toEqual([{ what: 'a0', a: '0x0', b: '0x1' }]);
+  });
+
+  test('finds that one side ends earlier', async () => {
+    const { agreed } = await search({ start: () => [fake('long', NEVER, 5000n), fake('short', NEVER, 4321n)], interval: 1000n });
+    expect(agreed).toBe(4321n);
+  });
+
+  test('ends where both end, and at the limit', async () => {
+    const start = (): [Side, Side] => [fake('a', NEVER, 5000n), fake('b', NEVER, 5000n)];
+    expect(await search({ start, interval: 900n })).toEqual({ agreed: 5000n });
+    expect(await search({ start, interval: 900n, limit: 2000n })).toEqual({ agreed: 2000n });
+  });
+});
+
+test('a fault of the processor is found to the instruction', { timeout: 120_000 }, async () => {
+  const program = new URL('faulty_worker.ts', import.meta.url);
+  const start = (): [Side, Side] => [threadSide('sound', [], OPTIONS), threadSide('faulty', [], OPTIONS, program)];
+  const result = await search({ start, interval: 50_000n, limit: 200_000n });
+  expect(result.agreed).toBe(BigInt(GOOD) - 1n);
+  expect(result.divergence?.differences.map(({ what }) => what)).toEqual(['s11']);
+  expect(report(result)).toMatch(/^the sides differ after instruction 123456\n {2}0x[0-9a-f]+: [0-9a-f]+ {2}\w.*\nnext on sound\n {2}0x.*\nnext on faulty\n {2}0x.*\ns11 {2}sound 0x[0-9a-f]+ {2}faulty 0x[0-9a-f]+\n$/);
+});
+
+test.each(['auto', 'translator'])('the embedded guest agrees on the interpreter and on %s', { timeout: 120_000 }, async (engine) => {
+  const start = (): [Side, Side] => [threadSide('interpreter', [], OPTIONS), threadSide(engine, [], { ...OPTIONS, engine })];
+  expect(await search({ start, interval: 150_000n, limit: 1_000_000n })).toEqual({ agreed: 1_000_000n });
+});
+
+test('a side that cannot start says why', async () => {
+  const start = (): [Side, Side] => [threadSide('a', [], { ...OPTIONS, memory: '1k' }), threadSide('b', [], OPTIONS)];
+  await expect(search({ start, interval: 100n })).rejects.toThrow(/--memory/);
+});
+
+test('the command says whether they agree', { timeout: 60_000 }, async () => {
+  const { status, output } = await axvisor('lockstep', '--guest', 'embedded', '--memory', '16M', '--interval', '200000', '--instructions', '400000');
+  expect(output).toContain('no difference in 400000 instructions');
+  expect(status).toBe(0);
+  expect((await axvisor('lockstep', '--guest', 'embedded', '--against', 'abacus')).status).toBe(2);
+});

@@ -1,0 +1,112 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assemble } from '@axvisor/softcpu_riscv/asm';
+import { describe, expect, test } from 'vitest';
+import { readSymbols } from '../../src/profile/symbols.ts';
+import { axvisor } from '../guests/session.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'axvisor-profile-'));
+
+/** Three quarters of the instructions are in `hot`, one in `cool`. */
+const { bytes, symbols } = assemble(
+  `
+  li s0, 20000
+again:
+  li s1, 30
+hot:
+  addi s1, s1, -1
+  bnez s1, hot
+  li s1, 10
+cool:
+  addi s1, s1, -1
+  bnez s1, cool
+  addi s0, s0, -1
+  bnez s0, again
+  li a7, 0x53525354
+  li a6, 0
+  li a0, 0
+  li a1, 0
+  ecall
+`,
+  { base: 0x8020_0000n },
+);
+const kernel = join(folder, 'kernel');
+writeFileSync(kernel, bytes);
+const map = join(folder, 'System.map');
+writeFileSync(map, [...symbols].map(([name, address]) => `${address.toString(16).padStart(16, '0')} T ${name}\n`).join(''));
+
+test('the hottest functions come first, with their instructions', { timeout: 60_000 }, async () => {
+  const output = join(folder, 'profile.json');
+  const run = ['profile', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '16M', '--clock', 'virtual', '--period', '101', '--symbols', map, '--json', '--output', output];
+  expect((await axvisor(...run)).status).toBe(0);
+  const profile = JSON.parse(readFileSync(output, 'utf8')) as {
+    samples: number;
+    regions: { name: string; privilege: string; share: number; samples: number; code: { pc: string; samples: number; text: string }[] }[];
+  };
+  const [first, second] = profile.regions;
+  expect([first?.name, second?.name]).toEqual(['hot', 'cool']);
+  expect(first?.privilege).toBe('supervisor');
+  // 60 of 84 instructions of each round, and 22.
+  expect(first?.share).toBeCloseTo(61 / 84, 1);
+  expect(second?.share).toBeCloseTo(22 / 84, 1);
+  expect(profile.samples).toBe(profile.regions.reduce((sum, { samples }) => sum + samples, 0));
+  expect(first?.code[0]).toMatchObject({ pc: `0x${symbols.get('hot')?.toString(16)}`, text: 'addi s1,s1,-1' });
+  const again = await axvisor(...run);
+  expect(again.status).toBe(0);
+  const { regions } = JSON.parse(readFileSync(output, 'utf8')) as { regions: { samples: number }[] };
+  expect(regions.map(({ samples }) => samples)).toEqual(profile.regions.map(({ samples }) => samples));
+});
+
+test('as text, without symbols, to standard error', { timeout: 60_000 }, async () => {
+  const { output } = await axvisor('profile', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '16M', '--top', '1');
+  expect(output).toMatch(/\d+ samples, one every 100003 instructions\n\n *\d+\.\d % +\d+\.\d+ s {2}0x802000[0-9a-f]+ to 0x802000[0-9a-f]+ {2}\(supervisor\)/);
+  expect(output).toMatch(/bnez s1,0x/);
+});
+
+describe('symbols', () => {
+  /** An ELF file with a symbol table and nothing else. */
+  const elf = (list: readonly (readonly [name: string, value: bigint, size: bigint, info: number, section: number])[]): Uint8Array => {
+    const strings = Buffer.from(`\0${list.map(([name]) => `${name}\0`).join('')}`, 'latin1');
+    const table = Buffer.alloc(24 * list.length);
+    let nameAt = 1;
+    list.forEach(([name, value, size, info, section], i) => {
+      table.writeUInt32LE(nameAt, 24 * i);
+      table[24 * i + 4] = info;
+      table.writeUInt16LE(section, 24 * i + 6);
+      table.writeBigUInt64LE(value, 24 * i + 8);
+      table.writeBigUInt64LE(size, 24 * i + 16);
+      nameAt += name.length + 1;
+    });
+    const header = Buffer.alloc(64);
+    header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+    header.writeBigUInt64LE(64n, 40);
+    header.writeUInt16LE(3, 60);
+    const sections = Buffer.alloc(3 * 64);
+    const section = (i: number, type: number, offset: number, size: number, link: number): void => {
+      sections.writeUInt32LE(type, 64 * i + 4);
+      sections.writeBigUInt64LE(BigInt(offset), 64 * i + 24);
+      sections.writeBigUInt64LE(BigInt(size), 64 * i + 32);
+      sections.writeUInt32LE(link, 64 * i + 40);
+    };
+    section(1, 2, 256, table.length, 2);
+    section(2, 3, 256 + table.length, strings.length, 0);
+    return Buffer.concat([header, sections, table, strings]);
+  };
+
+  test('of an ELF file: functions and labels that are defined', () => {
+    const found = readSymbols(elf([['main', 0x1000n, 0x20n, 0x12, 1], ['data', 0x2000n, 8n, 0x11, 1], ['entry', 0x1040n, 0n, 0x10, 1], ['.Lx', 0x1050n, 0n, 0, 1], ['extern', 0n, 0n, 0x12, 0], ['last', 0x1060n, 4n, 0x12, 1]]), 'x');
+    expect(found.count).toBe(3);
+    expect([0xfffn, 0x1000n, 0x101fn, 0x1020n, 0x1040n, 0x105fn, 0x1063n, 0x1064n].map((at) => found.find(at)?.name)).toEqual([undefined, 'main', 'main', undefined, 'entry', 'entry', 'last', undefined]);
+  });
+
+  test('of a System.map: text only, each up to the next', () => {
+    const found = readSymbols(Buffer.from('ffffffff80000000 T _start\nffffffff80000000 t $x\nffffffff80000010 t inner\nffffffff80001000 D data\n'), 'x');
+    expect([0xffff_ffff_8000_000fn, 0xffff_ffff_8000_0010n].map((at) => found.find(at)?.name)).toEqual(['_start', 'inner']);
+  });
+
+  test('of something else are an error', () => {
+    expect(() => readSymbols(Buffer.from('hello'), 'file')).toThrow(/file: it is neither/);
+    expect(() => readSymbols(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]), 'file')).toThrow(/damaged ELF/);
+  });
+});

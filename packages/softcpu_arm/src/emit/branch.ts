@@ -1,0 +1,62 @@
+/** Branches (Arm ARM, C6.2). */
+import { i32, i64, select } from '@axvisor/softcpu';
+import type { Emit, Emitter, I64 } from '@axvisor/softcpu';
+import { BRANCH_TBI, X } from '../state.ts';
+import { bySf, plain, signed, single, source } from './define.ts';
+import type { Definition, Definitions } from './define.ts';
+import { condition } from './flags.ts';
+import { W, XW } from './width.ts';
+
+const LINK = X + 30 * 8;
+
+const direct = (record: Definition['record'], emit: Emit, ends = false): Definition => single(record, emit, { direct: true, ends });
+
+/** BranchTo: with a tagged address the top byte is replaced by copies of bit 55. */
+function branchTo(e: Emitter, address: I64): void {
+  const at = e.let(address);
+  const upper = i64.extend_i32_u(i32.and(i32.shr_u(e.state('i32.load', BRANCH_TBI), i32.wrap_i64(i64.and(i64.shr_u(at, i64.const(55)), i64.const(1)))), i32.const(1)));
+  e.jumpTo(select(i64.eqz(upper), at, i64.shr_s(i64.shl(at, i64.const(8)), i64.const(8))));
+}
+
+const register = (link: boolean): Definition =>
+  single({ n: source('Rn'), d: () => LINK }, (e) => {
+    const at = e.let(e.reg('n'));
+    if (link) e.setReg('d', e.nextPc());
+    branchTo(e, at);
+  }, { ends: true });
+
+const compare = (nonzero: boolean): Definition => {
+  const record = { n: source('Rt'), imm: signed('imm19', 19, 4) };
+  const emit = (w: typeof W | typeof XW): Emit => (e) => {
+    const zero = w === W ? i32.eqz(W.get(e, 'n')) : i64.eqz(e.reg('n'));
+    e.branch(nonzero ? i32.eqz(zero) : zero);
+  };
+  return bySf(record, emit(W), emit(XW), { direct: true });
+};
+
+const test = (nonzero: boolean): Definition =>
+  direct({ n: source('Rt'), m: (get) => (get('b5') << 5) | get('b40'), imm: signed('imm14', 14, 4) }, (e) => {
+    const bit = i32.wrap_i64(i64.and(i64.shr_u(e.reg('n'), i64.extend_i32_u(e.field('m'))), i64.const(1)));
+    e.branch(nonzero ? bit : i32.eqz(bit));
+  });
+
+export const branches: Definitions = {
+  b: direct({ imm: signed('imm26', 26, 4) }, (e) => e.jump(), true),
+  bl: direct({ imm: signed('imm26', 26, 4), d: () => LINK }, (e) => {
+    e.setReg('d', e.nextPc());
+    e.jump();
+  }, true),
+  b_cond: {
+    record: { imm: signed('imm19', 19, 4) },
+    variants: Array.from({ length: 16 }, (_, number): Emit => (e) => e.branch(condition(e, number))),
+    select: plain('cond'),
+    direct: true,
+  },
+  cbz: compare(false),
+  cbnz: compare(true),
+  tbz: test(false),
+  tbnz: test(true),
+  br: register(false),
+  blr: register(true),
+  ret: register(false),
+};

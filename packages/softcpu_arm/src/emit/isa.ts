@@ -1,0 +1,59 @@
+/** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
+import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
+import { insns } from '../isa/table.ts';
+import { BUDGET, FETCH_IDX, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
+import { atomics } from './atomics.ts';
+import { branches } from './branch.ts';
+import type { Definition, Definitions } from './define.ts';
+import { FP_FAULT } from './guard.ts';
+import { integer } from './integer.ts';
+import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
+import { SYSTEM, systemInstructions } from './system.ts';
+
+/** Service that takes the Undefined Instruction exception. */
+export const UNDEFINED = 'undefined';
+
+const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions };
+
+/** One instruction of the table with its definition and the index of its first variant among the ISA's. */
+export interface Defined {
+  readonly definition: Definition;
+  readonly first: number;
+}
+
+const instructions: Instruction[] = [];
+/** By op number. */
+export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) => {
+  const definition = definitions[name];
+  if (definition === undefined) return undefined;
+  const first = instructions.length;
+  const { variants, direct = false, outline = false } = definition;
+  variants.forEach((emit: Emit, i) => instructions.push({ name: variants.length === 1 ? name : `${name}/${i}`, emit, lengths: [4], direct, outline }));
+  return { definition, first };
+});
+
+/** Index of what is no instruction. */
+export const UNALLOCATED: number = instructions.push({ name: UNDEFINED, lengths: [4], emit: (e) => e.service(UNDEFINED) }) - 1;
+
+export const isa: Isa = {
+  name: 'A64',
+  unit: 4,
+  maxLength: 4,
+  fields: {
+    d: { offset: 2, op: 'i32.load16_u' },
+    n: { offset: 4, op: 'i32.load16_u' },
+    m: { offset: 6, op: 'i32.load16_u' },
+    a: { offset: 8, op: 'i32.load16_u' },
+    s: { offset: 10, op: 'i32.load16_u' },
+    imm: { offset: 8, op: 'i32.load' },
+    bits: { offset: 12, op: 'i32.load' },
+  },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZR, sink: ZSINK },
+  assumptions: [
+    { offset: FP_TRAP, value: 0 },
+    { offset: SP_ALIGN, value: 15 },
+  ],
+  instructions,
+  functions: {},
+  services: [SYSTEM, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
+};

@@ -1,0 +1,61 @@
+/** Writes the decoded records that the interpreter executes, see `define.ts`. */
+import { recordShift } from '@axvisor/softcpu';
+import type { HandlerTable } from '@axvisor/softcpu';
+import { decode } from '../isa/decode.ts';
+import { fieldValue, insns } from '../isa/table.ts';
+import type { Insn } from '../isa/table.ts';
+import type { Get, Operand } from './define.ts';
+import { UNALLOCATED, defined } from './isa.ts';
+import type { Defined } from './isa.ts';
+
+const RECORD_SHIFT = recordShift({ unit: 4 });
+const PAGE = 4096;
+
+/** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
+export class RecordWriter {
+  readonly #table: HandlerTable;
+  readonly #undefined: number;
+  #word = 0;
+  #insn: Insn | undefined;
+  readonly #get: Get = (field) => {
+    const { fields, name } = this.#insn as Insn;
+    const found = fields[field];
+    if (found === undefined) throw new RangeError(`${name} has no field ${field}`);
+    return fieldValue(this.#word, found);
+  };
+
+  constructor(table: HandlerTable) {
+    this.#table = table;
+    this.#undefined = table.handler(UNALLOCATED, 4, false);
+  }
+
+  /** As `Machine.decode`. */
+  write(bytes: Uint8Array, words: Int32Array, place: number, available: number, record: number, offset: number): number {
+    if (available < 4) return 0;
+    const word = (bytes[place] as number) | ((bytes[place + 1] as number) << 8) | ((bytes[place + 2] as number) << 16) | ((bytes[place + 3] as number) << 24);
+    const at = record >>> 2;
+    words[at + 3] = word;
+    const op = decode(word);
+    const entry = defined[op];
+    if (entry === undefined) {
+      words[at] = this.#undefined;
+      return -4;
+    }
+    this.#word = word;
+    this.#insn = insns[op];
+    return this.#record(entry, words, at, word, offset);
+  }
+
+  #record({ definition, first }: Defined, words: Int32Array, at: number, word: number, offset: number): number {
+    const { record, select, direct, ends } = definition;
+    const value = (operand: Operand | undefined): number => operand?.(this.#get, word) ?? 0;
+    const index = first + value(select);
+    const imm = value(record.imm);
+    const near = direct === true && offset + imm >= 0 && offset + imm < PAGE;
+    words[at] = this.#table.handler(index, 4, near, near && imm <= 0) | (value(record.d) << 16);
+    words[at + 1] = value(record.n) | (value(record.m) << 16);
+    words[at + 2] = record.imm === undefined ? value(record.a) | (value(record.s) << 16) : near ? imm << RECORD_SHIFT : imm;
+    if (record.high !== undefined) words[at + 3] = value(record.high);
+    return ends === true ? -4 : 4;
+  }
+}

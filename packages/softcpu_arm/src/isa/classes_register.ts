@@ -1,0 +1,116 @@
+/** Data processing with registers (Arm ARM, C4.1.89). */
+import type { EncodingClass } from './class.ts';
+
+/** Data processing -- register. */
+export const registerClasses: readonly EncodingClass[] = [
+  {
+    name: 'Data-processing (2 source)',
+    pattern: 'sf 0011010110 Rm imm6 Rn Rd',
+    syntax: '<Rd>, <Rn>, <Rm>',
+    rows: {
+      udiv: 'imm6=000010',
+      sdiv: 'imm6=000011',
+      lslv: 'imm6=001000',
+      lsrv: 'imm6=001001',
+      asrv: 'imm6=001010',
+      rorv: 'imm6=001011',
+      crc32b: ['sf=0 imm6=010000', '<Wd>, <Wn>, <Wm>'],
+      crc32h: ['sf=0 imm6=010001', '<Wd>, <Wn>, <Wm>'],
+      crc32w: ['sf=0 imm6=010010', '<Wd>, <Wn>, <Wm>'],
+      crc32x: ['sf=1 imm6=010011', '<Wd>, <Wn>, <Xm>'],
+      crc32cb: ['sf=0 imm6=010100', '<Wd>, <Wn>, <Wm>'],
+      crc32ch: ['sf=0 imm6=010101', '<Wd>, <Wn>, <Wm>'],
+      crc32cw: ['sf=0 imm6=010110', '<Wd>, <Wn>, <Wm>'],
+      crc32cx: ['sf=1 imm6=010111', '<Wd>, <Wn>, <Xm>'],
+    },
+  },
+  {
+    name: 'Data-processing (1 source)',
+    pattern: 'sf 101101011000000 imm6 Rn Rd',
+    syntax: '<Rd>, <Rn>',
+    rows: {
+      rbit: 'imm6=000000',
+      rev16: 'imm6=000001',
+      rev_32: 'sf=0 imm6=000010',
+      rev32: 'sf=1 imm6=000010',
+      rev_64: 'sf=1 imm6=000011',
+      clz: 'imm6=000100',
+      cls: 'imm6=000101',
+    },
+  },
+  {
+    name: 'Logical (shifted register)',
+    pattern: 'sf opc 01010 shift N Rm imm6 Rn Rd',
+    syntax: '<Rd>, <Rn>, <Rm><shift>',
+    rows: {
+      and_shift: 'opc=00 N=0 sf=1|imm6<32',
+      bic_shift: 'opc=00 N=1 sf=1|imm6<32',
+      orr_shift: 'opc=01 N=0 sf=1|imm6<32',
+      orn_shift: 'opc=01 N=1 sf=1|imm6<32',
+      eor_shift: 'opc=10 N=0 sf=1|imm6<32',
+      eon_shift: 'opc=10 N=1 sf=1|imm6<32',
+      ands_shift: 'opc=11 N=0 sf=1|imm6<32',
+      bics_shift: 'opc=11 N=1 sf=1|imm6<32',
+    },
+  },
+  {
+    name: 'Add/subtract (shifted register)',
+    pattern: 'sf op S 01011 shift 0 Rm imm6 Rn Rd',
+    syntax: '<Rd>, <Rn>, <Rm><shift>',
+    rows: {
+      add_shift: 'op=0 S=0 shift!=11 sf=1|imm6<32',
+      adds_shift: 'op=0 S=1 shift!=11 sf=1|imm6<32',
+      sub_shift: 'op=1 S=0 shift!=11 sf=1|imm6<32',
+      subs_shift: 'op=1 S=1 shift!=11 sf=1|imm6<32',
+    },
+  },
+  {
+    name: 'Add/subtract (extended register)',
+    pattern: 'sf op S 01011001 Rm option imm3 Rn Rd',
+    rows: {
+      add_ext: ['op=0 S=0 imm3<5', '<Rd^>, <Rn^>, <extended>'],
+      adds_ext: ['op=0 S=1 imm3<5', '<Rd>, <Rn^>, <extended>'],
+      sub_ext: ['op=1 S=0 imm3<5', '<Rd^>, <Rn^>, <extended>'],
+      subs_ext: ['op=1 S=1 imm3<5', '<Rd>, <Rn^>, <extended>'],
+    },
+  },
+  {
+    name: 'Add/subtract (with carry)',
+    pattern: 'sf op S 11010000 Rm 000000 Rn Rd',
+    syntax: '<Rd>, <Rn>, <Rm>',
+    rows: { adc: 'op=0 S=0', adcs: 'op=0 S=1', sbc: 'op=1 S=0', sbcs: 'op=1 S=1' },
+  },
+  {
+    name: 'Conditional compare (register)',
+    pattern: 'sf op 111010010 Rm cond 00 Rn 0 nzcv',
+    syntax: '<Rn>, <Rm>, <x:nzcv>, <cond>',
+    rows: { ccmn_reg: 'op=0', ccmp_reg: 'op=1' },
+  },
+  {
+    name: 'Conditional compare (immediate)',
+    pattern: 'sf op 111010010 imm5 cond 10 Rn 0 nzcv',
+    syntax: '<Rn>, <x:imm5>, <x:nzcv>, <cond>',
+    rows: { ccmn_imm: 'op=0', ccmp_imm: 'op=1' },
+  },
+  {
+    name: 'Conditional select',
+    pattern: 'sf op 011010100 Rm cond 0 o2 Rn Rd',
+    syntax: '<Rd>, <Rn>, <Rm>, <cond>',
+    rows: { csel: 'op=0 o2=0', csinc: 'op=0 o2=1', csinv: 'op=1 o2=0', csneg: 'op=1 o2=1' },
+  },
+  {
+    name: 'Data-processing (3 source)',
+    pattern: 'sf 0011011 op31 Rm o0 Ra Rn Rd',
+    syntax: '<Xd>, <Wn>, <Wm>, <Xa>',
+    rows: {
+      madd: ['op31=000 o0=0', '<Rd>, <Rn>, <Rm>, <Ra>'],
+      msub: ['op31=000 o0=1', '<Rd>, <Rn>, <Rm>, <Ra>'],
+      smaddl: 'sf=1 op31=001 o0=0',
+      smsubl: 'sf=1 op31=001 o0=1',
+      smulh: ['sf=1 op31=010 o0=0', '<Xd>, <Xn>, <Xm>'],
+      umaddl: 'sf=1 op31=101 o0=0',
+      umsubl: 'sf=1 op31=101 o0=1',
+      umulh: ['sf=1 op31=110 o0=0', '<Xd>, <Xn>, <Xm>'],
+    },
+  },
+];

@@ -1,0 +1,202 @@
+/**
+ * The seam between the privileged architecture (this directory) and the engine that runs instructions: what the engine may
+ * call, and what it must provide.
+ *
+ * Hot calls pass 64-bit values as pairs of 32-bit words and physical addresses as JavaScript numbers; the methods for native
+ * EL2 software (`sysRegRead` and the like) take and return bigint.
+ */
+
+/** Kinds of memory access for {@link PrivilegedPe.translate}. Atomics and DC ZVA are stores. */
+export const Access = { load: 0, store: 1, fetch: 2 } as const;
+export type Access = (typeof Access)[keyof typeof Access];
+
+/** Bits of {@link PrivilegedPe.permissions}. */
+export const Permission = { read: 1, write: 2, execute: 4 } as const;
+
+/** What {@link PrivilegedPe.system} tells the run loop. */
+export const Status = {
+  /** Done: go on with the next instruction. PC in the state block is untouched. */
+  next: 0,
+  /** PC in the state block was written (exception, return, or an interrupt taken after the instruction): refetch. */
+  jump: 1,
+  /** Leave the run loop: {@link PrivilegedPe.exited} or {@link PrivilegedPe.waiting} says why. PC is where to resume. */
+  leave: 2,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+/** Physical interrupt inputs of the processing element. */
+export const Line = { irq: 1, fiq: 2, serror: 4 } as const;
+
+/** Interrupt outputs of the processing element, by the INTID that the base system architecture gives them. */
+export const Ppi = { pmu: 23, maintenance: 25, cnthp: 26, cntv: 27, cntp: 30 } as const;
+
+/** A part of linear memory that the processing element sees as main memory. `pa`, `size`, `offset` are multiples of 4096. */
+export interface RamWindow {
+  /** First physical address, below 2^48. */
+  readonly pa: number;
+  /** Size in bytes. */
+  readonly size: number;
+  /** Byte offset of `pa` in linear memory. */
+  readonly offset: number;
+}
+
+/** TLB maintenance as it is broadcast: to all translations, or those of one virtual address (of any ASID). */
+export interface TlbRequest {
+  /** Stage 2 is affected too. */
+  readonly stage2: boolean;
+  /** The 4 KiB page number's address; undefined means every address. */
+  readonly va: { readonly lo: number; readonly hi: number } | undefined;
+}
+
+/** What the privileged architecture needs from the engine around it. The constructor already calls it (reset flushes). */
+export interface PrivilegedHost {
+  /** The physical count, CNTPCT_EL0, 64 bits. */
+  now(): bigint;
+  /** Instructions retired so far, not counting the one being executed. */
+  retired(): number;
+  /** Forgets every cached data translation (all values of MMU_IDX). */
+  flushTlb(): void;
+  /** Forgets every cached fetch translation (all values of FETCH_IDX). */
+  flushFetch(): void;
+  /** Forgets the data and fetch translations of one 4 KiB virtual page, whatever its top byte. */
+  flushPage(vaLo: number, vaHi: number): void;
+  /** The privileged architecture itself wrote RAM at `pa` (a descriptor, DC ZVA): code translated from there is stale. */
+  stored(pa: number, size: number): void;
+  /** IC: fetches must see what other processing elements wrote. Absent: there are no others. */
+  instructionsChanged?(): void;
+  /** TLBI …IS: others must see it too, before this returns. Absent: there are no others. */
+  broadcast?(request: TlbRequest): void;
+  /** SEV. Absent: there are no others. */
+  sendEvent?(): void;
+  /** An output in {@link Ppi} changed its level. */
+  line?(ppi: number, level: boolean): void;
+}
+
+/** The physical GIC CPU interface: answers ICC_*_EL1 where they are not virtual. `key` is as in `sysRegKey`. */
+export interface GicCpuInterface {
+  read(key: number): bigint;
+  write(key: number, value: bigint): void;
+  /** A virtual interrupt with a physical one behind it (ICH_LR.HW) was deactivated. */
+  deactivate(intid: number): void;
+}
+
+/** How a processing element is built. */
+export interface PrivilegedOptions {
+  /** The linear memory with the state block and the RAM windows; only `buffer` is used. */
+  readonly memory: { readonly buffer: ArrayBufferLike };
+  /** Byte offset of the state block in `memory`, a multiple of 16. */
+  readonly stateBase: number;
+  readonly ram: readonly RamWindow[];
+  readonly host: PrivilegedHost;
+  /**
+   * True: EL2 software is native code. Exceptions to EL2 update its registers and set `exited` instead of vectoring. False
+   * (default): a bare processing element that resets into EL2.
+   */
+  readonly hosted?: boolean;
+  /** MPIDR_EL1 affinity fields, Aff3 in bits 39:32 as in the register. Default 0. */
+  readonly affinity?: bigint;
+  /** CNTFRQ_EL0 at reset, in Hz. Default 62.5 MHz. */
+  readonly frequency?: number;
+  /** ID_AA64MMFR0_EL1.PARange: 0 … 5 for 32, 36, 40, 42, 44, 48 bits of physical address. Default 2. */
+  readonly paRange?: number;
+  /** Other processing elements write the same memory: CTR_EL0.DIC is 0. Default: false. */
+  readonly shared?: boolean;
+  /** Default: hosted, the private interrupts of this processing element alone; else none, and no GIC system registers at all. */
+  readonly gic?: GicCpuInterface;
+}
+
+/** An exception that was recorded and not yet taken. */
+export interface PendingException {
+  /** ESR_ELx.EC, as from a lower Exception level; -1 when none is recorded. */
+  readonly ec: number;
+  readonly iss: number;
+  readonly farLo: number;
+  readonly farHi: number;
+  /** Faulting intermediate physical address, for stage 2 faults. */
+  readonly ipaLo: number;
+  readonly ipaHi: number;
+  /** A fault of stage 2. */
+  readonly stage2: boolean;
+}
+
+/** The privileged architecture as the engine sees it. */
+export interface PrivilegedPe {
+  /** Current Exception level. */
+  readonly el: number;
+  /** Hosted: the guest was left, the EL2 registers say why. Cleared by `enterGuest`. */
+  readonly exited: boolean;
+  /** A WFI found nothing pending. Cleared by `wakeable()` returning true, or by any exception. */
+  readonly waiting: boolean;
+  readonly exception: PendingException;
+  /** Count of exceptions taken synchronously: an instruction that raised one has not retired. */
+  readonly exceptions: number;
+  /** A single instruction may be executed; then {@link PrivilegedPe.stepped} must be called. */
+  readonly stepping: boolean;
+
+  /** After a successful translation: which accesses of the current MMU_IDX / FETCH_IDX to the 4 KiB page may go ahead without
+   *  asking again, if they are aligned (write only if the page is dirty at both stages). 0: do not cache the page at all. */
+  readonly permissions: number;
+  /** After a successful translation: bytes of the naturally aligned block around the address that maps linearly, at least 4096. */
+  readonly pageSize: number;
+
+  /**
+   * Translates and checks one access that lies within a page, as the current mode makes it (fetch: the Exception level;
+   * others: MMU_IDX). `offset` is the distance of the address from the start of the access: nonzero for the second part of
+   * an access that crosses a page.
+   * @returns the physical address (>= 0; it need not be RAM), or -1 with `exception` filled in.
+   */
+  translate(vaLo: number, vaHi: number, access: Access, size: number, offset?: number): number;
+  /** Records that nothing answers at an address: a synchronous External abort. */
+  externalAbort(vaLo: number, vaHi: number, access: Access): void;
+  /** Records an alignment fault. */
+  alignmentFault(vaLo: number, vaHi: number, access: Access): void;
+
+  /**
+   * Takes the recorded exception of the instruction at PC (state block). `bits` is the instruction, or 0 when it could not be fetched.
+   * @returns Status.jump, or Status.leave when the guest was left.
+   */
+  takeException(bits: number): Status;
+  /** The instruction at PC is UNDEFINED. */
+  undefined(): Status;
+  /** The instruction at PC uses SIMD&FP registers while FP_TRAP is nonzero. */
+  fpTrap(): Status;
+  /** The instruction at PC uses SP as base while it is misaligned and SP_ALIGN says that matters. */
+  spAlignment(): Status;
+
+  /**
+   * Executes the instruction at PC, which is `bits`: one of the classes "Exception generation", "Hints", "Barriers", "PSTATE",
+   * "System instructions", "System register move", or ERET. What is unallocated there is UNDEFINED.
+   */
+  system(bits: number): Status;
+
+  /** Looks at timers and interrupt lines, and takes the interrupt that must be taken: Status.jump or Status.leave. Else Status.next. Once per slice. */
+  pendingInterrupt(): Status;
+  /** The instruction allowed by {@link PrivilegedPe.stepping} was executed. */
+  stepped(): void;
+  /** Some interrupt is pending, masked or not: a WFI would not wait. */
+  wakeable(): boolean;
+  /** The earliest physical count at which an enabled timer's condition becomes true, or undefined. */
+  nextTimer(): bigint | undefined;
+  /** Sets or clears physical interrupt lines: bits of {@link Line}. */
+  setLine(line: number, level: boolean): void;
+  /** An event from another processing element (SEV). */
+  setEvent(): void;
+  /** TLB maintenance of another processing element. */
+  tlbRequest(request: TlbRequest): void;
+  /** Puts the processing element in its reset state. PC is the caller's. */
+  reset(): void;
+  /** Looks up `memory.buffer` again; to be called when the memory has grown. */
+  refresh(): void;
+}
+
+/** The processing element as native EL2 software sees it (hosted mode). */
+export interface HostedPe {
+  /** MRS at EL2. `key` is as in `sysRegKey`. @throws {RangeError} it would be UNDEFINED. */
+  sysRegRead(key: number): bigint;
+  /** MSR at EL2. @throws {RangeError} it would be UNDEFINED. */
+  sysRegWrite(key: number, value: bigint): void;
+  /** SYS at EL2: TLBI, AT, DC, IC. @throws {RangeError} it would be UNDEFINED. @returns false if it faulted: `exception` says how. */
+  sysInstruction(key: number, value: bigint): boolean;
+  /** ERET to EL1 or EL0 by SPSR_EL2 and ELR_EL2. @throws {Error} when a guest is running, or SPSR_EL2 is no state of EL1 or EL0. */
+  enterGuest(): void;
+}

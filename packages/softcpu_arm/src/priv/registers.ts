@@ -1,0 +1,316 @@
+/**
+ * The state of the privileged architecture of one processing element: system register storage, PSTATE, and the fields of the
+ * shared state block that follow from them.
+ */
+
+import {
+  BRANCH_TBI, C, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, N, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
+  TPIDRRO_EL0, UNPRIV_IDX, VF, X, Z, ZVA_CHECKED,
+} from '../state.ts';
+import { Cptr, Hcr, Mdcr, Sctlr, Spsr } from './fields.ts';
+import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
+import { BlockLog } from './block_log.ts';
+import { GuestPages } from './guest_pages.ts';
+
+const stored = [
+  'SCTLR_EL1', 'ACTLR_EL1', 'CPACR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'SPSR_EL1', 'ELR_EL1', 'AFSR0_EL1', 'AFSR1_EL1', 'ESR_EL1',
+  'FAR_EL1', 'PAR_EL1', 'MAIR_EL1', 'AMAIR_EL1', 'VBAR_EL1', 'CONTEXTIDR_EL1', 'CNTKCTL_EL1', 'CSSELR_EL1', 'MDSCR_EL1',
+  'SCTLR_EL2', 'ACTLR_EL2', 'HCR_EL2', 'MDCR_EL2', 'CPTR_EL2', 'HSTR_EL2', 'HACR_EL2', 'TTBR0_EL2', 'TCR_EL2', 'VTTBR_EL2', 'VTCR_EL2', 'SPSR_EL2',
+  'ELR_EL2', 'AFSR0_EL2', 'AFSR1_EL2', 'ESR_EL2', 'FAR_EL2', 'HPFAR_EL2', 'MAIR_EL2', 'AMAIR_EL2', 'VBAR_EL2', 'VPIDR_EL2', 'VMPIDR_EL2',
+  'TPIDR_EL2', 'CNTHCTL_EL2', 'CNTVOFF_EL2', 'CNTFRQ_EL0', 'OSDTRRX_EL1', 'OSDTRTX_EL1', 'MDCCINT_EL1', 'OSECCR_EL1', 'CNTP_CVAL_EL0', 'CNTV_CVAL_EL0', 'CNTHP_CVAL_EL2',
+] as const;
+
+/** A system register that is stored as such. */
+export type StoredReg = (typeof stored)[number];
+
+/** Index of the low word of each stored register in {@link State.sys}; the high word follows. */
+export const slot: Readonly<Record<StoredReg, number>> = Object.fromEntries(stored.map((name, i) => [name, 2 * i])) as Record<StoredReg, number>;
+
+const { SCTLR_EL1, SCTLR_EL2, CPACR_EL1, HCR_EL2, CPTR_EL2, TCR_EL1, TCR_EL2, MDCR_EL2, MDSCR_EL1 } = slot;
+
+/** Reset values, which are also the values of the RES1 bits; the rest is 0. */
+const resetValues: Readonly<Partial<Record<StoredReg, number>>> = {
+  SCTLR_EL1: 0x30d0_0980, SCTLR_EL2: 0x30c5_0830, CPTR_EL2: 0x33ff, HCR_EL2: Hcr.RW, TCR_EL2: 0x8080_0000 | 0, VTCR_EL2: 0x8000_0000 | 0,
+  PAR_EL1: 0x800,
+};
+
+/** Where the banked stack pointers lie, by EL. */
+const spBank: readonly number[] = [SP_EL0, SP_EL1, SP_EL2];
+
+/** ISS of a Software Step exception: its fault status code; with ISV (bit 24) after an instruction was stepped. */
+export const STEP = 0x22;
+export const STEPPED: number = STEP | (1 << 24);
+
+/** System registers and PSTATE of one processing element. */
+export class State {
+  /** Stored system registers, two words each, at {@link slot}. */
+  readonly sys: Int32Array = new Int32Array(2 * stored.length);
+  /** Current Exception level. */
+  el = 2;
+  /** PSTATE.SP, PAN, UAO, SS, IL. */
+  spSel = 1;
+  pan = 0;
+  uao = 0;
+  ss = 0;
+  il = 0;
+  /** ISS of the next Software Step exception. */
+  stepSyndrome: number = STEP;
+  /** The Event Register. */
+  event = false;
+  /** OSLSR_EL1.OSLK. */
+  osLock = true;
+  /** ICC_SRE_EL2.Enable. */
+  gicEnable = true;
+  /** Debug claim tags. */
+  claimTags = 0;
+  /** Hosted: the guest was left. */
+  exited = false;
+  /** A WFI waits. */
+  waiting = false;
+  /** Called before the Exception level may change, while somebody counts what happens in it. */
+  leavingEl: (() => void) | undefined;
+  /** Counts changes of what walks depend on besides page tables. */
+  controls = 0;
+
+  readonly host: PrivilegedHost;
+  readonly ram: readonly RamWindow[];
+  readonly hosted: boolean;
+  readonly options: PrivilegedOptions;
+  /** The linear memory, 32-bit and 8-bit; the state block begins at word `base`. */
+  words: Int32Array;
+  bytes: Uint8Array;
+  readonly base: number;
+  /** Leaves above 4 KiB that may be cached page by page. */
+  readonly blocks: BlockLog = new BlockLog();
+  /** Translations of stage 2 alone. */
+  readonly guestPages: GuestPages = new GuestPages();
+  /** The engine may hold a translation. */
+  cached = true;
+
+  constructor(options: PrivilegedOptions) {
+    this.options = options;
+    this.host = options.host;
+    this.ram = options.ram;
+    this.hosted = options.hosted ?? false;
+    this.base = options.stateBase >> 2;
+    this.words = new Int32Array(options.memory.buffer);
+    this.bytes = new Uint8Array(options.memory.buffer);
+  }
+
+  refresh(): void {
+    this.words = new Int32Array(this.options.memory.buffer);
+    this.bytes = new Uint8Array(this.options.memory.buffer);
+  }
+
+  /** Everything to the manual's reset value, or zero where that is UNKNOWN. */
+  reset(): void {
+    this.sys.fill(0);
+    for (const [name, value] of Object.entries(resetValues)) this.sys[slot[name as StoredReg]] = value;
+    this.sys[slot.CNTFRQ_EL0] = this.options.frequency ?? 62_500_000;
+    for (const field of [SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0]) this.words.fill(0, this.at(field), this.at(field) + 2);
+    for (const field of [N, Z, C, VF, EXCL_VALID]) this.words[this.at(field)] = 0;
+    this.words[this.at(DAIF)] = Spsr.DAIF;
+    this.el = 2;
+    this.spSel = 1;
+    this.pan = this.uao = this.ss = this.il = 0;
+    this.event = this.exited = this.waiting = false;
+    this.osLock = true;
+    this.claimTags = 0;
+    this.gicEnable = true;
+    this.cached = true;
+    this.flushStage2();
+    this.controls++;
+    this.modeChanged(true);
+  }
+
+  /** Index in `words` of a field of the state block. */
+  at(field: number): number {
+    return this.base + (field >> 2);
+  }
+
+  /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
+  ramOffset(pa: number, size: number): number {
+    const { ram } = this;
+    for (let i = 0; i < ram.length; i++) {
+      const window = ram[i]!;
+      const distance = pa - window.pa;
+      if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
+    }
+    return -1;
+  }
+
+  /** Low word of a general-purpose register; 31 is XZR. */
+  xLo(register: number): number {
+    return register === 31 ? 0 : this.words[this.at(X) + 2 * register]!;
+  }
+
+  xHi(register: number): number {
+    return register === 31 ? 0 : this.words[this.at(X) + 2 * register + 1]!;
+  }
+
+  /** Writes a general-purpose register; writes to 31 are dropped. */
+  setX(register: number, lo: number, hi: number): void {
+    if (register === 31) return;
+    const at = this.at(X) + 2 * register;
+    this.words[at] = lo;
+    this.words[at + 1] = hi;
+  }
+
+  setPc(lo: number, hi: number): void {
+    const at = this.at(PC);
+    this.words[at] = lo;
+    this.words[at + 1] = hi;
+  }
+
+  /** Moves PC past one instruction. */
+  advancePc(): void {
+    const at = this.at(PC);
+    const lo = (this.words[at]! + 4) | 0;
+    if (lo >>> 0 < 4) this.words[at + 1]! += 1;
+    this.words[at] = lo;
+  }
+
+  get daif(): number {
+    return this.words[this.at(DAIF)]!;
+  }
+
+  set daif(value: number) {
+    this.words[this.at(DAIF)] = value & Spsr.DAIF;
+  }
+
+  /** PSTATE as SPSR_ELx holds it. */
+  get pstate(): number {
+    const { words } = this;
+    return (
+      (words[this.at(N)]! << 31) | (words[this.at(Z)]! << 30) | (words[this.at(C)]! << 29) | (words[this.at(VF)]! << 28) |
+      (this.uao << 23) | (this.pan << 22) | (this.ss << 21) | (this.il << 20) | this.daif | (this.el << 2) | this.spSel
+    );
+  }
+
+  /** PSTATE.{N,Z,C,V} from bits 31…28. */
+  set nzcv(value: number) {
+    const { words } = this;
+    words[this.at(N)] = value >>> 31;
+    words[this.at(Z)] = (value >>> 30) & 1;
+    words[this.at(C)] = (value >>> 29) & 1;
+    words[this.at(VF)] = (value >>> 28) & 1;
+  }
+
+  /** Moves to another Exception level and stack. {@link modeChanged} must follow when PSTATE is complete. */
+  setMode(el: number, spSel: number): void {
+    const { words } = this;
+    const from = this.at(spBank[this.spSel === 0 ? 0 : this.el]!);
+    const to = this.at(spBank[spSel === 0 ? 0 : el]!);
+    const live = this.at(SP);
+    this.leavingEl?.();
+    words[from] = words[live]!;
+    words[from + 1] = words[live + 1]!;
+    words[live] = words[to]!;
+    words[live + 1] = words[to + 1]!;
+    this.el = el;
+    this.spSel = spSel;
+  }
+
+  /** Index in `words` of SP_EL0, SP_EL1 or SP_EL2, wherever it is now. */
+  spAt(el: number): number {
+    return this.at((this.spSel === 0 ? 0 : this.el) === el ? SP : spBank[el]!);
+  }
+
+  get tge(): boolean {
+    return (this.sys[HCR_EL2]! & Hcr.TGE) !== 0;
+  }
+
+  /**
+   * Recomputes what generated code looks at after PSTATE or a control changed. While native EL2 code runs that is nobody's: it
+   * happens when the guest is entered.
+   */
+  modeChanged(always = false): void {
+    if (this.hosted && this.el === 2 && !always) return;
+    const { words, el, sys } = this;
+    const index = el === 0 ? MMU.el0 : el === 2 ? MMU.el2 : this.pan !== 0 ? MMU.el1Pan : MMU.el1;
+    words[this.at(MMU_IDX)] = index;
+    words[this.at(UNPRIV_IDX)] = el === 1 && this.uao === 0 ? MMU.el0 : index;
+    words[this.at(FETCH_IDX)] = el;
+    words[this.at(MODE)] = (el << 1) | this.spSel;
+    words[this.at(FP_TRAP)] = this.fpTarget();
+    words[this.at(ZVA_CHECKED)] = 0;
+    const sctlr = sys[el === 2 ? SCTLR_EL2 : SCTLR_EL1]!;
+    words[this.at(SP_ALIGN)] = (sctlr & (el === 0 ? Sctlr.SA0 : Sctlr.SA)) !== 0 ? 15 : 0;
+    // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
+    words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
+  }
+
+  /** The Exception level that instructions using SIMD&FP registers trap to, 0 if they do not ("CheckFPAdvSIMDEnabled64"). */
+  fpTarget(): number {
+    if (this.el < 2) {
+      const fpen = (this.sys[CPACR_EL1]! >>> 20) & 3;
+      if ((fpen & 1) === 0 || (fpen === 1 && this.el === 0)) return 1;
+    }
+    return (this.sys[CPTR_EL2]! & Cptr.TFP) !== 0 ? 2 : 0;
+  }
+
+  /** Where debug exceptions go: EL2 with MDCR_EL2.TDE or HCR_EL2.TGE. */
+  get debugTarget(): number {
+    return (this.sys[MDCR_EL2]! & Mdcr.TDE) !== 0 || this.tge ? 2 : 1;
+  }
+
+  /** Software step is active ("DebugExceptionReturnSS", "SSAdvance"): MDSCR_EL1.SS, and debug exceptions are enabled here. */
+  get stepActive(): boolean {
+    const mdscr = this.sys[MDSCR_EL1]!;
+    if ((mdscr & 1) === 0 || this.osLock || (this.hosted && this.el === 2)) return false;
+    const target = this.debugTarget;
+    if (this.el !== target) return this.el < target;
+    return (mdscr & (1 << 13)) !== 0 && (this.daif & Spsr.D) === 0;
+  }
+
+  /** A control of translation changed: what was cached may be wrong. */
+  controlsChanged(): void {
+    this.controls++;
+    this.flush();
+  }
+
+  /** Drops every cached translation of stage 1, alone or combined. */
+  flush(): void {
+    if (!this.cached) return;
+    this.cached = false;
+    this.blocks.clear();
+    this.host.flushTlb();
+    this.host.flushFetch();
+  }
+
+  /** Drops the cached translations of one virtual address. */
+  flushPage(vaLo: number, vaHi: number): void {
+    if (!this.cached) return;
+    if (this.blocks.largeHas(vaLo, vaHi)) {
+      this.flush();
+      return;
+    }
+    const pages = this.blocks.smallPages;
+    const lo = vaLo & ~(pages * 4096 - 1);
+    for (let i = 0; i < pages; i++) this.host.flushPage(lo + i * 4096, vaHi);
+  }
+
+  /** Drops everything, what is known of stage 2 included. */
+  flushStage2(): void {
+    this.guestPages.clear();
+    this.flush();
+  }
+}
+
+/** The unsigned value of a pair of words as a number; exact below 2^53. */
+export function toNumber(lo: number, hi: number): number {
+  return (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+}
+
+/** The unsigned value of a pair of words. */
+export function toBigint(lo: number, hi: number): bigint {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+}
+
+export function lowWord(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}
+
+export function highWord(value: bigint): number {
+  return Number(BigInt.asIntN(32, value >> 32n));
+}

@@ -1,0 +1,431 @@
+/**
+ * Address translation: stage 1 of the EL1&0 and EL2 regimes and stage 2, with 4, 16 and 64 KiB granules, hierarchical
+ * permissions, hardware-managed Access flag and dirty state, PAN (Arm ARM, chapter D8, and the pseudocode it refers to).
+ *
+ * Addresses of 64 bits are pairs of words; physical addresses, which are below 2^48, are numbers.
+ */
+
+import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
+import { Access, Permission } from './interface.ts';
+import { slot, toNumber, type State } from './registers.ts';
+import type { ExceptionRecord } from './exception_record.ts';
+import { paBits, WalkConfigs, type WalkConfig } from './walk_config.ts';
+import { MMU } from '../state.ts';
+
+const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
+const { read: R, write: W, execute: X } = Permission;
+
+/** What asks for a translation. */
+export const Purpose = {
+  access: 0,
+  /** AT: no fault is an alignment fault, no descriptor is updated. */
+  at: 1,
+  /** Cache maintenance of what one may read, of anything (Clean at EL1), of what one may write (Invalidate). */
+  cacheRead: 2,
+  cache: 3,
+  cacheWrite: 4,
+} as const;
+export type Purpose = (typeof Purpose)[keyof typeof Purpose];
+
+/** Which stages an address goes through; `first` is AT S1Exx. */
+export const Stages = { all: 0, first: 1 } as const;
+
+// Descriptor bits, low word.
+const VALID = 1;
+const TABLE = 2;
+const AP1 = 1 << 6;
+const AP2 = 1 << 7;
+const AF = 1 << 10;
+// And high word.
+const DBM = 1 << 19;
+const CONTIGUOUS = 1 << 20;
+const PXN = 1 << 21;
+const XN = 1 << 22;
+const PXN_TABLE = 1 << 27;
+const XN_TABLE = 1 << 28;
+const AP_TABLE0 = 1 << 29;
+const AP_TABLE1 = 1 << 30;
+
+/** MAIR byte of Normal Write-Back memory, and of Device-nGnRnE. */
+const NORMAL = 0xff;
+const DEVICE = 0;
+/** Stage 2 MemAttr: Write-Back; where there is no stage 2, the combination does not change stage 1. */
+const S2_NORMAL = 0xf;
+
+/** Entries that the Contiguous bit joins, by granule and level. */
+function contiguousEntries(granule: number, level: number): number {
+  if (granule === 12) return 16;
+  return granule === 14 && level === 3 ? 128 : 32;
+}
+
+/** Bits from `shift` up of a pair of words, as far as they fit in 32. */
+function shifted(lo: number, hi: number, shift: number): number {
+  return shift < 32 ? (lo >>> shift) | (hi << (32 - shift)) : hi >>> (shift - 32);
+}
+
+/** Translates for one processing element. */
+export class Translation {
+  /** Of the last successful translation, see the interface. */
+  permissions = 0;
+  pageSize = 4096;
+  /** Of the last successful translation: MAIR byte and SH of stage 1, MemAttr of stage 2. */
+  attributes: number = NORMAL;
+  shareability = 0;
+  stage2Attributes: number = S2_NORMAL;
+
+  // Results of the walks: the address they end at, what the leaf permits, and its size.
+  private outLo = 0;
+  private outHi = 0;
+  private leafPermissions = 0;
+  private size = 0;
+  // The descriptor that was read last.
+  private dLo = 0;
+  private dHi = 0;
+  // The access being translated.
+  private vaLo = 0;
+  private vaHi = 0;
+  private access: Access = Access.load;
+  private purpose: Purpose = Purpose.access;
+  private index = 0;
+  private hasStage2 = false;
+  /** A descriptor changed while it was being updated. */
+  private raced = false;
+
+  private readonly state: State;
+  private readonly exception: ExceptionRecord;
+  private readonly configs: WalkConfigs;
+  private readonly paBits: number;
+
+  constructor(state: State, exception: ExceptionRecord) {
+    this.state = state;
+    this.exception = exception;
+    this.configs = new WalkConfigs(state);
+    this.paBits = paBits(state);
+  }
+
+  /**
+   * Translates an access as MMU mode `index` makes it.
+   *
+   * @returns the physical address (for {@link Stages.first}, what stage 1 gives), or -1 with the exception recorded
+   */
+  translate(vaLo: number, vaHi: number, access: Access, size: number, offset: number, index: number, purpose: Purpose = Purpose.access, stages = 0): number {
+    this.vaLo = vaLo;
+    this.vaHi = vaHi;
+    this.access = access;
+    this.purpose = purpose;
+    this.index = index;
+    const { sys } = this.state;
+    const hcr = sys[HCR_EL2]!;
+    const el2 = index === MMU.el2;
+    const sctlr = sys[el2 ? SCTLR_EL2 : SCTLR_EL1]!;
+    this.hasStage2 = !el2 && (hcr & (Hcr.VM | Hcr.DC)) !== 0;
+    this.configs.update();
+    const misaligned = purpose === Purpose.access && (offset !== 0 || ((vaLo | size) & (size - 1)) !== 0);
+    if (misaligned && access !== Access.fetch && (sctlr & Sctlr.A) !== 0) return this.misaligned(offset);
+
+    do {
+      this.raced = false;
+      const enabled = (sctlr & Sctlr.M) !== 0 && (el2 || (hcr & (Hcr.DC | Hcr.TGE)) === 0);
+      if (!(enabled ? this.stage1(sctlr, el2) : this.flat(hcr, el2)) && !this.raced) return -1;
+    } while (this.raced);
+    let permissions = this.leafPermissions;
+    let pageSize = this.size;
+    this.stage2Attributes = S2_NORMAL;
+    if (misaligned && access !== Access.fetch && this.attributes >>> 4 === 0) return this.misaligned(offset);
+    if (this.hasStage2 && stages === Stages.all) {
+      do {
+        this.raced = false;
+        if (!this.stage2(this.outLo, this.outHi, access, false) && !this.raced) return -1;
+      } while (this.raced);
+      permissions &= this.leafPermissions;
+      if (this.size < pageSize) pageSize = this.size;
+      if (misaligned && access !== Access.fetch && this.stage2Attributes >>> 2 === 0) {
+        this.misaligned(offset);
+        this.exception.stage2 = true;
+        return -1;
+      }
+    }
+    this.permissions = permissions;
+    this.pageSize = pageSize;
+    this.state.cached = true;
+    return toNumber(this.outLo, this.outHi);
+  }
+
+  /** The last translation was to Device memory. */
+  get isDevice(): boolean {
+    return this.attributes >>> 4 === 0 || (this.stage2Attributes >>> 2 === 0);
+  }
+
+  /** Attributes of the last translation as a MAIR byte: the stronger of both stages, with the allocation hints of stage 1. */
+  combinedAttributes(stages: number): number {
+    const { attributes, stage2Attributes } = this;
+    if (stages !== Stages.all || !this.hasStage2) return attributes;
+    // MemAttr 0b00xx is Device, whose types are ordered as those of MAIR.
+    if (stage2Attributes >>> 2 === 0) return attributes >>> 4 === 0 ? Math.min(attributes, stage2Attributes << 2) : stage2Attributes << 2;
+    if (attributes >>> 4 === 0) return attributes;
+    return (weaker(attributes >>> 4, stage2Attributes >>> 2) << 4) | weaker(attributes & 0xf, stage2Attributes & 3);
+  }
+
+  private misaligned(offset: number): -1 {
+    const lo = this.vaLo >>> 0;
+    this.vaLo = (lo - offset) | 0;
+    if (lo < offset) this.vaHi = (this.vaHi - 1) | 0;
+    return this.fail(Fsc.alignment);
+  }
+
+  /** Records an abort with a fault status code. */
+  fail(fsc: number): -1 {
+    const { access, purpose, exception } = this;
+    let iss = fsc;
+    if (access !== Access.fetch) {
+      if (purpose !== Purpose.access) iss |= AbortIss.CM | AbortIss.WnR;
+      else if (access === Access.store) iss |= AbortIss.WnR;
+    }
+    exception.set(access === Access.fetch ? Ec.instructionAbort : Ec.dataAbort, iss, this.vaLo, this.vaHi);
+    return -1;
+  }
+
+  private fault(fsc: number): false {
+    this.fail(fsc);
+    return false;
+  }
+
+  /** A fault of stage 2; `implicit` if the address is that of a stage 1 descriptor. */
+  private fault2(fsc: number, ipaLo: number, ipaHi: number, implicit: boolean): false {
+    this.fail(fsc);
+    const { exception } = this;
+    exception.stage2 = true;
+    exception.ipaLo = ipaLo;
+    exception.ipaHi = ipaHi;
+    if (implicit) exception.iss |= AbortIss.S1PTW;
+    return false;
+  }
+
+  /** Stage 1 is off: the address is the output, if it is one ("AArch64.S1DisabledOutput"). */
+  private flat(hcr: number, el2: boolean): boolean {
+    const { vaLo, vaHi, configs } = this;
+    const tbi = el2 ? configs.el2.tbi : ((vaHi >>> 23) & 1) !== 0 ? configs.upper.tbi : configs.lower.tbi;
+    const hi = tbi ? vaHi & 0xff_ffff : vaHi;
+    if (hi >>> (this.paBits - 32) !== 0) return this.fault(Fsc.addressSize);
+    this.outLo = vaLo;
+    this.outHi = hi;
+    this.leafPermissions = R | W | X;
+    this.size = 2 ** 48;
+    const cached = (hcr & Hcr.DC) !== 0 && !el2;
+    this.attributes = cached || this.access === Access.fetch ? NORMAL : DEVICE;
+    this.shareability = cached ? 0 : 2;
+    return true;
+  }
+
+  /** The walk of stage 1; on success `out` is its output. */
+  private stage1(sctlr: number, el2: boolean): boolean {
+    const { vaLo, vaHi, configs, access, hasStage2 } = this;
+    const high = !el2 && ((vaHi >>> 23) & 1) !== 0;
+    const config = el2 ? configs.el2 : high ? configs.upper : configs.lower;
+    const { granule, stride, inputBits, ha, hd } = config;
+    if (config.disabled) return this.fault(Fsc.translation);
+    // All bits above the input size, up to 63 or with TBI 55, equal bit 55, which chose the range.
+    const top = config.tbi ? (vaHi << 8) >> 8 : vaHi;
+    const sign = high ? -1 : 0;
+    if (inputBits >= 32 ? top >> (inputBits - 32) !== sign : top !== sign || vaLo >> inputBits !== sign) return this.fault(Fsc.translation);
+    if (config.baseFault) return this.fault(Fsc.addressSize);
+
+    let table = config.base;
+    let mask = config.rootMask;
+    let hierarchy = 0;
+    for (let level = config.startLevel; ; level++, mask = (1 << stride) - 1) {
+      const shift = granule + stride * (3 - level);
+      const address = table + (shifted(vaLo, vaHi, shift) & mask) * 8;
+      let pa = address;
+      if (hasStage2) {
+        if (!this.stage2(address | 0, Math.floor(address / 0x1_0000_0000), Access.load, true)) return false;
+        pa = toNumber(this.outLo, this.outHi);
+      }
+      if (!this.readDescriptor(pa)) return this.fault(Fsc.externalOnWalk + level);
+      let { dLo } = this;
+      const { dHi } = this;
+      if ((dLo & VALID) === 0) return this.fault(Fsc.translation + level);
+      if (level < 3 && (dLo & TABLE) !== 0) {
+        if (addressExceeds(dHi, config)) return this.fault(Fsc.addressSize + level);
+        table = (dHi & 0xffff) * 0x1_0000_0000 + ((dLo & ~((1 << granule) - 1)) >>> 0);
+        hierarchy |= dHi;
+        continue;
+      }
+      if (!leafIsLegal(dLo, level, granule)) return this.fault(Fsc.translation + level);
+      if (addressExceeds(dHi, config)) return this.fault(Fsc.addressSize + level);
+      if ((dLo & AF) === 0 && !ha) return this.fault(Fsc.accessFlag + level);
+      // With hardware dirty state, read-only with DBM means writable and clean.
+      const clean = hd && (dHi & DBM) !== 0 && (dLo & AP2) !== 0;
+      let permissions = this.permissions1(clean ? dLo & ~AP2 : dLo, dHi, hierarchy, sctlr);
+      if (!this.permits(permissions)) return this.fault(Fsc.permission + level);
+
+      if (this.purpose !== Purpose.at) {
+        const update = (dLo | AF) & (clean && access === Access.store && this.purpose === Purpose.access ? ~AP2 : -1);
+        if (update !== dLo) {
+          if (hasStage2) {
+            if (!this.stage2(address | 0, Math.floor(address / 0x1_0000_0000), Access.store, true)) return false;
+            pa = toNumber(this.outLo, this.outHi);
+          }
+          if (!this.writeDescriptor(pa, dLo, update)) return this.raced ? false : this.fault(Fsc.externalOnWalk + level);
+          dLo = update;
+        }
+      }
+      if (clean && (dLo & AP2) !== 0) permissions &= ~W;
+      this.leafPermissions = permissions;
+      this.leaf(dLo, dHi, shift, vaLo);
+      const attribute = (dLo >>> 2) & 7;
+      this.attributes = (this.state.sys[(el2 ? MAIR_EL2 : MAIR_EL1) + (attribute >>> 2)]! >>> ((attribute & 3) * 8)) & 0xff;
+      this.shareability = (dLo >>> 8) & 3;
+      const cached = (dHi & CONTIGUOUS) !== 0 ? this.size * contiguousEntries(granule, level) : this.size;
+      if (cached > 4096) this.state.blocks.add(vaLo, vaHi, cached);
+      return true;
+    }
+  }
+
+  /** What a stage 1 leaf permits in the current MMU mode ("AArch64.S1DirectBasePermissions" and its successors). */
+  private permissions1(dLo: number, dHi: number, hierarchy: number, sctlr: number): number {
+    const { index } = this;
+    const writable = (dLo & AP2) === 0 && (hierarchy & AP_TABLE1) === 0;
+    const xn = (dHi & XN) !== 0 || (hierarchy & XN_TABLE) !== 0;
+    const wxn = (sctlr & Sctlr.WXN) !== 0;
+    if (index === MMU.el2) return R | (writable ? W : 0) | (xn || (writable && wxn) ? 0 : X);
+    const user = (dLo & AP1) !== 0 && (hierarchy & AP_TABLE0) === 0;
+    if (index === MMU.el0) {
+      const write = user && writable;
+      return (user ? R : 0) | (write ? W : 0) | (xn || (write && wxn) ? 0 : X);
+    }
+    const pxn = (dHi & PXN) !== 0 || (hierarchy & PXN_TABLE) !== 0;
+    const execute = pxn || (writable && (wxn || user)) ? 0 : X;
+    if (index === MMU.el1Pan && user) return execute;
+    return R | (writable ? W : 0) | execute;
+  }
+
+  /** Whether the permissions suffice for the access. */
+  private permits(permissions: number): boolean {
+    switch (this.purpose) {
+      case Purpose.cacheRead:
+        return (permissions & R) !== 0;
+      case Purpose.cache:
+        return true;
+      case Purpose.cacheWrite:
+        return (permissions & W) !== 0;
+      default:
+        return (permissions & (1 << this.access)) !== 0;
+    }
+  }
+
+  /**
+   * The walk of stage 2, from an intermediate physical address to `out`.
+   *
+   * @param implicit the access is to a stage 1 descriptor: faults are reported as the original access's
+   */
+  private stage2(ipaLo: number, ipaHi: number, access: Access, implicit: boolean): boolean {
+    const { state } = this;
+    const config = this.configs.stage2;
+    const { guestPages } = state;
+    const ptw = implicit && (state.sys[HCR_EL2]! & Hcr.PTW) !== 0;
+    const updates = implicit || this.purpose !== Purpose.at;
+    const cacheable = implicit || this.purpose < Purpose.cacheRead;
+    if (cacheable && guestPages.find(ipaLo, ipaHi) && (guestPages.permissions & (1 << access)) !== 0 && !(ptw && guestPages.attributes >>> 2 === 0)) {
+      this.leafPermissions = guestPages.permissions;
+      this.stage2Attributes = guestPages.attributes;
+      this.size = guestPages.size;
+      this.outLo = (guestPages.page | 0) | (ipaLo & 0xfff);
+      this.outHi = Math.floor(guestPages.page / 0x1_0000_0000);
+      return true;
+    }
+    const { granule, stride, inputBits, ha, hd } = config;
+    if (config.disabled || (inputBits >= 32 ? ipaHi >>> (inputBits - 32) : ipaHi | (ipaLo >>> inputBits)) !== 0) {
+      return this.fault2(Fsc.translation, ipaLo, ipaHi, implicit);
+    }
+    if (config.baseFault) return this.fault2(Fsc.addressSize, ipaLo, ipaHi, implicit);
+    let table = config.base;
+    let mask = config.rootMask;
+    for (let level = config.startLevel; ; level++, mask = (1 << stride) - 1) {
+      const shift = granule + stride * (3 - level);
+      const pa = table + (shifted(ipaLo, ipaHi, shift) & mask) * 8;
+      if (!this.readDescriptor(pa)) return this.fault2(Fsc.externalOnWalk + level, ipaLo, ipaHi, implicit);
+      let { dLo } = this;
+      const { dHi } = this;
+      if ((dLo & VALID) === 0) return this.fault2(Fsc.translation + level, ipaLo, ipaHi, implicit);
+      if (level < 3 && (dLo & TABLE) !== 0) {
+        if (addressExceeds(dHi, config)) return this.fault2(Fsc.addressSize + level, ipaLo, ipaHi, implicit);
+        table = (dHi & 0xffff) * 0x1_0000_0000 + ((dLo & ~((1 << granule) - 1)) >>> 0);
+        continue;
+      }
+      if (!leafIsLegal(dLo, level, granule)) return this.fault2(Fsc.translation + level, ipaLo, ipaHi, implicit);
+      if (addressExceeds(dHi, config)) return this.fault2(Fsc.addressSize + level, ipaLo, ipaHi, implicit);
+      if ((dLo & AF) === 0 && !ha) return this.fault2(Fsc.accessFlag + level, ipaLo, ipaHi, implicit);
+      const attributes = (dLo >>> 2) & 0xf;
+      const clean = hd && (dHi & DBM) !== 0 && (dLo & AP2) === 0;
+      // S2AP: bit 6 reads, bit 7 writes; execution needs reads too.
+      const read = (dLo & AP1) !== 0;
+      let permissions = (read ? R : 0) | (clean || (dLo & AP2) !== 0 ? W : 0) | (read && (dHi & XN) === 0 ? X : 0);
+      const permitted = cacheable ? (permissions & (1 << access)) !== 0 : this.permits(permissions);
+      if (!permitted || (ptw && attributes >>> 2 === 0)) return this.fault2(Fsc.permission + level, ipaLo, ipaHi, implicit);
+      if (updates) {
+        const dirties = clean && access === Access.store && (implicit || this.purpose === Purpose.access);
+        const update = dLo | AF | (dirties ? AP2 : 0);
+        if (update !== dLo) {
+          if (!this.writeDescriptor(pa, dLo, update)) return this.raced ? false : this.fault2(Fsc.externalOnWalk + level, ipaLo, ipaHi, implicit);
+          dLo = update;
+        }
+      }
+      if (clean && (dLo & AP2) === 0) permissions &= ~W;
+      this.leafPermissions = permissions;
+      this.stage2Attributes = attributes;
+      this.leaf(dLo, dHi, shift, ipaLo);
+      if ((dLo & AF) !== 0) guestPages.add(ipaLo, ipaHi, toNumber(this.outLo & ~0xfff, this.outHi), permissions, attributes, this.size);
+      return true;
+    }
+  }
+
+  /** Combines the output address of a leaf with the offset of an address in `out`. Blocks have at most 1 GiB. */
+  private leaf(dLo: number, dHi: number, shift: number, lo: number): void {
+    const offset = (1 << shift) - 1;
+    this.outLo = (dLo & ~offset) | (lo & offset);
+    this.outHi = dHi & 0xffff;
+    this.size = 2 ** shift;
+  }
+
+  /** Reads a descriptor; false if there is no RAM. */
+  private readDescriptor(pa: number): boolean {
+    const { state } = this;
+    const at = state.ramOffset(pa, 8);
+    if (at < 0) return false;
+    this.dLo = state.words[at >>> 2]!;
+    this.dHi = state.words[(at >>> 2) + 1]!;
+    return true;
+  }
+
+  /** Writes the low word of a descriptor if it is still `old`; else the walk is made again. */
+  private writeDescriptor(pa: number, old: number, lo: number): boolean {
+    const { state } = this;
+    const at = state.ramOffset(pa, 8);
+    if (at < 0) return false;
+    if (Atomics.compareExchange(state.words, at >>> 2, old, lo) !== old) {
+      this.raced = true;
+      return false;
+    }
+    state.host.stored(pa, 8);
+    return true;
+  }
+}
+
+/** Cacheability of both stages, as a nibble of MAIR: stage 2 has 1 Non-cacheable, 2 Write-Through, 3 Write-Back. */
+function weaker(first: number, second: number): number {
+  if (first === 4 || second === 1) return 4;
+  // Write-Back has bit 2 set; without it the nibble says Write-Through.
+  return second === 2 ? first & ~4 : first;
+}
+
+/** The output address has bits beyond the output size. */
+function addressExceeds(dHi: number, config: WalkConfig): boolean {
+  return (dHi & 0xffff) >>> (config.outputBits - 32) !== 0;
+}
+
+/** Level 3 has pages only; blocks are at levels 1 and 2 of the 4 KiB granule, at level 2 of the others. */
+function leafIsLegal(dLo: number, level: number, granule: number): boolean {
+  if (level === 3) return (dLo & TABLE) !== 0;
+  return level === 2 || (level === 1 && granule === 12);
+}

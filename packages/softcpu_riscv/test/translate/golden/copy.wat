@@ -1,0 +1,151 @@
+  (func $region0 (type 3) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i64 i32 i32 i64)
+    (local.set 2
+      (i64.load offset=4176
+        (i32.const 0)))
+    (local.set 4
+      (i64.load offset=4184
+        (i32.const 0)))
+    (local.set 5
+      (i64.load offset=4104
+        (i32.const 0)))
+    (if  ;; label = @1
+      (i32.lt_s
+        (local.get 1)
+        (i32.const 3))
+      (then
+        (return_call 2
+          (local.get 0)
+          (local.get 1)
+          (i32.const 1))))
+    (local.set 6
+      (local.get 2))
+    (local.set 7
+      (i64.add
+        (local.get 6)
+        (i64.load offset=54336
+          (i32.and
+            (i32.shr_u
+              (i32.wrap_i64
+                (local.get 6))
+              (i32.const 9))
+            (i32.const 16376)))))
+    (local.set 8
+      (i32.wrap_i64
+        (local.get 7)))
+    (if  ;; label = @1
+      (i32.eqz
+        (i64.eqz
+          (i64.and
+            (local.get 7)
+            (i64.const -4194297))))
+      (then
+        (local.set 9
+          (call 1
+            (local.get 6)
+            (i64.const 0)
+            (i32.const 8)))
+        (local.set 8
+          (local.get 9))
+        (if  ;; label = @2
+          (i32.eqz
+            (local.get 8))
+          (then
+            (return_call 2
+              (local.get 0)
+              (local.get 1)
+              (i32.const 1))))))
+    (local.set 10
+      (i64.load
+        (local.get 8)))
+    (local.set 3
+      (local.get 10))
+    (local.set 10
+      (i64.add
+        (local.get 4)
+        (i64.const 8)))
+    (local.set 7
+      (local.get 3))
+    (local.set 6
+      (i64.add
+        (local.get 10)
+        (i64.load offset=119872
+          (i32.and
+            (i32.shr_u
+              (i32.wrap_i64
+                (local.get 10))
+              (i32.const 9))
+            (i32.const 16376)))))
+    (local.set 9
+      (i32.wrap_i64
+        (local.get 6)))
+    (if  ;; label = @1
+      (i32.eqz
+        (i64.eqz
+          (i64.and
+            (local.get 6)
+            (i64.const -4194297))))
+      (then
+        (local.set 8
+          (call 1
+            (local.get 10)
+            (local.get 7)
+            (i32.const 24)))
+        (local.set 9
+          (local.get 8))
+        (if  ;; label = @2
+          (i32.eqz
+            (local.get 9))
+          (then
+            (i64.store offset=4192
+              (i32.const 0)
+              (local.get 3))
+            (return_call 2
+              (i64.add
+                (local.get 0)
+                (i64.const 4))
+              (i32.sub
+                (local.get 1)
+                (i32.const 1))
+              (i32.const 1))))))
+    (i64.store
+      (local.get 9)
+      (local.get 7))
+    (local.set 6
+      (i64.and
+        (local.get 5)
+        (i64.const -2)))
+    (local.set 7
+      (local.get 6))
+    (i64.store offset=4192
+      (i32.const 0)
+      (local.get 3))
+    (local.set 10
+      (local.get 7))
+    (local.set 8
+      (i32.and
+        (i32.shl
+          (i32.wrap_i64
+            (local.get 10))
+          (i32.const 3))
+        (i32.const 65520)))
+    (if  ;; label = @1
+      (i64.eq
+        (i64.load offset=1917120
+          (local.get 8))
+        (local.get 10))
+      (then
+        (return_call_indirect (type 3)
+          (local.get 10)
+          (i32.sub
+            (local.get 1)
+            (i32.const 3))
+          (i32.load offset=1917128
+            (local.get 8)))))
+    (return_call 2
+      (local.get 10)
+      (i32.sub
+        (local.get 1)
+        (i32.const 3))
+      (i32.const 0))
+    (unreachable))

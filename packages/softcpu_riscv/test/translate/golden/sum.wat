@@ -1,0 +1,155 @@
+  (func $region0 (type 3) (param i64 i32) (result i32)
+    (local i64 i64)
+    (if  ;; label = @1
+      (i32.lt_s
+        (local.get 1)
+        (i32.const 3))
+      (then
+        (return_call 2
+          (local.get 0)
+          (local.get 1)
+          (i32.const 1))))
+    (local.set 2
+      (i64.const 0))
+    (local.set 3
+      (i64.const 73728))
+    (local.set 3
+      (i64.add
+        (local.get 3)
+        (i64.const 52)))
+    (local.set 1
+      (i32.sub
+        (local.get 1)
+        (i32.const 3)))
+    (loop  ;; label = @1
+      (if  ;; label = @2
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 12))
+        (then
+          (i64.store offset=4176
+            (i32.const 0)
+            (local.get 2))
+          (i64.store offset=4184
+            (i32.const 0)
+            (local.get 3))
+          (return_call 2
+            (i64.add
+              (local.get 0)
+              (i64.const 12))
+            (local.get 1)
+            (i32.const 1))))
+      (local.set 2
+        (i64.add
+          (local.get 2)
+          (local.get 3)))
+      (local.set 3
+        (i64.add
+          (local.get 3)
+          (i64.const -1)))
+      (if  ;; label = @2
+        (i64.ne
+          (local.get 3)
+          (i64.const 0))
+        (then
+          (local.set 2
+            (i64.add
+              (local.get 2)
+              (local.get 3)))
+          (local.set 3
+            (i64.add
+              (local.get 3)
+              (i64.const -1)))
+          (if  ;; label = @3
+            (i64.ne
+              (local.get 3)
+              (i64.const 0))
+            (then
+              (local.set 2
+                (i64.add
+                  (local.get 2)
+                  (local.get 3)))
+              (local.set 3
+                (i64.add
+                  (local.get 3)
+                  (i64.const -1)))
+              (if  ;; label = @4
+                (i64.ne
+                  (local.get 3)
+                  (i64.const 0))
+                (then
+                  (local.set 2
+                    (i64.add
+                      (local.get 2)
+                      (local.get 3)))
+                  (local.set 3
+                    (i64.add
+                      (local.get 3)
+                      (i64.const -1)))
+                  (if  ;; label = @5
+                    (i64.ne
+                      (local.get 3)
+                      (i64.const 0))
+                    (then
+                      (local.set 1
+                        (i32.sub
+                          (local.get 1)
+                          (i32.const 12)))
+                      (br 4 (;@1;))))
+                  (i64.store offset=4176
+                    (i32.const 0)
+                    (local.get 2))
+                  (i64.store offset=4184
+                    (i32.const 0)
+                    (local.get 3))
+                  (return_call 2
+                    (i64.add
+                      (local.get 0)
+                      (i64.const 24))
+                    (i32.sub
+                      (local.get 1)
+                      (i32.const 12))
+                    (i32.const 0))))
+              (i64.store offset=4176
+                (i32.const 0)
+                (local.get 2))
+              (i64.store offset=4184
+                (i32.const 0)
+                (local.get 3))
+              (return_call 2
+                (i64.add
+                  (local.get 0)
+                  (i64.const 24))
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 9))
+                (i32.const 0))))
+          (i64.store offset=4176
+            (i32.const 0)
+            (local.get 2))
+          (i64.store offset=4184
+            (i32.const 0)
+            (local.get 3))
+          (return_call 2
+            (i64.add
+              (local.get 0)
+              (i64.const 24))
+            (i32.sub
+              (local.get 1)
+              (i32.const 6))
+            (i32.const 0))))
+      (i64.store offset=4176
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4184
+        (i32.const 0)
+        (local.get 3))
+      (return_call 2
+        (i64.add
+          (local.get 0)
+          (i64.const 24))
+        (i32.sub
+          (local.get 1)
+          (i32.const 3))
+        (i32.const 0)))
+    (unreachable))
