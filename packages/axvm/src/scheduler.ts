@@ -29,7 +29,7 @@ const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined 
 export class Scheduler implements Executor {
   readonly #vms: () => Iterable<AxVm>;
   readonly #services = new Map<AxVm, VmServices>();
-  readonly #exits = new Map<AxVm, Record<string, number>>();
+  readonly #exits = new WeakMap<AxVm, Record<string, number>>();
   readonly time: Stopwatch = new Stopwatch();
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
@@ -40,8 +40,9 @@ export class Scheduler implements Executor {
   }
 
   created(vm: AxVm): void {
-    this.#services.set(vm, servicesOf(vm));
-    this.#exits.set(vm, {});
+    const exits: Record<string, number> = {};
+    this.#exits.set(vm, exits);
+    this.#services.set(vm, servicesOf(vm, (reason) => void (exits[reason] = (exits[reason] ?? 0) + 1)));
   }
 
   closed(vm: AxVm): Promise<void> {
@@ -121,8 +122,7 @@ export class Scheduler implements Executor {
   #runSlice({ vm, slot }: Runnable): void {
     const { vcpu } = slot;
     const services = this.#services.get(vm);
-    const exits = this.#exits.get(vm);
-    if (services === undefined || exits === undefined) return;
+    if (services === undefined) return;
     if (this.#last !== slot) this.#release();
     this.#last = slot;
     this.#yieldSoon = false;
@@ -134,7 +134,6 @@ export class Scheduler implements Executor {
         this.time.enter('guest');
         const exit = vcpu.run();
         this.time.enter('exits');
-        exits[exit.reason] = (exits[exit.reason] ?? 0) + 1;
         const next = handleExit(services, vcpu, exit);
         vm.settle();
         // A reset or power-off took the vCPU off this CPU already.

@@ -114,7 +114,7 @@ export class Monitor implements Executor {
     const lines = vm.slots.map((_, i) => new VCpuLine(first, i));
     const homes: number[] = [];
     for (const { vcpu } of vm.slots) homes.push(this.#home(vcpu, homes));
-    const attached: Attached = { vm, services: servicesOf(vm), frames: { first, count }, lines, homes };
+    const attached: Attached = { vm, services: servicesOf(vm, () => {}), frames: { first, count }, lines, homes };
     this.#attached.set(vm, attached);
     this.#byId.set(vm.id, attached);
     vm.slots.forEach((slot, i) => (slot.onPower = (power) => ((lines[i] as VCpuLine).power = power)));

@@ -66,15 +66,18 @@ export class RemoteVm implements Disposable {
     const { line, generation, vcpu } = caller;
     const running = line.activity === Activity.running;
     if (running) line.activity = Activity.calling;
-    let reply: CpuMessage;
     try {
-      reply = callMonitor(operation, [BigInt(this.id), BigInt(vcpu.id), BigInt(generation), ...args], bytes);
+      return callMonitor(operation, [BigInt(this.id), BigInt(vcpu.id), BigInt(generation), ...args], bytes);
     } finally {
       // First this, then the look at the generation: the monitor does it the other way round.
       if (running) line.activity = Activity.running;
-      if (line.generation !== generation) throw new Stopped();
+      this.#checkCurrent(caller);
     }
-    return reply;
+  }
+
+  /** @throws {Stopped} */
+  #checkCurrent({ line, generation }: RemoteVCpu): void {
+    if (line.generation !== generation) throw new Stopped();
   }
 
   /** What the exits of `caller` need. */
@@ -83,6 +86,7 @@ export class RemoteVm implements Disposable {
     const size = (width: AccessWidth): bigint => BigInt(width);
     return {
       vmId: this.id,
+      count: (reason) => caller.line.count(reason),
       handlePageFault: (addr, flags) => this.#isMemory(addr) && call(Call.pageFault, addr, BigInt(flags))[0] === 1n,
       mmioRead: (addr, width) => call(Call.mmioRead, addr, size(width))[0],
       mmioWrite: (addr, width, data) => call(Call.mmioWrite, addr, size(width), data)[0] === 1n,

@@ -149,7 +149,6 @@ export class Runner {
       if (running.state === VCpuState.Free) running.bind();
       for (;;) {
         const exit = running.run();
-        line.count(exit.reason);
         if (FINAL.has(exit.reason)) {
           this.#release(remote);
           remote.active = false;

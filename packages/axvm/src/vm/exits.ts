@@ -91,7 +91,8 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
 /** All exit reasons, in a fixed order. */
 export const EXIT_REASONS: readonly string[] = Object.keys(HANDLERS);
 
-/** Handles one exit of `vcpu`. */
+/** Handles one exit of `vcpu` and counts it. */
 export function handleExit(vm: VmServices, vcpu: AxVCpu, exit: AxVCpuExitReason): Next {
-  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, vcpu, exit as never);
+  vm.count(exit.reason);
+  return (HANDLERS[exit.reason] as Handler<typeof exit.reason>)(vm, vcpu, exit);
 }

@@ -12,6 +12,8 @@ export type CpuUpResult = 'success' | 'already-on' | 'invalid';
 
 export interface VmServices {
   readonly vmId: number;
+  /** Counts an exit. */
+  count(reason: AxVCpuExitReason['reason']): void;
   /** Repairs a fault on lazily mapped memory. `false`: there is no memory, or it does not allow the access. */
   handlePageFault(addr: GuestPhysAddr, accessFlags: number): boolean;
   /** Reads and writes of devices; `undefined` and `false`: nothing answers. */
@@ -32,10 +34,11 @@ export interface VmServices {
 }
 
 /** The services of a VM on this thread. */
-export function servicesOf(vm: AxVm): VmServices {
+export function servicesOf(vm: AxVm, count: VmServices['count']): VmServices {
   const { bus } = vm;
   return {
     vmId: vm.id,
+    count,
     handlePageFault: (addr, flags) => vm.addressSpace.handlePageFault(addr, flags),
     mmioRead: (addr, width) => bus.mmioRead(addr, width),
     mmioWrite: (addr, width, data) => bus.mmioWrite(addr, width, data),

@@ -35,6 +35,8 @@ export class AxVm implements Vm {
   /** Interrupts asserted. */
   interrupts = 0;
   readonly #executor: Executor;
+  /** Of a VM that is closed. */
+  #finalStats: ReturnType<Executor['stats']> | undefined;
   readonly #vmid: number;
   readonly #ram: GuestRam;
   readonly #machine: Machine;
@@ -177,7 +179,7 @@ export class AxVm implements Vm {
   }
 
   stats(): VmStats {
-    return { ...this.#executor.stats(this), resets: this.#resets, interrupts: this.interrupts, deviceAccesses: this.bus.accesses() };
+    return { ...(this.#finalStats ?? this.#executor.stats(this)), resets: this.#resets, interrupts: this.interrupts, deviceAccesses: this.bus.accesses() };
   }
 
   /** Stops the VM for the reason `end`; the first reason stays. */
@@ -207,6 +209,7 @@ export class AxVm implements Vm {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#status !== 'stopped') this.end({ end: 'stopped' });
+    this.#finalStats = this.#executor.stats(this);
     await this.#executor.closed(this);
     for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
     // A device that cannot save its data must not keep the others from doing so.
