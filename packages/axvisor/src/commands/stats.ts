@@ -42,7 +42,8 @@ export async function writeStats(file: string, { vms, seconds, status, printed, 
   const { instructions, counters } = processorStats();
   const exits: Record<string, number> = {};
   for (const vm of vms) for (const [reason, count] of Object.entries(vm.stats().exits)) exits[reason] = (exits[reason] ?? 0) + count;
-  const count = Number(instructions);
+  // Of vCPUs on threads the processor of this one knows nothing.
+  const count = Number(vms.reduce((sum, vm) => sum + (vm.stats().instructions ?? 0n), instructions));
   const stats = {
     wall_s: seconds,
     guest_instructions: count,
