@@ -158,4 +158,28 @@ describe('console', () => {
     input.emit('end');
     expect([console.ended, told]).toEqual([true, 1]);
   });
+
+  test('while a slow reader is behind, idle() waits for it, or for a wake-up', async () => {
+    const output = Object.assign(new EventEmitter(), { writableLength: 0, write: () => true });
+    using console = nodeConsole({ input: new Stream(false), output });
+    const linked = image({ console });
+    let turns = 0;
+    const idleOnce = async (): Promise<void> => {
+      await idling(linked);
+      turns++;
+    };
+    await idleOnce();
+    output.writableLength = 1 << 20;
+    const waiting = idleOnce();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(turns).toBe(1);
+    output.writableLength = 0;
+    output.emit('drain');
+    await waiting;
+    output.writableLength = 1 << 20;
+    const woken = idleOnce();
+    linked.run(() => wake());
+    await woken;
+    expect(turns).toBe(3);
+  });
 });

@@ -17,7 +17,8 @@ export interface Host {
   consoleRead(): Uint8Array;
   /**
    * Gives the runtime's event loop a turn, so that input, timers and messages arrive. With a deadline (absolute) the CPU
-   * sleeps until then, with `'forever'` until {@link Host.wake}; both end early when something arrives.
+   * sleeps until then, with `'forever'` until {@link Host.wake}; both end early when something arrives. A turn is as long as
+   * the reader of the console is behind.
    */
   idle(until?: Ticks | 'forever'): Promise<void>;
   /** Ends the current or next {@link Host.idle}. */

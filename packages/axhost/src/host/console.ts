@@ -5,6 +5,11 @@ import { runtime } from '../runtime.ts';
 export interface HostConsole {
   /** Shows bytes at once. */
   write(bytes: Uint8Array): void;
+  /**
+   * When a slow reader has taken what was written; `undefined` if little waits. While it waits no more should be written: it would
+   * pile up in memory.
+   */
+  drained?(): Promise<void> | undefined;
   /** Takes the bytes that arrived since the last call; never waits. */
   read(): Uint8Array;
   /** Sets who is told that input has arrived (one listener, the last one set). */

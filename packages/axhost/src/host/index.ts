@@ -36,7 +36,12 @@ export function createHost({ cpus, cpu, console, time, logLevel, logSink }: Host
     consoleWrite: (bytes) => console.write(bytes),
     consoleRead: () => console.read(),
     idle: async (until) => {
-      if (until === undefined) return idler.turn();
+      if (until === undefined) {
+        const drained = console.drained?.();
+        if (drained === undefined) return idler.turn();
+        void drained.then(() => idler.wake());
+        return idler.sleep(Infinity);
+      }
       if (until === 'forever') return idler.sleep(Infinity);
       if (time.isVirtualClock()) {
         // Nothing else moves virtual time while the CPU idles; I/O gets its turn first.

@@ -16,6 +16,10 @@ export interface NodeInput {
 /** The part of Node's writable standard output that is used. */
 export interface NodeOutput {
   write(bytes: Uint8Array): unknown;
+  /** Bytes that wait for the reader. */
+  readonly writableLength?: number;
+  on?(event: 'drain', listener: () => void): unknown;
+  off?(event: 'drain', listener: () => void): unknown;
 }
 
 interface NodeProcess {
@@ -44,6 +48,9 @@ export interface NodeConsole extends HostConsole, Disposable {
 /** Input that the guest does not read is left in the pipe beyond this many bytes. */
 const HIGH_WATER = 0x1_0000;
 
+/** Output that may wait for a slow reader before {@link HostConsole.drained} says so. */
+const OUTPUT_HIGH_WATER = 0x1_0000;
+
 /**
  * Connects to standard input and output. A terminal is put in raw mode, in which every key goes to the guest, Ctrl-C too; it is
  * restored when the console is disposed of, or else when the process exits.
@@ -57,6 +64,7 @@ export function nodeConsole(options: NodeConsoleOptions = {}): NodeConsole {
   let ended = false;
   let disposed = false;
   let paused = false;
+  const waiting: (() => void)[] = [];
 
   const onData = (chunk: Uint8Array): void => {
     queue.push(chunk);
@@ -70,6 +78,9 @@ export function nodeConsole(options: NodeConsoleOptions = {}): NodeConsole {
     ended = true;
     listener();
   };
+  const onDrain = (): void => {
+    for (const resolve of waiting.splice(0)) resolve();
+  };
   const dispose = (): void => {
     if (disposed) return;
     disposed = true;
@@ -77,6 +88,7 @@ export function nodeConsole(options: NodeConsoleOptions = {}): NodeConsole {
     input.off('data', onData);
     input.off('end', onEnd);
     input.off('error', onEnd);
+    output.off?.('drain', onDrain);
     input.pause();
     process.off('exit', dispose);
   };
@@ -86,6 +98,7 @@ export function nodeConsole(options: NodeConsoleOptions = {}): NodeConsole {
   input.on('data', onData);
   input.on('end', onEnd);
   input.on('error', onEnd);
+  output.on?.('drain', onDrain);
   input.resume();
 
   return {
@@ -95,6 +108,7 @@ export function nodeConsole(options: NodeConsoleOptions = {}): NodeConsole {
     },
     // Node may still hold the buffer when the caller reuses it.
     write: (bytes) => void output.write(bytes.slice()),
+    drained: () => ((output.writableLength ?? 0) <= OUTPUT_HIGH_WATER ? undefined : new Promise((resolve) => waiting.push(resolve))),
     read: () => {
       const bytes = queue.take();
       if (paused && !disposed) {

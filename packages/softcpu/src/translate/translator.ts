@@ -34,6 +34,10 @@ const BYTE_COST = 12;
 /** Invalidations of a page that are forgiven; each one more doubles the slices until it is translated again. */
 const FORGIVEN = 4;
 const LONGEST_BACKOFF = 20;
+/** Slices without another invalidation after which they are forgotten. */
+const FORGOTTEN = 4096;
+/** Numbers that one batch may take at most: every instruction of it could lead out of its region. */
+const NUMBERS_OF_BATCH = 4096;
 
 export interface TranslatorOptions {
   readonly isa: Isa;
@@ -93,6 +97,8 @@ interface Page {
 interface Backoff {
   count: number;
   until: number;
+  /** Slice of the last loss. */
+  last: number;
 }
 
 /** Its element segments put the regions into the table. */
@@ -281,7 +287,7 @@ export class Translator implements CodeObserver {
     const batch = this.#queue.splice(0, BATCH);
     this.#waited = 0;
     this.#urgent = false;
-    if (this.#cost > this.#options.cacheBytes || this.#slots.length > MAX_REGIONS - 2048) {
+    if (this.#cost > this.#options.cacheBytes || this.#slots.length > MAX_REGIONS - NUMBERS_OF_BATCH) {
       this.flush();
       return;
     }
@@ -333,7 +339,9 @@ export class Translator implements CodeObserver {
 
   #backOff(page: number): void {
     let backoff = this.#backoff.get(page);
-    if (backoff === undefined) this.#backoff.set(page, (backoff = { count: 0, until: 0 }));
+    if (backoff === undefined) this.#backoff.set(page, (backoff = { count: 0, until: 0, last: 0 }));
+    if (this.#slice - Math.max(backoff.last, backoff.until) > FORGOTTEN) backoff.count = 0;
+    backoff.last = this.#slice;
     backoff.count++;
     const doublings = backoff.count - FORGIVEN;
     if (doublings > 0) backoff.until = this.#slice + 2 ** Math.min(doublings, LONGEST_BACKOFF);
