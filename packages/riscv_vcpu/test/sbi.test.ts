@@ -179,7 +179,7 @@ describe('RFENCE', () => {
   test('one that is in the guest on another CPU is kicked, and waited for until it is not', () =>
     onVm(2, (call, machine, [, second]) => {
       // What that CPU's thread would store in the context.
-      const running = Number(second?.share()['context']) / 4 + 1024 / 4 + Control.running;
+      const running = Number(second?.share?.()['context']) / 4 + 1024 / 4 + Control.running;
       const words = new Int32Array(machine.memory.buffer);
       words[running] = 1 + 1;
       machine.onKick = () => void (words[running] = 0);

@@ -34,7 +34,7 @@ export interface RawRunOptions {
   readonly dumpDtb?: string;
   readonly disk: readonly string[];
   readonly clock: string;
-  readonly threads: string;
+  readonly threads?: string;
   readonly engine: string;
   readonly translationMemory: string;
   readonly expect?: string;
@@ -92,7 +92,7 @@ function checkTape(raw: RawRunOptions): void {
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
   checkTape(raw);
-  const threads = raw.threads === 'auto' ? 'auto' : parseCount(raw.threads, '--threads', 1, MAX_THREADS);
+  const threads = raw.threads === 'auto' ? 'auto' : parseCount(raw.threads ?? '1', '--threads', 1, MAX_THREADS);
   const taped = raw.record !== undefined || raw.replay !== undefined;
   if (threads !== 'auto' && threads > 1) {
     if (raw.clock === 'virtual') throw usageError('--threads: a virtual clock counts the instructions of one thread; leave one of --clock and --threads out');
