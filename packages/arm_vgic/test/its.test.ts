@@ -173,6 +173,15 @@ test('LPIs in list registers', () => {
   port.flush(4);
   port.sync([{ intid: 8200, pending: false, active: false }], 0);
   expect(port.highestPending()).toBeUndefined();
+  // Signalled again after the guest took it, before that is known.
+  b.gic.signalMsi(1, 0);
+  port.flush(4);
+  b.gic.signalMsi(1, 0);
+  port.sync([{ intid: 8200, pending: false, active: false }], 0);
+  expect(port.flush(4).interrupts.map((i) => i.intid)).toEqual([8200]);
+  b.command(...CLEAR(1n, 0n));
+  port.sync([{ intid: 8200, pending: true, active: false }], 0);
+  expect(port.highestPending()).toBeUndefined();
 });
 
 test('a queue or tables outside of memory, unknown commands and a full queue hang nothing', () => {
