@@ -89,8 +89,8 @@ export const Lr = {
 /** ICH_HCR_EL2. */
 export const IchHcr = {
   EN: 0x1n,
-  /** Maintenance interrupts when at most one list register is in use, and when none is pending. */
-  UIE: 0x2n, NPIE: 0x8n,
+  /** A maintenance interrupt when at most one list register is in use. */
+  UIE: 0x2n,
   /** All accesses to the CPU interface trap. */
   TC: 0x400n, TALL0: 0x800n, TALL1: 0x1000n, TDIR: 0x4000n,
   EOI_COUNT_SHIFT: 27n, EOI_COUNT: 0xf800_0000n,

@@ -94,6 +94,22 @@ test('more interrupts than registers: the rest waits for an underflow', () => {
   });
 });
 
+test('a single list register announces its end instead', () => {
+  withVCpus(1, (machine, vcpu) => {
+    vcpu.injectInterrupt(60);
+    vcpu.injectInterrupt(61);
+    machine.next(RUN, ({ pe }) => {
+      expect(pe.get('ICH_HCR_EL2')).toBe(1n);
+      expect(lr(pe, 0)).toBe((1n << 62n) | (1n << 60n) | (0xa0n << 48n) | (1n << 41n) | 60n);
+      acknowledge(pe);
+      end(pe, 60);
+    });
+    vcpu.run();
+    machine.next(RUN, ({ pe }) => expect(lr(pe, 0)).toBe((1n << 62n) | (1n << 60n) | (0xa0n << 48n) | 61n));
+    vcpu.run();
+  }, { registers: { ICH_VTR_EL2: (4n << 29n) | (4n << 26n) } });
+});
+
 test('injection works for vCPUs that are not bound, on another processing element, and for vectors that exist', () => {
   withVCpus(2, (machine, vcpu, all) => {
     vcpu.injectInterrupt(50);

@@ -244,9 +244,8 @@ export class Its implements Device {
     const from = this.lpisOf(entry.collection);
     const to = this.lpisOf(collection(command));
     this.#tables.mapEvent(deviceId, eventId, { ...entry, collection: collection(command) });
-    if (from === undefined || to === undefined || from === to || !from.pending.has(entry.intid)) return;
-    from.setPending(entry.intid, false);
-    to.setPending(entry.intid, true);
+    if (from === undefined || to === undefined || from === to) return;
+    if (from.take(entry.intid)) to.setPending(entry.intid, true);
   }
 
   /** All pending LPIs of one CPU go to another; returns how many. */
@@ -254,11 +253,8 @@ export class Its implements Device {
     const from = this.cpu(target(command[2]))?.lpis;
     const to = this.cpu(target(command[3]))?.lpis;
     if (from === undefined || to === undefined || from === to) return 0;
-    const all = [...from.pending];
-    for (const intid of all) {
-      from.setPending(intid, false);
-      to.setPending(intid, true);
-    }
+    const all = [...from.pending, ...from.held];
+    for (const intid of all) if (from.take(intid)) to.setPending(intid, true);
     return all.length;
   }
 

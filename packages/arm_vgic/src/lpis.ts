@@ -106,7 +106,27 @@ export class Lpis {
   setPending(intid: number, pending: boolean): void {
     if (!this.enabled || !this.covers(intid)) return;
     if (pending) this.pending.add(intid);
-    else this.pending.delete(intid);
+    else {
+      this.pending.delete(intid);
+      this.held.delete(intid);
+    }
+  }
+
+  /** A list register takes it; what is signalled from now on is new. */
+  hold(intid: number): void {
+    if (this.pending.delete(intid)) this.held.add(intid);
+  }
+
+  /** The list register gives it back; LPIs are never active. */
+  release(intid: number, pending: boolean): void {
+    if (this.held.delete(intid) && pending) this.pending.add(intid);
+  }
+
+  /** Gives its pending state away, and returns whether it had one. */
+  take(intid: number): boolean {
+    const was = this.pending.has(intid) || this.held.has(intid);
+    this.setPending(intid, false);
+    return was;
   }
 
   /** Priority of an LPI that is enabled, `undefined` if it is not. */

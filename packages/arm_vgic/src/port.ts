@@ -2,7 +2,6 @@
 import { ensure } from '@axvisor/axvisor_api/errors';
 import type { CpuInterrupts, InterruptState, SgiRequest, VirtualInterrupt } from '@axvisor/axvisor_api/intc';
 import { PRIVATE, SGIS, type GicCore, type GicCpu } from './core.ts';
-import { FIRST_LPI } from './lpis.ts';
 
 /** Affinity level 0: CPUs of one target list share all above. */
 const AFF0 = 0xffn;
@@ -68,7 +67,7 @@ export class CpuPort implements CpuInterrupts {
     for (const { intid } of interrupts) {
       const found = this.#core.find(cpu, intid);
       if (found !== undefined) found.bank.hold(found.i, cpu.index);
-      else cpu.lpis?.held.add(intid);
+      else cpu.lpis?.hold(intid);
     }
     this.#core.updateOutput(cpu);
     return { interrupts, more: all.length > count };
@@ -85,7 +84,7 @@ export class CpuPort implements CpuInterrupts {
       const found = this.#core.find(cpu, intid);
       if (found !== undefined) {
         if (found.bank.owner[found.i] === cpu.index) found.bank.release(found.i, pending, active);
-      } else if (intid >= FIRST_LPI && cpu.lpis?.held.delete(intid) === true && !pending) cpu.lpis.setPending(intid, false);
+      } else cpu.lpis?.release(intid, pending);
     }
     const waiting = [...this.#core.activeOf(cpu)].sort((a, b) => a.priority - b.priority);
     for (const { intid } of waiting.slice(0, endedElsewhere)) {

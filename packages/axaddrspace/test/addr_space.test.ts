@@ -243,6 +243,37 @@ describe('unmap, protect, clear', () => {
       expect([space.translate(gpa(0x1_6000n)), space.translate(gpa(0x1_a000n)), usedFrames()]).toEqual([undefined, undefined, 4]);
     }));
 
+  test('a fault gives the block around it: a huge page where nothing is, else the pages that are missing', () =>
+    withSpace((space) => {
+      const at = 0x400_0000n;
+      const HUGE = BigInt(M2);
+      space.mapAlloc(gpa(at), 2n * HUGE + 0x3000n, RW, { around: HUGE });
+      const before = usedFrames();
+      expect(space.handlePageFault(gpa(at + 0x5123n), W)).toBe(true);
+      expect(space.translateAndLimit(gpa(at))?.limit).toBe(HUGE);
+      expect(usedFrames() - before).toBe(512 + 1);
+      expect(space.handlePageFault(gpa(at + 2n * HUGE + 0x1000n), R)).toBe(true);
+      expect(space.translate(gpa(at + 2n * HUGE + 0x2000n))).toBeDefined();
+      space.unmap(gpa(at + 0x1000n), 0x1000n);
+      space.mapAlloc(gpa(at + 0x1000n), 0x1000n, RW, { around: HUGE });
+      space.writeValue(gpa(at + 0x2000n), 8, 7n);
+      expect(space.handlePageFault(gpa(at + 0x1000n), W)).toBe(true);
+      expect([space.readValue(gpa(at + 0x1000n), 8), space.readValue(gpa(at + 0x2000n), 8)]).toEqual([0n, 7n]);
+      expect(space.translate(gpa(at + HUGE))).toBeUndefined();
+      for (const around of [0n, 0x800n, 0x3000n, 2n * HUGE]) expect(kindOf(() => space.mapAlloc(gpa(at + 0x80_0000n), 0x1000n, RW, { around }))).toBe('InvalidInput');
+    }, { base: gpa(0n), size: 0x800_0000n }, 64 * MiB));
+
+  test('a fault is repaired with the last frames, though the block around it is not', () =>
+    withSpace((space) => {
+      space.mapAlloc(gpa(0x1_0000n), 0x1_0000n, RW, { around: 0x1_0000n });
+      const count = frameCounts().free - 6;
+      const taken = allocContiguousFrames(count);
+      expect(space.handlePageFault(gpa(0x1_8000n), W)).toBe(true);
+      expect(space.translate(gpa(0x1_8000n))).toBeDefined();
+      expect(taken).toBeDefined();
+      if (taken !== undefined) deallocContiguousFrames(taken, count);
+    }));
+
   test('mapping what was not mapped needs no invalidation', () =>
     withSpace((space) => {
       space.mapAlloc(gpa(BASE), SIZE, RW);

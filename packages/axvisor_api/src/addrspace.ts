@@ -59,6 +59,17 @@ export interface GuestMemoryAccessor {
   writeValue(gpa: GuestPhysAddr, size: 1 | 2 | 4 | 8, value: bigint): void;
 }
 
+/** How memory is given to a mapping. */
+export interface MapAllocOptions {
+  /** All of it at once. Default: at the first access. */
+  readonly populate?: boolean;
+  /**
+   * How much is given at an access: the aligned block of so many bytes around it, as far as it is mapped and not given yet. A
+   * power of two from 4 KiB (default) to 2 MiB; with 2 MiB an untouched block becomes one huge page. Fewer faults, more memory.
+   */
+  readonly around?: bigint;
+}
+
 /** A guest's physical address space. Disposing gives all its frames back. */
 export interface AddrSpace extends GuestMemoryAccessor, Disposable {
   readonly base: GuestPhysAddr;
@@ -67,7 +78,7 @@ export interface AddrSpace extends GuestMemoryAccessor, Disposable {
   /** Maps `size` bytes at `gpa` to the host memory at `hpa`, with huge pages where alignment allows. */
   mapLinear(gpa: GuestPhysAddr, hpa: HostPhysAddr, size: bigint, flags: MappingFlags): void;
   /** Maps zeroed memory: at once (`populate`) or at the first access. */
-  mapAlloc(gpa: GuestPhysAddr, size: bigint, flags: MappingFlags, options?: { readonly populate?: boolean }): void;
+  mapAlloc(gpa: GuestPhysAddr, size: bigint, flags: MappingFlags, options?: MapAllocOptions): void;
   /** Maps memory that another space owns too; the frames live until the last space drops them. */
   mapShared(gpa: GuestPhysAddr, source: { readonly space: AddrSpace; readonly gpa: GuestPhysAddr }, size: bigint, flags: MappingFlags): void;
   unmap(gpa: GuestPhysAddr, size: bigint): void;

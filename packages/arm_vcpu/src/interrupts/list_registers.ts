@@ -1,6 +1,6 @@
 /**
  * The list registers ICH_LR<n>_EL2 (GIC specification IHI 0069, chapter 6): filled from the vCPU's controller before the guest runs, read
- * back when it has run. What does not fit waits for a maintenance interrupt: UIE when at most one register is left in use.
+ * back when it has run. What does not fit waits for a maintenance interrupt: when at most one register is left in use (underflow).
  */
 import { SYSREG, sysRegRead, sysRegWrite } from '@axvisor/axvisor_api/arch/arm';
 import type { CpuInterrupts, InterruptState, VirtualInterrupt } from '@axvisor/axvisor_api/intc';
@@ -28,10 +28,12 @@ export class ListRegisters {
   flush(source: CpuInterrupts, count: number): void {
     this.collect(source);
     const { interrupts, more } = source.flush(count);
-    interrupts.forEach((interrupt, i) => sysRegWrite(SYSREG.ICH_LR_EL2 + i, listRegister(interrupt)));
+    // A single register is never left over for an underflow to announce: its end has to be.
+    const ends = more && count === 1 ? Lr.EOI : 0n;
+    interrupts.forEach((interrupt, i) => sysRegWrite(SYSREG.ICH_LR_EL2 + i, listRegister(interrupt) | ends));
     for (let i = interrupts.length; i < this.#written; i++) sysRegWrite(SYSREG.ICH_LR_EL2 + i, 0n);
     this.#used = this.#written = interrupts.length;
-    sysRegWrite(SYSREG.ICH_HCR_EL2, IchHcr.EN | (more ? (count > 1 ? IchHcr.UIE : IchHcr.NPIE) : 0n));
+    sysRegWrite(SYSREG.ICH_HCR_EL2, IchHcr.EN | (more && count > 1 ? IchHcr.UIE : 0n));
   }
 
   /** Gives the interrupts back to `source`, if there are any, and tells what became of them. */

@@ -1,7 +1,7 @@
 /** A guest's physical address space: areas, the back ends that fill them, and the nested page table that the processor walks. */
 import type { AddrRange, GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import {
-  MappingFlags, type AddrSpace as AddrSpaceContract, type AddrSpaceOptions, type AreaInfo, type NestedRoot,
+  MappingFlags, type AddrSpace as AddrSpaceContract, type AddrSpaceOptions, type AreaInfo, type MapAllocOptions, type NestedRoot,
 } from '@axvisor/axvisor_api/addrspace';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { physMemory } from '@axvisor/axvisor_api/memory';
@@ -17,6 +17,7 @@ const { READ, WRITE, EXECUTE, DEVICE, UNCACHED, USER } = MappingFlags;
 const ACCESS_FLAGS: number = READ | WRITE | EXECUTE;
 const ALL_FLAGS: number = ACCESS_FLAGS | DEVICE | UNCACHED | USER;
 const PAGE = 0x1000n;
+const LARGE_PAGE = 0x20_0000n;
 /** Leaves that {@link AddrSpace.translateAndLimit} looks ahead. */
 const LOOK_AHEAD = 64;
 
@@ -78,11 +79,12 @@ export class AddrSpace implements AddrSpaceContract {
   /**
    * With `populate`, 2 MiB pages are used where alignment and free frames allow.
    *
-   * @throws {AxError} as {@link mapLinear}
+   * @throws {AxError} as {@link mapLinear}; InvalidInput for a bad `around`
    */
-  mapAlloc(gpa: GuestPhysAddr, size: bigint, flags: MappingFlags, options: { readonly populate?: boolean } = {}): void {
+  mapAlloc(gpa: GuestPhysAddr, size: bigint, flags: MappingFlags, { populate = false, around = PAGE }: MapAllocOptions = {}): void {
     this.#checkRange(gpa, size);
-    this.#map(gpa, size, flags, new AllocBackend(this.#table, this.#frames, options.populate === true));
+    ensure(around >= PAGE && around <= LARGE_PAGE && (around & (around - 1n)) === 0n, 'InvalidInput', `${around} bytes are no block of 4 KiB to 2 MiB`);
+    this.#map(gpa, size, flags, new AllocBackend(this.#table, this.#frames, populate, Number(around)));
   }
 
   /**
@@ -256,7 +258,7 @@ export class AddrSpace implements AddrSpaceContract {
     const write = (access & WRITE) !== 0;
     if (leaf === undefined) {
       if (!(area.backend instanceof AllocBackend)) return false;
-      area.backend.populatePage(gpa - (gpa % Number(PAGE)), area.flags);
+      area.backend.populateAround(gpa - (gpa % Number(PAGE)), Number(area.start), Number(area.end), area.flags);
       return true;
     }
     table.shootdown.batch(() => {
@@ -273,7 +275,7 @@ export class AddrSpace implements AddrSpaceContract {
     const at = BigInt(gpa);
     const area = this.#contains(at) ? this.#areas.find(at) : undefined;
     if (area === undefined || area.backend.kind === 'linear') throw axError('BadAddress', `${hex(at)} of the source is not memory that it owns`);
-    if (area.backend instanceof AllocBackend && this.#table.query(gpa) === undefined) area.backend.populatePage(gpa, area.flags);
+    if (area.backend instanceof AllocBackend && this.#table.query(gpa) === undefined) area.backend.populateAround(gpa - (gpa % Number(PAGE)), Number(area.start), Number(area.end), area.flags);
     const leaf = this.#table.query(gpa);
     if (leaf === undefined) throw axError('BadAddress', `${hex(at)} of the source is not mapped`);
     const offset = gpa - leaf.gpa;

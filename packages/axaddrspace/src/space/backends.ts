@@ -1,6 +1,6 @@
 /** The back ends of areas in an address space: given host memory, memory of its own, and memory of another space. */
 import type { MappingFlags } from '@axvisor/axvisor_api/addrspace';
-import { axError } from '@axvisor/axvisor_api/errors';
+import { axError, isAxError } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, allocFrame, physMemory } from '@axvisor/axvisor_api/memory';
 import type { MappingBackend } from '../memory_set/index.ts';
 import { LEVEL_SIZES } from '../npt/format.ts';
@@ -81,10 +81,13 @@ abstract class OwningBackend extends Backend {
 export class AllocBackend extends OwningBackend {
   readonly kind = 'alloc';
   readonly #populate: boolean;
+  readonly #around: number;
 
-  constructor(table: NestedPageTable, frames: SharedFrames, populate: boolean) {
+  /** @param around - bytes given at an access, a power of two from 4 KiB to 2 MiB */
+  constructor(table: NestedPageTable, frames: SharedFrames, populate: boolean, around: number) {
     super(table, frames);
     this.#populate = populate;
+    this.#around = around;
   }
 
   map(start: bigint, size: bigint, flags: MappingFlags): void {
@@ -99,8 +102,30 @@ export class AllocBackend extends OwningBackend {
     }
   }
 
+  /**
+   * Backs the page at `gpa` with zeroed memory, and with it what is not backed of the block around it, as far as that lies in
+   * [start, end).
+   *
+   * @throws {AxError} NoMemory if there is no frame for the page itself
+   */
+  populateAround(gpa: number, start: number, end: number, flags: MappingFlags): void {
+    const block = gpa - (gpa % this.#around);
+    const from = Math.max(block, start);
+    const to = Math.min(block + this.#around, end);
+    let empty = true;
+    for (let at = from; at < to && empty; at += PAGE) empty = this.table.query(at) === undefined;
+    if (empty && this.#populateFrom(from, to, flags) === to - from) return;
+    if (this.table.query(gpa) === undefined) this.#populatePage(gpa, flags);
+    try {
+      for (let at = from; at < to; at += PAGE) if (this.table.query(at) === undefined) this.#populatePage(at, flags);
+    } catch (e) {
+      // The page that was asked for is there; the others can wait for their own accesses.
+      if (!isAxError(e, 'NoMemory')) throw e;
+    }
+  }
+
   /** Backs the page at `gpa` with a zeroed frame. @throws {AxError} NoMemory */
-  populatePage(gpa: number, flags: MappingFlags): void {
+  #populatePage(gpa: number, flags: MappingFlags): void {
     const frame = allocFrame();
     if (frame === undefined) throw axError('NoMemory', `no free frame for guest memory at 0x${gpa.toString(16)}`);
     this.#mapZeroed(gpa, Number(frame), PAGE, flags);
@@ -115,7 +140,7 @@ export class AllocBackend extends OwningBackend {
         return LARGE_PAGE;
       }
     }
-    this.populatePage(gpa, flags);
+    this.#populatePage(gpa, flags);
     return PAGE;
   }
 
@@ -130,7 +155,7 @@ export class AllocBackend extends OwningBackend {
   }
 
   merge(right: Backend): Backend | undefined {
-    return right instanceof AllocBackend && right.#populate === this.#populate ? this : undefined;
+    return right instanceof AllocBackend && right.#populate === this.#populate && right.#around === this.#around ? this : undefined;
   }
 }
 

@@ -1,10 +1,13 @@
 /** A side in a thread: a hypervisor under a virtual clock that stops at counts of instructions and tells its state. */
 import { createHash } from 'node:crypto';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { apiImpl, component as axComponent } from '@axvisor/axvisor_api';
+import { host, type Host } from '@axvisor/axvisor_api/host';
 import { processorStats, setProbe, type ProcessorView } from '@axvisor/axvisor_api/processor';
 import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { memoryConsole } from '@axvisor/axhost';
 import { compose } from '../compose/index.ts';
+import type { HostWrapper } from '../compose/options.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { createVms, hostMemory } from '../commands/machine.ts';
 import { planVms, runSettings, type RawRunOptions } from '../commands/run_options.ts';
@@ -24,12 +27,34 @@ export interface MachineData {
 /** Bytes of an instruction. */
 const INSTRUCTION = 4;
 
+/** Says when the host goes to sleep for ever: there is no input that could wake it. */
+const endless =
+  (stuck: () => void): HostWrapper =>
+  (inner) =>
+    axComponent({
+      name: inner.name,
+      requires: inner.requires,
+      provides: () =>
+        inner.provides().map((impl) => {
+          if (impl.api !== host) return impl;
+          const machine = impl.definitions as Host;
+          return apiImpl(host, {
+            ...machine,
+            idle: (until) => {
+              if (until === 'forever') stuck();
+              return machine.idle(until === 'forever' ? undefined : until);
+            },
+          });
+        }),
+    });
+
 /** Serves orders until the port closes with the thread. */
 export async function serve({ files, options, port, signal }: MachineData): Promise<void> {
+  let isStuck = false;
   const settings = runSettings(options);
   const plans = await planVms(files, options, settings.arch, () => {});
   const { arch, engine, translationBytes, logLevel } = settings;
-  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, { engine, translationBytes });
+  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, { engine, translationBytes }, endless(() => (isStuck = true)));
   const printed = createHash('sha256');
   const multiplexer = new ConsoleMultiplexer({ escapes: false, prefix: false, onOutput: (_vm, bytes) => void printed.update(bytes), onQuit: () => {} });
   const vms: Vm[] = createVms(plans, multiplexer);
@@ -63,7 +88,7 @@ export async function serve({ files, options, port, signal }: MachineData): Prom
   });
   await runVms(() => {
     multiplexer.pump();
-    return false;
+    return isStuck;
   });
   for (;;) {
     answer({ instructions: processorStats().instructions, ended: true, registers: {}, code: new Uint8Array(0) });

@@ -4,7 +4,7 @@
 export interface MachineState {
   /** Instructions retired. */
   readonly instructions: bigint;
-  /** The guest ended before the count that was asked for. */
+  /** The guest ended, or waits for what cannot come, before the count that was asked for. */
   readonly ended: boolean;
   /** Registers of the vCPU that runs, by the manual's names. */
   readonly registers: Readonly<Record<string, bigint>>;

@@ -1,3 +1,7 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { describe, expect, test } from 'vitest';
 import type { RawRunOptions } from '../../src/commands/run_options.ts';
 import { report } from '../../src/lockstep/report.ts';
@@ -53,6 +57,15 @@ test('a fault of the processor is found to the instruction', { timeout: 120_000 
 test.each(['auto', 'translator'])('the embedded guest agrees on the interpreter and on %s', { timeout: 120_000 }, async (engine) => {
   const start = (): [Side, Side] => [threadSide('interpreter', [], OPTIONS), threadSide(engine, [], { ...OPTIONS, engine })];
   expect(await search({ start, interval: 150_000n, limit: 1_000_000n })).toEqual({ agreed: 1_000_000n });
+});
+
+test('a guest that waits for ever comes to an end', { timeout: 60_000 }, async () => {
+  const kernel = join(mkdtempSync(join(tmpdir(), 'axvisor-lockstep-')), 'kernel');
+  writeFileSync(kernel, assemble('li t0, 1000\nloop:\n addi t0, t0, -1\n bnez t0, loop\nwait:\n wfi\n j wait\n', { base: 0x8020_0000n }).bytes);
+  const { guest: _, ...rest } = OPTIONS;
+  const options: RawRunOptions = { ...rest, kernel, loadAddr: '0x80200000' };
+  const start = (): [Side, Side] => [threadSide('interpreter', [], options), threadSide('auto', [], { ...options, engine: 'auto' })];
+  expect(await search({ start, interval: 1_000_000n })).toEqual({ agreed: 2001n });
 });
 
 test('a side that cannot start says why', async () => {

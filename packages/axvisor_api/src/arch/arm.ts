@@ -45,7 +45,7 @@ export interface ArmHost {
   getHostGicrBase(): HostPhysAddr;
   /** Acknowledges the pending host interrupt and returns its INTID, 1023 if there is none. */
   fetchIrq(): number;
-  /** Ends the host interrupt that {@link ArmHost.fetchIrq} acknowledged. */
+  /** Ends the host interrupt that {@link ArmHost.fetchIrq} acknowledged. A guest's timer whose output stays high is not pending again before it was low. */
   handleIrq(): void;
 
   /**

@@ -19,6 +19,8 @@ export const MAX_VCPUS = 512;
 const PAGE = 0x1000n;
 /** log2 of the alignment of identity-mapped memory, in pages: 2 MiB, so that kernels can use huge pages. */
 const IDENTICAL_ALIGN_POW2 = 9;
+/** Guest memory given at a fault: a boot touches most of it anyway, and each fault is an exit. */
+const FAULT_BLOCK = 0x20_0000n;
 /** Frames kept for page tables and contexts when guest memory is committed. */
 const RESERVED_FRAMES = 1024;
 
@@ -72,7 +74,7 @@ function planRegion(region: MemoryRegionConfig): RamPart {
     case 'alloc':
       return {
         region: { base: region.gpa, size: region.size },
-        map: (space) => space.mapAlloc(gpa(region.gpa), region.size, flags),
+        map: (space) => space.mapAlloc(gpa(region.gpa), region.size, flags, { around: FAULT_BLOCK }),
         unmap: unmap(region.gpa),
       };
     case 'reserved':

@@ -8,12 +8,16 @@ import type { Definition, Definitions } from './define.ts';
 import { FP_FAULT } from './guard.ts';
 import { integer } from './integer.ts';
 import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
+import { simdInteger } from './simd/integer.ts';
+import { simdMemory } from './simd/memory.ts';
+import { simdMoves } from './simd/move.ts';
+import { simdShifts } from './simd/shift_immediate.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions };
+const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
