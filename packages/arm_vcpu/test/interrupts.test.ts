@@ -190,6 +190,27 @@ test('timers say when they are due, and wake the vCPU', () => {
   });
 });
 
+test('a wire that goes low while its interrupt waits in a list register takes it back; an edge that waits there is kept', () => {
+  const queue = new PendingQueue();
+  queue.setPrivateLine(27, true);
+  queue.setPending(40, true);
+  queue.flush(4);
+  queue.setPrivateLine(27, false);
+  queue.sync([{ intid: 27, pending: true, active: false }, { intid: 40, pending: true, active: false }], 0);
+  expect(queue.flush(4).interrupts.map((i) => i.intid)).toEqual([40]);
+  // Cleared while it waits.
+  queue.setPending(40, false);
+  queue.sync([{ intid: 40, pending: true, active: false }], 0);
+  expect(queue.highestPending()).toBeUndefined();
+  // Active in no register, ended there: the most urgent of them.
+  queue.setPending(41, true);
+  queue.flush(4);
+  queue.sync([{ intid: 41, pending: false, active: true }], 0);
+  queue.flush(0);
+  queue.sync([], 1);
+  expect(queue.flush(4).interrupts).toEqual([]);
+});
+
 class Recorder implements CpuInterrupts {
   readonly sent: SgiRequest[] = [];
   readonly lines: string[] = [];

@@ -292,3 +292,60 @@ test('delivery agrees with a naive model', () => {
     { numRuns: 400 },
   );
 });
+
+/** A guest with few list registers, by definition: what it takes and ends, in the order of urgency, with edges merged and levels looked at again. */
+test('list registers lose and invent nothing, by a naive model', () => {
+  const INTIDS = [20, 27, 40, 41, 70];
+  const isEdge = (intid: number): boolean => intid === 41 || intid === 70;
+  const op = fc.oneof(
+    fc.record({ op: fc.constant('line' as const), n: fc.nat(4), on: fc.boolean() }),
+    fc.record({ op: fc.constant('run' as const), count: fc.integer({ min: 1, max: 4 }), takes: fc.nat(3), ends: fc.nat(3), during: fc.option(fc.tuple(fc.nat(4), fc.boolean())) }),
+  );
+  fc.assert(
+    fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
+      const b = ready();
+      const port = b.port(0);
+      port.useListRegisters();
+      b.setGicr(0, 0x1_0080, 0xffff_ffff);
+      b.setGicr(0, 0x1_0100, 0xffff_ffff);
+      for (const intid of INTIDS.filter((i) => i >= 32)) enable3(b, intid, { edge: isEdge(intid), priority: 0 });
+      const lines = new Set<number>();
+      const latched = new Set<number>();
+      const active = new Set<number>();
+      const wire = (intid: number, on: boolean): void => {
+        if (isEdge(intid) && on && !lines.has(intid)) latched.add(intid);
+        if (on) lines.add(intid);
+        else lines.delete(intid);
+        if (intid < 32) port.setPrivateLine(intid, on);
+        else b.line(intid, on);
+      };
+      const pending = (intid: number): boolean => (isEdge(intid) ? latched.has(intid) : lines.has(intid));
+      for (const o of ops) {
+        if (o.op === 'line') {
+          wire(INTIDS[o.n] as number, o.on);
+          continue;
+        }
+        const { interrupts, more } = port.flush(o.count);
+        const wanted = [...INTIDS.filter((i) => active.has(i)), ...INTIDS.filter((i) => !active.has(i) && pending(i))];
+        expect(interrupts.map((i) => i.intid)).toEqual(wanted.slice(0, o.count));
+        expect(more).toBe(wanted.length > o.count);
+        const registers = interrupts.map(({ intid, pending: p, active: a }) => ({ intid, pending: p, active: a }));
+        for (const r of registers) expect([r.intid, r.pending]).toEqual([r.intid, active.has(r.intid) ? latched.has(r.intid) : true]);
+        for (const r of registers.filter((x) => x.pending && !x.active).slice(0, o.takes)) {
+          r.pending = false;
+          r.active = true;
+          active.add(r.intid);
+          latched.delete(r.intid);
+        }
+        if (o.during !== null) wire(INTIDS[o.during[0]] as number, o.during[1]);
+        for (const r of registers.filter((x) => x.active).slice(0, o.ends)) {
+          r.active = false;
+          active.delete(r.intid);
+        }
+        port.sync(registers, 0);
+        expect(b.pins).toEqual([INTIDS.some((i) => pending(i) && !active.has(i)) ? 1 : 0]);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});

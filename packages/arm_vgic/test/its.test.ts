@@ -124,6 +124,17 @@ test('INT, CLEAR, MOVI, DISCARD, MOVALL, MAPI', () => {
   expect(b.pins).toEqual([0, 0]);
 });
 
+test('the queue wraps around', () => {
+  const b = started();
+  b.command(...MAPC(0n, 0n));
+  b.command(...MAPD(1n, ITT, 4n));
+  for (let n = 0; n < 300; n++) b.command(0x05n, 0n, 0n, 0n);
+  b.configure(8200, 0x81);
+  b.command(...MAPTI(1n, 0n, 8200n, 0n));
+  b.command(...INT(1n, 0n));
+  expect(b.pins).toEqual([1, 0]);
+});
+
 test('configuration is read once, and again after INV or INVALL', () => {
   const b = started();
   b.command(...MAPC(0n, 0n));
