@@ -247,12 +247,16 @@ export class GicCpu {
     return (this.hi[n]! >>> 16) & PRIORITY_MASK;
   }
 
-  /** The priority with which a list register preempts: without its subpriority. */
-  private groupPriority(n: number): number {
-    const group = this.groupOf(n);
+  /** The bits of priority that decide whether a group's interrupts preempt. */
+  private groupMask(group: number): number {
     // Binary point b of group 0 leaves bits 7:b+1; that of group 1 is one more for the same split.
     const low = group === 0 || (this.vmcr & Vmcr.VCBPR) !== 0 ? this.bpr(0) + 1 : this.bpr(1);
-    return this.priorityOf(n) & (-1 << low);
+    return -1 << low;
+  }
+
+  /** The priority with which a list register preempts: without its subpriority. */
+  private groupPriority(n: number): number {
+    return this.priorityOf(n) & this.groupMask(this.groupOf(n));
   }
 
   /** The list register of the pending interrupt of highest priority whose group is enabled, or -1. */
@@ -268,7 +272,9 @@ export class GicCpu {
 
   /** A pending interrupt passes the mask and preempts what is active. */
   private signals(n: number): boolean {
-    return this.priorityOf(n) < this.priorityMask && this.groupPriority(n) < this.runningPriority;
+    if (this.priorityOf(n) >= this.priorityMask) return false;
+    const { runningPriority } = this;
+    return runningPriority === IDLE || this.groupPriority(n) < (runningPriority & this.groupMask(this.groupOf(n)));
   }
 
   private findActive(intid: number): number {
