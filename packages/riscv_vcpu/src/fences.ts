@@ -13,6 +13,9 @@ const PAGE = 0x1000n;
 /** More pages than this are cheaper to drop all at once. */
 const MAX_PAGES = 64n;
 
+/** How long to wait before looking again at a thread that does not answer, in ms. */
+const RECHECK = 100;
+
 /** Executes `fence` on this hart, for the VMID in hgatp. */
 export function executeFence(fence: Fence): void {
   if (fence.kind === 'instruction') return fenceI();
@@ -40,8 +43,8 @@ export function awaitTaken(context: VCpuContext, cpu: number): void {
   for (;;) {
     const requests = Atomics.load(control, Control.requests);
     if (requests === 0 || Atomics.load(control, Control.running) !== cpu + 1) return;
-    // Nobody leaves the guest with requests that he does not take, so this word changes.
-    Atomics.wait(control, Control.requests, requests);
+    // Nobody leaves the guest with requests that he does not take, so this word changes, unless his thread died.
+    Atomics.wait(control, Control.requests, requests, RECHECK);
   }
 }
 

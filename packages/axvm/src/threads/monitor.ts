@@ -241,7 +241,12 @@ export class Monitor implements Executor {
     for (const tell of this.#idle[cpu]?.splice(0) ?? []) tell();
     for (const { vm, homes, lines } of [...this.#attached.values()]) {
       if (!homes.includes(cpu)) continue;
-      homes.forEach((home, i) => home === cpu && (lines[i] as VCpuLine).abandon());
+      homes.forEach((home, i) => {
+        if (home !== cpu) return;
+        (lines[i] as VCpuLine).abandon();
+        // Others may wait for it to leave the guest.
+        vm.slot(i).vcpu.arch.setup();
+      });
       if (vm.status !== 'stopped') vm.end({ end: 'failed', message: `the thread of CPU ${cpu} has ended: ${reason}` });
     }
     wake();
