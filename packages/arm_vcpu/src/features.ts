@@ -1,5 +1,5 @@
 /** What a processing element offers to a hypervisor, from its ID registers. */
-import { SYSREG, sysRegRead, type SysRegName } from '@axvisor/axvisor_api/arch/arm';
+import { SYSREG, sysRegRead, type SysReg, type SysRegName } from '@axvisor/axvisor_api/arch/arm';
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import { OPTIONAL, SAVED, type SavedKey, type SavedReg } from './saved.ts';
 
@@ -31,16 +31,17 @@ const field = (value: bigint, shift: number): number => Number((value >> BigInt(
 /** Bits of physical addresses by ID_AA64MMFR0_EL1.PARange. */
 const PA_BITS: readonly number[] = [32, 36, 40, 42, 44, 48, 52];
 
-/** Whether the register exists. */
-export function hasRegister(name: SysRegName): boolean {
+/** The value of a register, `undefined` where there is none. */
+export function readIfThere(register: SysReg): bigint | undefined {
   try {
-    read(name);
-    return true;
+    return sysRegRead(register);
   } catch (e) {
-    if (isAxError(e, 'InvalidInput')) return false;
+    if (isAxError(e, 'InvalidInput')) return undefined;
     throw e;
   }
 }
+
+const hasRegister = (name: SysRegName): boolean => readIfThere(SYSREG[name]) !== undefined;
 
 /** Whether there is EL2, for AArch64 guests at EL1. */
 export function hasEl2(): boolean {

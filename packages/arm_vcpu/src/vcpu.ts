@@ -2,7 +2,7 @@
 import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { enterGuest, SYSREG, sysRegRead, sysRegWrite, type SysReg } from '@axvisor/axvisor_api/arch/arm';
-import { axError, ensure, isAxError } from '@axvisor/axvisor_api/errors';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
@@ -10,6 +10,7 @@ import { fetchInstruction, type AbortRegisters, type Stage2Fault } from './abort
 import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
 import { handleException, injectExternalAbort } from './exits.ts';
+import { readIfThere } from './features.ts';
 import { AFFINITY, HCR_GUEST, MPIDR_RES1, SCTLR_RESET, Sctlr, Spsr, SPSR_RESET } from './fields.ts';
 import { GuestState } from './guest_state.ts';
 import { InterruptUnit } from './interrupts/unit.ts';
@@ -270,13 +271,13 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     if (pending?.answered === true) this.advance(4);
   }
 
+  /** 0 where the processing element has no such register. */
   #hostRegister(register: SysReg): bigint {
-    try {
-      return sysRegRead(register);
-    } catch (e) {
-      if (isAxError(e, 'InvalidInput')) return 0n;
-      throw e;
-    }
+    return readIfThere(register) ?? 0n;
+  }
+
+  #hasHostRegister(register: SysReg): boolean {
+    return readIfThere(register) !== undefined;
   }
 
   #makeSysRegHost(): SysRegHost {
@@ -287,7 +288,9 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     return {
       debug: this.#debug,
       readHost,
-      writeHost: (register, value) => sysRegWrite(register, value),
+      writeHost: (register, value) => {
+        if (this.#hasHostRegister(register)) sysRegWrite(register, value);
+      },
       sendSgi: (value, group) => {
         const request = decodeSgi(value, group);
         if (interrupts.isAlone) this.#exit = sgiExit(request);

@@ -219,6 +219,25 @@ test('pairs and single registers without a syndrome, in all their forms', () => 
   });
 });
 
+test('literals beside the program counter', () => {
+  withVCpus(1, (machine, vcpu) => {
+    const pc = 0x9fff0n;
+    const device = 0xa0000n;
+    for (const [opc, v, bytes, signed] of [[0, 0, 4, false], [1, 0, 8, false], [2, 0, 4, true], [0, 1, 4, false], [1, 1, 8, false], [2, 1, 16, false]] as const) {
+      const bus = new Bus();
+      bus.put(DEVICE + 0x20n, PATTERN, 8);
+      bus.put(DEVICE + 0x28n, ~PATTERN & MASK(8), 8);
+      machine.place(pc, u32((opc << 30) | (3 << 27) | (v << 26) | (Number(device + 0x20n - pc) / 4 << 5) | 6));
+      machine.next({ esr: esr(0x24, 7), far: device + 0x20n, hpfar: DEVICE >> 8n }, (guest) => void guest.pe.set('ELR_EL2', pc));
+      vcpu.run();
+      bus.complete(machine, vcpu);
+      const memory = bus.get(DEVICE + 0x20n, bytes);
+      if (v === 1) expect(vOf(machine, vcpu, 6)).toBe(memory);
+      else expect(vcpu.getGpr(6)).toBe(signed ? BigInt.asUintN(64, BigInt.asIntN(32, memory)) : memory);
+    }
+  });
+});
+
 /** LD1 … LD4 and ST1 … ST4 of whole registers, by the pseudocode of the manual: repetitions, elements, structures. */
 test('structures of whole registers', () => {
   const shapes = [[0b0000, 1, 4], [0b0010, 4, 1], [0b0100, 1, 3], [0b0110, 3, 1], [0b0111, 1, 1], [0b1000, 1, 2], [0b1010, 2, 1]] as const;

@@ -18,7 +18,8 @@ const ANSWERS: readonly (readonly [name: string, id: bigint, args: readonly bigi
   ['CALL_COUNT of vendor hypervisor services', 0x8600_ff00n, [], 3n],
   ['PSCI_VERSION', PSCI32, [], 0x1_0001n],
   ['CPU_SUSPEND, reserved bits', PSCI32 + 1n, [1n << 31n], -2n],
-  ['CPU_SUSPEND, power-down to nowhere', PSCI64 + 1n, [1n << 30n, 0x10n], -9n],
+  ['CPU_SUSPEND, extended format', PSCI64 + 1n, [1n << 30n, ENTRY], -2n],
+  ['CPU_SUSPEND, power-down to nowhere', PSCI64 + 1n, [1n << 16n, 0x10n], -9n],
   ['CPU_ON, unknown CPU', PSCI64 + 3n, [9n, ENTRY], -2n],
   ['CPU_ON, unknown CPU with reserved bits', PSCI64 + 3n, [1n << 40n, ENTRY], -2n],
   ['CPU_ON, entry outside of memory', PSCI64 + 3n, [1n, 0x9000_0000n], -9n],
@@ -98,7 +99,7 @@ test('CPU_SUSPEND waits: standby goes on behind the call, power-down at the entr
   machineOf((machine, vcpu) => {
     expect(smccc(machine, vcpu, PSCI64 + 1n, [0x1n])).toEqual({ exit: { reason: 'Halt' }, x0: 0n, pc: 0n });
     machine.pe.set('SCTLR_EL1', 0xffffn);
-    expect(smccc(machine, vcpu, PSCI64 + 1n, [1n << 30n, ENTRY + 0x100n, 99n], 0x17).exit).toEqual({ reason: 'Halt' });
+    expect(smccc(machine, vcpu, PSCI64 + 1n, [0x0201_0001n, ENTRY + 0x100n, 99n], 0x17).exit).toEqual({ reason: 'Halt' });
     expect(machine.pe.get('ELR_EL2')).toBe(ENTRY + 0x100n);
     expect(machine.pe.get('SPSR_EL2')).toBe(0x3c5n);
     expect(machine.pe.get('SCTLR_EL1')).toBe(0x30c5_0830n);

@@ -172,6 +172,14 @@ test('a read of a write-only register, a write of an ID register and performance
   });
 });
 
+test('registers that the processing element lacks read as zero and forget what is written', () => {
+  withVCpus(1, (machine, vcpu) => {
+    machine.next(sys(SYSREG.MDSCR_EL1, 6, false), at());
+    expect(vcpu.run().reason).toBe('ExternalInterrupt');
+    expect(read(machine, vcpu, SYSREG.MDSCR_EL1)).toBe(0n);
+  }, { missing: ['MDSCR_EL1'] });
+});
+
 test('an unknown register is asked of the hypervisor, and undefined if nobody knows it', () => {
   const register = (3 << 14) | (3 << 11) | (15 << 7) | (2 << 3) | 1;
   withVCpus(1, (machine, vcpu) => {

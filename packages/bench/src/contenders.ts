@@ -41,6 +41,8 @@ export interface GuestFiles {
   readonly memory: number;
   /** Number of CPUs; 1 when absent. */
   readonly cpus?: number | undefined;
+  /** axvisor runs them on as many threads as are useful; QEMU always does. */
+  readonly threads?: boolean;
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
@@ -52,6 +54,7 @@ export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, timeo
   if (guest.initrd !== undefined) args.push('--initrd', guest.initrd);
   if (guest.append !== undefined) args.push('--append', guest.append);
   if (guest.cpus !== undefined) args.push('--cpus', String(guest.cpus));
+  if (guest.threads === true) args.push('--threads', 'auto');
   return { program: process.execPath, args, cwd: REPOSITORY };
 }
 

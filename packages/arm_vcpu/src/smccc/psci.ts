@@ -37,9 +37,9 @@ function cpuOn(caller: SmcCaller, [target, entry, context]: SmcArguments): SmcAn
   return { exit: { reason: 'CpuUp', targetCpu: target, entryPoint: gpa(entry), arg: context } };
 }
 
-/** power_state in the original format: bit 30 says power-down, 25:24 the level, 15:0 the state; the rest is zero (5.4.2). */
-const POWER_DOWN = 1n << 30n;
-const POWER_STATE = 0x4300_ffffn;
+/** power_state in the original format: 25:24 the level, bit 16 says power-down, 15:0 the state; the rest is zero (5.4.2). */
+const POWER_DOWN = 1n << 16n;
+const POWER_STATE = 0x0301_ffffn;
 
 function cpuSuspend(caller: SmcCaller, [powerState, entry, context]: SmcArguments): SmcAnswer {
   const state = BigInt.asUintN(32, powerState);

@@ -29,7 +29,7 @@ const JOBS: Readonly<Record<string, string>> = {
 };
 
 /** Four processes of equal work. */
-const PARALLEL = 'for i in 1 2 3 4; do (for j in $(seq $((4 * SCALE))); do sha256sum data; done) & done; wait';
+const PARALLEL = 'for i in 1 2 3 4; do (for j in $(seq $((16 * SCALE))); do sha256sum data; done) & done; wait';
 
 async function debian({ arch }: SuiteOptions): Promise<StoredImage> {
   try {
@@ -99,7 +99,7 @@ export async function smpContests(options: SuiteOptions): Promise<Contest[]> {
   const contests: Contest[] = [];
   for (const cpus of SMP_CPUS) {
     const { jobs, guest } = await guestWith([[`4 processes, ${cpus} vCPU`, PARALLEL]], [], options, cpus);
-    contests.push(contest(jobs, guest, options));
+    contests.push(contest(jobs, { ...guest, threads: true }, options));
   }
   return contests;
 }

@@ -1,7 +1,16 @@
 /** The JavaScript functions behind the definitions, for a processing element whose state block lies at an offset of a memory. */
-import type { HostFunction, WasmMemory } from '@axvisor/softcpu';
+import type { HostFunction } from '@axvisor/softcpu';
+import { createCryptoExec } from './crypto.ts';
+import { createFpExec } from '../fp/exec.ts';
+import type { FpMemory } from '../fp/exec.ts';
+
+/** Name of the function that executes a floating-point instruction: op number, word. */
+export const FP_EXEC = 'fpExec';
+
+/** The same for AES and SHA. */
+export const CRYPTO_EXEC = 'cryptoExec';
 
 /** Functions by name, as the engine's options want them. */
-export function hostFunctions(_memory: Pick<WasmMemory, 'buffer'>, _stateBase: number): Readonly<Record<string, HostFunction>> {
-  return {};
+export function hostFunctions(memory: FpMemory, stateBase: number): Readonly<Record<string, HostFunction>> {
+  return { [FP_EXEC]: createFpExec(memory, stateBase) as HostFunction, [CRYPTO_EXEC]: createCryptoExec(memory, stateBase) as HostFunction };
 }

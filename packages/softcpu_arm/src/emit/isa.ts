@@ -9,6 +9,8 @@ import { FP_FAULT } from './guard.ts';
 import { integer } from './integer.ts';
 import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
 import { simdInteger } from './simd/integer.ts';
+import { CRYPTO_EXEC, FP_EXEC } from './host.ts';
+import { simdFloat } from './simd/float.ts';
 import { simdMemory } from './simd/memory.ts';
 import { simdMoves } from './simd/move.ts';
 import { simdShifts } from './simd/shift_immediate.ts';
@@ -17,7 +19,7 @@ import { SYSTEM, systemInstructions } from './system.ts';
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory };
+const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
@@ -58,6 +60,6 @@ export const isa: Isa = {
     { offset: SP_ALIGN, value: 15 },
   ],
   instructions,
-  functions: {},
+  functions: { [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

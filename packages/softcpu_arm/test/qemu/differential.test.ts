@@ -4,8 +4,8 @@ import { classes, disassemble, op } from '../../src/isa/index.ts';
 import type { Insn } from '../../src/isa/index.ts';
 import { FlatPe } from '../engine/flat.ts';
 import { randomWords } from '../isa/words.ts';
-import { PC } from '../../src/state.ts';
-import { CODE, DATA, answer, difference, prepare } from './cases.ts';
+import { CODE, DATA, difference } from './cases.ts';
+import { execute } from './execute.ts';
 import { randomCase, testable } from './generate.ts';
 import { ask, haveQemu } from './oracle.ts';
 import type { Case } from './oracle.ts';
@@ -15,17 +15,6 @@ const NIGHTLY = process.env['AXVISOR_NIGHTLY'] === '1';
 const CASES = 8;
 const perInstruction = (count: number): number => (NIGHTLY ? Math.ceil(1_000_000 / count) : CASES);
 const BATCH = 4000;
-const LOOP = 0x1400_0000;
-
-/** Runs one case, instruction by instruction, until it leaves its code. */
-function execute(pe: FlatPe, { seed, code }: Case): Int32Array {
-  prepare(pe, seed);
-  pe.load(CODE.base, new Uint8Array(Int32Array.from([...code, LOOP]).buffer));
-  const end = CODE.base + code.length * 4;
-  pe.stopped = '';
-  for (let at = CODE.base; pe.stopped === '' && at < end; at = pe.read(PC)) pe.run(at, 1);
-  return answer(pe);
-}
 
 function* batches(list: readonly Insn[], count: number, seed: number): Generator<Case[]> {
   const next = randomWords(seed);

@@ -56,6 +56,8 @@ export function randomCase(insn: Insn, next: () => number): Case | undefined {
     word = put(insn, word, 'imm26', 2);
     if (/branch \(register\)/.test(insn.class)) word = put(insn, word, 'Rn', 26);
     if (!isAllocated(insn, word)) continue;
+    // QEMU 7.2 leaves the sign of a half-precision scalar's conversion above the element, where the manual has zeros.
+    if (/^fcvtz[su]_si$/.test(insn.name) && ((word >>> 19) & 15) < 4) continue;
     const seed = next();
     if (/literal/.test(insn.class)) return { seed, code: [word, NOP, NOP, NOP, NOP, NOP, NOP] };
     if (/branch \(register\)/.test(insn.class)) return { seed, code: [ADDRESS, word, MARK, MARK, NOP, NOP] };
