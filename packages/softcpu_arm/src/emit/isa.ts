@@ -1,7 +1,7 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { BUDGET, FETCH_IDX, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
+import { BUDGET, FETCH_IDX, FPCR, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
 import type { Definition, Definitions } from './define.ts';
@@ -11,6 +11,7 @@ import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
 import { simdInteger } from './simd/integer.ts';
 import { CRYPTO_EXEC, FP_EXEC } from './host.ts';
 import { simdFloat } from './simd/float.ts';
+import { fastFloat } from './simd/float_fast.ts';
 import { simdMemory } from './simd/memory.ts';
 import { simdMoves } from './simd/move.ts';
 import { simdShifts } from './simd/shift_immediate.ts';
@@ -19,7 +20,7 @@ import { SYSTEM, systemInstructions } from './system.ts';
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat };
+const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
@@ -58,6 +59,7 @@ export const isa: Isa = {
   assumptions: [
     { offset: FP_TRAP, value: 0 },
     { offset: SP_ALIGN, value: 15 },
+    { offset: FPCR, value: 0 },
   ],
   instructions,
   functions: { [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },

@@ -1,0 +1,195 @@
+/**
+ * Scalar floating point on the host's arithmetic, where that is exactly right: FPCR is 0 (round to nearest, nothing flushed), the
+ * result is an ordinary number, and it is exact or FPSR.IXC, the only exception it could raise, is set already. What is not
+ * settled here is left to JavaScript.
+ */
+import { f32, f64, i32, i64 } from '@axvisor/softcpu';
+import type { Emit, Emitter, Expr, I32, I64 } from '@axvisor/softcpu';
+import { op } from '../../isa/table.ts';
+import { FPCR, FPSR } from '../../state.ts';
+import { source, target, vector } from '../define.ts';
+import type { Definition, Definitions, RecordLayout } from '../define.ts';
+import { setFlags } from '../flags.ts';
+import { FP_EXEC } from '../host.ts';
+import { guarded, readLane, setHalves } from './lanes.ts';
+
+type Float = 'f32' | 'f64';
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
+type Unary = 'abs' | 'neg' | 'sqrt' | 'nearest' | 'trunc' | 'floor' | 'ceil';
+type Compare = 'eq' | 'lt' | 'gt' | 'ge';
+
+/** One of the host's precisions. */
+interface Precision<T extends Float = Float>
+  extends Readonly<Record<Binary, (a: Expr<T>, b: Expr<T>) => Expr<T>>>, Readonly<Record<Unary, (a: Expr<T>) => Expr<T>>>, Readonly<Record<Compare, (a: Expr<T>, b: Expr<T>) => I32>> {
+  readonly const: (value: number) => Expr<T>;
+  readonly get: (e: Emitter, field: string) => Expr<T>;
+  readonly bits: (value: Expr<T>) => I64;
+  readonly smallestNormal: number;
+}
+const single: Precision<'f32'> = {
+  ...f32,
+  get: (e, field) => f32.reinterpret_i32(i32.wrap_i64(readLane(e, 2, false, e.field(field)))),
+  bits: (value) => i64.extend_i32_u(i32.reinterpret_f32(value)),
+  smallestNormal: 2 ** -126,
+};
+const double: Precision<'f64'> = {
+  ...f64,
+  get: (e, field) => f64.reinterpret_i64(readLane(e, 3, false, e.field(field))),
+  bits: (value) => i64.reinterpret_f64(value),
+  smallestNormal: 2 ** -1022,
+};
+
+const zero = i64.const(0);
+const IXC = i32.const(1 << 4);
+
+/** FPCR is 0. */
+const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR));
+/** FPSR.IXC, as 0 or 1. */
+const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), IXC), i32.const(0));
+const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
+
+function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
+  setHalves(e, 'd', p.bits(value), zero);
+}
+
+/** An instruction with handlers for single and double precision, and JavaScript for half. */
+function bySingleDouble(name: string, record: RecordLayout, emit: <T extends Float>(p: Precision<T>, slow: (e: Emitter) => void) => Emit): Definition {
+  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  const variants = [emit(single, slow), emit(double, slow), slow].map(guarded);
+  return { record, variants, select: (get) => Math.min(get('ftype'), 2), outline: true };
+}
+
+const two: RecordLayout = { d: vector('Rd'), n: vector('Rn') };
+const three: RecordLayout = { ...two, m: vector('Rm') };
+
+/** Products and quotients may be tiny; where one of `zeros` is zero, so is the result, exactly. */
+const arithmetic = (name: string, operation: 'add' | 'sub' | 'mul' | 'div', zeros: readonly ('a' | 'b')[], negate = false): Definition =>
+  bySingleDouble(name, three, (p, slow) => (e) => {
+    const operands = { a: e.let(p.get(e, 'n')), b: e.let(p.get(e, 'm')) };
+    const result = e.let(p[operation](operands.a, operands.b));
+    const finite = p.lt(p.abs(result), p.const(Infinity));
+    const isZero = (k: 'a' | 'b'): I32 => p.eq(operands[k], p.const(0));
+    const ordinary = zeros.length === 0 ? finite : i32.and(finite, zeros.map(isZero).reduce((x, y) => i32.or(x, y), p.gt(p.abs(result), p.const(p.smallestNormal))));
+    e.if(all(plainMode(e), inexactRaised(e), ordinary), () => set(e, p, negate ? p.neg(result) : result), () => slow(e), true);
+  });
+
+const minMax = (name: string, operation: 'min' | 'max'): Definition =>
+  bySingleDouble(name, three, (p, slow) => (e) => {
+    const result = e.let(p[operation](p.get(e, 'n'), p.get(e, 'm')));
+    e.if(i32.and(plainMode(e), p.eq(result, result)), () => set(e, p, result), () => slow(e), true);
+  });
+
+const sqrt: Definition = bySingleDouble('fsqrt_f', two, (p, slow) => (e) => {
+  const result = e.let(p.sqrt(p.get(e, 'n')));
+  e.if(all(plainMode(e), inexactRaised(e), p.lt(result, p.const(Infinity))), () => set(e, p, result), () => slow(e), true);
+});
+
+const round = (name: string, operation: 'nearest' | 'trunc' | 'floor' | 'ceil', signals = false): Definition =>
+  bySingleDouble(name, two, (p, slow) => (e) => {
+    const value = e.let(p.get(e, 'n'));
+    const result = e.let(p[operation](value));
+    const settled = signals ? i32.or(p.eq(result, value), all(inexactRaised(e), p.eq(result, result))) : p.eq(result, result);
+    e.if(i32.and(plainMode(e), settled), () => set(e, p, result), () => slow(e), true);
+  });
+
+const compare = (name: string, withZero: boolean): Definition =>
+  bySingleDouble(name, { n: vector('Rn'), ...(withZero ? {} : { m: vector('Rm') }) }, (p, slow) => (e) => {
+    const a = e.let(p.get(e, 'n'));
+    const b = withZero ? p.const(0) : e.let(p.get(e, 'm'));
+    const ordered = withZero ? p.eq(a, a) : i32.and(p.eq(a, a), p.eq(b, b));
+    e.if(i32.and(plainMode(e), ordered), () => setFlags(e, p.lt(a, b), p.eq(a, b), p.ge(a, b), i32.const(0)), () => slow(e), true);
+  });
+
+/** To integers: the bounds that the rounded value must keep, lowest and the first beyond the highest. */
+const integers = {
+  w: { signed: { low: -(2 ** 31), beyond: 2 ** 31 }, unsigned: { low: 0, beyond: 2 ** 32 } },
+  x: { signed: { low: -(2 ** 63), beyond: 2 ** 63 }, unsigned: { low: 0, beyond: 2 ** 64 } },
+} as const;
+
+/** Variants by width and precision: `emit` for single and double, JavaScript for half. */
+function general(name: string, record: RecordLayout, emit: (wide: boolean, precision: 'single' | 'double', slow: (e: Emitter) => void) => Emit): Definition {
+  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  return {
+    record,
+    variants: [false, true].flatMap((wide) => [emit(wide, 'single', slow), emit(wide, 'double', slow), slow]).map(guarded),
+    select: (get) => get('sf') * 3 + Math.min(get('ftype'), 2),
+    outline: true,
+  };
+}
+
+function toInteger(name: string, operation: 'nearest' | 'trunc' | 'floor' | 'ceil', sign: 'signed' | 'unsigned'): Definition {
+  return general(name, { d: target('Rd'), n: vector('Rn') }, (wide, precision, slow) => (e) => {
+    const value = e.let(precision === 'single' ? f64.promote_f32(single.get(e, 'n')) : double.get(e, 'n'));
+    const rounded = e.let(f64[operation](value));
+    const { low, beyond } = integers[wide ? 'x' : 'w'][sign];
+    const inRange = i32.and(f64.ge(rounded, f64.const(low)), f64.lt(rounded, f64.const(beyond)));
+    const silent = i32.or(f64.eq(rounded, value), inexactRaised(e));
+    const result = sign === 'signed' ? i64.trunc_sat_f64_s(rounded) : i64.trunc_sat_f64_u(rounded);
+    e.if(all(plainMode(e), inRange, silent), () => e.setReg('d', wide ? result : i64.and(result, i64.const(0xffff_ffff))), () => slow(e), true);
+  });
+}
+
+function fromInteger(name: string, isSigned: boolean): Definition {
+  return general(name, { d: vector('Rd'), n: source('Rn') }, (wide, precision, slow) => (e) => {
+    const extended = wide ? e.reg('n') : isSigned ? i64.extend32_s(e.reg('n')) : i64.and(e.reg('n'), i64.const(0xffff_ffff));
+    const exact = !wide && precision === 'double';
+    const settled = exact ? plainMode(e) : i32.and(plainMode(e), inexactRaised(e));
+    e.if(settled, () => {
+      const bits = precision === 'double'
+        ? i64.reinterpret_f64(isSigned ? f64.convert_i64_s(extended) : f64.convert_i64_u(extended))
+        : single.bits(isSigned ? f32.convert_i64_s(extended) : f32.convert_i64_u(extended));
+      setHalves(e, 'd', e.let(bits), zero);
+    }, () => slow(e), true);
+  });
+}
+
+/** Between single and double precision, JavaScript where half is involved. */
+function precision(name: string, from: number, emit: (e: Emitter, slow: (e: Emitter) => void) => void): Definition {
+  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  return { record: two, variants: [guarded((e) => emit(e, slow)), guarded(slow)], select: (get) => (get('ftype') === from ? 0 : 1), outline: true };
+}
+const widen = precision('fcvt_d', 0, (e, slow) => {
+  const value = e.let(single.get(e, 'n'));
+  e.if(i32.and(plainMode(e), f32.eq(value, value)), () => set(e, double, f64.promote_f32(value)), () => slow(e), true);
+});
+const narrow = precision('fcvt_s', 1, (e, slow) => {
+  const value = e.let(double.get(e, 'n'));
+  const result = e.let(f32.demote_f64(value));
+  const magnitude = f32.abs(result);
+  const ordinary = i32.and(f32.lt(magnitude, f32.const(Infinity)), f32.gt(magnitude, f32.const(2 ** -126)));
+  const exact = f64.eq(f64.promote_f32(result), value);
+  e.if(i32.and(plainMode(e), i32.or(exact, i32.and(inexactRaised(e), ordinary))), () => set(e, single, result), () => slow(e), true);
+});
+
+const ROUNDINGS = { n: 'nearest', z: 'trunc', m: 'floor', p: 'ceil' } as const;
+
+/** Definitions that replace those of JavaScript alone. */
+export const fastFloat: Definitions = {
+  fadd_f: arithmetic('fadd_f', 'add', []),
+  fsub_f: arithmetic('fsub_f', 'sub', []),
+  fmul_f: arithmetic('fmul_f', 'mul', ['a', 'b']),
+  fnmul_f: arithmetic('fnmul_f', 'mul', ['a', 'b'], true),
+  fdiv_f: arithmetic('fdiv_f', 'div', ['a']),
+  fsqrt_f: sqrt,
+  fmax_f: minMax('fmax_f', 'max'),
+  fmin_f: minMax('fmin_f', 'min'),
+  fmaxnm_f: minMax('fmaxnm_f', 'max'),
+  fminnm_f: minMax('fminnm_f', 'min'),
+  frinti_f: round('frinti_f', 'nearest'),
+  frintx_f: round('frintx_f', 'nearest', true),
+  fcmp_f: compare('fcmp_f', false),
+  fcmpe_f: compare('fcmpe_f', false),
+  fcmp_zero: compare('fcmp_zero', true),
+  fcmpe_zero: compare('fcmpe_zero', true),
+  fcvt_d: widen,
+  fcvt_s: narrow,
+  scvtf_gp: fromInteger('scvtf_gp', true),
+  ucvtf_gp: fromInteger('ucvtf_gp', false),
+  ...Object.fromEntries(
+    (Object.keys(ROUNDINGS) as (keyof typeof ROUNDINGS)[]).flatMap((mode) => [
+      [`frint${mode}_f`, round(`frint${mode}_f`, ROUNDINGS[mode])],
+      [`fcvt${mode}s_gp`, toInteger(`fcvt${mode}s_gp`, ROUNDINGS[mode], 'signed')],
+      [`fcvt${mode}u_gp`, toInteger(`fcvt${mode}u_gp`, ROUNDINGS[mode], 'unsigned')],
+    ]),
+  ),
+};
