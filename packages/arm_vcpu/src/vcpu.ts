@@ -1,7 +1,7 @@
 /** An Arm vCPU: the state of a guest's processing element, and the way into the guest and back (Arm ARM, D1.5 "Virtualization"). */
 import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { enterGuest, SYSREG, sysRegRead, sysRegWrite, type SysReg } from '@axvisor/axvisor_api/arch/arm';
+import { enterGuest, SYSREG, sysRegRead } from '@axvisor/axvisor_api/arch/arm';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
@@ -11,7 +11,7 @@ import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
 import { handleException, injectExternalAbort } from './exits.ts';
 import { readIfThere } from './features.ts';
-import { AFFINITY, HCR_GUEST, MPIDR_RES1, SCTLR_RESET, Sctlr, Spsr, SPSR_RESET } from './fields.ts';
+import { AFFINITY, Sctlr, Spsr } from './fields.ts';
 import { GuestState } from './guest_state.ts';
 import { InterruptUnit } from './interrupts/unit.ts';
 import type { Machine, VmCpus } from './machine.ts';
@@ -20,12 +20,13 @@ import { decodeInstruction } from './mmio/instruction.ts';
 import { decodeSyndrome } from './mmio/syndrome.ts';
 import { MmioTransaction, V, type MmioExit, type Registers } from './mmio/transaction.ts';
 import type { Pe } from './pes.ts';
+import { powerOnRegisters } from './power_on.ts';
 import type { SavedKey } from './saved.ts';
-import { decodeSgi, sgiExit } from './sgi.ts';
 import type { SmcCaller } from './smccc/call.ts';
 import { SmcError } from './smccc/call.ts';
-import { guestTranslation, ipaBits } from './stage2.ts';
-import type { SysRegAccess, SysRegHost } from './sysregs.ts';
+import { guestTranslation } from './stage2.ts';
+import { GuestSysRegs } from './sysreg_host.ts';
+import type { SysRegAccess } from './sysregs.ts';
 
 /** Registers in the numbering of exits: x0 … x30, 31 none, v0 … v31. */
 const REGISTERS = 64;
@@ -51,13 +52,12 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   readonly vcpuId: number;
   readonly affinity: bigint;
   readonly guest: GuestState;
-  readonly sysRegHost: SysRegHost;
+  readonly sysRegHost: GuestSysRegs;
   readonly #machine: Machine;
   readonly #vm: VmCpus;
   readonly #dtb: bigint;
   readonly #interrupts: InterruptUnit;
   readonly #mmio: MmioTransaction;
-  readonly #debug = new Map<SysReg, bigint>();
   #entry = 0n;
   #boundTo: Pe | undefined;
   /** The last stage 2 fault, until the guest goes on. */
@@ -86,7 +86,12 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     }
     this.#interrupts = new InterruptUnit(this.guest);
     this.#mmio = new MmioTransaction(this);
-    this.sysRegHost = this.#makeSysRegHost();
+    this.sysRegHost = new GuestSysRegs({
+      features: () => machine.pes.current().features,
+      levels: () => this.guest.translation?.levels ?? 3,
+      interrupts: this.#interrupts,
+      exit: (exit) => void (this.#exit = exit),
+    });
   }
 
   // ── life cycle ──
@@ -115,21 +120,15 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     this.#fault = this.#sysReg = this.#exit = undefined;
     this.#startsCpu = false;
     this.#suspended = false;
-    this.#debug.clear();
+    this.sysRegHost.debug.clear();
     guest.discard();
     guest.context.clear();
     this.#interrupts.reset();
     this.#powerOn(entry, argument);
   }
 
-  /** The registers of a CPU that is switched on. */
   #powerOn(entry: bigint, argument: bigint): void {
-    const values: Readonly<Partial<Record<SavedKey, bigint>>> = {
-      ELR_EL2: entry, SPSR_EL2: SPSR_RESET, SCTLR_EL1: SCTLR_RESET, HCR_EL2: HCR_GUEST, VMPIDR_EL2: MPIDR_RES1 | this.affinity,
-      VPIDR_EL2: this.#hostRegister(SYSREG.MIDR_EL1), CNTVOFF_EL2: this.#vm.counterOffset, CNTV_CTL_EL0: 0n, CNTP_CTL_EL0: 0n, CNTKCTL_EL1: 0n,
-      CPACR_EL1: 0n, TCR_EL1: 0n, MDSCR_EL1: 0n, PMCR_EL0: 0n, PMCNTENSET_EL0: 0n, PMINTENSET_EL1: 0n,
-    };
-    for (const [key, value] of Object.entries(values)) this.setReg(key as SavedKey, value);
+    powerOnRegisters(this, { entry, affinity: this.affinity, midr: readIfThere(SYSREG.MIDR_EL1) ?? 0n, counterOffset: this.#vm.counterOffset });
     this.setX(0, argument);
   }
 
@@ -269,43 +268,6 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     const pending = this.#sysReg;
     this.#sysReg = undefined;
     if (pending?.answered === true) this.advance(4);
-  }
-
-  /** 0 where the processing element has no such register. */
-  #hostRegister(register: SysReg): bigint {
-    return readIfThere(register) ?? 0n;
-  }
-
-  #hasHostRegister(register: SysReg): boolean {
-    return readIfThere(register) !== undefined;
-  }
-
-  #makeSysRegHost(): SysRegHost {
-    const features = () => this.#machine.pes.current().features;
-    const readHost = (register: SysReg): bigint => this.#hostRegister(register);
-    const interrupts = this.#interrupts;
-    const { guest } = this;
-    return {
-      debug: this.#debug,
-      readHost,
-      writeHost: (register, value) => {
-        if (this.#hasHostRegister(register)) sysRegWrite(register, value);
-      },
-      sendSgi: (value, group) => {
-        const request = decodeSgi(value, group);
-        if (interrupts.isAlone) this.#exit = sgiExit(request);
-        else interrupts.source.sendSgi(request);
-      },
-      get ipaBits() {
-        return ipaBits(features(), guest.translation?.levels ?? 3);
-      },
-      get hasGic() {
-        return interrupts.hasCpuInterface && features().listRegisters !== undefined;
-      },
-      get hasPmu() {
-        return features().pmuCounters !== undefined;
-      },
-    };
   }
 
   /** The exit that the last register write asked for. */
