@@ -1,13 +1,13 @@
 /** Exception entry, routing and return (Arm ARM, chapter D1, "Exceptions", and the pseudocode AArch64.TakeException, ELRet). */
 
-import { EXCL_VALID, MMU, PC } from '../state.ts';
+import { EXCL_VALID, MMU, MMU_IDX, PC } from '../state.ts';
 import type { ExceptionRecord } from './exception_record.ts';
-import { Ec, ESR_IL, Hcr, Sctlr, Spsr } from './fields.ts';
+import { AbortIss, Ec, ESR_IL, Fsc, Hcr, Sctlr, Spsr } from './fields.ts';
 import { Access, Status } from './interface.ts';
 import { Interrupt, type Interrupts } from './interrupts.ts';
 import { slot, STEP, type State } from './registers.ts';
-import { instructionSyndrome, ISS_FP } from './syndrome.ts';
-import type { Translation } from './translation.ts';
+import { instructionSyndrome, isAtomic, ISS_FP } from './syndrome.ts';
+import { Purpose, type Translation } from './translation.ts';
 
 const { SCTLR_EL1, HCR_EL2, HPFAR_EL2 } = slot;
 
@@ -47,16 +47,30 @@ export class Exceptions {
   /** Takes the recorded exception of the instruction `bits` at PC. */
   take(bits: number): Status {
     const { exception, state } = this;
+    if (exception.ec === Ec.dataAbort && (exception.iss & (AbortIss.CM | AbortIss.WnR)) === AbortIss.WnR && bits !== 0 && isAtomic(bits)) this.clearWrite();
     let { iss } = exception;
     if (exception.stage2) {
       // Only explicit accesses at stage 2 have an instruction syndrome, so neither walks (S1PTW) nor cache maintenance (CM).
-      if (exception.ec === Ec.dataAbort && (iss & 0x180) === 0 && bits !== 0) iss |= instructionSyndrome(bits);
+      if (exception.ec === Ec.dataAbort && (iss & (AbortIss.S1PTW | AbortIss.CM)) === 0 && bits !== 0) iss |= instructionSyndrome(bits);
       // FIPA is bits 47:12 of the address in bits 39:4.
       state.sys[HPFAR_EL2] = (exception.ipaLo >>> 8) & ~0xf | (exception.ipaHi << 24);
       state.sys[HPFAR_EL2 + 1] = (exception.ipaHi & 0xffff) >>> 8;
     }
     const target = exception.stage2 ? 2 : this.target(1);
     return this.synchronous(target, exception.ec, iss);
+  }
+
+  /** WnR of an atomic is 0 if a read would have faulted too, which it would but for permissions. */
+  private clearWrite(): void {
+    const { exception, state } = this;
+    if ((exception.iss & 0x3c) === Fsc.permission) {
+      const { ec, iss, farLo, farHi, ipaLo, ipaHi, stage2 } = exception;
+      const readable = this.translation.translate(farLo, farHi, Access.load, 1, 0, state.words[state.at(MMU_IDX)]!, Purpose.at) >= 0;
+      exception.set(ec, iss, farLo, farHi);
+      Object.assign(exception, { ipaLo, ipaHi, stage2 });
+      if (readable) return;
+    }
+    exception.iss &= ~AbortIss.WnR;
   }
 
   /** Where an exception for EL1 goes: never down, and with HCR_EL2.TGE to EL2. */

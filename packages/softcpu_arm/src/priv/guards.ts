@@ -53,6 +53,8 @@ export function createGuards(state: State, pmu: Pmu): Guards {
   const { sys } = state;
   const hcr = (bits: number): boolean => (sys[slot.HCR_EL2]! & bits) !== 0;
   const mdcr = (bits: number): boolean => (sys[slot.MDCR_EL2]! & bits) !== 0;
+  /** HCR_EL2.TGE acts as the debug traps TDA, TDOSA, TDRA too, and so does TDE. */
+  const debug = (bit: number): boolean => mdcr(bit | Mdcr.TDE) || hcr(Hcr.TGE);
   const sctlr = (bits: number): boolean => (sys[slot.SCTLR_EL1]! & bits) !== 0;
   const cntkctl = (bits: number): boolean => (sys[slot.CNTKCTL_EL1]! & bits) !== 0;
   const cnthctl = (bits: number): boolean => (sys[slot.CNTHCTL_EL2]! & bits) !== 0;
@@ -77,10 +79,10 @@ export function createGuards(state: State, pmu: Pmu): Guards {
     ctr: rule(() => !sctlr(Sctlr.UCT), () => hcr(Hcr.TID2)),
     daif: rule(() => !sctlr(Sctlr.UMA), never),
     fp: () => (state.fpTarget() !== 0 ? Verdict.fp : allowed),
-    debug: rule(undefined, () => mdcr(Mdcr.TDA | Mdcr.TDE)),
-    debugComms: rule(() => (sys[slot.MDSCR_EL1]! & Mdscr.TDCC) !== 0, () => mdcr(Mdcr.TDA | Mdcr.TDE)),
-    osLock: rule(undefined, () => mdcr(Mdcr.TDOSA | Mdcr.TDE)),
-    debugRom: rule(undefined, () => mdcr(Mdcr.TDRA | Mdcr.TDE)),
+    debug: rule(undefined, () => debug(Mdcr.TDA)),
+    debugComms: rule(() => (sys[slot.MDSCR_EL1]! & Mdscr.TDCC) !== 0, () => debug(Mdcr.TDA)),
+    osLock: rule(undefined, () => debug(Mdcr.TDOSA)),
+    debugRom: rule(undefined, () => debug(Mdcr.TDRA)),
     cntfrq: rule(() => !cntkctl(Cntkctl.EL0PCTEN | Cntkctl.EL0VCTEN), never),
     cntpct: rule(() => !cntkctl(Cntkctl.EL0PCTEN), () => !cnthctl(Cnthctl.EL1PCTEN)),
     cntvct: rule(() => !cntkctl(Cntkctl.EL0VCTEN), never),

@@ -69,3 +69,15 @@ export function instructionSyndrome(bits: number): number {
   for (const { mask, match, iss } of classes) if ((bits & mask) === match) return iss(bits);
   return 0;
 }
+
+/** LDADD and its kind with SWP; CAS; CASP: instructions that read and write memory at once. */
+const atomics: readonly (readonly [mask: number, match: number])[] = [
+  [0x3f20_0c00, 0x3820_0000], // size 111 0 00 A R 1 Rs o3 opc 00 Rn Rt
+  [0x3fa0_7c00, 0x08a0_7c00], // size 001000 1 L 1 Rs o0 11111 Rn Rt
+  [0xbfa0_7c00 | 0, 0x0820_7c00], // 0 sz 001000 0 L 1 Rs o0 11111 Rn Rt
+];
+
+/** Whether an instruction is an atomic: it counts as a write only where a read would not have faulted. */
+export function isAtomic(bits: number): boolean {
+  return atomics.some(([mask, match]) => (bits & mask) === match);
+}

@@ -189,8 +189,8 @@ describe('data abort syndromes at stage 2', () => {
     ['stlrb w8, [x1]', 0x089f_fc28, 1, (1 << 24) | (8 << 16) | (1 << 14)],
     ['ldapr x8, [x1]', 0xf8bf_c028, 0, (1 << 24) | (3 << 22) | (8 << 16) | (1 << 15) | (1 << 14)],
     ['ldr x3, [x1], #8', 0xf840_8423, 0, 0], ['ldr x3, [x1, #8]!', 0xf840_8c23, 0, 0], ['ldp x3, x4, [x1]', 0xa940_1023, 0, 0], ['ldxr x3, [x1]', 0xc85f_7c23, 0, 0],
-    ['stlxr w2, x3, [x1]', 0xc802_fc23, 1, 0], ['ldadd x2, x3, [x1]', 0xf822_0023, 1, 0], ['swp x2, x3, [x1]', 0xf822_8023, 1, 0], ['ldr d3, [x1]', 0xfd40_0023, 0, 0],
-    ['ldr q3, [x1]', 0x3dc0_0023, 0, 0], ['ld1 {v0.16b}, [x1]', 0x4c40_7020, 0, 0], ['cas x2, x3, [x1]', 0xc8a2_7c23, 1, 0],
+    ['stlxr w2, x3, [x1]', 0xc802_fc23, 1, 0],  ['ldr d3, [x1]', 0xfd40_0023, 0, 0],
+    ['ldr q3, [x1]', 0x3dc0_0023, 0, 0], ['ld1 {v0.16b}, [x1]', 0x4c40_7020, 0, 0],
   ] as const)('%s', (_name, bits, access, iss) => {
     const h = machine('EL1h', UNMAPPED);
     expect(h.priv.translate(0x4567_8124, 0x12, access, 4)).toBe(-1);
@@ -198,6 +198,22 @@ describe('data abort syndromes at stage 2', () => {
     expect(h.priv.takeException(bits | 0)).toBe(Status.jump);
     expect(h.get('ESR_EL2').toString(16)).toBe(((S2 | (access === 1 ? 0x40 : 0) | iss) >>> 0).toString(16));
     expect([h.get('FAR_EL2'), h.get('HPFAR_EL2')]).toEqual([0x12_4567_8124n, 0x12_4567_80n << 0n & ~0xfn]);
+  });
+
+  test.each([['ldadd', 0xf822_0023], ['swp', 0xf822_8023], ['cas', 0xc8a2_7c23], ['casp', 0x4822_7c24]] as const)('%s writes only where a read would not fault', (_name, bits) => {
+    const h = machine('EL1h', UNMAPPED);
+    expect(h.priv.translate(0x9000, 0, Access.store, 8)).toBe(-1);
+    h.priv.takeException(bits | 0);
+    expect(h.get('ESR_EL2')).toBe(0x9200_0005n);
+    // A block that may be read, and one that may not.
+    for (const [block, esr] of [[0x77dn, 0x9200_004dn], [0x73dn, 0x9200_000dn]] as const) {
+      h.write64(RAM + 8, BigInt(RAM) | block);
+      h.run(sys(4, 8, 7, 4));
+      h.enter('EL1h');
+      expect(h.priv.translate(RAM + 0x9000, 0, Access.store, 8)).toBe(-1);
+      h.priv.takeException(bits | 0);
+      expect([h.get('ESR_EL2'), h.get('HPFAR_EL2')]).toEqual([esr, 0x40_0090n]);
+    }
   });
 
   test('an instruction abort, and cache maintenance', () => {

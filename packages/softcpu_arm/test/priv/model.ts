@@ -24,6 +24,8 @@ export interface Registers {
   readonly hcr: bigint;
   readonly vtcr: bigint;
   readonly vttbr: bigint;
+  /** Takes blocks at any level above 3 for legal, as some implementations do. */
+  readonly anyBlock?: boolean;
 }
 
 export interface Fault {
@@ -57,6 +59,7 @@ interface Walk {
   readonly outputSize: bigint;
   readonly base: bigint;
   readonly level: bigint;
+  readonly anyBlock: boolean;
 }
 
 /** The rest is one walk of either stage: finds the leaf and its level. `fault` raises with a code. */
@@ -77,7 +80,7 @@ function descend(
     const descriptor = ram.read64(pa);
     const type = descriptor & 3n;
     if (type === 0n || type === 2n) fault(0x04 + Number(level));
-    if (type === 1n && (level === 3n || level === 0n || (level === 1n && grain !== 12n))) fault(0x04 + Number(level));
+    if (type === 1n && (level === 3n || (!walk.anyBlock && (level === 0n || (level === 1n && grain !== 12n))))) fault(0x04 + Number(level));
     if (bits(descriptor, 47, 0) >> outputSize !== 0n) fault(Number(level));
     if (type === 1n || level === 3n) return { descriptor, at, level, hierarchy };
     table = (bits(descriptor, 47, 0) >> grain) << grain;
@@ -90,6 +93,7 @@ function descend(
 export function translate(ram: Ram, regs: Registers, va: bigint, kind: Kind, mode: Mode): Result {
   const { hcr } = regs;
   const el2 = mode === 'EL2';
+  const anyBlock = regs.anyBlock ?? false;
   const stage2On = !el2 && (bit(hcr, 0) || bit(hcr, 12));
   const raise1 = (fsc: number): never => {
     throw new Raise({ fsc, stage2: false, s1ptw: false, ipa: 0n });
@@ -114,7 +118,7 @@ export function translate(ram: Ram, regs: Registers, va: bigint, kind: Kind, mod
     const outputSize = smaller(regs.paBits, SIZES[Number(bits(vtcr, 18, 16))]!);
     const align = startBits + 3n;
     const base = (bits(regs.vttbr, 47, 0) >> align) << align;
-    const { descriptor, at, level: leafLevel } = descend({ grain, inputSize, outputSize, base, level }, ipa, (address) => address, ram, fault);
+    const { descriptor, at, level: leafLevel } = descend({ grain, inputSize, outputSize, base, level, anyBlock }, ipa, (address) => address, ram, fault);
     let leaf = descriptor;
     const [ha, hd] = [bit(vtcr, 21), bit(vtcr, 21) && bit(vtcr, 22)];
     if (!bit(leaf, 10)) {
@@ -159,7 +163,7 @@ export function translate(ram: Ram, regs: Registers, va: bigint, kind: Kind, mod
       const align = inputSize - ((3n - level) * stride + grain) + 3n;
       const base = (bits(el2 ? regs.ttbr2 : upper ? regs.ttbr1 : regs.ttbr0, 47, 0) >> align) << align;
       const locate = (at: bigint): bigint => (stage2On ? stage2(at, 'load', true).address : at);
-      const { descriptor, at, level: leafLevel, hierarchy } = descend({ grain, inputSize, outputSize, base, level }, va, locate, ram, raise1);
+      const { descriptor, at, level: leafLevel, hierarchy } = descend({ grain, inputSize, outputSize, base, level, anyBlock }, va, locate, ram, raise1);
       let leaf = descriptor;
       const ha = bit(tcr, el2 ? 21 : 39);
       const hd = ha && bit(tcr, el2 ? 22 : 40);

@@ -118,7 +118,7 @@ describe('traps', () => {
     ['TGE sends EL0 traps to EL2', HCR(27), 'EL0t', 'CNTVCT_EL0', '2 U'], ['TCPAC', { CPTR_EL2: 1n << 31n }, 'EL1h', 'CPACR_EL1', '2 2'], ['TPM', { MDCR_EL2: 1n << 6n }, 'EL1h', 'PMCCNTR_EL0', '2 2'],
     ['TPMCR', { MDCR_EL2: 1n << 5n }, 'EL1h', 'PMCR_EL0', '2 2'], ['TPMCR', { MDCR_EL2: 1n << 5n }, 'EL1h', 'PMCCNTR_EL0', 'ok ok'], ['TPM and PMUSERENR', { MDCR_EL2: 1n << 6n, PMUSERENR_EL0: 1n }, 'EL0t', 'PMCR_EL0', '2 2'],
     ['TDA', { MDCR_EL2: 1n << 9n }, 'EL1h', 'MDSCR_EL1', '2 2'], ['TDA', { MDCR_EL2: 1n << 9n }, 'EL1h', 'OSLAR_EL1', 'U ok'], ['TDOSA', { MDCR_EL2: 1n << 10n }, 'EL1h', 'OSLAR_EL1', 'U 2'],
-    ['TDRA', { MDCR_EL2: 1n << 11n }, 'EL1h', 'MDRAR_EL1', '2 U'], ['TDE', { MDCR_EL2: 1n << 8n }, 'EL1h', 'DBGBCR1_EL1', '2 2'], ['TDCC', { MDSCR_EL1: 1n << 12n }, 'EL0t', 'MDCCSR_EL0', '1 U'],
+    ['TDRA', { MDCR_EL2: 1n << 11n }, 'EL1h', 'MDRAR_EL1', '2 U'], ['TDE', { MDCR_EL2: 1n << 8n }, 'EL1h', 'DBGBCR1_EL1', '2 2'], ['TDCC', { MDSCR_EL1: 1n << 12n }, 'EL0t', 'MDCCSR_EL0', '1 U'], ['TGE as TDA', HCR(27), 'EL0t', 'MDCCSR_EL0', '2 U'],
     ['EL1PCTEN', { CNTHCTL_EL2: 2n }, 'EL1h', 'CNTPCT_EL0', '2 U'], ['EL1PCEN', { CNTHCTL_EL2: 1n }, 'EL1h', 'CNTP_CVAL_EL0', '2 2'], ['EL1PCEN', { CNTHCTL_EL2: 1n }, 'EL1h', 'CNTV_CVAL_EL0', 'ok ok'],
     ['EL0VCTEN', { CNTKCTL_EL1: 2n }, 'EL0t', 'CNTVCT_EL0', 'ok U'], ['EL0VCTEN', { CNTKCTL_EL1: 2n }, 'EL0t', 'CNTFRQ_EL0', 'ok U'], ['EL0VCTEN', { CNTKCTL_EL1: 2n }, 'EL0t', 'CNTPCT_EL0', '1 U'],
     ['EL0PCTEN, EL1PCTEN', { CNTKCTL_EL1: 1n }, 'EL0t', 'CNTPCT_EL0', '2 U'], ['EL0PTEN', { CNTKCTL_EL1: 0x200n, CNTHCTL_EL2: 3n }, 'EL0t', 'CNTP_TVAL_EL0', 'ok ok'], ['EL0VTEN', { CNTKCTL_EL1: 0x100n }, 'EL0t', 'CNTV_CTL_EL0', 'ok ok'],
