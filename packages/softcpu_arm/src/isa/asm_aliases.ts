@@ -163,5 +163,7 @@ export const aliases: ReadonlyMap<string, Expand> = new Map<string, Expand>([
   ['uxtl', (o) => ['ushll', ...o, '#0']],
   ['uxtl2', (o) => ['ushll2', ...o, '#0']],
   ...storeAtomics,
+  // An offset that is negative or no multiple of the size takes the unscaled form.
+  ...['ldr', 'ldrb', 'ldrh', 'ldrsb', 'ldrsh', 'ldrsw', 'str', 'strb', 'strh', 'prfm'].map((name): [string, Expand] => [name, (o) => [name.replace('r', 'ur').replace('purfm', 'prfum'), ...o] as unknown as Statement]),
   ['rev64', ([d = '', n = '']) => ['rev', d, n]],
 ]);

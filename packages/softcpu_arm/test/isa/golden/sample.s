@@ -32,6 +32,11 @@ _start:
   bfxil w0, w1, #1, #2
   sxtw x0, w1
   uxtb w0, w1
+  ldr x0, [x1, #-8]
+  strh w0, [x1, #1]
+  ldrsw x3, [sp, #2]
+  prfm pldl1keep, [x0, #-4]
+  ldr q1, [x2, #8]
   cset w0, hs
   csetm x0, lo
   cinc x0, x1, eq

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { assemble } from '../../src/isa/asm.ts';
+import { isa } from '../../src/emit/isa.ts';
+import { BRANCH_TBI, C, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, N, PC, SP, SP_ALIGN, TPIDR_EL0, VF, X, Z, ZR } from '../../src/state.ts';
+import { FlatPe } from './flat.ts';
+
+const CODE = 0x2000_0000;
+const DATA = 0x1000_0000;
+const modes = ['interpreter', 'translator'] as const;
+const machines = { interpreter: machine('interpreter'), translator: machine('translator') };
+
+function machine(execution: 'interpreter' | 'translator'): FlatPe {
+  return new FlatPe([{ base: CODE, size: 0x1_0000 }, { base: DATA, size: 0x1_0000 }], execution);
+}
+
+/** Assembles, runs to the first service or `steps`, x20 pointing to data. */
+function run(pe: FlatPe, source: string, steps = 100): FlatPe {
+  for (let offset = X; offset < MODE; offset += 4) if (offset < 1072 || offset >= N) pe.word(offset, 0);
+  for (const flag of [FP_TRAP, SP_ALIGN, BRANCH_TBI, EXCL_VALID, FPCR, FPSR]) pe.word(flag, 0);
+  pe.word(X + 20 * 8, DATA);
+  pe.word(SP, DATA + 0x800);
+  return runOn(pe, source, steps);
+}
+function runOn(pe: FlatPe, source: string, steps = 100): FlatPe {
+  pe.load(CODE, assemble(`${source}\n .inst 0\n`, { base: BigInt(CODE) }).bytes);
+  pe.run(CODE, steps);
+  return pe;
+}
+const x = (pe: FlatPe, n: number): bigint => (BigInt(pe.read(X + n * 8 + 4) >>> 0) << 32n) | BigInt(pe.read(X + n * 8) >>> 0);
+
+describe.each(modes)('%s', (mode) => {
+  const pe = machines[mode];
+
+  it('has NZCV, TPIDR_EL0, FPCR and FPSR at hand', () => {
+    run(pe, 'mov x0, #0xa0000000\nmsr nzcv, x0\nmrs x1, nzcv\nmov x2, #77\nmsr tpidr_el0, x2\nmrs x3, tpidr_el0\nmrs x4, fpsr\nmrs x5, fpcr');
+    expect([x(pe, 1), x(pe, 3), x(pe, 4), x(pe, 5)]).toEqual([0xa0000000n, 77n, 0n, 0n]);
+    expect([N, Z, C, VF].map((flag) => pe.read(flag))).toEqual([1, 0, 1, 0]);
+    expect(pe.read(TPIDR_EL0)).toBe(77);
+  });
+
+  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifset, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', 'dc zva, x0', '.inst 0'])(
+    'leaves %s to the privileged architecture, with the pc on it',
+    (source) => {
+      run(pe, `nop\n${source}`);
+      expect(pe.stopped).toBe('system');
+      expect(pe.read(PC)).toBe(CODE + 4);
+    },
+  );
+
+  it('makes TPIDR_EL1 EL1\'s business', () => {
+    pe.word(MODE, 0);
+    run(pe, 'mrs x0, tpidr_el1');
+    expect(pe.stopped).toBe('system');
+    pe.word(MODE, 3);
+    run(pe, 'mov x1, #5\nmsr tpidr_el1, x1\nmrs x0, tpidr_el1');
+    expect(x(pe, 0)).toBe(5n);
+  });
+
+  it('takes unallocated words for UNDEFINED', () => {
+    run(pe, 'nop\n.inst 0xffffffff');
+    expect([pe.stopped, pe.read(PC)]).toEqual(['undefined', CODE + 4]);
+  });
+
+  it.each(['fadd d0, d1, d2', 'fmov x0, d1', 'ldr q0, [x20]', 'st1 {v0.16b}, [x20]', 'add v0.4s, v1.4s, v2.4s', 'movi v0.2d, #0', 'aese v0.16b, v1.16b', 'mrs x0, fpsr', 'fcsel s0, s1, s2, eq'])(
+    'traps %s where SIMD&FP is off',
+    (source) => {
+      run(pe, 'nop');
+      pe.word(FP_TRAP, 1);
+      runOn(pe, source);
+      expect([pe.stopped, pe.read(PC)]).toEqual(['fpTrap', CODE]);
+    },
+  );
+
+  it('checks SP as a base, and only that', () => {
+    run(pe, 'nop');
+    pe.word(SP_ALIGN, 15);
+    pe.word(SP, DATA + 8);
+    runOn(pe, 'ldr x0, [x20, #8]\nadd x1, sp, #8\nldr x2, [sp]');
+    expect([pe.stopped, pe.read(PC)]).toEqual(['spAlignment', CODE + 8]);
+    runOn(pe, 'mov x3, sp\nldr x2, [x3]');
+    expect(pe.stopped).toBe('system');
+  });
+
+  it('fails a store-exclusive without its load, after CLREX, or to elsewhere', () => {
+    run(pe, `mov x1, #1
+      stxr w2, x1, [x20]
+      ldxr x3, [x20]
+      clrex
+      stxr w4, x1, [x20]
+      ldxr x3, [x20]
+      add x6, x20, #16
+      stxr w5, x1, [x6]
+      ldxr w3, [x20]
+      stxr w7, x1, [x20]
+      ldaxr x3, [x20]
+      stlxr w8, x1, [x20]
+      ldr x9, [x20]`);
+    expect([2, 4, 5, 7, 8, 9].map((n) => x(pe, n))).toEqual([1n, 1n, 1n, 1n, 0n, 1n]);
+    expect(pe.read(EXCL_VALID)).toBe(0);
+  });
+
+  it('demands alignment of exclusives, atomics, acquire and release', () => {
+    for (const source of ['ldxr x0, [x1]', 'stlr w0, [x1]', 'ldar x0, [x1]', 'ldadd x0, x2, [x1]', 'cas w0, w2, [x1]', 'swph w0, w2, [x1]']) {
+      run(pe, `add x1, x20, #1\n${source}`);
+      expect([source, pe.stopped, pe.read(PC)]).toEqual([source, 'misaligned', CODE + 4]);
+    }
+    run(pe, 'add x1, x20, #8\nldxp x2, x3, [x1]');
+    expect(pe.stopped).toBe('misaligned');
+    run(pe, 'add x1, x20, #3\nldr x2, [x1]\nstr x2, [x1, #1]\nldr q0, [x1]');
+    expect(pe.stopped).toBe('system');
+  });
+
+  it('leaves registers as they were where an access faults', () => {
+    run(pe, 'mov x1, #0x40\nmov x2, #7\nmov x3, #8\nldp x2, x3, [x1], #16');
+    expect([pe.stopped, x(pe, 1), x(pe, 2), x(pe, 3)]).toEqual(['fault', 0x40n, 7n, 8n]);
+    run(pe, 'mov x1, #0x40\nstr x2, [x1, #8]!');
+    expect([pe.stopped, x(pe, 1)]).toEqual(['fault', 0x40n]);
+  });
+
+  it('drops tags of branch targets where TBI says so', () => {
+    run(pe, 'nop');
+    pe.word(BRANCH_TBI, 1);
+    runOn(pe, 'adr x0, 1f\norr x0, x0, #0xff00000000000000\nbr x0\nmov x1, #1\n1: mov x2, #2');
+    expect([pe.stopped, x(pe, 1), x(pe, 2)]).toEqual(['system', 0n, 2n]);
+  });
+
+  it('runs loops, calls and returns', () => {
+    run(pe, `mov x0, #10
+      mov x1, #0
+      1: bl 2f
+      subs x0, x0, #1
+      b.ne 1b
+      b 3f
+      2: add x1, x1, x0
+      ret
+      3: mov x2, #1`, 1000);
+    expect([x(pe, 1), x(pe, 2), pe.read(ZR)]).toEqual([55n, 1n, 0]);
+  });
+
+  it('sees code that was changed', () => {
+    run(pe, `adr x0, 1f
+      ldr w1, 2f
+      mov x3, #0
+      0: bl 1f
+      cbnz x3, 3f
+      str w1, [x0]
+      mov x3, #1
+      b 0b
+      1: mov x2, #1
+      ret
+      2: mov x2, #2
+      3: nop`, 1000);
+    expect(x(pe, 2)).toBe(2n);
+  });
+});
+
+describe('the instruction set', () => {
+  it('has handler numbers to spare for translated regions', () => {
+    expect(isa.instructions.length).toBeLessThan(5000);
+  });
+});
