@@ -42,7 +42,9 @@ export const reg = {
 export type RegName = keyof typeof reg;
 export const regNames: readonly RegName[] = Object.keys(reg) as RegName[];
 
-export const key = (name: RegName): number => sysRegKey(...reg[name]);
+/** op0, op1, CRn, CRm, op2. */
+type Encoding = readonly [number, number, number, number, number];
+export const key = (name: RegName): number => sysRegKey(...(reg[name] as Encoding));
 export const mrs = (name: RegName, rt: number): number => (0xd530_0000 | ((key(name) & 0x7fff) << 5) | rt) | 0;
 export const msr = (name: RegName, rt: number): number => (0xd510_0000 | ((key(name) & 0x7fff) << 5) | rt) | 0;
 export const sys = (op1: number, crn: number, crm: number, op2: number, rt = 31): number => (0xd508_0000 | (op1 << 16) | (crn << 12) | (crm << 8) | (op2 << 5) | rt) | 0;
