@@ -58,7 +58,7 @@ const classes: readonly Class[] = [
   // 0x 011 0 00 imm19 Rt and 10 (LDRSW): literal.
   { mask: 0xbf00_0000 | 0, match: 0x1800_0000, iss: (bits) => valid((bits >>> 30) + 2, false, bits & 31, bits >>> 30 === 1, false) },
   { mask: 0xff00_0000 | 0, match: 0x9800_0000 | 0, iss: (bits) => valid(2, true, bits & 31, true, false) },
-  // size 001000 1 L 0 Rs o0 Rt2 Rn Rt: LDAR, STLR, and with o0 = 0 the LORegion forms.
+  // size 001000 1 L 0 Rs 1 Rt2 Rn Rt: LDAR, STLR.
   { mask: 0x3fa0_8000, match: 0x0880_8000, iss: (bits) => valid(bits >>> 30, false, bits & 31, bits >>> 30 === 3, true) },
   // size 111 0 00 101 11111 1 100 00 Rn Rt: LDAPR.
   { mask: 0x3fff_fc00, match: 0x38bf_c000, iss: (bits) => valid(bits >>> 30, false, bits & 31, bits >>> 30 === 3, true) },

@@ -77,9 +77,8 @@ export class SystemInstructions {
     const op0 = (bits >>> 19) & 3;
     const read = (bits & (1 << 21)) !== 0;
     if (op0 >= 2) return read ? this.mrs(bits) : this.msr(bits);
-    if (read) return this.exceptions.undefined();
-    if (op0 === 1) return this.sys(bits);
-    if ((bits & 31) !== 31) return this.exceptions.undefined();
+    if (op0 === 1) return this.sys(bits, read);
+    if (read || (bits & 31) !== 31) return this.exceptions.undefined();
     const op1 = (bits >>> 16) & 7;
     const crn = (bits >>> 12) & 15;
     const crm = (bits >>> 8) & 15;
@@ -193,10 +192,11 @@ export class SystemInstructions {
     return this.afterWrite();
   }
 
-  private sys(bits: number): Status {
+  /** SYS; there is no SYSL. */
+  private sys(bits: number, read: boolean): Status {
     const { state, file } = this;
     const key = (bits >>> 5) & 0xffff;
-    const op = file.ops.get(key);
+    const op = read ? undefined : file.ops.get(key);
     const verdict = file.opVerdict(op, key, state.el);
     if (verdict !== Verdict.allowed) return this.refuse(verdict, bits);
     const rt = bits & 31;

@@ -9,7 +9,10 @@ import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import { slot, toNumber, type State } from './registers.ts';
 import type { ExceptionRecord } from './exception_record.ts';
-import { paBits, WalkConfigs, type WalkConfig } from './walk_config.ts';
+import { paBits, WalkConfigs } from './walk_config.ts';
+import {
+  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, CONTIGUOUS, DBM, DEVICE, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, contiguousEntries, leafIsLegal, shifted, weaker,
+} from './descriptors.ts';
 import { MMU } from '../state.ts';
 
 const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
@@ -29,39 +32,6 @@ export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 
 /** Which stages an address goes through; `first` is AT S1Exx. */
 export const Stages = { all: 0, first: 1 } as const;
-
-// Descriptor bits, low word.
-const VALID = 1;
-const TABLE = 2;
-const AP1 = 1 << 6;
-const AP2 = 1 << 7;
-const AF = 1 << 10;
-// And high word.
-const DBM = 1 << 19;
-const CONTIGUOUS = 1 << 20;
-const PXN = 1 << 21;
-const XN = 1 << 22;
-const PXN_TABLE = 1 << 27;
-const XN_TABLE = 1 << 28;
-const AP_TABLE0 = 1 << 29;
-const AP_TABLE1 = 1 << 30;
-
-/** MAIR byte of Normal Write-Back memory, and of Device-nGnRnE. */
-const NORMAL = 0xff;
-const DEVICE = 0;
-/** Stage 2 MemAttr: Write-Back; where there is no stage 2, the combination does not change stage 1. */
-const S2_NORMAL = 0xf;
-
-/** Entries that the Contiguous bit joins, by granule and level. */
-function contiguousEntries(granule: number, level: number): number {
-  if (granule === 12) return 16;
-  return granule === 14 && level === 3 ? 128 : 32;
-}
-
-/** Bits from `shift` up of a pair of words, as far as they fit in 32. */
-function shifted(lo: number, hi: number, shift: number): number {
-  return shift < 32 ? (lo >>> shift) | (hi << (32 - shift)) : hi >>> (shift - 32);
-}
 
 /** Translates for one processing element. */
 export class Translation {
@@ -410,22 +380,4 @@ export class Translation {
     state.host.stored(pa, 8);
     return true;
   }
-}
-
-/** Cacheability of both stages, as a nibble of MAIR: stage 2 has 1 Non-cacheable, 2 Write-Through, 3 Write-Back. */
-function weaker(first: number, second: number): number {
-  if (first === 4 || second === 1) return 4;
-  // Write-Back has bit 2 set; without it the nibble says Write-Through.
-  return second === 2 ? first & ~4 : first;
-}
-
-/** The output address has bits beyond the output size. */
-function addressExceeds(dHi: number, config: WalkConfig): boolean {
-  return (dHi & 0xffff) >>> (config.outputBits - 32) !== 0;
-}
-
-/** Level 3 has pages only; blocks are at levels 1 and 2 of the 4 KiB granule, at level 2 of the others. */
-function leafIsLegal(dLo: number, level: number, granule: number): boolean {
-  if (level === 3) return (dLo & TABLE) !== 0;
-  return level === 2 || (level === 1 && granule === 12);
 }

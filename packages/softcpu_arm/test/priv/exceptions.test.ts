@@ -52,6 +52,8 @@ describe('synchronous exceptions', () => {
     ['DAIFSet from EL0', 'EL0t', {}, insn.daifset(2), ['40008400', 'EL1h', '620cd3e4', '40001000', '0']],
     ['MSR PAN from EL0', 'EL0t', {}, insn.pan(1), ['40008400', 'EL1h', '2000000', '40001000', '0']],
     ['implementation defined, TIDCP', 'EL1h', { HCR_EL2: HCR.TIDCP }, 0xd538_f205 | 0, ['40009400', 'EL2h', '62303ca5', '40001000', '5']],
+    ['SYSL', 'EL1h', { HCR_EL2: HCR.TIDCP }, 0xd528_7105 | 0, ['40008200', 'EL1h', '2000000', '40001000', '5']],
+    ['implementation defined SYSL, TIDCP', 'EL1h', { HCR_EL2: HCR.TIDCP }, 0xd528_b005 | 0, ['40009400', 'EL2h', '62102ca1', '40001000', '5']],
     ['implementation defined', 'EL1h', {}, 0xd538_f205 | 0, ['40008200', 'EL1h', '2000000', '40001000', '5']],
   ] as const)('%s', (_name, mode, setup, bits, expected) => {
     const h = machine(mode, setup);
