@@ -1,7 +1,8 @@
 /** AES, SHA1 and SHA256 instructions, executed from JavaScript on the state block (Arm ARM, C7.2 and shared/functions/crypto). */
 import { fieldValue, insns } from '../isa/table.ts';
 import { V } from '../state.ts';
-import type { FpExec, FpMemory } from '../fp/exec.ts';
+import type { FpExec } from '../fp/exec.ts';
+import type { FpMemory } from '../fp/machine.ts';
 import { inverseSbox, product, sbox } from './aes.ts';
 
 const rotateLeft = (x: number, n: number): number => (x << n) | (x >>> (32 - n));

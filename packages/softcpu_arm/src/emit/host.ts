@@ -2,7 +2,7 @@
 import type { HostFunction } from '@axvisor/softcpu';
 import { createCryptoExec } from './crypto.ts';
 import { createFpExec } from '../fp/exec.ts';
-import type { FpMemory } from '../fp/exec.ts';
+import type { FpMemory } from '../fp/machine.ts';
 
 /** Name of the function that executes a floating-point instruction: op number, word. */
 export const FP_EXEC = 'fpExec';

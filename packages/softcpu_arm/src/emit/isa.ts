@@ -2,13 +2,17 @@
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
 import { BUDGET, FETCH_IDX, FPCR, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
+import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
 import type { Definition, Definitions } from './define.ts';
 import { FP_FAULT } from './guard.ts';
 import { integer } from './integer.ts';
 import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
-import { simdInteger } from './simd/integer.ts';
+import { simdElement } from './simd/element.ts';
+import { simdLong } from './simd/long.ts';
+import { simdSame } from './simd/same.ts';
+import { simdTwo } from './simd/two.ts';
 import { CRYPTO_EXEC, FP_EXEC } from './host.ts';
 import { simdFloat } from './simd/float.ts';
 import { fastFloat } from './simd/float_fast.ts';
@@ -20,7 +24,7 @@ import { SYSTEM, systemInstructions } from './system.ts';
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdInteger, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat };
+const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {

@@ -1,5 +1,7 @@
 /** What the pieces of an instruction's syntax have in common: reading fields of a word, and filling them from text. */
 
+import { fieldWidths } from './class.ts';
+
 /** The fields of an instruction being disassembled. */
 export interface Reader {
   /** Value of a field, unsigned. `imm8` of a modified immediate is gathered from its two parts. */
@@ -84,3 +86,18 @@ const synonyms: Readonly<Record<string, number>> = { hs: 2, lo: 3 };
 export function conditionNumber(name: string): number {
   return synonyms[name] ?? (CONDITIONS as readonly string[]).indexOf(name);
 }
+
+/** A number as the disassembler writes it. */
+export const hex = (value: number | bigint): string => `#0x${value.toString(16)}`;
+
+/** Width of a field of the usual name. */
+export const widthOf = (field: string): number => fieldWidths[field] as number;
+
+/** Puts an unsigned number into a field if it fits. */
+export function setUnsigned(w: Writer, field: string, value: bigint, scale = 1): boolean {
+  const scaled = value / BigInt(scale);
+  return value >= 0n && value % BigInt(scale) === 0n && scaled < 1n << BigInt(widthOf(field)) && w.set(field, Number(scaled));
+}
+
+/** A name, for {@link match}. */
+export const NAME: RegExp = /[a-z]\w*/iy;

@@ -5,7 +5,8 @@ import { vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { LOGS, bitsOf, lanewise, saturate } from './lanes.ts';
 import type { LaneBody, Log } from './lanes.ts';
-import { narrowing, upperIf } from './integer.ts';
+import { upperIf } from './long.ts';
+import { narrowing } from './two.ts';
 import { shiftLeftSaturated, shiftRight } from './shift.ts';
 
 /** The element size that immh stands for. */
