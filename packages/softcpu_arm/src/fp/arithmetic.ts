@@ -1,6 +1,6 @@
 /** Element operations that yield a number of the same precision (Arm ARM, shared/functions/float). */
 import { estimateReciprocal, estimateReciprocalRoot, reciprocalExponent } from './estimate.ts';
-import type { Element, FpUnit } from './unit.ts';
+import type { FpUnit } from './unit.ts';
 
 /** Computes `result` from a, b and c, which are flushed already; exceptions are in the environment. */
 export type ElementOp = (u: FpUnit) => void;
@@ -15,11 +15,6 @@ function halve(u: FpUnit, x: Element): void {
 
 /** Whether the product is infinity times zero. */
 const isIndefinite = (u: FpUnit): boolean => (u.isInfinite(u.a) && u.isZero(u.b)) || (u.isZero(u.a) && u.isInfinite(u.b));
-
-function copy(from: Element, to: Element): void {
-  to.hi = from.hi;
-  to.lo = from.lo;
-}
 
 /** FPMulX: infinity times zero is 2 with the product's sign. */
 const mulx: ElementOp = (u) => {
@@ -127,9 +122,3 @@ export const comparisons: Readonly<Record<string, (u: FpUnit) => boolean>> = {
     return u.compare('lessThan', u.b, u.a, true);
   },
 };
-
-/** Delivers the NaN that an operation on `a` alone yields. */
-export function processNan(u: FpUnit): void {
-  copy(u.a, u.b);
-  u.binary('add');
-}

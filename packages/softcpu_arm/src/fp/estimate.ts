@@ -1,6 +1,6 @@
 /** Reciprocal and reciprocal square root estimates (Arm ARM, FPRecipEstimate, FPRSqrtEstimate, UnsignedRecipEstimate, UnsignedRSqrtEstimate, FPRecpX). */
 import { flag, rounding } from '@axvisor/softcpu/softfloat';
-import { processNan } from './arithmetic.ts';
+import { processNan } from './nan.ts';
 import type { FpUnit } from './unit.ts';
 
 /** RecipEstimate: of 256 … 511, both in units of 1/512. */
