@@ -1,6 +1,6 @@
 /** Element operations that yield a number of the same precision (Arm ARM, shared/functions/float). */
 import { estimateReciprocal, estimateReciprocalRoot, reciprocalExponent } from './estimate.ts';
-import type { FpUnit } from './unit.ts';
+import type { Element, FpUnit } from './unit.ts';
 
 /** Computes `result` from a, b and c, which are flushed already; exceptions are in the environment. */
 export type ElementOp = (u: FpUnit) => void;
