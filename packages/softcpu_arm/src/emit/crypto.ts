@@ -41,7 +41,7 @@ const sha1 = (f: (x: number, y: number, z: number) => number): Operation => (d, 
     y = (y + rotateLeft(x[0] as number, 5) + f(x[1] as number, x[2] as number, x[3] as number) + (m[i] as number)) | 0;
     x[1] = rotateLeft(x[1] as number, 30);
     // <Y, X> rotated left by 32 bits.
-    [y, x[3], x[2], x[1], x[0]] = [x[3] as number, x[2] as number, x[1] as number, x[0] as number, y];
+    [y, x[3], x[2], x[1], x[0]] = [x[3] as number, x[2] as number, x[1], x[0] as number, y];
   }
 };
 

@@ -12,5 +12,5 @@ export const CRYPTO_EXEC = 'cryptoExec';
 
 /** Functions by name, as the engine's options want them. */
 export function hostFunctions(memory: FpMemory, stateBase: number): Readonly<Record<string, HostFunction>> {
-  return { [FP_EXEC]: createFpExec(memory, stateBase) as HostFunction, [CRYPTO_EXEC]: createCryptoExec(memory, stateBase) as HostFunction };
+  return { [FP_EXEC]: createFpExec(memory, stateBase), [CRYPTO_EXEC]: createCryptoExec(memory, stateBase) };
 }

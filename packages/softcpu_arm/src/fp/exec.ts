@@ -275,7 +275,7 @@ const byElement = (half16: boolean): Element3 => (get) => {
 
 /** The handler of an instruction by its name, or undefined if it is none of these. */
 function handlerFor(m: Machine, name: string): Handler | undefined {
-  const [stem = '', suffix = ''] = name.split('_') as [string, string?];
+  const [stem, suffix = ''] = name.split('_') as [string, string?];
   const shape = shapes[suffix];
   const reduction = /^(fmaxnm|fminnm|fmax|fmin)v(_h)?$/.exec(name);
   if (reduction !== null) return reduce(m, reduction[2] === undefined ? 2 : 1, binaryOps[reduction[1] as string] as ElementOp);

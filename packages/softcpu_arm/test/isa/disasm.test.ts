@@ -19,7 +19,7 @@ function known(name: string, ours: string, theirs: string): boolean {
   const unknown = ours.startsWith('.inst');
   if (/undefined|^\.inst/.test(theirs)) {
     // It demands that bits which should be one are, and calls what is unpredictable undefined.
-    return unknown || /^(ldar|ldapr)[bh]?$/.test(name) || /^ldpsw/.test(name);
+    return unknown || /^(ldar|ldapr)[bh]?$/.test(name) || name.startsWith('ldpsw');
   }
   // Whatever the table does not have belongs to later extensions, by its mnemonic or because of SVE's registers.
   if (unknown) return !mnemonics.has(theirs.split(' ')[0]!) || /\b[zp]\d|vl\b|vl\d|\bp\d/.test(theirs) || /^msr s0_|^mrs \w+, s0_/.test(theirs) || shared.has(theirs.split(' ')[0]!);

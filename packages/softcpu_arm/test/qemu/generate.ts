@@ -48,7 +48,7 @@ export function randomCase(insn: Insn, next: () => number): Case | undefined {
       if (insn.mnemonic.startsWith('ldp') || insn.mnemonic.startsWith('ldnp') || /^lda?xp$/.test(insn.mnemonic)) word = put(insn, word, 'Rt2', ((word & 31) + 1) % 26);
       // Where registers that must differ may be equal, that is CONSTRAINED UNPREDICTABLE.
       if (/^stl?x/.test(insn.mnemonic)) word = put(insn, put(insn, word, 'Rs', 20), 'Rt', word & 15);
-      if (/exclusive/.test(insn.class)) word = /^cas/.test(insn.mnemonic) ? word : put(insn, word, 'Rt2', /p$/.test(insn.mnemonic) ? ((word & 15) + 1) : 31);
+      if (/exclusive/.test(insn.class)) word = insn.mnemonic.startsWith('cas') ? word : put(insn, word, 'Rt2', insn.mnemonic.endsWith('p') ? ((word & 15) + 1) : 31);
       if (/^lda?x|^ldar|^stlr|^ldapr/.test(insn.mnemonic)) word = put(insn, word, 'Rs', 31);
     }
     word = put(insn, word, 'imm19', 2);
