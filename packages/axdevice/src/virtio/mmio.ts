@@ -41,6 +41,16 @@ const LOW = 0xffff_ffffn;
 const withLow = (value: bigint, low: number): bigint => (value & ~LOW) | BigInt(low >>> 0);
 const withHigh = (value: bigint, high: number): bigint => (value & LOW) | (BigInt(high >>> 0) << 32n);
 
+/** Each half of a queue's area addresses has a register of its own. */
+const AREA_HALVES: Readonly<Record<number, { readonly area: 'descArea' | 'driverArea' | 'deviceArea'; readonly set: typeof withLow }>> = {
+  [Reg.queueDescLow]: { area: 'descArea', set: withLow },
+  [Reg.queueDescHigh]: { area: 'descArea', set: withHigh },
+  [Reg.queueDriverLow]: { area: 'driverArea', set: withLow },
+  [Reg.queueDriverHigh]: { area: 'driverArea', set: withHigh },
+  [Reg.queueDeviceLow]: { area: 'deviceArea', set: withLow },
+  [Reg.queueDeviceHigh]: { area: 'deviceArea', set: withHigh },
+};
+
 export class VirtioMmio implements Device {
   readonly name: string;
   readonly model: string;
@@ -168,30 +178,9 @@ export class VirtioMmio implements Device {
     }
     // The layout of a live queue does not change.
     if (queue.ready) return;
-    switch (offset) {
-      case Reg.queueNum:
-        queue.size = value > 0 && value <= QUEUE_SIZE_MAX && (value & (value - 1)) === 0 ? value : 0;
-        break;
-      case Reg.queueDescLow:
-        queue.descArea = withLow(queue.descArea, value);
-        break;
-      case Reg.queueDescHigh:
-        queue.descArea = withHigh(queue.descArea, value);
-        break;
-      case Reg.queueDriverLow:
-        queue.driverArea = withLow(queue.driverArea, value);
-        break;
-      case Reg.queueDriverHigh:
-        queue.driverArea = withHigh(queue.driverArea, value);
-        break;
-      case Reg.queueDeviceLow:
-        queue.deviceArea = withLow(queue.deviceArea, value);
-        break;
-      case Reg.queueDeviceHigh:
-        queue.deviceArea = withHigh(queue.deviceArea, value);
-        break;
-      default:
-    }
+    if (offset === Reg.queueNum) queue.size = value > 0 && value <= QUEUE_SIZE_MAX && (value & (value - 1)) === 0 ? value : 0;
+    const half = AREA_HALVES[offset];
+    if (half !== undefined) queue[half.area] = half.set(queue[half.area], value);
   }
 
   #writeStatus(value: number): void {
