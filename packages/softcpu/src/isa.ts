@@ -11,11 +11,14 @@ export interface Field {
   readonly op: MemoryOp & `i32.load${string}`;
 }
 
+/** Field of the record (unsigned) that holds the length in bytes of instructions that occur with any length. */
+export const LENGTH = 'length';
+
 export interface Instruction {
   readonly name: string;
   readonly emit: Emit;
-  /** Encoded lengths in bytes it occurs with; each gets its own handler. */
-  readonly lengths: readonly number[];
+  /** Encoded lengths in bytes it occurs with; each gets its own handler. `any`: one handler, which finds the length in field {@link LENGTH}. */
+  readonly lengths: readonly number[] | 'any';
   /** Uses `branch` or `jump`: gets a second handler for targets inside the same page, which skips the look-up. */
   readonly direct?: boolean;
   /** Compiled as a function of its own, to keep the interpreter loop small. */
@@ -36,6 +39,11 @@ export interface StateLayout {
   readonly zero?: number;
   /** Where writes to it land. */
   readonly sink?: number;
+  /**
+   * i64 words beside the registers that many instructions read and write, such as condition flags: translated code keeps them in
+   * locals. Definitions use them whole, with `i64.load` and `i64.store`, and not in functions.
+   */
+  readonly pinned?: readonly number[];
   /** Registers that mostly hold double-precision numbers: from this offset to before that one. */
   readonly doubles?: readonly [number, number];
 }

@@ -11,7 +11,7 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, recordPageStride, recordsPerPage } from './layout.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** Stores to a page after which it gives its records up. */
@@ -50,6 +50,9 @@ export class CodePages {
   /** Page number by number of the record page, -1 if free. */
   readonly #owner: Int32Array;
   readonly #writes: Uint8Array;
+  /** How the bytes of pages are understood, and by number of the record page how they were. */
+  #mode = 0;
+  readonly #modes: Uint8Array;
   readonly #free: number[] = [];
   /** Whoever keeps code of its own made from the records. */
   observer: CodeObserver | undefined;
@@ -78,11 +81,30 @@ export class CodePages {
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
     this.#owner = new Int32Array(layout.poolPages).fill(-1);
     this.#writes = new Uint8Array(layout.poolPages);
+    this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
     for (let i = 0; i < layout.poolPages; i++) this.#guard(layout.pool + i * this.#stride, this.#records);
-    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#guard(layout.straddlePages + i * this.#stride, 0);
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) {
+      this.#guard(layout.straddlePages + i * this.#stride, 0);
+      words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
+    }
     this.#guard(layout.uncachedPage, this.#records);
     this.flushFetch();
+  }
+
+  /**
+   * Code is decoded otherwise from now on, as `mode` (0 … 255, initially 0) tells the decoder's owner: for instruction sets of which the same
+   * bytes mean one or the other. The records of a page are for one mode at a time. What is being executed must be looked up again.
+   */
+  setMode(mode: number): void {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.flushFetch();
+  }
+
+  /** Whether the records of a page, by its number, are for the mode in force. */
+  isCurrentMode(number: number): boolean {
+    return this.#modes[this.#indexOf((this.#recordsOf[number] as number) >>> 0)] === this.#mode;
   }
 
   set words(words: Int32Array) {
@@ -118,6 +140,7 @@ export class CodePages {
     const base = this.#layout.pool + index * this.#stride;
     this.#owner[index] = number;
     this.#writes[index] = 0;
+    this.#modes[index] = this.#mode;
     this.#recordsOf[number] = base;
     this.#protect(page);
     if (this.#copies !== 0) {
@@ -135,9 +158,13 @@ export class CodePages {
     return Math.floor((records - this.#layout.pool) / this.#stride);
   }
 
-  /** Whether the records were decoded from what the page holds since the last fence; if not, they are given up. */
+  /** Whether the records were decoded in the mode in force from what the page holds since the last fence; if not, they are given up. */
   #isCurrent(records: number, page: number): boolean {
     const index = this.#indexOf(records);
+    if (this.#modes[index] !== this.#mode) {
+      this.#release(index, false);
+      return false;
+    }
     if (this.#copies === 0 || this.#seen[index] === this.#fences) return true;
     const words = this.#words;
     const copy = this.#copyOf(index) >>> 2;
@@ -257,7 +284,7 @@ export class CodePages {
 
   #flushStraddle(): void {
     const { straddleCache } = this.#layout;
-    this.#words.fill(NO_TAG, straddleCache >>> 2, (straddleCache + STRADDLE_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
   }
 
   /** Enters the records of a virtual page into the fetch cache. `vaLo` is the page's address. */
@@ -281,16 +308,20 @@ export class CodePages {
   }
 
   /**
-   * Enters the straddling instruction of a virtual page.
-   * @returns the record to be written, in the last slot of the entry's own record page.
+   * Enters the straddling instruction at a virtual address.
+   * @returns the record to be written, in the instruction's slot of the entry's own record page.
    */
   fillStraddle(vaLo: number, vaHi: number, fetchIdx: number): number {
     const entry = (vaLo >>> PAGE_SHIFT) & (STRADDLE_ENTRIES - 1);
     const word = (this.#layout.straddleCache + entry * FETCH_ENTRY_SIZE) >>> 2;
     const base = this.#layout.straddlePages + entry * this.#stride;
+    const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+    const last = word + STRADDLE_RECORD / 4;
+    this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
     this.#words[word] = (vaLo & -PAGE_SIZE) | fetchIdx;
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = base;
-    return base + (this.#records - 1) * RECORD_SIZE;
+    this.#words[last] = record;
+    return base + record;
   }
 }

@@ -7,7 +7,7 @@ import type { Callees } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { RECORD_SIZE } from '../isa.ts';
+import { LENGTH, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import { AccessEmitter } from '../tlb/access.ts';
@@ -35,7 +35,7 @@ export function pcOf(isa: Isa, { ip, recBase, pcBase }: Pick<Frame, 'ip' | 'recB
 
 /** What one handler is being generated for. */
 export interface Variant {
-  /** Length of the instruction in bytes. */
+  /** Length of the instruction in bytes; 0: the record says it. */
   readonly length: number;
   /** The target of `branch` and `jump` lies in the same page, field `imm` is the distance in record bytes. */
   readonly near: boolean;
@@ -113,7 +113,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   nextPc(): I64 {
-    return i64.add(this.pc(), i64.const(this.#variant.length));
+    const { length } = this.#variant;
+    return i64.add(this.pc(), length === 0 ? this.field64(LENGTH) : i64.const(length));
   }
 
   // ── guest memory ──
@@ -213,7 +214,9 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   /** Record bytes from this instruction to the next. */
   get #step(): I32 {
-    return i32.const((this.#variant.length / this.#isa.unit) * RECORD_SIZE);
+    const { length } = this.#variant;
+    const scale = RECORD_SIZE / this.#isa.unit;
+    return length === 0 ? i32.shl(this.field(LENGTH), i32.const(Math.log2(scale))) : i32.const(length * scale);
   }
 
   /** Continues with the next instruction. Behind a service, which ends regions, one may begin. */

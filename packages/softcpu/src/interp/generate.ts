@@ -59,15 +59,19 @@ export interface Slot {
   readonly variant: Variant;
 }
 
+/** Stands for the length of what occurs with any, see {@link Variant}. */
+const ANY_LENGTH = 0;
+
 /** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach and direction. */
 function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly table: HandlerTable } {
   const slots: Slot[] = [];
   const numbers = new Map<number, number>();
   const key = (index: number, length: number, near: boolean, back: boolean): number => (index * 32 + length) * 4 + (near ? 2 : 0) + (back ? 1 : 0);
+  const lengthOf = (index: number, length: number): number => (isa.instructions[index]?.lengths === 'any' ? ANY_LENGTH : length);
   const plain = { near: false, back: false };
   const reaches = [plain, { near: true, back: false }, { near: true, back: true }];
   isa.instructions.forEach(({ lengths, direct }, instruction) => {
-    for (const length of lengths) {
+    for (const length of lengths === 'any' ? [ANY_LENGTH] : lengths) {
       for (const { near, back } of direct === true ? reaches : [plain]) {
         numbers.set(key(instruction, length, near, back), FIRST_HANDLER + slots.length);
         slots.push({ instruction, variant: { length, near, back } });
@@ -76,9 +80,9 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
   });
   const table: HandlerTable = {
     count: FIRST_HANDLER + slots.length,
-    has: (index, length, near) => numbers.has(key(index, length, near, false)),
+    has: (index, length, near) => numbers.has(key(index, lengthOf(index, length), near, false)),
     handler: (index, length, near, back = false) => {
-      const number = numbers.get(key(index, length, near, back));
+      const number = numbers.get(key(index, lengthOf(index, length), near, back));
       if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
       return number;
     },

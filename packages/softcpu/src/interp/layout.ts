@@ -37,6 +37,8 @@ export const FETCH_ENTRY_SIZE = 16;
 export const NO_TAG = -1;
 /** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
+/** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
+export const STRADDLE_RECORD = 12;
 
 /** Counters of jumps, i32 each, by record. */
 export const COUNTERS = 4096;

@@ -10,7 +10,7 @@ import type { Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, PAGE_SIZE, STRADDLE_ENTRIES, Status, recordShift } from './layout.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** Offset of the entry of `page` within its cache. */
@@ -66,9 +66,10 @@ export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, fr
   const { code } = e;
   const page = local('i64', frame.pcBase);
   const entry = e.let(entryOffset(page, STRADDLE_ENTRIES));
-  lower(code, i64.eq(read('i64.load', entry, layout.straddleCache), tagOf(e, isa, page)));
-  code.if(true);
   const distance = e.let(i32.sub(local('i32', frame.ip), local('i32', frame.recBase)));
+  const known = i64.eq(read('i64.load', entry, layout.straddleCache), tagOf(e, isa, page));
+  lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
+  code.if(true);
   lower(code, read('i32.load', entry, layout.straddleCache + 8));
   code.tee(frame.recBase);
   lower(code, distance);

@@ -15,6 +15,8 @@
  *   field to a load from the record at `ip`, the region translator to a constant. `reg(f)` reads the register whose
  *   place in the state block the field holds (whatever file it is in), always as i64; `setReg` writes it. A
  *   destination that discards (x0) is the decoder's business: the field then points to a sink.
+ * - A field names a whole register: of one byte of it (AH), the record says how far to shift. Words that are no operand but that many
+ *   instructions use (condition flags) are *pinned* in the ISA's state layout; `state` and `setState` of those are as cheap as registers.
  * - Expressions are pure and evaluated where they are consumed. `let` evaluates now: for values that are used twice, or
  *   that must survive a `setReg`, `setState`, `write` or `store`.
  * - Guest memory: `load`, `store` and `hostAddress` translate through the TLB. Where they fault, the instruction is left

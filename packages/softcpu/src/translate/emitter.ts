@@ -42,6 +42,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #field: ReadField;
   readonly #plan: RegisterPlan;
   readonly #locals: readonly number[];
+  /** State-block offsets of the words that are kept in locals. */
+  readonly #pinned: ReadonlySet<number>;
   /** By register: its local is f64, which spares the moves between the register files. */
   readonly #double: readonly boolean[];
   #step: Step | undefined;
@@ -63,6 +65,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.#entry = entry;
     this.#field = field;
     this.#plan = plan;
+    this.#pinned = new Set(isa.state.pinned);
     const [first, end] = isa.state.doubles ?? [0, 0];
     this.#double = plan.offsets.map((offset) => offset >= first && offset < end);
     this.#locals = this.#double.map((double) => code.local(double ? 'f64' : 'i64'));
@@ -114,27 +117,42 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     return i64.const(this.#field(this.#current.record, name));
   }
 
-  #register(field: string): number | undefined {
-    return this.#plan.numbers.get(this.#field(this.#current.record, field));
+  /** State-block offset of the register that a field names. */
+  #offset(field: string): number {
+    return this.#field(this.#current.record, field);
   }
 
-  reg(field: string): I64 {
-    const register = this.#register(field);
+  #local(offset: number): I64 {
+    const register = this.#plan.numbers.get(offset);
     if (register === undefined) return i64.const(0);
     const index = this.#locals[register] as number;
     return this.#double[register] === true ? i64.reinterpret_f64(local('f64', index)) : local('i64', index);
   }
 
-  setReg(field: string, value: I64): void {
-    const register = this.#register(field);
+  #setLocal(offset: number, value: I64): void {
+    const register = this.#plan.numbers.get(offset);
     if (register === undefined) return;
     lower(this.code, this.#double[register] === true ? f64.reinterpret_i64(value) : value);
     this.code.set(this.#locals[register] as number);
   }
 
+  reg(field: string): I64 {
+    return this.#local(this.#offset(field));
+  }
+
+  setReg(field: string, value: I64): void {
+    this.#setLocal(this.#offset(field), value);
+  }
+
   override state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
+    if (this.#pinned.has(offset)) return this.#local(offset) as unknown as Expr<T>;
     const assumed = op === 'i32.load' ? this.#isa.assumptions?.find((a) => a.offset === offset) : undefined;
     return assumed === undefined ? super.state(op, offset) : (i32.const(assumed.value) as unknown as Expr<T>);
+  }
+
+  override setState<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
+    if (this.#pinned.has(offset)) this.#setLocal(offset, value as unknown as I64);
+    else super.setState(op, offset, value);
   }
 
   override call<T extends ScalarType>(name: string, result: T, args: readonly Expr[]): Expr<T> {

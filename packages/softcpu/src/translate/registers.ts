@@ -44,9 +44,13 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
     return n;
   };
-  const operands = (step: Step, fields: readonly string[]): number[] =>
-    fields.map((name) => field(step.record, name)).filter((offset) => offset !== zero && offset !== sink).map(number);
-  const uses = blocks.map((block) => block.steps.map((step) => ({ reads: operands(step, step.shape.reads), writes: operands(step, step.shape.writes), leaves: step.shape.leaves })));
+  const operands = (step: Step, fields: readonly string[], pinned: readonly number[]): number[] => [
+    ...fields.map((name) => field(step.record, name)).filter((offset) => offset !== zero && offset !== sink).map(number),
+    ...pinned.map(number),
+  ];
+  const readBy = (step: Step): number[] => operands(step, step.shape.reads, step.shape.pinnedReads);
+  const writtenBy = (step: Step): number[] => operands(step, step.shape.writes, step.shape.pinnedWrites);
+  const uses = blocks.map((block) => block.steps.map((step) => ({ reads: readBy(step), writes: writtenBy(step), leaves: step.shape.leaves })));
   const count = offsets.length;
   const fresh = (): Uint8Array[] => blocks.map(() => new Uint8Array(count));
 
@@ -101,6 +105,6 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     numbers,
     liveIn: offsets.map((_, r) => r).filter((r) => first[r] === 1),
     dirty,
-    writes: (step) => operands(step, step.shape.writes),
+    writes: writtenBy,
   };
 }

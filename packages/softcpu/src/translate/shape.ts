@@ -17,8 +17,11 @@ export interface Shape {
   readonly leaves: boolean;
   /** Functions with a body that it calls. */
   readonly callees: readonly string[];
-  /** Words of the state block it reads. */
+  /** Words of the state block it reads, but for the pinned ones. */
   readonly words: readonly number[];
+  /** Pinned words of the state block that it reads, and writes, as {@link reads} and {@link writes}. */
+  readonly pinnedReads: readonly number[];
+  readonly pinnedWrites: readonly number[];
 }
 
 const i32Local: I32 = local('i32', 0);
@@ -31,11 +34,15 @@ class ShapeEmitter implements Emitter {
   readonly writes = new Set<string>();
   readonly callees = new Set<string>();
   readonly words = new Set<number>();
+  readonly pinnedReads = new Set<number>();
+  readonly pinnedWrites = new Set<number>();
   readonly #functions: Readonly<Record<string, FunctionDefinition>>;
+  readonly #pinned: readonly number[];
   #conditional = 0;
 
-  constructor(functions: Readonly<Record<string, FunctionDefinition>>) {
+  constructor(functions: Readonly<Record<string, FunctionDefinition>>, pinned: readonly number[]) {
     this.#functions = functions;
+    this.#pinned = pinned;
   }
 
   #memory(): void {
@@ -74,10 +81,14 @@ class ShapeEmitter implements Emitter {
   atomicFence(): void {}
   fill(): void {}
   state<T extends ScalarType>(op: string, offset: number): Expr<T> {
-    this.words.add(offset);
+    (this.#pinned.includes(offset) ? this.pinnedReads : this.words).add(offset);
     return local(op.slice(0, 3) as T, 0);
   }
-  setState(): void {}
+  setState(_op: string, offset: number): void {
+    if (!this.#pinned.includes(offset)) return;
+    if (this.#conditional > 0) this.pinnedReads.add(offset);
+    this.pinnedWrites.add(offset);
+  }
   call<T extends ScalarType>(name: string, result: T): Expr<T> {
     if (this.#functions[name]?.body === undefined) this.#stop();
     else this.callees.add(name);
@@ -139,9 +150,18 @@ class ShapeEmitter implements Emitter {
   }
 }
 
-export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionDefinition>>): Shape {
-  const e = new ShapeEmitter(functions);
+export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionDefinition>>, pinned: readonly number[] = []): Shape {
+  const e = new ShapeEmitter(functions, pinned);
   emit(e);
   const { control, leaves } = e;
-  return { control, leaves, reads: [...e.reads], writes: [...e.writes], callees: [...e.callees], words: [...e.words] };
+  return {
+    control,
+    leaves,
+    reads: [...e.reads],
+    writes: [...e.writes],
+    callees: [...e.callees],
+    words: [...e.words],
+    pinnedReads: [...e.pinnedReads],
+    pinnedWrites: [...e.pinnedWrites],
+  };
 }

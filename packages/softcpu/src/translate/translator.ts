@@ -10,7 +10,7 @@ import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/generate.ts';
 import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, MAX_REGIONS, NO_TAG, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmTable } from '../wasm/api.ts';
@@ -199,7 +199,7 @@ export class Translator implements CodeObserver {
     const { isa } = this.#options;
     const host = this.#host as TranslatorHost;
     const base = host.pages.recordsOf(page);
-    if (base === 0) return undefined;
+    if (base === 0 || !host.pages.isCurrentMode(page)) return undefined;
     const record = base + (offset / isa.unit) * RECORD_SIZE;
     let handler = this.#handler(record);
     if (handler === 0) {
@@ -210,9 +210,10 @@ export class Translator implements CodeObserver {
     if (slot === undefined) return undefined;
     const { instruction, variant } = slot;
     const definition = isa.instructions[instruction] as Isa['instructions'][number];
-    const shape = (this.#shapes[instruction] ??= shapeOf(definition.emit, isa.functions));
+    const shape = (this.#shapes[instruction] ??= shapeOf(definition.emit, isa.functions, isa.state.pinned));
     const distance = definition.direct === true ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
-    return { offset, record, instruction, length: variant.length, shape, target: offset + distance };
+    const length = variant.length === 0 ? this.#field(record, LENGTH) : variant.length;
+    return { offset, record, instruction, length, shape, target: offset + distance };
   }
 
   /** The handler of a record, of an entered one the original. */
