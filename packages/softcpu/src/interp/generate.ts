@@ -15,7 +15,7 @@ import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
-import type { ScalarType } from '../wasm/opcodes.ts';
+import type { ValueType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
@@ -133,7 +133,7 @@ function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Call
     const { index, code } = module.func(name, params, [result]);
     callees.set(name, index);
     const block = new BlockEmitter(code, layout.state, callees);
-    lower(code, body(block, ...params.map((type, i) => local<ScalarType>(type, i))));
+    lower(code, body(block, ...params.map((type, i) => local<ValueType>(type, i))));
     code.end();
   }
   return callees;

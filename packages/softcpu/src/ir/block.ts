@@ -1,6 +1,7 @@
 /** Lowering of expressions and statements into one function body. Both tiers derive their {@link Emitter} from this. */
 import type { Code } from '../wasm/code.ts';
-import type { AtomicOp, MemoryOp, ScalarType } from '../wasm/opcodes.ts';
+import { typeOf } from '../wasm/opcodes.ts';
+import type { AtomicOp, MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Block, Variable } from './emitter.ts';
 import { i32, local, read } from './expr.ts';
 import type { Expr, I32 } from './expr.ts';
@@ -9,7 +10,7 @@ import type { Expr, I32 } from './expr.ts';
 export function lower(code: Code, e: Expr): void {
   switch (e.kind) {
     case 'const':
-      if (e.type === 'i64') code.i64(e.value as bigint);
+      if (e.type === 'i64' || e.type === 'v128') code[e.type](e.value as bigint);
       else code[e.type](e.value as number);
       return;
     case 'local':
@@ -33,6 +34,10 @@ export function lower(code: Code, e: Expr): void {
       lower(code, e.b);
       lower(code, e.condition);
       code.select();
+      return;
+    case 'vector':
+      for (const arg of e.args) lower(code, arg);
+      code.simd(e.op, e.immediates);
   }
 }
 
@@ -57,31 +62,31 @@ export class BlockEmitter implements Block {
     for (const index of this.#temporaries.splice(0)) this.code.release(index);
   }
 
-  #temporary(type: ScalarType): number {
+  #temporary(type: ValueType): number {
     const index = this.code.local(type);
     this.#temporaries.push(index);
     return index;
   }
 
   /** Pops the stack into a new local. */
-  protected pop<T extends ScalarType>(type: T): Expr<T> {
+  protected pop<T extends ValueType>(type: T): Expr<T> {
     const index = this.#temporary(type);
     this.code.set(index);
     return local(type, index);
   }
 
-  let<T extends ScalarType>(value: Expr<T>): Expr<T> {
+  let<T extends ValueType>(value: Expr<T>): Expr<T> {
     if (value.kind === 'const') return value;
     lower(this.code, value);
     return this.pop(value.type as T);
   }
 
-  variable<T extends ScalarType>(initial: Expr<T>): Variable<T> {
+  variable<T extends ValueType>(initial: Expr<T>): Variable<T> {
     lower(this.code, initial);
     return { get: this.pop(initial.type as T) };
   }
 
-  assign<T extends ScalarType>(variable: Variable<T>, value: Expr<T>): void {
+  assign<T extends ValueType>(variable: Variable<T>, value: Expr<T>): void {
     lower(this.code, value);
     this.code.set((variable.get as unknown as { readonly index: number }).index);
   }
@@ -111,11 +116,11 @@ export class BlockEmitter implements Block {
     this.code.end();
   }
 
-  read<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset = 0): Expr<T> {
+  read<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset = 0): Expr<T> {
     return read(op, address, offset);
   }
 
-  write<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, address: I32, value: Expr<T>, offset = 0): void {
+  write<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, address: I32, value: Expr<T>, offset = 0): void {
     lower(this.code, address);
     lower(this.code, value);
     this.code.access(op, offset);
@@ -125,7 +130,7 @@ export class BlockEmitter implements Block {
     lower(this.code, address);
     for (const operand of operands) lower(this.code, operand);
     this.code.atomic(op);
-    return this.pop(op.slice(0, 3) as T);
+    return this.pop(typeOf(op) as T);
   }
 
   atomicStore<T extends 'i32' | 'i64'>(op: AtomicOp & `${T}.atomic.store${string}`, address: I32, value: Expr<T>): void {
@@ -143,15 +148,15 @@ export class BlockEmitter implements Block {
     this.code.fill();
   }
 
-  state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
+  state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
     return read(op, i32.const(0), this.#stateBase + offset);
   }
 
-  setState<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
+  setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
     this.write(op, i32.const(0), value, this.#stateBase + offset);
   }
 
-  call<T extends ScalarType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
+  call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
     for (const arg of args) lower(this.code, arg);
     this.code.call(this.callee(name));
     return this.pop(result);

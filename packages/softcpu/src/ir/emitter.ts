@@ -32,27 +32,27 @@
  *
  * @module
  */
-import type { AtomicOp, MemoryOp, ScalarType } from '../wasm/opcodes.ts';
+import type { AtomicOp, MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Expr, I32, I64 } from './expr.ts';
 
 /** A mutable local: `get` reads it. */
-export interface Variable<T extends ScalarType = ScalarType> {
+export interface Variable<T extends ValueType = ValueType> {
   readonly get: Expr<T>;
 }
 
 /** Statements that need no instruction around them. */
 export interface Block {
   /** Evaluates now and binds the value. */
-  let<T extends ScalarType>(value: Expr<T>): Expr<T>;
-  variable<T extends ScalarType>(initial: Expr<T>): Variable<T>;
-  assign<T extends ScalarType>(variable: Variable<T>, value: Expr<T>): void;
+  let<T extends ValueType>(value: Expr<T>): Expr<T>;
+  variable<T extends ValueType>(initial: Expr<T>): Variable<T>;
+  assign<T extends ValueType>(variable: Variable<T>, value: Expr<T>): void;
   /** `likely` is a hint for the compiler; a constant condition emits one side only. */
   if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void;
   /** Runs `body` at least once, again each time it calls `again(condition)` (its last statement) and that holds. */
   loop(body: (again: (condition: I32) => void) => void): void;
   /** Memory of the host: `address + offset` is an offset in linear memory. */
-  read<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset?: number): Expr<T>;
-  write<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, address: I32, value: Expr<T>, offset?: number): void;
+  read<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset?: number): Expr<T>;
+  write<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, address: I32, value: Expr<T>, offset?: number): void;
   /** An atomic access at a host address, evaluated now. `operands` as the instruction takes them after the address. */
   atomic<T extends 'i32' | 'i64'>(op: AtomicOp & `${T}.atomic.${string}`, address: I32, ...operands: Expr<T>[]): Expr<T>;
   /** An atomic store at a host address. */
@@ -62,10 +62,10 @@ export interface Block {
   /** `memory.fill`. */
   fill(address: I32, byte: I32, length: I32): void;
   /** A word of the state block, at a byte offset in it. */
-  state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T>;
-  setState<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void;
+  state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T>;
+  setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void;
   /** Calls a function of the ISA, evaluated now. */
-  call<T extends ScalarType>(name: string, result: T, args: readonly Expr[]): Expr<T>;
+  call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T>;
 }
 
 /** Width and extension of a guest access; `64` and the unsigned ones zero-extend to i64. */
@@ -112,8 +112,8 @@ export type Emit = (e: Emitter) => void;
 
 /** A WebAssembly function of the ISA, called with `call`. Parameters arrive as locals. */
 export interface FunctionDefinition {
-  readonly params: readonly ScalarType[];
-  readonly result: ScalarType;
+  readonly params: readonly ValueType[];
+  readonly result: ValueType;
   /** Absent: a JavaScript import of the same name. */
   readonly body?: (block: Block, ...params: Expr[]) => Expr;
 }

@@ -7,42 +7,43 @@
  * A tree is evaluated where a statement consumes it, not where it is built. What must survive a later write (to a
  * register, a local or memory) is bound with `let` first.
  */
-import { numeric } from '../wasm/opcodes.ts';
-import type { MemoryOp, Numeric, NumericOp, ScalarType } from '../wasm/opcodes.ts';
+import { numeric, typeOf } from '../wasm/opcodes.ts';
+import type { MemoryOp, Numeric, NumericOp, ScalarType, ValueType } from '../wasm/opcodes.ts';
+import type { Simd } from '../wasm/simd.ts';
 import { folds } from './fold.ts';
 
-interface Const<T extends ScalarType> {
+interface Const<T extends ValueType> {
   readonly kind: 'const';
   readonly type: T;
-  /** bigint for i64 (signed), number otherwise (signed int32 for i32). */
+  /** bigint for i64 (signed) and v128 (unsigned), number otherwise (signed int32 for i32). */
   readonly value: number | bigint;
 }
-interface Local<T extends ScalarType> {
+interface Local<T extends ValueType> {
   readonly kind: 'local';
   readonly type: T;
   readonly index: number;
 }
-interface Read<T extends ScalarType> {
+interface Read<T extends ValueType> {
   readonly kind: 'read';
   readonly type: T;
   readonly op: MemoryOp;
   readonly address: I32;
   readonly offset: number;
 }
-interface Unary<T extends ScalarType> {
+interface Unary<T extends ValueType> {
   readonly kind: 'unary';
   readonly type: T;
   readonly op: Numeric;
   readonly a: Expr;
 }
-interface Binary<T extends ScalarType> {
+interface Binary<T extends ValueType> {
   readonly kind: 'binary';
   readonly type: T;
   readonly op: Numeric;
   readonly a: Expr;
   readonly b: Expr;
 }
-interface Select<T extends ScalarType> {
+interface Select<T extends ValueType> {
   readonly kind: 'select';
   readonly type: T;
   readonly condition: I32;
@@ -50,26 +51,36 @@ interface Select<T extends ScalarType> {
   readonly b: Expr<T>;
 }
 
-export type Expr<T extends ScalarType = ScalarType> = T extends ScalarType
-  ? Const<T> | Local<T> | Read<T> | Unary<T> | Binary<T> | Select<T>
+interface Vector<T extends ValueType> {
+  readonly kind: 'vector';
+  readonly type: T;
+  readonly op: Simd;
+  readonly args: readonly Expr[];
+  readonly immediates: readonly number[];
+}
+
+export type Expr<T extends ValueType = ValueType> = T extends ValueType
+  ? Const<T> | Local<T> | Read<T> | Unary<T> | Binary<T> | Select<T> | Vector<T>
   : never;
 export type I32 = Expr<'i32'>;
 export type I64 = Expr<'i64'>;
 export type F32 = Expr<'f32'>;
 export type F64 = Expr<'f64'>;
+/** 16 bytes; see `vector.ts`. */
+export type V128 = Expr<'v128'>;
 
 /** A local variable of the function being emitted. */
-export function local<T extends ScalarType>(type: T, index: number): Expr<T> {
+export function local<T extends ValueType>(type: T, index: number): Expr<T> {
   return { kind: 'local', type, index } satisfies Local<T> as unknown as Expr<T>;
 }
 
 /** A read of linear memory at `address + offset` (unsigned), of the loads' width and extension. */
-export function read<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset = 0): Expr<T> {
-  return { kind: 'read', type: op.slice(0, 3) as T, op, address, offset } satisfies Read<T> as unknown as Expr<T>;
+export function read<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, address: I32, offset = 0): Expr<T> {
+  return { kind: 'read', type: typeOf(op) as T, op, address, offset } satisfies Read<T> as unknown as Expr<T>;
 }
 
 /** `condition ? a : b`, both evaluated. */
-export function select<T extends ScalarType>(condition: I32, a: Expr<T>, b: Expr<T>): Expr<T> {
+export function select<T extends ValueType>(condition: I32, a: Expr<T>, b: Expr<T>): Expr<T> {
   if (condition.kind === 'const') return condition.value === 0 ? b : a;
   return { kind: 'select', type: a.type as T, condition, a, b } as unknown as Expr<T>;
 }

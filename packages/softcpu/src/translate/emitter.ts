@@ -14,7 +14,7 @@ import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
 import type { Code } from '../wasm/code.ts';
-import type { MemoryOp, ScalarType } from '../wasm/opcodes.ts';
+import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 
@@ -144,18 +144,18 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.#setLocal(this.#offset(field), value);
   }
 
-  override state<T extends ScalarType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
+  override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
     if (this.#pinned.has(offset)) return this.#local(offset) as unknown as Expr<T>;
     const assumed = op === 'i32.load' ? this.#isa.assumptions?.find((a) => a.offset === offset) : undefined;
     return assumed === undefined ? super.state(op, offset) : (i32.const(assumed.value) as unknown as Expr<T>);
   }
 
-  override setState<T extends ScalarType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
+  override setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
     if (this.#pinned.has(offset)) this.#setLocal(offset, value as unknown as I64);
     else super.setState(op, offset, value);
   }
 
-  override call<T extends ScalarType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
+  override call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
     if (this.#isa.functions[name]?.body !== undefined) return super.call(name, result, args);
     this.service();
     return local(result, this.code.local(result)); // never reached

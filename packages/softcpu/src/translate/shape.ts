@@ -3,7 +3,8 @@ import type { Access, AccessSize, Emit, Emitter, Variable } from '../ir/emitter.
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
-import type { ScalarType } from '../wasm/opcodes.ts';
+import { typeOf } from '../wasm/opcodes.ts';
+import type { ValueType } from '../wasm/opcodes.ts';
 
 /** How an instruction ends. `stop`: tier 0 executes it. */
 export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'stop';
@@ -49,10 +50,10 @@ class ShapeEmitter implements Emitter {
     this.leaves = true;
   }
 
-  let<T extends ScalarType>(value: Expr<T>): Expr<T> {
+  let<T extends ValueType>(value: Expr<T>): Expr<T> {
     return local(value.type as T, 0);
   }
-  variable<T extends ScalarType>(initial: Expr<T>): Variable<T> {
+  variable<T extends ValueType>(initial: Expr<T>): Variable<T> {
     return { get: local(initial.type as T, 0) };
   }
   assign(): void {}
@@ -70,26 +71,26 @@ class ShapeEmitter implements Emitter {
   loop(body: (again: (condition: I32) => void) => void): void {
     body(() => {});
   }
-  read<T extends ScalarType>(op: string): Expr<T> {
-    return local(op.slice(0, 3) as T, 0);
+  read<T extends ValueType>(op: string): Expr<T> {
+    return local(typeOf(op) as T, 0);
   }
   write(): void {}
   atomic<T extends 'i32' | 'i64'>(op: string): Expr<T> {
-    return local(op.slice(0, 3) as T, 0);
+    return local(typeOf(op) as T, 0);
   }
   atomicStore(): void {}
   atomicFence(): void {}
   fill(): void {}
-  state<T extends ScalarType>(op: string, offset: number): Expr<T> {
+  state<T extends ValueType>(op: string, offset: number): Expr<T> {
     (this.#pinned.includes(offset) ? this.pinnedReads : this.words).add(offset);
-    return local(op.slice(0, 3) as T, 0);
+    return local(typeOf(op) as T, 0);
   }
   setState(_op: string, offset: number): void {
     if (!this.#pinned.includes(offset)) return;
     if (this.#conditional > 0) this.pinnedReads.add(offset);
     this.pinnedWrites.add(offset);
   }
-  call<T extends ScalarType>(name: string, result: T): Expr<T> {
+  call<T extends ValueType>(name: string, result: T): Expr<T> {
     if (this.#functions[name]?.body === undefined) this.#stop();
     else this.callees.add(name);
     return local(result, 0);

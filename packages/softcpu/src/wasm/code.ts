@@ -5,8 +5,9 @@
  * Core specification, sections 5.4 (instructions) and 5.5.13 (code section); branch hinting proposal for the hints.
  */
 import { ByteWriter } from './bytes.ts';
-import { atomic, bulk, control, memory, simd, valTypeCode } from './opcodes.ts';
-import type { AtomicOp, MemoryOp, Numeric, SimdOp, ValType } from './opcodes.ts';
+import { SIMD_PREFIX, atomic, bulk, control, memory, valTypeCode } from './opcodes.ts';
+import type { AtomicOp, MemoryOp, Numeric, ValType } from './opcodes.ts';
+import type { Simd } from './simd.ts';
 
 /** An open structured block: branch target of `br`. */
 export interface Label {
@@ -109,7 +110,12 @@ export class Code {
   /** A load or store. `align` (log2) may be less than natural for addresses that are not known to be aligned. */
   access(name: MemoryOp, offset = 0, align?: number): void {
     const [code, natural] = memory[name];
-    this.out.u8(code);
+    if (code > 0xff) {
+      this.out.u8(SIMD_PREFIX);
+      this.out.u32(code & 0xff);
+    } else {
+      this.out.u8(code);
+    }
     this.out.u32(align ?? natural);
     this.out.u32(offset);
   }
@@ -143,11 +149,20 @@ export class Code {
     this.out.u8(0);
   }
 
-  /** A vector instruction without immediates; accesses pass their memory argument, lanes and constants their bytes. */
-  simd(name: SimdOp, ...immediates: readonly number[]): void {
-    this.out.u8(0xfd);
-    this.out.u32(simd[name]);
-    for (const value of immediates) this.out.u32(value);
+  // ── vectors ──
+
+  /** `v128.const` of the low 128 bits. */
+  v128(value: bigint): void {
+    this.out.u8(SIMD_PREFIX);
+    this.out.u32(0x0c);
+    for (let byte = 0n; byte < 16n; byte++) this.out.u8(Number((value >> (8n * byte)) & 0xffn));
+  }
+
+  /** A vector instruction; `immediates`: the number of a lane, or those of the bytes of a shuffle. */
+  simd(instruction: Simd, immediates: readonly number[]): void {
+    this.out.u8(SIMD_PREFIX);
+    this.out.u32(instruction.code);
+    for (const value of immediates) this.out.u8(value);
   }
 
   // ── control ──

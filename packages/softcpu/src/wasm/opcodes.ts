@@ -35,6 +35,9 @@ export const control = {
   'f64.const': 0x44,
 } as const;
 
+/** Prefix of vector instructions; accesses of theirs have it in front of their number. */
+export const SIMD_PREFIX = 0xfd;
+
 /** Loads and stores: opcode and natural alignment (log2). */
 export const memory = {
   'i32.load': [0x28, 2],
@@ -60,6 +63,10 @@ export const memory = {
   'i64.store8': [0x3c, 0],
   'i64.store16': [0x3d, 1],
   'i64.store32': [0x3e, 2],
+  'v128.load': [0xfd00, 4],
+  'v128.load32_zero': [0xfd5c, 2],
+  'v128.load64_zero': [0xfd5d, 3],
+  'v128.store': [0xfd0b, 4],
 } as const;
 export type MemoryOp = keyof typeof memory;
 
@@ -122,6 +129,11 @@ const saturatingInOrder = [
 
 export type NumericOp = (typeof numericInOrder)[number] | (typeof saturatingInOrder)[number];
 export type ScalarType = 'i32' | 'i64' | 'f32' | 'f64';
+/** Types of expressions and locals. */
+export type ValueType = ScalarType | 'v128';
+
+/** The type that the name of an instruction begins with. */
+export const typeOf = (op: string): string => op.slice(0, op.indexOf('.'));
 
 /** A numeric instruction: its bytes (one, or the prefix and a sub-opcode) and its type. */
 export interface Numeric {
@@ -157,20 +169,3 @@ export const numeric: Readonly<Record<NumericOp, Numeric>> = Object.fromEntries(
   ...numericInOrder.map((name, i) => [name, numericOf(name, 0x45 + i, -1)] as const),
   ...saturatingInOrder.map((name, i) => [name, numericOf(name, 0xfc, i)] as const),
 ]) as Record<NumericOp, Numeric>;
-
-/** The few vector instructions in use, prefix 0xfd: sub-opcode. Accesses among them take a memory argument. */
-export const simd = {
-  'v128.load': 0x00,
-  'v128.store': 0x0b,
-  'v128.const': 0x0c,
-  'i8x16.splat': 0x0f,
-  'i64x2.splat': 0x12,
-  'i8x16.eq': 0x23,
-  'v128.and': 0x4e,
-  'v128.or': 0x50,
-  'v128.xor': 0x51,
-  'v128.any_true': 0x53,
-  'i64x2.extract_lane': 0x1d,
-  'i64x2.add': 0xce,
-} as const;
-export type SimdOp = keyof typeof simd;

@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { wasm } from '../../src/wasm/api.ts';
 import { ByteWriter } from '../../src/wasm/bytes.ts';
 import { ModuleBuilder } from '../../src/wasm/module.ts';
-import { atomic, memory, numeric, simd } from '../../src/wasm/opcodes.ts';
-import type { AtomicOp, MemoryOp, ScalarType, SimdOp, ValType } from '../../src/wasm/opcodes.ts';
+import { atomic, memory, numeric } from '../../src/wasm/opcodes.ts';
+import type { AtomicOp, MemoryOp, ScalarType, ValType } from '../../src/wasm/opcodes.ts';
+import { simd } from '../../src/wasm/simd.ts';
 
 const wabt = await wabtInit();
 const features = { threads: true, tail_call: true, simd: true, bulk_memory: true, sat_float_to_int: true, sign_extension: true };
@@ -85,7 +86,8 @@ describe('opcode tables', () => {
   test.each(Object.keys(memory) as MemoryOp[])('%s', (name) => {
     const text = inMemory(name, (code) => {
       code.i32(8);
-      if (name.includes('store')) zero(code, name.slice(0, 3) as ScalarType);
+      if (name === 'v128.store') code.v128(0n);
+      else if (name.includes('store')) zero(code, name.slice(0, 3) as ScalarType);
       code.access(name, 16);
       if (name.includes('load')) code.drop();
     });
@@ -124,32 +126,24 @@ describe('opcode tables', () => {
     for (const name of ['memory.atomic.wait32', 'memory.atomic.notify', 'atomic.fence', 'memory.fill', 'memory.copy']) expect(text).toContain(name);
   });
 
-  /** Operands of each vector instruction as (constants to push, immediates), and whether it leaves something. */
-  const vectors: Record<SimdOp, { readonly push: readonly ('i32' | 'i64' | 'v128')[]; readonly immediates?: readonly number[]; readonly leaves?: boolean }> = {
-    'v128.load': { push: ['i32'], immediates: [4, 32] },
-    'v128.store': { push: ['i32', 'v128'], immediates: [4, 32], leaves: false },
-    'v128.const': { push: [], immediates: Array<number>(16).fill(1) },
-    'i8x16.splat': { push: ['i32'] },
-    'i64x2.splat': { push: ['i64'] },
-    'i8x16.eq': { push: ['v128', 'v128'] },
-    'v128.and': { push: ['v128', 'v128'] },
-    'v128.or': { push: ['v128', 'v128'] },
-    'v128.xor': { push: ['v128', 'v128'] },
-    'v128.any_true': { push: ['v128'] },
-    'i64x2.extract_lane': { push: ['v128'], immediates: [1] },
-    'i64x2.add': { push: ['v128', 'v128'] },
-  };
-  test.each(Object.keys(simd) as SimdOp[])('%s', (name) => {
-    const { push, immediates = [], leaves = true } = vectors[name];
-    const text = inMemory(name, (code) => {
-      for (const type of push) {
-        if (type === 'v128') code.simd('v128.const', ...Array<number>(16).fill(0));
-        else zero(code, type);
+  test.each(Object.values(simd))('$name', (op) => {
+    const text = inMemory(op.name, (code) => {
+      for (const type of op.operands) {
+        if (type === 'v128') code.v128(0n);
+        else zero(code, type as ScalarType);
       }
-      code.simd(name, ...immediates);
-      if (leaves) code.drop();
+      code.simd(op, Array<number>(op.immediates).fill(1));
+      code.drop();
     });
-    expect(text).toContain(name);
+    expect(text).toMatch(new RegExp(`\\b${op.name.replace('.', '\\.')}\\b`));
+  });
+
+  test('v128.const', () => {
+    const text = inMemory('constant', (code) => {
+      code.v128(0x0f0e0d0c_0b0a0908_07060504_03020100n);
+      code.drop();
+    });
+    expect(text).toContain('v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c');
   });
 });
 
