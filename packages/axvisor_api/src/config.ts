@@ -59,6 +59,8 @@ export interface VmConfig {
   readonly passthroughAddresses: readonly { readonly baseGpa: bigint; readonly length: bigint }[];
   readonly excludedDevices: readonly (readonly string[])[];
   readonly interruptMode: 'no_irq' | 'emulated' | 'passthrough';
+  /** Arm: architecture version of the board's interrupt controller. Default 3. */
+  readonly gicVersion?: 2 | 3;
 }
 
 /** The functions of the `config` API. */

@@ -58,6 +58,8 @@ export interface DeviceContext {
   readonly console: ConsolePort;
   /** The guest asks for power-off, reset, or reports a result (test devices). */
   requestPower(action: 'poweroff' | 'reset', code: number): void;
+  /** Registers what happens when somebody presses (and lets go of) the machine's power button; absent: there is none. */
+  readonly onPowerButton?: (listener: (pressed: boolean) => void) => void;
   /** Schedules work outside the guest's access (disk I/O). It runs on the VM's thread before the guest goes on. */
   defer(work: () => void): void;
 }

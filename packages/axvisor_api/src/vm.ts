@@ -71,6 +71,8 @@ export interface Vm extends AsyncDisposable {
   reset(): void;
   /** Ends the VM: wakes what sleeps, stops what runs. */
   shutdown(): void;
+  /** Presses the power button: a guest that knows it powers itself off. Returns whether the machine has one. */
+  pressPowerButton?(): boolean;
   stats(): VmStats;
 }
 

@@ -126,6 +126,7 @@ export class Scheduler implements Executor {
     if (this.#last !== slot) this.#release();
     this.#last = slot;
     this.#yieldSoon = false;
+    vm.accessing = vcpu.id;
     const end = currentTicks() + nanosToTicks(SLICE_NANOS);
     setHostTimer(earlier(end, nextDeadline()));
     try {

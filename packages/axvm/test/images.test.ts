@@ -47,7 +47,7 @@ test.each([
   ['a few bytes', elf().subarray(0, 20), 'header is incomplete'],
   ['a big-endian Image', image(4096, { flags: 1n }), 'big-endian'],
   ['an empty file', new Uint8Array(0), 'empty'],
-  ['a text file', new TextEncoder().encode('#!/bin/sh\n'.repeat(20)), 'not a kernel: neither ELF nor RISC-V Image; a raw binary needs a load address'],
+  ['a text file', new TextEncoder().encode('#!/bin/sh\n'.repeat(20)), 'not a kernel: neither ELF nor RISC-V Image nor arm64 Image; a raw binary needs a load address'],
 ])('%s is refused with the reason', (_name, file, message) => {
   expect(() => planKernel(file, at)).toThrow(message);
 });

@@ -65,6 +65,7 @@ export function generateVmConfig(config: VmConfig): string {
       cpu_num: String(config.cpuNum),
       arch: maybe(config.arch, tomlString),
       board: tomlString(config.board),
+      gic_version: maybe(config.gicVersion, String),
       phys_cpu_ids: maybe(config.physCpuIds, integers),
       phys_cpu_sets: maybe(config.physCpuSets, integers),
     }),

@@ -5,6 +5,9 @@ import { virtioRng } from '../virtio/rng.ts';
 import type { Model } from './model.ts';
 import { goldfishRtc } from './goldfish_rtc.ts';
 import { ns16550a } from './ns16550a.ts';
+import { pl011 } from './pl011.ts';
+import { pl031 } from './pl031.ts';
+import { pl061 } from './pl061.ts';
 import { sifiveTest } from './sifive_test.ts';
 
-export const MODELS: readonly Model[] = [ns16550a, goldfishRtc, sifiveTest, virtioBlk, virtioConsole, virtioRng];
+export const MODELS: readonly Model[] = [ns16550a, pl011, goldfishRtc, pl031, pl061, sifiveTest, virtioBlk, virtioConsole, virtioRng];

@@ -1,4 +1,5 @@
 /** The table of guest images: what each is, where its packages are, and how it is booted. */
+import type { Architecture } from '@axvisor/axvisor_api/processor';
 
 /** One file taken out of an unpacked package. */
 export interface PackageFile {
@@ -28,6 +29,7 @@ export type ImageSource =
       /** Packages of a Debian suite, fetched by the machine's own apt. */
       readonly kind: 'debian';
       readonly suite: string;
+      /** By Debian's name. */
       readonly architecture: string;
       readonly packages: readonly ImagePackage[];
     }
@@ -61,8 +63,8 @@ export interface ImageBoot {
 /** One guest image. */
 export interface ImageSpec {
   readonly name: string;
-  /** Instruction set of the guest, by Debian's name. */
-  readonly architecture: string;
+  /** Instruction set of the guest; `any`: there is one for each that axvisor has. */
+  readonly architecture: Architecture | 'any';
   /** One line for a list. */
   readonly title: string;
   readonly source: ImageSource;
@@ -124,8 +126,44 @@ export const images: readonly ImageSpec[] = [
     boot: { kernel: 'u-boot.bin', loadAddress: 0x8020_0000n, memory: 64, marker: '=> ' },
   },
   {
+    name: 'debian-arm64',
+    architecture: 'aarch64',
+    title: 'Debian 12 kernel for arm64 with a busybox userland',
+    source: {
+      kind: 'debian',
+      suite: 'bookworm',
+      architecture: 'arm64',
+      packages: [
+        {
+          package: 'linux-image-cloud-arm64',
+          follow: /^linux-image-\d/,
+          files: [
+            { from: 'boot/vmlinuz-*', as: 'kernel' },
+            { from: 'boot/config-*', as: 'kernel.config' },
+          ],
+          modules: true,
+        },
+        { package: 'busybox-static', files: [{ from: 'bin/busybox', as: 'busybox' }] },
+      ],
+    },
+    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
+    boot: { kernel: 'kernel', append: `console=ttyAMA0 ${QUICK_BOOT}`, memory: 96, marker: SHELL_PROMPT },
+  },
+  {
+    name: 'u-boot-arm64',
+    architecture: 'aarch64',
+    title: 'U-Boot for arm64, a small first guest',
+    source: {
+      kind: 'debian',
+      suite: 'bookworm',
+      architecture: 'arm64',
+      packages: [{ package: 'u-boot-qemu', files: [{ from: 'usr/lib/u-boot/qemu_arm64/u-boot.bin', as: 'u-boot.bin' }] }],
+    },
+    boot: { kernel: 'u-boot.bin', loadAddress: 0x4020_0000n, memory: 64, marker: '=> ' },
+  },
+  {
     name: 'embedded',
-    architecture: 'riscv64',
+    architecture: 'any',
     title: 'the small guest that is part of axvisor',
     source: { kind: 'embedded' },
   },

@@ -2,7 +2,7 @@
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { isElf, readElf } from './elf.ts';
-import { isRiscvImage, readRiscvImage } from './riscv_image.ts';
+import { IMAGE_ALIGN, IMAGE_KINDS, imageKind, readImage, type ImageKind } from './linux_image.ts';
 
 /** Bytes at a guest physical address, and how much memory they occupy from there. */
 export interface LoadPiece {
@@ -30,6 +30,18 @@ interface KernelFormat {
   readonly plan: (file: Uint8Array, placement: Placement) => LoadPlan;
 }
 
+const imageFormat = (kind: ImageKind): KernelFormat => ({
+  name: kind.name,
+  matches: (file) => imageKind(file) === kind,
+  plan: (file, { arch, ramBase, loadAddr }) => {
+    ensure(arch === kind.arch, 'InvalidExecutable', `${kind.name}: made for ${kind.arch}, this machine is ${arch}`);
+    const { textOffset, imageSize } = readImage(file, kind);
+    const ram = ramBase + ((IMAGE_ALIGN - (ramBase % IMAGE_ALIGN)) % IMAGE_ALIGN);
+    const address = loadAddr ?? ram + kind.below + textOffset;
+    return { kind: 'image', entry: address, pieces: [{ address, bytes: file, memorySize: imageSize }] };
+  },
+});
+
 const FORMATS: readonly KernelFormat[] = [
   {
     name: 'ELF',
@@ -41,16 +53,7 @@ const FORMATS: readonly KernelFormat[] = [
       return { kind: 'elf', entry: elf.entry, pieces };
     },
   },
-  {
-    name: 'RISC-V Image',
-    matches: isRiscvImage,
-    plan: (file, { arch, ramBase, loadAddr }) => {
-      ensure(arch === 'riscv64', 'InvalidExecutable', `a RISC-V Image, this machine is ${arch}`);
-      const { textOffset, imageSize } = readRiscvImage(file);
-      const address = loadAddr ?? ramBase + textOffset;
-      return { kind: 'image', entry: address, pieces: [{ address, bytes: file, memorySize: imageSize }] };
-    },
-  },
+  ...IMAGE_KINDS.map(imageFormat),
 ];
 
 /**

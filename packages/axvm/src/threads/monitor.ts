@@ -228,6 +228,7 @@ export class Monitor implements Executor {
     const vcpu = Number(index);
     // Who asks was stopped meanwhile, and will find out.
     if (attached === undefined || BigInt(attached.lines[vcpu]?.generation ?? -1) !== generation) return NONE;
+    attached.vm.accessing = vcpu;
     try {
       return (HANDLERS[operation] as Handler)(attached, vcpu, args, bytes);
     } finally {

@@ -102,10 +102,26 @@ function planRegion(region: MemoryRegionConfig): RamPart {
   }
 }
 
+/**
+ * The board that the configuration asks for; `undefined`: it lists all devices itself.
+ *
+ * @throws {AxError} InvalidInput for more vCPUs than the board has room for
+ */
+export function chooseBoard(config: VmConfig): Board | undefined {
+  const { cpuNum } = config;
+  ensure(cpuNum >= 1 && cpuNum <= MAX_VCPUS, 'InvalidInput', `a VM has 1 to ${MAX_VCPUS} vCPUs, not ${cpuNum}`);
+  if (config.board !== 'virt') return undefined;
+  const board = boardOf(architecture(), config);
+  if (board === undefined) throw axError('Unsupported', `there is no 'virt' board for ${architecture()}`);
+  const { maxCpus = MAX_VCPUS } = board;
+  ensure(cpuNum <= maxCpus, 'InvalidInput', `the interrupt controller of this board is for 1 to ${maxCpus} vCPUs, not ${cpuNum}`);
+  return board;
+}
+
 /** The address space of a VM with its RAM mapped. */
-export function buildAddressSpace(ram: GuestRam, vmid: number): AddrSpace {
+export function buildAddressSpace(board: Board | undefined, ram: GuestRam, vmid: number): AddrSpace {
   const highest = ram.regions.map((r) => r.base + r.size).reduce((a, b) => (a > b ? a : b), 0n);
-  const gpaBits = Math.max(boardOf(architecture())?.gpaBits ?? 0, highest.toString(2).length);
+  const gpaBits = Math.max(board?.gpaBits ?? 0, highest.toString(2).length);
   const space = createAddrSpace({ ...nestedFormat(gpaBits), vmid });
   try {
     ram.map(space);
@@ -117,10 +133,9 @@ export function buildAddressSpace(ram: GuestRam, vmid: number): AddrSpace {
 }
 
 /** The vCPUs, created but not set up; each is put in `made` so that a failure later can undo it. */
-export function buildVCpus(config: VmConfig, dtb: bigint | undefined, made: Disposable[]): VCpuSlot[] {
-  ensure(config.cpuNum >= 1 && config.cpuNum <= MAX_VCPUS, 'InvalidInput', `a VM has 1 to ${MAX_VCPUS} vCPUs, not ${config.cpuNum}`);
+export function buildVCpus(board: Board | undefined, config: VmConfig, dtb: bigint | undefined, made: Disposable[]): VCpuSlot[] {
   return Array.from({ length: config.cpuNum }, (_, i) => {
-    const cpuId = config.physCpuIds?.[i] ?? BigInt(i);
+    const cpuId = config.physCpuIds?.[i] ?? board?.cpuId(i) ?? BigInt(i);
     const set = config.physCpuSets?.[i];
     const vcpu = createVCpu({
       vmId: config.id,
@@ -135,16 +150,19 @@ export function buildVCpus(config: VmConfig, dtb: bigint | undefined, made: Disp
 
 /** Bus, devices and interrupt controller. */
 export interface Machine {
-  readonly board: Board | undefined;
   readonly bus: DeviceBus;
   readonly intc: InterruptController | undefined;
   readonly irqs: ReadonlyMap<string, number>;
 }
 
 /** Assembles the machine: the board's devices, disks in its virtio slots, then the configured ones. */
-export function buildMachine(config: VmConfig, images: VmImages, intcContext: IntcContext, deviceContext: Omit<DeviceContext, 'irq'>): Machine {
-  const board = config.board === 'virt' ? boardOf(architecture()) : undefined;
-  ensure(config.board !== 'virt' || board !== undefined, 'Unsupported', `there is no 'virt' board for ${architecture()}`);
+export function buildMachine(
+  board: Board | undefined,
+  config: VmConfig,
+  images: VmImages,
+  intcContext: IntcContext,
+  deviceContext: Omit<DeviceContext, 'irq'>,
+): Machine {
   const bus = createBus();
   const intc = board === undefined ? undefined : createInterruptController(board.intc, intcContext);
   const irqs = new Map<string, number>();
@@ -157,11 +175,13 @@ export function buildMachine(config: VmConfig, images: VmImages, intcContext: In
     irqs.set(device.name, spec.irq);
   }
   checkPassthrough(config, bus);
-  return { board, bus, intc, irqs };
+  return { bus, intc, irqs };
 }
 
 /** Models of the original's device types that the board has under other names, or that stand for nothing. */
-const PROVIDED_BY_BOARD: readonly string[] = ['dummy', 'interrupt-controller', 'plic', 'console'];
+const PROVIDED_BY_BOARD: readonly string[] = [
+  'dummy', 'interrupt-controller', 'plic', 'gic-distributor', 'gic-redistributor', 'gic-its', 'console',
+];
 
 /**
  * Disks first, in order, so that they are vda, vdb …: in the places that the configuration gives to virtio-blk devices, then in free

@@ -18,7 +18,7 @@ const fail = (vm: VmServices, message: string): Next => {
 const FAILED = 0xffff_ffff_ffff_ffffn;
 
 const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
-  Nothing: () => 'continue',
+  Nothing: (_vm, _vcpu, { yields }) => (yields === true ? 'yield' : 'continue'),
   ExternalInterrupt: () => 'yield',
   Halt: (_vm, vcpu) => (vcpu.arch.hasPendingInterrupt() ? 'continue' : 'wait'),
   NestedPageFault: (vm, vcpu, { addr, accessFlags }) => {

@@ -8,7 +8,7 @@ import { wake } from '@axvisor/axvisor_api/host';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
 import type { Executor } from '../executor.ts';
-import { buildAddressSpace, buildMachine, buildVCpus, planRam, type GuestRam, type Machine } from './build.ts';
+import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, planRam, type GuestRam, type Machine } from './build.ts';
 import { loadPieces, planBoot, type BootPlan } from './load.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
 
@@ -34,6 +34,8 @@ export class AxVm implements Vm {
   readonly committedFrames: number;
   /** Interrupts asserted. */
   interrupts = 0;
+  /** The vCPU whose access the devices handle. */
+  accessing = 0;
   readonly #executor: Executor;
   /** Of a VM that is closed. */
   #finalStats: ReturnType<Executor['stats']> | undefined;
@@ -46,6 +48,7 @@ export class AxVm implements Vm {
   #ended: VmEnd | undefined;
   #powerRequest: PowerRequest | undefined;
   #deferred: (() => void)[] = [];
+  readonly #powerButton: ((pressed: boolean) => void)[] = [];
   #resets = 0;
   #closed = false;
 
@@ -60,22 +63,27 @@ export class AxVm implements Vm {
     this.#vmid = options.vmid;
     this.#executor = options.executor;
     this.#onClose = options.onClose;
+    const board = chooseBoard(config);
     this.#ram = planRam(config, options.promisedFrames);
     this.committedFrames = this.#ram.committed;
     const first = this.#ram.regions[0];
     if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
     this.#plan = planBoot(config, images, this.#ram.regions, first.base);
-    this.addressSpace = buildAddressSpace(this.#ram, options.vmid);
+    this.addressSpace = buildAddressSpace(board, this.#ram, options.vmid);
     const undo: Disposable[] = [this.addressSpace];
     try {
-      this.slots = buildVCpus(config, this.#plan.dtbAddress, undo);
+      this.slots = buildVCpus(board, config, this.#plan.dtbAddress, undo);
       this.#machine = buildMachine(
+        board,
         config,
         images,
         {
           vmId: config.id,
           vcpuCount: config.cpuNum,
           setVcpuInterrupt: (vcpu, vector, level) => this.#setInterrupt(vcpu, vector, level),
+          cpuIds: this.slots.map((s) => s.cpuId),
+          currentVcpu: () => this.accessing,
+          memory: this.addressSpace,
         },
         {
           vmId: config.id,
@@ -83,14 +91,18 @@ export class AxVm implements Vm {
           console,
           requestPower: (action, code) => void (this.#powerRequest ??= { action, code }),
           defer: (work) => void this.#deferred.push(work),
+          onPowerButton: (listener) => void this.#powerButton.push(listener),
         },
       );
-      const { board, bus, irqs } = this.#machine;
+      const { bus, intc, irqs } = this.#machine;
       const memory = this.#ram.regions;
       this.dtb =
         images.dtb ??
         board?.deviceTree({ cpuIds: this.slots.map((s) => s.cpuId), memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
-      for (const { vcpu } of this.slots) vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
+      for (const { vcpu } of this.slots) {
+        vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
+        if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(intc.cpu(vcpu.id));
+      }
       this.#load();
     } catch (e) {
       for (const part of undo.toReversed()) part[Symbol.dispose]();
@@ -176,6 +188,11 @@ export class AxVm implements Vm {
   shutdown(): void {
     this.#expect('shutdown');
     this.end({ end: 'stopped' });
+  }
+
+  pressPowerButton(): boolean {
+    for (const pressed of [true, false]) for (const listener of this.#powerButton) listener(pressed);
+    return this.#powerButton.length > 0;
   }
 
   stats(): VmStats {
