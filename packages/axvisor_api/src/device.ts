@@ -27,6 +27,25 @@ export interface Device {
   close?(): Promise<void>;
   /** Properties of its device-tree node beyond compatible, reg and interrupts, for boards that describe themselves so. */
   readonly fdt?: FdtNode;
+  /** It is a PCI function: the host bridge on the bus finds it by its configuration space. */
+  readonly pci?: PciFunction;
+  /** It is a PCI host bridge: takes the functions of the bus. */
+  readonly pciHost?: { plug(fn: PciFunction): void; unplug(fn: PciFunction): void };
+}
+
+/** A PCI function: its configuration space, and what its base address registers decode. */
+export interface PciFunction {
+  /** Device number, 0 to 31, on bus 0. */
+  readonly slot: number;
+  /** 0 to 7. */
+  readonly function: number;
+  /** `offset` 0 to 4095 is aligned to `width`. */
+  configRead(offset: number, width: 1 | 2 | 4): number;
+  configWrite(offset: number, width: 1 | 2 | 4, value: number): void;
+  /** Reads an address that a bus master or CPU sends; `undefined`: no enabled base address register decodes it. */
+  read(space: 'mmio' | 'port', address: bigint, width: AccessWidth): bigint | undefined;
+  /** Whether it was decoded. */
+  write(space: 'mmio' | 'port', address: bigint, width: AccessWidth, value: bigint): boolean;
 }
 
 /** Properties of a device-tree node: 32-bit cells, a string, a list of strings, bytes, or present without a value. */
@@ -55,6 +74,8 @@ export interface DeviceContext {
   readonly memory: GuestMemoryAccessor;
   /** The wire of this device; `undefined` if it has no interrupt. */
   readonly irq: IrqLine | undefined;
+  /** Sends a message-signalled interrupt; absent: the machine has none. */
+  readonly msi?: (address: bigint, data: number) => void;
   readonly console: ConsolePort;
   /** The guest asks for power-off, reset, or reports a result (test devices). */
   requestPower(action: 'poweroff' | 'reset', code: number): void;

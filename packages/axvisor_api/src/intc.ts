@@ -1,16 +1,17 @@
 /**
- * The interrupt-controller contract: from device wires to vCPUs. `@axvisor/riscv_vplic`, `@axvisor/arm_vgic` (and the APIC packages) provide
- * it.
+ * The interrupt-controller contract: from device wires to vCPUs. `@axvisor/riscv_vplic`, `@axvisor/arm_vgic` and `@axvisor/x86_vlapic`
+ * provide it.
  */
 import type { GuestMemoryAccessor } from './addrspace.ts';
-import type { Device, IrqLine } from './device.ts';
+import type { AccessWidth, Device, IrqLine } from './device.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
+import type { Ticks } from './time.ts';
 
 /** How a controller reaches the vCPUs of its VM. */
 export interface IntcContext {
   readonly vmId: number;
   readonly vcpuCount: number;
-  /** Asserts or clears interrupt `vector` of a vCPU (RISC-V: interrupt number, e.g. 10 = VSEI; Arm: the pins `CpuPin`). */
+  /** Asserts or clears interrupt `vector` of a vCPU (RISC-V: interrupt number, e.g. 10 = VSEI; Arm: the pins `CpuPin`; x86: {@link ApicPin}). */
   setVcpuInterrupt(vcpu: number, vector: number, level: boolean): void;
   /** The numbers by which the guest names its CPUs, one for each vCPU. Default: 0, 1, 2 … */
   readonly cpuIds?: readonly bigint[];
@@ -34,6 +35,13 @@ export interface IntcOptions {
   readonly itsBase?: bigint;
   /** GICv2: GPA of the CPU interface. */
   readonly cpuInterfaceBase?: bigint;
+  /** APIC: GPA of the I/O APIC. Default 0xfec0_0000; `base` is where the local APICs are at power-on. */
+  readonly ioApicBase?: bigint;
+  /**
+   * APIC: power-on state as firmware leaves it, for guests that are started without any: the first CPU in virtual wire mode (MultiProcessor
+   * specification 1.4, 3.6.2.2), and the inputs that PCI uses level-triggered.
+   */
+  readonly firmwareState?: boolean;
 }
 
 /** An interrupt as a list register of a processor holds it. */
@@ -89,6 +97,59 @@ export interface CpuInterrupts {
   highestPending(): { readonly priority: number; readonly group: 0 | 1 } | undefined;
 }
 
+/** What a local APIC asserts at its processor, as the `vector` of {@link IntcContext.setVcpuInterrupt}: beyond the 256 vectors of the architecture. */
+export const ApicPin = {
+  /** {@link LocalApic.pending} is not undefined. */
+  intr: 0x100,
+  /** Each of these until the processor takes it: {@link LocalApic.take}. */
+  nmi: 0x101,
+  init: 0x102,
+  sipi: 0x103,
+} as const;
+export type ApicPin = (typeof ApicPin)[keyof typeof ApicPin];
+
+/** The guest's time-stamp counter, as the processor that belongs to a local APIC has it. */
+export interface TscClock {
+  /** What RDTSC would read now. */
+  read(): bigint;
+  /** When RDTSC will read `tsc`, or now if it is past. */
+  ticksAt(tsc: bigint): Ticks;
+}
+
+/** A local APIC as its processor sees it (Intel SDM volume 3, chapter 11). */
+export interface LocalApic {
+  /** The x2APIC ID; its low 8 bits are the xAPIC ID. */
+  readonly id: number;
+  /** IA32_APIC_BASE. */
+  readonly base: bigint;
+  /** The offset of `address` in the register page; `undefined` if the page is elsewhere or closed: then the access goes to memory or the bus. */
+  offsetOf(address: bigint): number | undefined;
+  /** An access of the processor to the register page. */
+  read(offset: number, width: AccessWidth): bigint;
+  write(offset: number, width: AccessWidth, value: bigint): void;
+  /** RDMSR of IA32_APIC_BASE, IA32_TSC_DEADLINE or 0x800 to 0x8ff. `undefined`: #GP. */
+  readMsr(msr: number): bigint | undefined;
+  /** WRMSR of the same. `false`: #GP. */
+  writeMsr(msr: number, value: bigint): boolean;
+  /** The task priority, 0 to 255; CR8 is its upper half. */
+  tpr: number;
+  /** The vector that the processor takes next if RFLAGS.IF and no shadow is in the way. */
+  pending(): number | undefined;
+  /** The interrupt-acknowledge cycle: the vector to deliver, which is now in service. Only if one was pending; else it is the spurious one. */
+  acknowledge(): number;
+  /** The highest vector that the processor would take at task priority 0: for TPR thresholds. */
+  highestRequest(): number | undefined;
+  /** Takes a latched event: whether there was one; of `sipi` the start vector. INIT puts the APIC in its INIT state. */
+  take(event: 'nmi' | 'init'): boolean;
+  take(event: 'sipi'): number | undefined;
+  /** When the timer will make an interrupt pending that is not masked. */
+  nextTimer(): Ticks | undefined;
+  /** The processor raises an interrupt of its own. */
+  raise(source: 'thermal' | 'performance'): void;
+  /** Gives the APIC the counter that IA32_TSC_DEADLINE is about. Default: the host's ticks. */
+  useTsc(tsc: TscClock): void;
+}
+
 /** The interrupt controller of one VM. */
 export interface InterruptController {
   /** Its register files, to be added to the bus. */
@@ -105,6 +166,14 @@ export interface InterruptController {
   cpu?(vcpu: number): CpuInterrupts;
   /** A message-signalled interrupt: device `deviceId` writes `eventId` to the translation register. Ignored if the guest did not map it. */
   signalMsi?(deviceId: number, eventId: number): void;
+  /** A device writes `data` to `address` to signal an interrupt (APIC: 0xfee0_0000 to 0xfeef_ffff). Ignored if that is no such address. */
+  writeMsi?(address: bigint, data: number): void;
+  /**
+   * The local APIC of one vCPU, for `AxArchVCpu.attachLocalApic`; x86 only.
+   *
+   * @throws {AxError} OutOfRange
+   */
+  localApic?(vcpu: number): LocalApic;
 }
 
 /** The functions of the `intc` API. */
@@ -119,5 +188,5 @@ export const intc: AxApiDef<'intc', Intc> = apiDef({
   name: 'intc',
   functions: { createInterruptController: required },
   bind: (f: Intc) => ({ createInterruptController } = f),
-  providers: ['@axvisor/riscv_vplic', '@axvisor/arm_vgic'],
+  providers: ['@axvisor/riscv_vplic', '@axvisor/arm_vgic', '@axvisor/x86_vlapic'],
 });

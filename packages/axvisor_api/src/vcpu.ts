@@ -5,7 +5,7 @@
 import type { GuestPhysAddr } from './addr.ts';
 import type { MappingFlags, NestedPageTableFormat, NestedRoot } from './addrspace.ts';
 import type { AccessWidth, FdtProperties } from './device.ts';
-import type { CpuInterrupts } from './intc.ts';
+import type { CpuInterrupts, LocalApic } from './intc.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 import type { Ticks } from './time.ts';
 
@@ -113,6 +113,8 @@ export interface AxArchVCpu extends Disposable {
    * controllers only assert interrupts. Before the vCPU first runs.
    */
   attachInterrupts?(interrupts: CpuInterrupts): void;
+  /** x86: connects the vCPU with its local APIC; `ApicPin`s then tell when to ask it. Before the vCPU first runs. */
+  attachLocalApic?(apic: LocalApic): void;
   /** Whether an interrupt is pending that ends a wait (enabled or not by the guest's global mask, as WFI/HLT define it). */
   hasPendingInterrupt(): boolean;
   /** When the guest's own timer will make an interrupt pending. */

@@ -1,0 +1,193 @@
+/**
+ * The interrupt controllers of a PC as one: a local APIC for each vCPU, an I/O APIC, the 8259 pair and the 8254, wired to each other as chipsets with
+ * an I/O APIC do (Intel I/O Controller Hub data sheets, chapter "Interrupts").
+ */
+import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
+import type { AccessWidth, Device, DeviceRegion, IrqLine } from '@axvisor/axvisor_api/device';
+import { ensure } from '@axvisor/axvisor_api/errors';
+import type { IntcContext, IntcOptions, InterruptController, LocalApic } from '@axvisor/axvisor_api/intc';
+import { IO_APIC_PINS, IoApic } from './io_apic.ts';
+import { LocalApicUnit, type ApicBus } from './local_apic.ts';
+import { decodeMsi, Delivery, isAddressed, type Message } from './message.ts';
+import { PicPair } from './pic.ts';
+import { Pit } from './pit.ts';
+
+const IO_APIC_BASE = 0xfec0_0000n;
+const PAGE = 0x1000n;
+/** x2APIC IDs have 32 bits; VMs have no more vCPUs than this. */
+const MAX_CPUS = 512;
+
+/** ISA interrupts go to both controllers under the same number, except the timer: 0 at the 8259, pin 2 at the I/O APIC. */
+const TIMER_IRQ = 0;
+const TIMER_PIN = 2;
+const ISA_IRQS = 16;
+/** Where PCI interrupts A to D … (global interrupts 16 to 23) are for systems that use the 8259. */
+const PCI_ISA_IRQS = [10, 11] as const;
+/** Level-triggered as firmware leaves it: the system control interrupt and those of PCI. */
+const FIRMWARE_ELCR = (1 << 9) | (1 << 10) | (1 << 11);
+/** Pin 0 of the I/O APIC is the 8259's output. */
+const PIC_PIN = 0;
+
+/** The register pages of the local APICs on the bus, for accesses that their processors did not take themselves. */
+class LocalApicPage implements Device {
+  readonly name: string;
+  readonly model = 'local-apic';
+  readonly regions: readonly DeviceRegion[];
+  readonly #base: bigint;
+  readonly #apic: () => LocalApicUnit | undefined;
+  readonly #msi: (address: bigint, data: number) => void;
+
+  constructor(base: bigint, apic: () => LocalApicUnit | undefined, msi: (address: bigint, data: number) => void) {
+    this.name = `local-apic@${base.toString(16)}`;
+    this.#base = base;
+    this.regions = [{ space: 'mmio', range: rangeFromStartSize(gpa(base), PAGE) }];
+    this.#apic = apic;
+    this.#msi = msi;
+  }
+
+  reset(): void {
+    // The controller resets the local APICs.
+  }
+
+  read(offset: number, width: AccessWidth): bigint {
+    const apic = this.#apic();
+    const at = apic?.offsetOf(this.#base + BigInt(offset));
+    return at === undefined ? BigInt.asUintN(8 * width, -1n) : (apic as LocalApicUnit).read(at, width);
+  }
+
+  write(offset: number, width: AccessWidth, value: bigint): void {
+    const apic = this.#apic();
+    const at = apic?.offsetOf(this.#base + BigInt(offset));
+    if (at !== undefined) apic?.write(at, width, value);
+    else if (width === 4) this.#msi(this.#base + BigInt(offset), Number(value));
+  }
+}
+
+export class PcInterrupts implements InterruptController, ApicBus {
+  readonly devices: readonly Device[];
+  /** Global system interrupts are 0 to 23; devices have 1 to 23. */
+  readonly sources: number = IO_APIC_PINS - 1;
+  readonly #apics: readonly LocalApicUnit[];
+  readonly #ioApic: IoApic;
+  readonly #pic: PicPair;
+  readonly #context: IntcContext;
+  /** How many wires assert each global system interrupt, and each input of the 8259 pair. */
+  readonly #asserted: Uint16Array = new Uint16Array(IO_APIC_PINS);
+  readonly #isaAsserted: Uint16Array = new Uint16Array(ISA_IRQS);
+  /** The last winner among equals. */
+  #turn = 0;
+
+  /** @throws {AxError} InvalidInput */
+  constructor({ base, ioApicBase = IO_APIC_BASE, firmwareState = false }: IntcOptions, context: IntcContext) {
+    const { vcpuCount, cpuIds } = context;
+    ensure(vcpuCount >= 1 && vcpuCount <= MAX_CPUS, 'InvalidInput', `there are 1 to ${MAX_CPUS} local APICs, not ${vcpuCount}`);
+    ensure(cpuIds === undefined || cpuIds.length === vcpuCount, 'InvalidInput', `${cpuIds?.length} APIC IDs for ${vcpuCount} CPUs`);
+    ensure(base % PAGE === 0n && ioApicBase % PAGE === 0n, 'InvalidInput', 'the registers of APICs are pages');
+    const ids = cpuIds ?? Array.from({ length: vcpuCount }, (_, i) => BigInt(i));
+    for (const id of ids) ensure(id >= 0n && id < 0xffff_ffffn, 'InvalidInput', `APIC ID ${id} does not fit in 32 bits`);
+    ensure(new Set(ids).size === ids.length, 'InvalidInput', 'APIC IDs must differ');
+    this.#context = context;
+    this.#apics = ids.map((id, i) => new LocalApicUnit(this, i, Number(id), base, firmwareState));
+    this.#ioApic = new IoApic(ioApicBase, (message) => this.#deliver(message, this.#apics));
+    this.#pic = new PicPair(firmwareState ? FIRMWARE_ELCR : 0, (level) => {
+      this.#ioApic.setLine(PIC_PIN, level);
+      for (const apic of this.#apics) apic.setLint(0, level);
+    });
+    const timer = new Pit((level) => {
+      this.#pic.setLine(TIMER_IRQ, level);
+      this.#ioApic.setLine(TIMER_PIN, level);
+    });
+    const page = new LocalApicPage(base, () => this.#apics[context.currentVcpu?.() ?? 0], (address, data) => this.writeMsi(address, data));
+    // The bus resets devices one by one; the local APICs go with the I/O APIC, without which they hear of nothing.
+    const ioApic = this.#ioApic;
+    const withCpus: Device = {
+      name: ioApic.name, model: ioApic.model, regions: ioApic.regions,
+      read: (offset, width) => ioApic.read(offset, width),
+      write: (offset, width, value) => ioApic.write(offset, width, value),
+      reset: () => this.reset(),
+    };
+    this.devices = [page, withCpus, this.#pic, timer];
+    for (const apic of this.#apics) apic.reset();
+  }
+
+  /** Local and I/O APICs in their power-on state. */
+  reset(): void {
+    this.#ioApic.reset();
+    for (const apic of this.#apics) apic.reset();
+  }
+
+  /** @throws {AxError} OutOfRange */
+  line(irq: number): IrqLine {
+    ensure(Number.isInteger(irq) && irq >= 1 && irq <= this.sources && irq !== TIMER_PIN, 'OutOfRange', `wires are 1 to ${this.sources} without 2, not ${irq}`);
+    const isa = irq < ISA_IRQS ? irq : (PCI_ISA_IRQS[irq & 1] as number);
+    let asserted = false;
+    return {
+      irq,
+      set: (level) => {
+        if (level === asserted) return;
+        asserted = level;
+        const step = level ? 1 : -1;
+        const wires = ((this.#asserted[irq] as number) + step);
+        const isaWires = ((this.#isaAsserted[isa] as number) + step);
+        this.#asserted[irq] = wires;
+        this.#isaAsserted[isa] = isaWires;
+        this.#pic.setLine(isa, isaWires > 0);
+        this.#ioApic.setLine(irq, wires > 0);
+      },
+    };
+  }
+
+  /** @throws {AxError} OutOfRange */
+  localApic(vcpu: number): LocalApic {
+    const apic = this.#apics[vcpu];
+    ensure(apic !== undefined, 'OutOfRange', `there are ${this.#apics.length} local APICs, not number ${vcpu}`);
+    return apic;
+  }
+
+  writeMsi(address: bigint, data: number): void {
+    const message = decodeMsi(address, data);
+    // By a message only those that go to processors can be signalled (11.11.2).
+    if (message !== undefined && message.delivery !== 3 && message.delivery !== Delivery.startUp) this.#deliver(message, this.#apics);
+  }
+
+  // --- What local APICs are connected with
+
+  send(from: LocalApicUnit, message: Message, shorthand: 'none' | 'self' | 'all' | 'others'): void {
+    if (shorthand === 'none') this.#deliver(message, this.#apics);
+    else {
+      const targets = shorthand === 'self' ? [from] : shorthand === 'all' ? this.#apics : this.#apics.filter((a) => a !== from);
+      this.#deliver({ ...message, destination: 0xff, wide: false }, targets);
+    }
+  }
+
+  endOfInterrupt(vector: number): void {
+    this.#ioApic.endOfInterrupt(vector);
+  }
+
+  acknowledgeExternal(): number {
+    return this.#pic.acknowledge();
+  }
+
+  peekExternal(): number {
+    return this.#pic.peek();
+  }
+
+  setPin(cpu: number, pin: number, level: boolean): void {
+    this.#context.setVcpuInterrupt(cpu, pin, level);
+  }
+
+  /** Whether anyone took it. */
+  #deliver(message: Message, among: readonly LocalApicUnit[]): boolean {
+    const targets = among.filter((apic) => apic.enabled && isAddressed(message, apic));
+    if (message.delivery !== Delivery.lowestPriority) return targets.map((apic) => apic.accept(message)).some((taken) => taken);
+    return this.#lowestPriority(targets)?.accept(message) ?? false;
+  }
+
+  /** The target with the lowest processor priority (11.6.2.4); equals take turns. */
+  #lowestPriority(targets: readonly LocalApicUnit[]): LocalApicUnit | undefined {
+    const able = targets.filter((apic) => apic.softwareEnabled);
+    const lowest = Math.min(...able.map((apic) => apic.ppr));
+    const equals = able.filter((apic) => apic.ppr === lowest);
+    return equals[this.#turn++ % Math.max(1, equals.length)];
+  }
+}
