@@ -16,6 +16,8 @@ export const Signal = {
   nested: 2,
   /** The monitor has an order for this CPU. */
   order: 4,
+  /** Instructions in memory have changed: fetch them anew. */
+  instructions: 8,
 } as const;
 
 /** A call of the monitor, or its answer. */

@@ -76,9 +76,12 @@ export const SP_EL0 = 1192;
 export const SP_EL1 = 1200;
 export const SP_EL2 = 1208;
 
+/** Nonzero while other processing elements may not have done what TLBI and IC told them: DSB waits for them (i32). */
+export const UNSYNCED = 1216;
+
 /** Where vector instructions put their result together (16 bytes), and copy operands that they would overwrite (32 bytes). */
-export const VT = 1216;
-export const VT2 = 1232;
+export const VT = 1232;
+export const VT2 = 1248;
 
 /** Size of the state block in bytes. */
 export const STATE_SIZE = 1280;

@@ -19,7 +19,7 @@ import { fastFloat } from './simd/float_fast.ts';
 import { simdMemory } from './simd/memory.ts';
 import { simdMoves } from './simd/move.ts';
 import { simdShifts } from './simd/shift_immediate.ts';
-import { SYSTEM, systemInstructions } from './system.ts';
+import { SYSTEM, ZERO, systemInstructions } from './system.ts';
 
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
@@ -67,5 +67,5 @@ export const isa: Isa = {
   ],
   instructions,
   functions: { [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
-  services: [SYSTEM, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
+  services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

@@ -1,7 +1,7 @@
 /** System instructions: those that need no more than the state block here, all others in JavaScript (Arm ARM, C5.2 and C6.2). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit } from '@axvisor/softcpu';
-import { C, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, N, TPIDR_EL0, TPIDR_EL1, VF, Z } from '../state.ts';
+import { C, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, N, TPIDR_EL0, TPIDR_EL1, UNSYNCED, VF, Z, ZVA_CHECKED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
 import { plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
@@ -68,16 +68,51 @@ const hint: Definition = {
   select: (get) => (WAITING.has((get('CRm') << 3) | get('op2')) ? 1 : 0),
 };
 
+/** Service that checks and executes DC ZVA. */
+export const ZERO = 'zeroBlock';
+
+/** Bytes that DC ZVA zeroes. */
+const BLOCK = 64;
+
+/** With {@link ZVA_CHECKED}, only the page is in question. */
+const zeroBlock: Emit = (e) => {
+  const place = e.variable(i32.const(0));
+  e.if(e.state('i32.load', ZVA_CHECKED), () => e.assign(place, e.cachedAddress(e.reg('n'))));
+  e.if(
+    place.get,
+    () => {
+      const block = e.let(i32.and(place.get, i32.const(-BLOCK)));
+      for (let at = 0; at < BLOCK; at += 8) e.write('i64.store', block, i64.const(0), at);
+    },
+    () => e.service(ZERO),
+    true,
+  );
+};
+
+const sys: Definition = {
+  record: { n: source('Rt') },
+  variants: [system, zeroBlock],
+  // DC ZVA
+  select: (get) => (get('op1') === 3 && get('CRn') === 7 && get('CRm') === 4 && get('op2') === 1 ? 1 : 0),
+};
+
+/** Waits for other processing elements if there is anything to wait for. */
+const synchronize: Definition = single({}, (e) => {
+  e.if(e.state('i32.load', UNSYNCED), () => system(e), undefined, false);
+  e.atomicFence();
+});
+
 const fence: Definition = single({}, (e) => e.atomicFence());
 
 export const systemInstructions: Definitions = {
   ...Object.fromEntries(
     ['svc', 'hvc', 'smc', 'brk', 'hlt', 'dcps1', 'dcps2', 'dcps3', 'eret', 'drps', 'udf'].map((name) => [name, { ...byService, ends: true }]),
   ),
-  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'msr_daifset', 'msr_daifclr', 'sys', 'sysl'].map((name) => [name, byService])),
+  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'msr_daifset', 'msr_daifclr', 'sysl'].map((name) => [name, byService])),
+  sys,
   hint,
   clrex: single({ imm: plain('CRm') }, (e) => e.setState('i32.store', EXCL_VALID, i32.const(0))),
-  dsb: fence,
+  dsb: synchronize,
   dmb: fence,
   isb: fence,
   msr_reg: move('write'),

@@ -130,6 +130,7 @@ export class Exceptions {
     if (target === 1 && (sys[SCTLR_EL1]! & Sctlr.SPAN) === 0) state.pan = 1;
     if (target === 2 && state.hosted) {
       state.exited = true;
+      state.exitVector = vector;
       return Status.leave;
     }
     state.modeChanged();

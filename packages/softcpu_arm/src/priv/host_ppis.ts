@@ -3,10 +3,12 @@
  * virtual CPU interface), acknowledged and completed by native EL2 software through ICC_*_EL1, without priorities. Group 1 only.
  */
 
-import type { GicCpuInterface } from './interface.ts';
+import type { GicCpuInterface, HostInterrupts } from './interface.ts';
 import { sysRegKey } from './sysreg.ts';
 
 const SPURIOUS = 1023;
+/** INTIDs below are software generated. */
+const FIRST_PPI = 16;
 
 const key = {
   IAR1: sysRegKey(3, 0, 12, 12, 0), EOIR1: sysRegKey(3, 0, 12, 12, 1), HPPIR1: sysRegKey(3, 0, 12, 12, 2), DIR: sysRegKey(3, 0, 12, 11, 1),
@@ -15,10 +17,11 @@ const key = {
 /** ICC_CTLR_EL1.EOImode: completion does not deactivate. */
 const EOI_MODE = 2;
 
-export class HostPpis implements GicCpuInterface {
-  /** Levels and active states, by INTID. */
+export class HostPpis implements GicCpuInterface, HostInterrupts {
+  /** Levels, active states, and levels that were reported already, by INTID. */
   private levels = 0;
   private active = 0;
+  private held = 0;
   private control = 0;
   private enabled = true;
 
@@ -30,7 +33,7 @@ export class HostPpis implements GicCpuInterface {
   }
 
   reset(): void {
-    this.levels = this.active = this.control = 0;
+    this.levels = this.active = this.held = this.control = 0;
     this.enabled = true;
     this.update();
   }
@@ -38,11 +41,31 @@ export class HostPpis implements GicCpuInterface {
   setLevel(ppi: number, level: boolean): void {
     if (level) this.levels |= 1 << ppi;
     else this.levels &= ~(1 << ppi);
+    this.held &= this.levels;
     this.update();
   }
 
+  hold(intids: number): void {
+    this.held |= this.levels & intids;
+    this.update();
+  }
+
+  trigger(intid: number): void {
+    this.setLevel(intid, true);
+  }
+
+  acknowledge(): number {
+    const { highest } = this;
+    if (highest === SPURIOUS) return SPURIOUS;
+    this.active |= 1 << highest;
+    // Of software generated interrupts there is no level.
+    if (highest < FIRST_PPI) this.levels &= ~(1 << highest);
+    this.update();
+    return highest;
+  }
+
   private get pending(): number {
-    return this.levels & ~this.active;
+    return this.levels & ~(this.active | this.held);
   }
 
   private update(): void {
@@ -56,14 +79,11 @@ export class HostPpis implements GicCpuInterface {
   }
 
   read(register: number): bigint {
-    const { highest } = this;
     switch (register) {
       case key.IAR1:
-        if (highest !== SPURIOUS) this.active |= 1 << highest;
-        this.update();
-        return BigInt(highest);
+        return BigInt(this.acknowledge());
       case key.HPPIR1:
-        return BigInt(highest);
+        return BigInt(this.highest);
       case key.CTLR:
         return BigInt(this.control);
       case key.IGRPEN1:

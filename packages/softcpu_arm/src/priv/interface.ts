@@ -24,6 +24,10 @@ export const Status = {
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
+/** Which vector an exception to EL2 went through, in the order of a vector table. */
+export const ExitKind = { sync: 0, irq: 1, fiq: 2, serror: 3 } as const;
+export type ExitKind = (typeof ExitKind)[keyof typeof ExitKind];
+
 /** Physical interrupt inputs of the processing element. */
 export const Line = { irq: 1, fiq: 2, serror: 4 } as const;
 
@@ -62,10 +66,12 @@ export interface PrivilegedHost {
   flushPage(vaLo: number, vaHi: number): void;
   /** The privileged architecture itself wrote RAM at `pa` (a descriptor, DC ZVA): code translated from there is stale. */
   stored(pa: number, size: number): void;
-  /** IC: fetches must see what other processing elements wrote. Absent: there are no others. */
+  /** IC: fetches, those of others too, must see what is in memory when the next DSB is over. Absent: there are no others. */
   instructionsChanged?(): void;
-  /** TLBI …IS: others must see it too, before this returns. Absent: there are no others. */
+  /** TLBI …IS: others must see it too, before the next DSB is over. Absent: there are no others. */
   broadcast?(request: TlbRequest): void;
+  /** DSB while {@link UNSYNCED} is set: others must have seen what was broadcast before this returns. Absent: there are no others. */
+  synchronize?(): void;
   /** SEV. Absent: there are no others. */
   sendEvent?(): void;
   /** An output in {@link Ppi} changed its level. */
@@ -130,7 +136,9 @@ export interface PrivilegedPe {
   readonly exception: PendingException;
   /** Count of exceptions taken synchronously: an instruction that raised one has not retired. */
   readonly exceptions: number;
-  /** A single instruction may be executed; then {@link PrivilegedPe.stepped} must be called. */
+  /** Software step is active: {@link PrivilegedPe.pendingInterrupt} must be called before the next instruction. */
+  readonly stepActive: boolean;
+  /** A single instruction may be executed; then {@link PrivilegedPe.stepped} must be called, unless it took an exception. */
   readonly stepping: boolean;
 
   /** After a successful translation: which accesses of the current MMU_IDX / FETCH_IDX to the 4 KiB page may go ahead without
@@ -189,8 +197,26 @@ export interface PrivilegedPe {
   refresh(): void;
 }
 
+/** What native EL2 software does to the interrupts of its processing element without a GIC. */
+export interface HostInterrupts {
+  /** Acknowledges the pending interrupt with the lowest number. @returns its INTID, 1023 if there is none */
+  acknowledge(): number;
+  /** Deactivates an interrupt. */
+  deactivate(intid: number): void;
+  /** Those of `intids`, a bit set, that are high are not pending until they were low. */
+  hold(intids: number): void;
+  /** Makes a software generated interrupt (INTID below 16) pending. */
+  trigger(intid: number): void;
+}
+
 /** The processing element as native EL2 software sees it (hosted mode). */
 export interface HostedPe {
+  /** How the guest was left. */
+  readonly exitKind: ExitKind;
+  /** The physical interrupts that the processing element raises itself, unless a GIC was given. */
+  readonly ppis: HostInterrupts | undefined;
+  /** MRS as at EL2, whatever runs: for debuggers. @throws {RangeError} it would be UNDEFINED. */
+  peek(key: number): bigint;
   /** MRS at EL2. `key` is as in `sysRegKey`. @throws {RangeError} it would be UNDEFINED. */
   sysRegRead(key: number): bigint;
   /** MSR at EL2. @throws {RangeError} it would be UNDEFINED. */

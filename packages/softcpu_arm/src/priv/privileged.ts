@@ -6,7 +6,7 @@ import { Exceptions } from './exceptions.ts';
 import { AbortIss, Ec, Fsc } from './fields.ts';
 import { GicCpu } from './gic_cpu.ts';
 import { HostPpis } from './host_ppis.ts';
-import { Access, Status, type HostedPe, type PendingException, type PrivilegedOptions, type PrivilegedPe, type TlbRequest } from './interface.ts';
+import { Access, Status, type ExitKind, type HostedPe, type PendingException, type PrivilegedOptions, type PrivilegedPe, type TlbRequest } from './interface.ts';
 import { Interrupts } from './interrupts.ts';
 import { Maintenance } from './maintenance.ts';
 import { Pmu } from './pmu.ts';
@@ -30,7 +30,7 @@ import { Translation } from './translation.ts';
 export class Privileged implements PrivilegedPe, HostedPe {
   private readonly state: State;
   private readonly interrupts: Interrupts;
-  private readonly ppis: HostPpis | undefined;
+  readonly ppis: HostPpis | undefined;
   private readonly record = new ExceptionRecord();
   private readonly translation: Translation;
   private readonly exceptionEntry: Exceptions;
@@ -70,6 +70,10 @@ export class Privileged implements PrivilegedPe, HostedPe {
     return this.state.exited;
   }
 
+  get exitKind(): ExitKind {
+    return (this.state.exitVector >>> 7) as ExitKind;
+  }
+
   get waiting(): boolean {
     return this.state.waiting;
   }
@@ -80,6 +84,10 @@ export class Privileged implements PrivilegedPe, HostedPe {
 
   get exceptions(): number {
     return this.exceptionEntry.taken;
+  }
+
+  get stepActive(): boolean {
+    return this.state.stepActive;
   }
 
   get stepping(): boolean {
@@ -195,23 +203,32 @@ export class Privileged implements PrivilegedPe, HostedPe {
     if (reg === undefined || (verdict !== Verdict.allowed && verdict !== Verdict.fp)) {
       throw new RangeError(`EL2 cannot ${write ? 'write' : 'read'} system register ${describe(key)}`);
     }
-    if (this.state.el !== 2) throw new Error('a guest is running');
     return reg;
   }
 
+  private noGuest(): void {
+    if (this.state.el !== 2) throw new Error('a guest is running');
+  }
+
   sysRegRead(key: number): bigint {
+    this.noGuest();
+    return this.peek(key);
+  }
+
+  peek(key: number): bigint {
     const lo = this.el2Reg(key, false).read();
     return toBigint(lo, this.file.parts.hi);
   }
 
   sysRegWrite(key: number, value: bigint): void {
+    this.noGuest();
     this.el2Reg(key, true).write(lowWord(value), highWord(value));
   }
 
   sysInstruction(key: number, value: bigint): boolean {
     const op = this.file.ops.get(key);
     if (op === undefined || this.file.opVerdict(op, key, 2) !== Verdict.allowed) throw new RangeError(`EL2 has no system instruction ${describe(key)}`);
-    if (this.state.el !== 2) throw new Error('a guest is running');
+    this.noGuest();
     return op.execute(lowWord(value), highWord(value));
   }
 

@@ -65,6 +65,8 @@ export class State {
   claimTags = 0;
   /** Hosted: the guest was left. */
   exited = false;
+  /** Offset of the vector that it was left through, in its group of vectors. */
+  exitVector = 0;
   /** A WFI waits. */
   waiting = false;
   /** Called before the Exception level may change, while somebody counts what happens in it. */

@@ -5,6 +5,9 @@ import { longReg, RO0, RW0, RW1, RW2, storedReg, wordReg, type Encoding, type Gu
 import type { Timer } from './timers.ts';
 import type { StoredReg } from './registers.ts';
 
+/** Whether an instruction writes a register with CRn 14 that moves the next timer interrupt. */
+export const isTimerAccess = (bits: number): boolean => (bits & 0xfff8_f000) === (0xd518_e000 | 0) && ((bits >>> 8) & 15) < 4;
+
 export function timerRegs(parts: Parts, guards: Guards): SysReg[] {
   const { timers } = parts;
   const poll = (): void => timers.poll();

@@ -139,6 +139,7 @@ export class SystemInstructions {
   /** CLREX, DSB, DMB, ISB; everything is in order already. SB is not there. */
   private barrier(op2: number): Status {
     if (op2 === 2) this.state.words[this.state.at(EXCL_VALID)] = 0;
+    if (op2 === 4) this.state.host.synchronize?.();
     return op2 === 2 || (op2 >= 4 && op2 <= 6) ? Status.next : this.exceptions.undefined();
   }
 

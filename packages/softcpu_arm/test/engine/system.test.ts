@@ -38,7 +38,7 @@ describe.each(modes)('%s', (mode) => {
     expect(pe.read(TPIDR_EL0)).toBe(77);
   });
 
-  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifset, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', 'dc zva, x0', '.inst 0'])(
+  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifset, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', '.inst 0'])(
     'leaves %s to the privileged architecture, with the pc on it',
     (source) => {
       run(pe, `nop\n${source}`);

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { assemble } from '../../src/isa/asm.ts';
+import { BareMachine, RAM_BASE } from '../../src/testing/index.ts';
+import type { Outcome } from '../../src/testing/index.ts';
+
+const executions = ['interpreter', 'auto', 'translator'] as const;
+const machines = Object.fromEntries(executions.map((engine) => [engine, new BareMachine({ engine })])) as Record<(typeof executions)[number], BareMachine>;
+
+/** Ends a program with the code in x0; prints x0 as 16 digits. */
+const LIBRARY = `
+finish:
+  mov x1, #0x09100000
+  str w0, [x1]
+1: b 1b
+`;
+
+/** Runs a program on every tier; all must end the same. */
+function run(source: string, limit = 2_000_000): Outcome & { readonly x: readonly bigint[] } {
+  const results = executions.map((engine) => {
+    const machine = machines[engine];
+    machine.load(assemble(`${source}\n${LIBRARY}`, { base: BigInt(RAM_BASE) }).bytes);
+    const outcome = machine.run(limit);
+    return { ...outcome, x: Array.from({ length: 31 }, (_, i) => machine.pe.x(i)), v: Array.from({ length: 32 }, (_, i) => machine.pe.v(i)), pstate: machine.pe.priv.pstate };
+  });
+  const [first, ...others] = results;
+  for (const other of others) expect(other).toEqual(first);
+  return first as (typeof results)[number];
+}
+
+/** Goes to EL1 with vectors at \`vectors\`. */
+const TO_EL1 = `
+  mov x0, #0x80000000
+  msr hcr_el2, x0
+  adr x0, vectors
+  msr vbar_el1, x0
+  adr x0, el1
+  msr elr_el2, x0
+  mov x0, #0x3c5
+  msr spsr_el2, x0
+  mov x0, #0x300000
+  msr cpacr_el1, x0
+  mov x0, #3
+  msr cnthctl_el2, x0
+  eret
+`;
+
+/** Maps the first 2 GiB at EL2 as they are, the upper one as Normal memory. */
+const MMU_ON = `
+  mov x0, #0x40200000
+  mov x1, #0x405
+  str x1, [x0]
+  mov x1, #0x40000000
+  orr x1, x1, #0x700
+  orr x1, x1, #1
+  str x1, [x0, #8]
+  msr ttbr0_el2, x0
+  mov x1, #0xff
+  msr mair_el2, x1
+  mov x1, #0x3519
+  orr x1, x1, #0x80000000
+  orr x1, x1, #0x800000
+  msr tcr_el2, x1
+  mrs x1, sctlr_el2
+  mov x2, #0x1005
+  orr x1, x1, x2
+  msr sctlr_el2, x1
+  isb
+`;
+
+describe('programs on all tiers', () => {
+  it('loops, calls and ends', () => {
+    const { code } = run(`
+  mov x0, #0
+  mov x2, #3000
+1: bl add
+  subs x2, x2, #1
+  b.ne 1b
+  b finish
+add:
+  add x0, x0, x2
+  ret`);
+    expect(code).toBe((3000 * 3001) / 2);
+  });
+
+  it('prints', () => {
+    expect(run(`
+  mov x3, #0x09000000
+  mov w4, #'H'
+  strb w4, [x3]
+  mov w4, #'i'
+  strb w4, [x3]
+  mov x0, #0
+  b finish`)).toMatchObject({ code: 0, output: 'Hi' });
+  });
+
+  it('takes exceptions of EL1 and returns', () => {
+    const { code, x } = run(`${TO_EL1}
+el1:
+  mov x20, #0
+  mov x21, #200
+1: svc #7
+  .inst 0
+  ldr x5, [xzr_address]
+  subs x21, x21, #1
+  b.ne 1b
+  mov x0, x20
+  b finish
+  .balign 2048
+vectors:
+  .space 512
+  mrs x9, esr_el1
+  lsr x10, x9, #26
+  cmp x10, #0x15
+  add x20, x20, x10
+  b.eq 2f
+  mrs x11, elr_el1
+  add x11, x11, #4
+  msr elr_el1, x11
+2: eret`.replace('ldr x5, [xzr_address]', 'mov x6, #0x10000000\n ldr x5, [x6]'));
+    expect(code).toBe(200 * (0x15 + 0 + 0x25));
+    expect(x[20]).toBe(BigInt(code));
+  });
+
+  it('waits for timers', () => {
+    const { code } = run(`${TO_EL1}
+el1:
+  mov x20, #0
+  mov x22, #5000
+  msr cntv_tval_el0, x22
+  mov x0, #1
+  msr cntv_ctl_el0, x0
+  msr daifclr, #2
+1: add x23, x23, #1
+  cmp x20, #10
+  b.lt 1b
+2: wfi
+  cmp x20, #20
+  b.lt 2b
+  mov x0, x20
+  b finish
+  .balign 2048
+vectors:
+  .space 640
+  add x20, x20, #1
+  msr cntv_tval_el0, x22
+  eret`);
+    expect(code).toBe(20);
+  });
+
+  it('modifies its own code', () => {
+    const { code } = run(`
+  mov x0, #0
+  mov x2, #300
+  adr x3, patch
+  ldr w4, [x3]
+  adr x5, other
+  ldr w5, [x5]
+1: str w5, [x3]
+  ic ivau, x3
+  isb
+patch: add x0, x0, #1
+  str w4, [x3]
+  ic ivau, x3
+  isb
+  subs x2, x2, #1
+  b.ne 1b
+  b finish
+other: add x0, x0, #3`);
+    expect(code).toBe(900);
+  });
+
+  it('zeroes blocks', () => {
+    const { code } = run(`${MMU_ON}
+  mov x0, #0x40100000
+  mov x3, #-1
+  mov x2, #64
+1: str x3, [x0], #8
+  subs x2, x2, #1
+  b.ne 1b
+  mov x0, #0x40100000
+  dc zva, x0
+  add x0, x0, #72
+  dc zva, x0
+  mov x0, #0x40100000
+  mov x4, #0
+  mov x2, #64
+2: ldr x5, [x0], #8
+  cmp x5, #0
+  cinc x4, x4, ne
+  subs x2, x2, #1
+  b.ne 2b
+  mov x0, x4
+  b finish`);
+    expect(code).toBe(48);
+  });
+});
