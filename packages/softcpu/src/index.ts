@@ -2,6 +2,8 @@
 export { Access, Engine, EngineCounters, Execution, Permission } from './engine.ts';
 export type { EngineOptions, HostFunction, Machine, Service } from './engine.ts';
 export type { HandlerTable } from './interp/generate.ts';
+export { floatFunctions } from './float/functions.ts';
+export type { RaiseInexactIf } from './float/functions.ts';
 export { copiesSize } from './interp/codepages.ts';
 export { Handler, PAGE_SIZE, Status, planLayout, recordShift } from './interp/layout.ts';
 export type { Layout } from './interp/layout.ts';

@@ -3,10 +3,10 @@
  * `v128.bitselect(a, b, mask)`.
  */
 import { simd, simdForms } from '../wasm/simd.ts';
-import type { ExtractLane, ReplaceLane, Shape, SimdOp, Splat, VectorBinary, VectorShift, VectorTest, VectorUnary, laneType } from '../wasm/simd.ts';
+import type { ExtractLane, LaneType, ReplaceLane, Shape, SimdOp, Splat, VectorBinary, VectorShift, VectorTest, VectorUnary } from '../wasm/simd.ts';
 import type { Expr, I32, V128 } from './expr.ts';
 
-type Lane<S extends string> = Expr<(typeof laneType)[S & Shape]>;
+type Lane<S extends string> = Expr<LaneType<S & Shape>>;
 /** What follows the shape in names of a form. */
 type Of<Names extends string, S extends string> = Names extends `${S}.${infer Suffix}` ? Suffix : never;
 

@@ -11,7 +11,7 @@ const lanes = {
   f64x2: 'f64',
 } as const;
 export type Shape = keyof typeof lanes;
-export const laneType: Readonly<Record<Shape, 'i32' | 'i64' | 'f32' | 'f64'>> = lanes;
+export type LaneType<S extends Shape> = (typeof lanes)[S];
 
 /** Instructions of the form (vector, vector) → vector, by their numbers. */
 const binaryOps = {

@@ -15,16 +15,20 @@ import { simdSame } from './simd/same.ts';
 import { simdTwo } from './simd/two.ts';
 import { CRYPTO_EXEC, FP_EXEC } from './host.ts';
 import { simdFloat } from './simd/float.ts';
-import { fastFloat } from './simd/float_fast.ts';
+import { fastFloat, fastFloatFunctions } from './simd/float_fast.ts';
 import { simdMemory } from './simd/memory.ts';
 import { simdMoves } from './simd/move.ts';
 import { simdShifts } from './simd/shift_immediate.ts';
+import { vectorFloat } from './simd/vector_float.ts';
+import { vectorInteger } from './simd/vector_integer.ts';
+import { vectorPermute } from './simd/vector_permute.ts';
+import { vectorShift } from './simd/vector_shift.ts';
 import { SYSTEM, ZERO, systemInstructions } from './system.ts';
 
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat };
+const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat, ...vectorInteger, ...vectorPermute, ...vectorShift, ...vectorFloat };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
@@ -66,6 +70,6 @@ export const isa: Isa = {
     { offset: FPCR, value: 0 },
   ],
   instructions,
-  functions: { [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
+  functions: { ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

@@ -6,12 +6,12 @@
  *   such register), `imm`, and `rm` as encoded;
  * - the service `illegal`, {@link floatFunctions} among its functions, and {@link EXEC} as a JavaScript function made by `createFpExec`.
  */
+import { floatFunctions as shared } from '@axvisor/softcpu';
 import type { Emit, FunctionDefinition } from '@axvisor/softcpu';
 import type { InsnName } from '../isa/table.ts';
 import { arithmetic } from './arithmetic.ts';
-import { EXEC } from './context.ts';
+import { EXEC, raiseInexactIf } from './context.ts';
 import { conversions } from './convert.ts';
-import { functions } from './functions.ts';
 import { moves } from './move.ts';
 
 export { EXEC } from './context.ts';
@@ -26,6 +26,6 @@ export const floatOutlined: readonly string[] = Object.keys({ ...arithmetic, ...
 
 /** Functions of the ISA that the definitions call. */
 export const floatFunctions: Readonly<Record<string, FunctionDefinition>> = {
-  ...functions,
+  ...shared(raiseInexactIf),
   [EXEC]: { params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], result: 'i32' },
 };

@@ -3,8 +3,8 @@
  * result is an ordinary number, and it is exact or FPSR.IXC, the only exception it could raise, is set already. What is not
  * settled here is left to JavaScript.
  */
-import { f32, f64, i32, i64 } from '@axvisor/softcpu';
-import type { Emit, Emitter, Expr, I32, I64 } from '@axvisor/softcpu';
+import { f32, f64, floatFunctions, i32, i64 } from '@axvisor/softcpu';
+import type { Block, Emit, Emitter, Expr, FunctionDefinition, I32, I64, RaiseInexactIf } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { FPCR, FPSR } from '../../state.ts';
 import { source, target, vector } from '../define.ts';
@@ -25,36 +25,54 @@ interface Precision<T extends Float = Float>
   readonly get: (e: Emitter, field: string) => Expr<T>;
   readonly bits: (value: Expr<T>) => I64;
   readonly smallestNormal: number;
+  /** a × b + c with one rounding, NaN where it is not known. */
+  readonly fused: (e: Block, a: Expr<T>, b: Expr<T>, c: Expr<T>) => Expr<T>;
 }
 const single: Precision<'f32'> = {
   ...f32,
   get: (e, field) => f32.reinterpret_i32(i32.wrap_i64(readLane(e, 2, false, e.field(field)))),
   bits: (value) => i64.extend_i32_u(i32.reinterpret_f32(value)),
   smallestNormal: 2 ** -126,
+  fused: (e, a, b, c) => e.call('fpFused32', 'f32', [a, b, c]),
 };
 const double: Precision<'f64'> = {
   ...f64,
   get: (e, field) => f64.reinterpret_i64(readLane(e, 3, false, e.field(field))),
   bits: (value) => i64.reinterpret_f64(value),
   smallestNormal: 2 ** -1022,
+  fused: (e, a, b, c) => e.call('fpFused64', 'f64', [a, b, c]),
 };
 
 const zero = i64.const(0);
+/** FPSR.IXC. */
 const IXC = i32.const(1 << 4);
 
 /** FPCR is 0. */
-const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR));
+export const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR));
 /** FPSR.IXC, as 0 or 1. */
-const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), IXC), i32.const(0));
-const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
+export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), IXC), i32.const(0));
+export const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
   setHalves(e, 'd', p.bits(value), zero);
 }
 
+/** An instruction executed by JavaScript. */
+export const slowly =
+  (name: string) =>
+  (e: Emitter): void =>
+    void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+
+/** Sets FPSR.IXC if the condition holds. */
+const raiseInexactIf: RaiseInexactIf = (b, condition) => b.if(condition, () => b.setState('i32.store', FPSR, i32.or(b.state('i32.load', FPSR), IXC)));
+/** Functions that the definitions call. */
+export const fastFloatFunctions: Readonly<Record<string, FunctionDefinition>> = Object.fromEntries(
+  Object.entries(floatFunctions(raiseInexactIf)).filter(([name]) => name.startsWith('fpFused')),
+);
+
 /** An instruction with handlers for single and double precision, and JavaScript for half. */
 function bySingleDouble(name: string, record: RecordLayout, emit: <T extends Float>(p: Precision<T>, slow: (e: Emitter) => void) => Emit): Definition {
-  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  const slow = slowly(name);
   const variants = [emit(single, slow), emit(double, slow), slow].map(guarded);
   return { record, variants, select: (get) => Math.min(get('ftype'), 2), outline: true };
 }
@@ -71,6 +89,18 @@ const arithmetic = (name: string, operation: 'add' | 'sub' | 'mul' | 'div', zero
     const isZero = (k: 'a' | 'b'): I32 => p.eq(operands[k], p.const(0));
     const ordinary = zeros.length === 0 ? finite : i32.and(finite, zeros.map(isZero).reduce((x, y) => i32.or(x, y), p.gt(p.abs(result), p.const(p.smallestNormal))));
     e.if(all(plainMode(e), inexactRaised(e), ordinary), () => set(e, p, negate ? p.neg(result) : result), () => slow(e), true);
+  });
+
+/** Which of product and addend are negated; NaN stands for what the function does not settle. */
+const fused = (name: string, product: boolean, addend: boolean): Definition =>
+  bySingleDouble(name, { ...three, a: vector('Ra') }, (p, slow) => (e) => {
+    const result = e.variable(p.const(Number.NaN));
+    e.if(plainMode(e), () => {
+      const n = p.get(e, 'n');
+      const a = p.get(e, 'a');
+      e.assign(result, p.fused(e, product ? p.neg(n) : n, p.get(e, 'm'), addend ? p.neg(a) : a));
+    });
+    e.if(p.eq(result.get, result.get), () => set(e, p, result.get), () => slow(e), true);
   });
 
 const minMax = (name: string, operation: 'min' | 'max'): Definition =>
@@ -108,7 +138,7 @@ const integers = {
 
 /** Variants by width and precision: `emit` for single and double, JavaScript for half. */
 function general(name: string, record: RecordLayout, emit: (wide: boolean, precision: 'single' | 'double', slow: (e: Emitter) => void) => Emit): Definition {
-  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  const slow = slowly(name);
   return {
     record,
     variants: [false, true].flatMap((wide) => [emit(wide, 'single', slow), emit(wide, 'double', slow), slow]).map(guarded),
@@ -145,7 +175,7 @@ function fromInteger(name: string, isSigned: boolean): Definition {
 
 /** Between single and double precision, JavaScript where half is involved. */
 function precision(name: string, from: number, emit: (e: Emitter, slow: (e: Emitter) => void) => void): Definition {
-  const slow = (e: Emitter): void => void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
+  const slow = slowly(name);
   return { record: two, variants: [guarded((e) => emit(e, slow)), guarded(slow)], select: (get) => (get('ftype') === from ? 0 : 1), outline: true };
 }
 const widen = precision('fcvt_d', 0, (e, slow) => {
@@ -170,6 +200,10 @@ export const fastFloat: Definitions = {
   fmul_f: arithmetic('fmul_f', 'mul', ['a', 'b']),
   fnmul_f: arithmetic('fnmul_f', 'mul', ['a', 'b'], true),
   fdiv_f: arithmetic('fdiv_f', 'div', ['a']),
+  fmadd: fused('fmadd', false, false),
+  fmsub: fused('fmsub', true, false),
+  fnmadd: fused('fnmadd', true, true),
+  fnmsub: fused('fnmsub', false, true),
   fsqrt_f: sqrt,
   fmax_f: minMax('fmax_f', 'max'),
   fmin_f: minMax('fmin_f', 'min'),

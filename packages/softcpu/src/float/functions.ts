@@ -1,12 +1,15 @@
 /**
- * WebAssembly functions behind the floating-point instructions: what the host's arithmetic left out, found by error-free transformations
+ * WebAssembly functions behind floating-point instructions of any ISA: what the host's arithmetic left out, found by error-free transformations
  * (Muller et al., Handbook of Floating-Point Arithmetic, 4.3 and 4.4), and the fused multiply-add built from them.
  *
  * All are for rounding to nearest even.
  */
-import { f32, f64, i32, i64, select } from '@axvisor/softcpu';
-import type { Block, F32, F64, FunctionDefinition, I32 } from '@axvisor/softcpu';
-import { all, raiseInexactIf } from './context.ts';
+import type { Block, FunctionDefinition } from '../ir/emitter.ts';
+import { f32, f64, i32, i64, select } from '../ir/expr.ts';
+import type { F32, F64, I32 } from '../ir/expr.ts';
+
+/** Raises the inexact exception of the ISA if the condition holds. */
+export type RaiseInexactIf = (b: Block, condition: I32) => void;
 
 const zero = f64.const(0);
 const notANumber = f64.const(Number.NaN);
@@ -15,6 +18,7 @@ const notANumber = f64.const(Number.NaN);
 const LARGE = 2 ** 990;
 const SMALL = 2 ** -900;
 
+const all = (first: I32, ...others: readonly I32[]): I32 => others.reduce((a, b) => i32.and(a, b), first);
 const below = (x: F64, bound: number): I32 => f64.lt(f64.abs(x), f64.const(bound));
 const above = (x: F64, bound: number): I32 => f64.gt(f64.abs(x), f64.const(bound));
 
@@ -61,7 +65,7 @@ const f64s = (count: number): FunctionDefinition['params'] => Array<'f64'>(count
 const f32s = (count: number): FunctionDefinition['params'] => Array<'f32'>(count).fill('f32');
 
 /** A function `(operands, result)` that raises NX if the result is inexact; it answers 0 where it cannot tell and has done nothing. */
-function note(operands: number, applies: (...x: F64[]) => I32, error: (b: Block, ...x: F64[]) => F64): FunctionDefinition {
+function note(raiseInexactIf: RaiseInexactIf, operands: number, applies: (...x: F64[]) => I32, error: (b: Block, ...x: F64[]) => F64): FunctionDefinition {
   return {
     params: f64s(operands + 1),
     result: 'i32',
@@ -75,7 +79,7 @@ function note(operands: number, applies: (...x: F64[]) => I32, error: (b: Block,
 }
 
 /** The same for single precision: the exact result is compared in double precision. */
-function noteSingle(operands: number, inexact: (b: Block, ...x: F64[]) => I32): FunctionDefinition {
+function noteSingle(raiseInexactIf: RaiseInexactIf, operands: number, inexact: (b: Block, ...x: F64[]) => I32): FunctionDefinition {
   return {
     params: f32s(operands + 1),
     result: 'i32',
@@ -93,7 +97,7 @@ function remainder(b: Block, x: F64, y: F64, z: F64): F64 {
 }
 
 /** x × y + z with one rounding, NX raised if inexact; NaN where this does not find it, with nothing done. */
-function fusedDouble(b: Block, x: F64, y: F64, z: F64): F64 {
+function fusedDouble(raiseInexactIf: RaiseInexactIf, b: Block, x: F64, y: F64, z: F64): F64 {
   const product = b.let(f64.mul(x, y));
   const inRange = all(below(x, LARGE), below(y, LARGE), below(z, LARGE), above(product, SMALL));
   const exactZero = all(f64.eq(product, zero), i32.or(f64.eq(x, zero), f64.eq(y, zero)), below(z, Infinity));
@@ -117,7 +121,7 @@ function fusedDouble(b: Block, x: F64, y: F64, z: F64): F64 {
 const SMALLEST_NORMAL_SINGLE = 2 ** -126;
 
 /** The same for single precision: product and sum in double precision, the sum rounded to odd so that rounding again is right. */
-function fusedSingle(b: Block, x: F32, y: F32, z: F32): F32 {
+function fusedSingle(raiseInexactIf: RaiseInexactIf, b: Block, x: F32, y: F32, z: F32): F32 {
   const product = b.let(f64.mul(f64.promote_f32(x), f64.promote_f32(y)));
   const addend = b.let(f64.promote_f32(z));
   const sum = b.let(f64.add(product, addend));
@@ -140,38 +144,45 @@ function roundToIntegral(b: Block, x: F64, mode: I32): F64 {
   return b.let(select(i32.eqz(mode), f64.nearest(x), towardsZero));
 }
 
-/** Functions that the instructions `call`, by name. */
-export const functions: Readonly<Record<string, FunctionDefinition>> = {
-  // (a, b, a + b)
-  fpNoteAdd64: note(2, (_a, _b, sum) => below(sum, LARGE), (b, x, y, sum) => sumError(b, x, y, sum)),
-  // (a, b, a × b)
-  fpNoteMul64: note(
-    2,
-    (x, y, product) => all(below(x, LARGE), below(y, LARGE), above(product, SMALL)),
-    (b, x, y, product) => productError(b, x, y, product),
-  ),
-  // (a, b, a / b)
-  fpNoteDiv64: note(
-    2,
-    (x, y, quotient) => all(below(x, LARGE), above(x, SMALL), below(y, LARGE), below(quotient, LARGE)),
-    (b, x, y, quotient) => remainder(b, x, quotient, y),
-  ),
-  // (a, √a)
-  fpNoteSqrt64: note(
-    1,
-    (x) => i32.or(i32.and(below(x, LARGE), above(x, SMALL)), f64.eq(x, zero)),
-    (b, x, root) => remainder(b, x, root, root),
-  ),
-  fpNoteAdd32: noteSingle(2, (b, x, y, sum) => {
-    const wide = b.let(f64.add(x, y));
-    return i32.or(f64.ne(wide, sum), f64.ne(sumError(b, x, y, wide), zero));
-  }),
-  fpNoteMul32: noteSingle(2, (_, x, y, product) => f64.ne(f64.mul(x, y), product)),
-  fpNoteDiv32: noteSingle(2, (_, x, y, quotient) => f64.ne(f64.mul(quotient, y), x)),
-  fpNoteSqrt32: noteSingle(1, (_, x, root) => f64.ne(f64.mul(root, root), x)),
-  // (a, b, c) → a × b + c, or NaN where JavaScript has to do it
-  fpFused64: { params: f64s(3), result: 'f64', body: (b, x, y, z) => fusedDouble(b, x as F64, y as F64, z as F64) },
-  fpFused32: { params: f32s(3), result: 'f32', body: (b, x, y, z) => fusedSingle(b, x as F32, y as F32, z as F32) },
-  // (x, mode)
-  fpIntegral: { params: ['f64', 'i32'], result: 'f64', body: (b, x, mode) => roundToIntegral(b, x as F64, mode as I32) },
-};
+/**
+ * Functions that instructions `call`, by name. They find the only exception that may be left, inexact, when the host's operation rounded to
+ * nearest and gave an ordinary result.
+ */
+export function floatFunctions(raiseInexactIf: RaiseInexactIf): Readonly<Record<string, FunctionDefinition>> {
+  const inDouble = (operands: number, applies: (...x: F64[]) => I32, error: (b: Block, ...x: F64[]) => F64): FunctionDefinition => note(raiseInexactIf, operands, applies, error);
+  const inSingle = (operands: number, inexact: (b: Block, ...x: F64[]) => I32): FunctionDefinition => noteSingle(raiseInexactIf, operands, inexact);
+  return {
+    // (a, b, a + b)
+    fpNoteAdd64: inDouble(2, (_a, _b, sum) => below(sum, LARGE), (b, x, y, sum) => sumError(b, x, y, sum)),
+    // (a, b, a × b)
+    fpNoteMul64: inDouble(
+      2,
+      (x, y, product) => all(below(x, LARGE), below(y, LARGE), above(product, SMALL)),
+      (b, x, y, product) => productError(b, x, y, product),
+    ),
+    // (a, b, a / b)
+    fpNoteDiv64: inDouble(
+      2,
+      (x, y, quotient) => all(below(x, LARGE), above(x, SMALL), below(y, LARGE), below(quotient, LARGE)),
+      (b, x, y, quotient) => remainder(b, x, quotient, y),
+    ),
+    // (a, √a)
+    fpNoteSqrt64: inDouble(
+      1,
+      (x) => i32.or(i32.and(below(x, LARGE), above(x, SMALL)), f64.eq(x, zero)),
+      (b, x, root) => remainder(b, x, root, root),
+    ),
+    fpNoteAdd32: inSingle(2, (b, x, y, sum) => {
+      const wide = b.let(f64.add(x, y));
+      return i32.or(f64.ne(wide, sum), f64.ne(sumError(b, x, y, wide), zero));
+    }),
+    fpNoteMul32: inSingle(2, (_, x, y, product) => f64.ne(f64.mul(x, y), product)),
+    fpNoteDiv32: inSingle(2, (_, x, y, quotient) => f64.ne(f64.mul(quotient, y), x)),
+    fpNoteSqrt32: inSingle(1, (_, x, root) => f64.ne(f64.mul(root, root), x)),
+    // (a, b, c) → a × b + c, or NaN where JavaScript has to do it
+    fpFused64: { params: f64s(3), result: 'f64', body: (b, x, y, z) => fusedDouble(raiseInexactIf, b, x as F64, y as F64, z as F64) },
+    fpFused32: { params: f32s(3), result: 'f32', body: (b, x, y, z) => fusedSingle(raiseInexactIf, b, x as F32, y as F32, z as F32) },
+    // (x, mode)
+    fpIntegral: { params: ['f64', 'i32'], result: 'f64', body: (b, x, mode) => roundToIntegral(b, x as F64, mode as I32) },
+  };
+}
