@@ -13,6 +13,8 @@ export interface Guest {
   readonly append?: string;
   /** For a raw binary. */
   readonly loadAddr?: bigint;
+  /** Where it looks for the device tree. */
+  readonly dtbAddr?: bigint;
   /** Least memory in bytes. */
   readonly minMemory?: bigint;
 }
@@ -21,7 +23,7 @@ export interface Guest {
 const EMBEDDED: Readonly<Partial<Record<Architecture, () => Uint8Array>>> = { riscv64: embeddedRiscv64 };
 
 /** Names in the image table, by our architecture names. */
-const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64' };
+const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64', aarch64: 'debian-arm64' };
 
 const EMBEDDED_NAME = 'embedded';
 
@@ -33,6 +35,7 @@ async function load(image: StoredImage): Promise<Guest> {
     ...(image.initramfs === undefined ? {} : { initrd: await readFile(image.initramfs) }),
     ...(image.append === undefined ? {} : { append: image.append }),
     ...(spec.boot?.loadAddress === undefined ? {} : { loadAddr: spec.boot.loadAddress }),
+    ...(spec.boot?.deviceTree === undefined ? {} : { dtbAddr: spec.boot.deviceTree }),
     ...(spec.boot === undefined ? {} : { minMemory: BigInt(spec.boot.memory) << 20n }),
   };
 }

@@ -1,5 +1,6 @@
 /** The reference hypervisor as a library: compositions, the command line. The image store is the subpath `images`. */
 export { ARCHITECTURES, compose } from './compose/index.ts';
+export { composeAarch64 } from './compose/aarch64.ts';
 export { composeRiscv64 } from './compose/riscv64.ts';
 export { ConsoleMultiplexer, type MultiplexerOptions } from './console/multiplexer.ts';
 export { VmConsole } from './console/vm_console.ts';

@@ -4,7 +4,7 @@
  */
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import { idle, thisCpuId, wake } from '@axvisor/axvisor_api/host';
-import { kickProcessor, setHostTimer } from '@axvisor/axvisor_api/processor';
+import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
 import { currentVCpu, initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from './executor.ts';
@@ -66,10 +66,8 @@ export class Scheduler implements Executor {
   }
 
   rouse(_vm: AxVm, { vcpu }: VCpuSlot): void {
-    const running = currentVCpu();
-    // Whoever waits gets its turn soon.
-    if (running !== vcpu) this.#yieldSoon = true;
-    else if (running.state === VCpuState.Running) kickProcessor(thisCpuId());
+    // Whoever waits gets its turn soon. The one that runs called this itself, outside its guest, and looks before it goes on.
+    if (currentVCpu() !== vcpu) this.#yieldSoon = true;
     wake();
   }
 

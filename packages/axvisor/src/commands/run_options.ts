@@ -28,6 +28,7 @@ export interface RawRunOptions {
   readonly append?: string;
   readonly memory?: string;
   readonly cpus?: string;
+  readonly gic?: string;
   readonly loadAddr?: string;
   readonly entry?: string;
   readonly dtb?: string;
@@ -135,6 +136,13 @@ async function readKernel(path: string): Promise<Uint8Array> {
   }
 }
 
+/** @throws {CliError} for an architecture without a GIC */
+function gicVersion(raw: RawRunOptions, arch: Architecture): Pick<VmConfig, 'gicVersion'> {
+  if (raw.gic === undefined) return {};
+  if (arch !== 'aarch64') throw usageError(`--gic: only aarch64 has a GIC; --arch is ${arch}`);
+  return { gicVersion: oneOf(raw.gic, ['2', '3'], '--gic') === '2' ? 2 : 3 };
+}
+
 /** `FILE` or `FILE,ro`. */
 function openDisks(specs: readonly string[], base: string, note: (line: string) => void): BlockBackend[] {
   const opened: BlockBackend[] = [];
@@ -170,6 +178,8 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
     kernel: { path: raw.kernel ?? guest?.name ?? '', ...(loadAddr === undefined ? {} : { loadAddr }) },
     ...(raw.entry === undefined ? {} : { entryPoint: parseAddress(raw.entry, '--entry') }),
     ...(raw.dtb === undefined ? {} : { dtb: { path: raw.dtb } }),
+    ...(guest?.dtbAddr === undefined || raw.dtb !== undefined ? {} : { dtbLoadAddr: guest.dtbAddr }),
+    ...gicVersion(raw, arch),
     ...(ramdisk === undefined ? {} : { ramdisk: { path: raw.initrd ?? '' } }),
     ...(append === undefined ? {} : { cmdline: append }),
     memory: size,
@@ -204,6 +214,7 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
       ...config,
       ...(raw.append === undefined ? {} : { cmdline: raw.append }),
       ...(raw.cpus === undefined ? {} : { cpuNum: parseCount(raw.cpus, '--cpus', 1, MAX_CPUS) }),
+      ...gicVersion(raw, arch),
     },
     images: {
       ...(kernel === undefined ? {} : { kernel }),

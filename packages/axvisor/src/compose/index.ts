@@ -14,6 +14,10 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<Composit
     const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
     return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
   },
+  aarch64: async () => {
+    const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
+    return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
+  },
 };
 
 /** Architectures that guests can have. */

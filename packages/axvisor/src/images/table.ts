@@ -54,6 +54,8 @@ export interface ImageBoot {
   readonly loadAddress?: bigint;
   /** Command line of the kernel. */
   readonly append?: string;
+  /** Where it looks for the device tree, when nobody tells it. */
+  readonly deviceTree?: bigint;
   /** Least memory with which it was seen to reach its prompt, in MiB. */
   readonly memory: number;
   /** Text on the console that says that it is up. */
@@ -75,7 +77,7 @@ export interface ImageSpec {
 /** Name of the initramfs in the folder of an image that has one. */
 export const INITRAMFS = 'initramfs.cpio';
 
-/** Prompt of the shell that our /init starts. */
+/** Prompt of the shell that our /init starts, where busybox is recent. */
 export const SHELL_PROMPT = '~ # ';
 
 /**
@@ -147,7 +149,8 @@ export const images: readonly ImageSpec[] = [
       ],
     },
     initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
-    boot: { kernel: 'kernel', append: `console=ttyAMA0 ${QUICK_BOOT}`, memory: 96, marker: SHELL_PROMPT },
+    // This busybox finds no home folders: a static program cannot load what looks into /etc/passwd.
+    boot: { kernel: 'kernel', append: `console=ttyAMA0 ${QUICK_BOOT}`, memory: 96, marker: '/root # ' },
   },
   {
     name: 'u-boot-arm64',
@@ -159,7 +162,8 @@ export const images: readonly ImageSpec[] = [
       architecture: 'arm64',
       packages: [{ package: 'u-boot-qemu', files: [{ from: 'usr/lib/u-boot/qemu_arm64/u-boot.bin', as: 'u-boot.bin' }] }],
     },
-    boot: { kernel: 'u-boot.bin', loadAddress: 0x4020_0000n, memory: 64, marker: '=> ' },
+    // What is at the start of memory on the board `virt` is the device tree.
+    boot: { kernel: 'u-boot.bin', loadAddress: 0x4020_0000n, deviceTree: 0x4000_0000n, memory: 64, marker: '=> ' },
   },
   {
     name: 'embedded',
