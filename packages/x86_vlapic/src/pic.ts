@@ -15,7 +15,7 @@ const SPURIOUS = 7;
 /** One 8259A. */
 class Pic8259 {
   readonly #isMaster: boolean;
-  readonly #changed: () => void;
+  readonly #changed: (acknowledged: boolean) => void;
   #line = 0;
   /** Edges that were seen and not acknowledged. */
   #edge = 0;
@@ -32,18 +32,19 @@ class Pic8259 {
   #levelTriggered = false;
   #readIsr = false;
   #poll = false;
-  /** The initialization command word that comes next: 2, 3, 4; 0: none. */
-  #icw = 0;
+  /** The initialization command word that comes next: 1 (after power-on), 2, 3, 4; 0: none. */
+  #icw = 1;
   #single = false;
   #needIcw4 = false;
 
-  constructor(isMaster: boolean, changed: () => void) {
+  constructor(isMaster: boolean, changed: (acknowledged: boolean) => void) {
     this.#isMaster = isMaster;
     this.#changed = changed;
   }
 
   reset(): void {
-    this.isr = this.imr = this.#edge = this.#vectorBase = this.#icw = 0;
+    this.#icw = 1;
+    this.isr = this.imr = this.#edge = this.#vectorBase = 0;
     this.#lowest = 7;
     this.#autoEoi = this.#rotateInAutoEoi = this.#fullyNested = this.#specialMask = false;
     this.#levelTriggered = this.#readIsr = this.#poll = this.#single = this.#needIcw4 = false;
@@ -53,7 +54,7 @@ class Pic8259 {
     const bit = 1 << input;
     if (asserted && (this.#line & bit) === 0) this.#edge |= bit;
     this.#line = asserted ? this.#line | bit : this.#line & ~bit;
-    this.#changed();
+    this.#changed(false);
   }
 
   latchEdge(input: number): void {
@@ -79,8 +80,9 @@ class Pic8259 {
     return undefined;
   }
 
-  /** The request that the INT output is about. */
+  /** The request that the INT output is about; there is none before the controller is initialized. */
   request(): number | undefined {
+    if (this.#icw !== 0) return undefined;
     const input = this.#mostUrgent(this.irr & ~this.imr);
     if (input === undefined) return undefined;
     // In the special mask mode only inputs that are not masked hold others back; fully nested, a slave's interrupt does not hold back others of that slave.
@@ -109,7 +111,7 @@ class Pic8259 {
     if (this.#poll) {
       this.#poll = false;
       const input = this.take();
-      this.#changed();
+      this.#changed(true);
       return input === undefined ? 0 : 0x80 | input;
     }
     if (a0 === 1) return this.imr;
@@ -121,9 +123,9 @@ class Pic8259 {
       if ((value & Icw1.init) !== 0) this.#writeIcw1(value);
       else if ((value & Ocw3.select) !== 0) this.#writeOcw3(value);
       else this.#writeOcw2(value >> 5, value & 7);
-    } else if (this.#icw !== 0) this.#writeIcw(value);
+    } else if (this.#icw > 1) this.#writeIcw(value);
     else this.imr = value;
-    this.#changed();
+    this.#changed(false);
   }
 
   #writeIcw1(value: number): void {
@@ -189,7 +191,7 @@ export class PicPair implements Device {
     this.#intr = intr;
     this.#elcr = levelTriggered;
     this.#master = new Pic8259(true, () => this.#update());
-    this.#slave = new Pic8259(false, () => this.#cascade());
+    this.#slave = new Pic8259(false, (acknowledged) => this.#cascade(acknowledged));
     this.#presetElcr();
   }
 
@@ -222,7 +224,7 @@ export class PicPair implements Device {
     let vector = this.#master.vector(input);
     if (input === CASCADE) {
       vector = this.#slave.vector(this.#slave.take());
-      this.#cascade();
+      this.#cascade(true);
     }
     this.#update();
     return vector;
@@ -247,14 +249,14 @@ export class PicPair implements Device {
     if (region < 2) return (region === 0 ? this.#master : this.#slave).write(offset, value);
     const pic = offset === 0 ? this.#master : this.#slave;
     pic.elcr = value & (ELCR_WRITABLE[offset as 0 | 1]);
-    this.#cascade();
+    this.#cascade(false);
     this.#update();
   }
 
   /** The slave's INT output. It falls when a request is acknowledged, so that one which still waits is an edge of its own. */
-  #cascade(): void {
+  #cascade(acknowledged: boolean): void {
     const asserted = this.#slave.request() !== undefined;
-    if (asserted) this.#master.latchEdge(CASCADE);
+    if (asserted && acknowledged) this.#master.latchEdge(CASCADE);
     this.#master.setLine(CASCADE, asserted);
   }
 

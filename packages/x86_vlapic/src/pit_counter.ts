@@ -17,8 +17,13 @@ const isPeriodic = (mode: number): boolean => mode === 2 || mode === 3;
 /** Modes that a rising edge of GATE starts, and nothing else. */
 const isTriggered = (mode: number): boolean => mode === 1 || mode === 5;
 
+/** Clocks of the high half of a square wave; the low half has the rest. */
+const highHalf = (count: number): number => Math.ceil(count / 2);
+
 export class PitCounter {
   readonly #now: () => number;
+  /** Bits 5:0 of the last control word, as the status shows them. */
+  #control = 0;
   #mode = 0;
   #bcd = false;
   #access: number = Access.word;
@@ -28,8 +33,11 @@ export class PitCounter {
   #count: number | undefined;
   /** The clock at which #count was loaded; while GATE holds the counter, it is moved on. */
   #start = 0;
-  /** Clocks counted when GATE or half a count stopped the counter. */
+  /** Clocks counted when the counter was stopped; `undefined`: it runs. */
   #held: number | undefined;
+  /** The clock at which the count register will be loaded, and whether a square wave is low from there. */
+  #loadAt: number | undefined;
+  #loadLow = false;
   /** A count is written and not loaded yet. */
   #null = false;
   #gate: boolean;
@@ -46,13 +54,9 @@ export class PitCounter {
   }
 
   reset(gate: boolean): void {
-    this.#mode = 0;
-    this.#bcd = false;
-    this.#access = Access.word;
+    this.control(Access.word << 4);
     this.#register = BINARY_RANGE;
-    this.#count = this.#held = this.#lowByte = this.#latchedStatus = undefined;
-    this.#null = this.#readHigh = false;
-    this.#latchedCount = [];
+    this.#null = false;
     this.#gate = gate;
   }
 
@@ -63,27 +67,26 @@ export class PitCounter {
   /** Bits 5:0 of a control word for this counter. */
   control(value: number): void {
     if ((value & 0x30) === 0) return this.latchCount();
+    this.#control = value;
     this.#access = (value >> 4) & 3;
     const mode = (value >> 1) & 7;
     this.#mode = mode > 5 ? mode - 4 : mode;
     this.#bcd = (value & 1) === 1;
-    this.#count = this.#held = this.#lowByte = undefined;
+    this.#count = this.#held = this.#loadAt = this.#lowByte = this.#latchedStatus = undefined;
     this.#null = true;
     this.#readHigh = false;
     this.#latchedCount = [];
-    this.#latchedStatus = undefined;
   }
 
   latchCount(): void {
     if (this.#latchedCount.length > 0) return;
     const count = this.#value();
-    const bytes = [count & 0xff, count >> 8];
-    this.#latchedCount = this.#access === Access.low ? [bytes[0] as number] : this.#access === Access.high ? [bytes[1] as number] : bytes;
+    const bytes = [count & 0xff, count >> 8] as const;
+    this.#latchedCount = this.#access === Access.low ? [bytes[0]] : this.#access === Access.high ? [bytes[1]] : [...bytes];
   }
 
   latchStatus(): void {
-    this.#settle();
-    this.#latchedStatus ??= (this.out ? 0x80 : 0) | (this.#null ? NULL_COUNT : 0) | (this.#access << 4) | (this.#mode << 1) | (this.#bcd ? 1 : 0);
+    this.#latchedStatus ??= (this.out ? 0x80 : 0) | (this.#null ? NULL_COUNT : 0) | this.#control;
   }
 
   read(): number {
@@ -102,37 +105,46 @@ export class PitCounter {
   }
 
   write(byte: number): void {
+    this.#settle();
     if (this.#access === Access.word && this.#lowByte === undefined) {
       this.#lowByte = byte;
-      // In mode 0 the first byte stops the counter and OUT falls.
-      if (this.#mode === 0 && this.#count !== undefined) {
-        this.#count = undefined;
-        this.#held = undefined;
-      }
+      // In mode 0 the first byte stops the counter.
+      if (this.#mode === 0 && this.#count !== undefined) this.#held ??= this.#elapsed();
       return;
     }
     const raw = this.#access === Access.low ? byte : this.#access === Access.high ? byte << 8 : (this.#lowByte ?? 0) | (byte << 8);
     this.#lowByte = undefined;
-    this.#settle();
     const value = this.#bcd ? fromBcd(raw) : raw;
     this.#register = value === 0 ? this.#range : value;
     this.#null = true;
-    // Periodic modes take a new count up at the end of the period, triggered ones at the next trigger, the others now.
-    if (isTriggered(this.#mode) || (isPeriodic(this.#mode) && this.#count !== undefined)) return;
-    this.#load(this.#now() + 1);
-    if (!this.#gate) this.#held = 0;
+    // Triggered modes load at the trigger, the others at the next clock, but what repeats goes on to its end first.
+    if (isTriggered(this.#mode)) return;
+    const count = this.#count;
+    if (count === undefined || !isPeriodic(this.#mode)) this.#loadAt = this.#now() + 1;
+    else if (this.#held === undefined && this.#loadAt === undefined) {
+      const elapsed = this.#elapsed();
+      const phase = elapsed % count;
+      // A square wave takes a new count up after each half.
+      this.#loadLow = this.#mode === 3 && phase < highHalf(count);
+      this.#loadAt = this.#now() - phase + (this.#loadLow ? highHalf(count) : count);
+    }
   }
 
   setGate(level: boolean): void {
     if (level === this.#gate) return;
     this.#settle();
     this.#gate = level;
-    if (isTriggered(this.#mode)) {
-      if (level) this.#load(this.#now() + 1);
+    if (isTriggered(this.#mode) || (isPeriodic(this.#mode) && this.#count !== undefined)) {
+      if (level) {
+        this.#loadAt = this.#now() + 1;
+        this.#loadLow = false;
+      } else if (isPeriodic(this.#mode)) {
+        this.#held = this.#elapsed();
+        this.#loadAt = undefined;
+      }
     } else if (this.#count !== undefined) {
-      if (!level) this.#held = Math.max(0, this.#now() - this.#start);
-      else if (isPeriodic(this.#mode)) this.#load(this.#now() + 1);
-      else {
+      if (!level) this.#held ??= this.#elapsed();
+      else if (this.#lowByte === undefined) {
         this.#start = this.#now() - (this.#held ?? 0);
         this.#held = undefined;
       }
@@ -147,12 +159,13 @@ export class PitCounter {
     const elapsed = this.#elapsed();
     switch (this.#mode) {
       case 0:
+        return this.#lowByte === undefined && elapsed >= count;
       case 1:
         return elapsed >= count;
       case 2:
-        return this.#held !== undefined || elapsed < 0 || elapsed % count !== count - 1;
+        return !this.#gate || elapsed % count !== count - 1;
       case 3:
-        return this.#held !== undefined || elapsed < 0 || elapsed % count < Math.ceil(count / 2);
+        return !this.#gate || elapsed % count < highHalf(count);
       default:
         return elapsed !== count;
     }
@@ -161,10 +174,16 @@ export class PitCounter {
   /** The first clock after `after` at which OUT rises; `undefined`: never, as things are. */
   nextRise(after: number): number | undefined {
     this.#settle();
-    const count = this.#count;
-    if (count === undefined || this.#held !== undefined) return undefined;
-    if (isPeriodic(this.#mode)) return this.#start + (Math.max(0, Math.floor((after - this.#start) / count)) + 1) * count;
-    const at = this.#start + count + (this.#mode === 4 || this.#mode === 5 ? 1 : 0);
+    const rise = this.#riseOf(this.#count, this.#held === undefined ? this.#start : undefined, after);
+    const at = this.#loadAt;
+    if (at === undefined || (rise !== undefined && rise <= at)) return rise;
+    return this.#riseOf(this.#register, this.#loadLow ? at - highHalf(this.#register) : at, after);
+  }
+
+  #riseOf(count: number | undefined, start: number | undefined, after: number): number | undefined {
+    if (count === undefined || start === undefined) return undefined;
+    if (isPeriodic(this.#mode)) return start + (Math.max(0, Math.floor((after - start) / count)) + 1) * count;
+    const at = start + count + (this.#mode > 3 ? 1 : 0);
     return at > after ? at : undefined;
   }
 
@@ -176,29 +195,21 @@ export class PitCounter {
     return this.#held ?? this.#now() - this.#start;
   }
 
-  #load(at: number): void {
-    this.#count = this.#register;
-    this.#start = at;
-    this.#held = undefined;
-  }
-
-  /** Takes up what has become due: the count of a new period, the clock of a load. */
+  /** Loads the count register if that was due. */
   #settle(): void {
-    const count = this.#count;
-    if (count === undefined || !this.#null) return;
-    const elapsed = this.#elapsed();
-    if (count !== this.#register && isPeriodic(this.#mode)) {
-      if (this.#held !== undefined || elapsed < count) return;
-      this.#load(this.#start + Math.floor(elapsed / count) * count);
-      this.#null = false;
-    } else if (elapsed >= 0 && !(isTriggered(this.#mode) && count !== this.#register)) this.#null = false;
+    const at = this.#loadAt;
+    if (at === undefined || this.#now() < at) return;
+    this.#count = this.#register;
+    this.#start = this.#loadLow ? at - highHalf(this.#register) : at;
+    this.#held = this.#gate || isTriggered(this.#mode) ? undefined : 0;
+    this.#loadAt = undefined;
+    this.#loadLow = this.#null = false;
   }
 
   /** The counting element, as it is read. */
   #value(): number {
     this.#settle();
-    const count = this.#count;
-    const value = count === undefined ? this.#register : this.#remaining(count, Math.max(0, this.#elapsed()));
+    const value = this.#count === undefined ? this.#register : this.#remaining(this.#count, this.#elapsed());
     return this.#bcd ? toBcd(modulo(value, BCD_RANGE)) : modulo(value, BINARY_RANGE);
   }
 
@@ -207,7 +218,7 @@ export class PitCounter {
     if (this.#mode !== 3) return count - elapsed;
     // The square wave counts down by two in each half; an odd count is one less, and its first half one clock longer.
     const phase = elapsed % count;
-    const high = Math.ceil(count / 2);
+    const high = highHalf(count);
     return (count & ~1) - 2 * (phase < high ? phase : phase - high);
   }
 }
