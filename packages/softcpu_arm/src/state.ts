@@ -17,13 +17,6 @@ export const ZSINK = 264;
 export const V = 512;
 /** Program counter (i64): inside a helper, of the instruction that called it; outside the run loop, of the next one to execute. */
 export const PC = 1024;
-/** Arguments of helpers called by generated code (i64 each). */
-export const ARG0 = 1032;
-export const ARG1 = 1040;
-export const ARG2 = 1048;
-export const ARG3 = 1056;
-/** Result of a helper called by generated code (i64). */
-export const RESULT = 1064;
 /** Instructions left before the run loop must be left (i32). */
 export const BUDGET = 1072;
 /** Index of the data TLB in use (i32), see {@link MMU}. */
@@ -79,9 +72,8 @@ export const SP_EL2 = 1208;
 /** Nonzero while other processing elements may not have done what TLBI and IC told them: DSB waits for them (i32). */
 export const UNSYNCED = 1216;
 
-/** Where vector instructions put their result together (16 bytes), and copy operands that they would overwrite (32 bytes). */
+/** Where vector instructions put their result together (16 bytes), with room for copies of operands that they would overwrite. */
 export const VT = 1232;
-export const VT2 = 1248;
 
 /** Size of the state block in bytes. */
 export const STATE_SIZE = 1280;

@@ -1,6 +1,5 @@
 /** The privileged architecture of a software Armv8-A processing element in AArch64 state (Arm ARM, part D). */
-export { Access, ExitKind, Line, Permission, Ppi, Status } from './interface.ts';
+export { Access, Line, Permission, Ppi, Status } from './interface.ts';
 export type { GicCpuInterface, HostedPe, HostInterrupts, PendingException, PrivilegedHost, PrivilegedOptions, PrivilegedPe, RamWindow, TlbRequest } from './interface.ts';
-export { Ec, Fsc } from './fields.ts';
 export { Privileged } from './privileged.ts';
 export { sysRegKey } from './sysreg.ts';

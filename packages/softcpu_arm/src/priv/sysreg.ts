@@ -28,7 +28,6 @@ const NEVER = 3;
 export const RW0: Rights = [0, 0];
 export const RO0: Rights = [0, NEVER];
 export const R0W1: Rights = [0, 1];
-export const R0W2: Rights = [0, 2];
 export const WO0: Rights = [NEVER, 0];
 export const RW1: Rights = [1, 1];
 export const RO1: Rights = [1, NEVER];
