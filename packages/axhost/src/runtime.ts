@@ -19,6 +19,7 @@ interface Runtime {
   };
   readonly SharedArrayBuffer?: new (bytes: number) => ArrayBufferLike;
   readonly performance: { now(): number; readonly timeOrigin: number };
+  readonly navigator?: { readonly hardwareConcurrency?: number };
   /** Node's. */
   readonly process?: { readonly hrtime?: { bigint(): bigint } };
   readonly console: Record<'error' | 'warn' | 'info' | 'debug', (message: string) => void>;

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { withLinked, type Component } from '@axvisor/axvisor_api';
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import { allocFrame, deallocFrame, frameCounts, physMemory } from '@axvisor/axvisor_api/memory';
-import { awaitTaken, callMonitor, guestCpus, pendingSignals, serveCpus, setInGuest, Signal, signalCpu, takeSignals, waitForSignal } from '@axvisor/axvisor_api/smp';
+import { awaitTaken, callMonitor, guestCpus, pendingSignals, postMonitor, serveCpus, setInGuest, Signal, signalCpu, takeSignals, waitForSignal } from '@axvisor/axvisor_api/smp';
 import { currentTicks, tickFrequency } from '@axvisor/axvisor_api/time';
 import { describe, expect, test } from 'vitest';
 import { createComponent, createHostShare, failCpu, type HostShare } from '../src/index.ts';
@@ -54,6 +54,33 @@ test('signals stay until they are taken, and end waits', () => {
   withLinked(host(shared, 1), () => expect(pendingSignals()).toBe(0));
 });
 
+test('posts reach the monitor in order, before the next call, and are refused while too many are on their way', async () => {
+  const shared = share();
+  const done: (readonly bigint[])[] = [];
+  withLinked(host(shared, 0), () => {
+    let n = 0n;
+    while (postMonitor(3, [n, (1n << 64n) - 1n])) n++;
+    expect(n).toBeGreaterThan(100n);
+    expect(() => postMonitor(3, Array.from({ length: 8 }, () => 0n))).toThrow(/8 values/);
+  });
+  await new Promise<void>((resolve) =>
+    withLinked(host(shared, 2), () =>
+      serveCpus({
+        call: () => ({ values: [], bytes: new Uint8Array(0) }),
+        posted: (cpu, operation, values) => {
+          expect([cpu, operation]).toEqual([0, 3]);
+          done.push(values);
+          if (values.length === 1) resolve();
+          else if (done.length === 10) withLinked(host(shared, 0), () => postMonitor(3, [7n]));
+        },
+        failed: () => {},
+      }),
+    ),
+  );
+  expect(done.slice(0, -1)).toEqual(done.slice(0, -1).map((_, i) => [BigInt(i), (1n << 64n) - 1n]));
+  expect(done.at(-1)).toEqual([7n]);
+});
+
 describe('calls', () => {
   /** Runs `body` in a thread that is CPU 0, while `call` answers. */
   async function onCpu0(body: string, call: Parameters<typeof serveCpus>[0]['call']): Promise<unknown> {
@@ -68,7 +95,7 @@ describe('calls', () => {
     const file = new URL(`./smp_thread_${process.pid}.mjs`, import.meta.url);
     const { rmSync, writeFileSync } = await import('node:fs');
     writeFileSync(file, program);
-    withLinked(host(shared, 2), () => serveCpus({ call, failed: () => {} }));
+    withLinked(host(shared, 2), () => serveCpus({ call, posted: () => {}, failed: () => {} }));
     const worker = new Worker(file, { workerData: shared });
     try {
       return await new Promise((resolve, reject) => {
@@ -111,7 +138,7 @@ describe('calls', () => {
 test('the monitor is told of a CPU that is gone', async () => {
   const shared = share();
   const gone = new Promise((resolve) =>
-    withLinked(host(shared, 2), () => serveCpus({ call: () => ({ values: [], bytes: new Uint8Array(0) }), failed: (cpu, reason) => resolve([cpu, reason]) })),
+    withLinked(host(shared, 2), () => serveCpus({ call: () => ({ values: [], bytes: new Uint8Array(0) }), posted: () => {}, failed: (cpu, reason) => resolve([cpu, reason]) })),
   );
   failCpu(shared, 1, 'out of memory');
   expect(await gone).toEqual([1, 'out of memory']);

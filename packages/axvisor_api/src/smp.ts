@@ -28,12 +28,18 @@ export interface CpuMessage {
 
 /** Most values, and most bytes, of a {@link CpuMessage}. */
 export const MAX_MESSAGE_VALUES = 8;
+/** Bytes of {@link Smp.pageNotes} beyond those for pages. */
+export const PAGE_NOTES_HEADER = 128;
+/** Most values of {@link Smp.postMonitor}. */
+export const MAX_POST_VALUES = 7;
 export const MAX_MESSAGE_BYTES = 0x1_0000;
 
 /** What the monitor does about the guest CPUs. */
 export interface CpuService {
   /** Answers a call. What it throws is thrown by the caller's {@link Smp.callMonitor}. */
   call(cpu: number, operation: number, message: CpuMessage): CpuMessage;
+  /** Does what was posted. There is nobody to throw at. */
+  posted(cpu: number, operation: number, values: readonly bigint[]): void;
   /** A guest CPU is gone. */
   failed(cpu: number, reason: string): void;
 }
@@ -56,6 +62,16 @@ export interface Smp {
   awaitTaken(cpu: number, signals: number): void;
   /** Calls the monitor and waits for its answer. `operation` is 1 or more. */
   callMonitor(operation: number, values: readonly bigint[], bytes?: Uint8Array): CpuMessage;
+  /**
+   * Has the monitor do something that needs no answer, in the order of this CPU's posts and before its next call. False if too much
+   * is on its way already.
+   */
+  postMonitor(operation: number, values: readonly bigint[]): boolean;
+  /**
+   * Memory that the CPUs share, zeros at first, {@link PAGE_NOTES_HEADER} bytes and 8 for each page of physical memory: processors note
+   * there who writes what.
+   */
+  pageNotes(): ArrayBufferLike;
   /** Makes this CPU the monitor: from now on `service` answers calls, in turns of the event loop. */
   serveCpus(service: CpuService): void;
 }
@@ -68,6 +84,8 @@ export let waitForSignal: Smp['waitForSignal'];
 export let setInGuest: Smp['setInGuest'];
 export let awaitTaken: Smp['awaitTaken'];
 export let callMonitor: Smp['callMonitor'];
+export let postMonitor: Smp['postMonitor'];
+export let pageNotes: Smp['pageNotes'];
 export let serveCpus: Smp['serveCpus'];
 
 const alone = (): never => {
@@ -85,9 +103,11 @@ export const smp: AxApiDef<'smp', Smp, keyof Smp> = apiDef({
     setInGuest: () => {},
     awaitTaken: () => {},
     callMonitor: alone,
+    postMonitor: alone,
+    pageNotes: alone,
     serveCpus: () => {},
   },
   bind: (f: Smp) =>
-    ({ guestCpus, signalCpu, pendingSignals, takeSignals, waitForSignal, setInGuest, awaitTaken, callMonitor, serveCpus } = f),
+    ({ guestCpus, signalCpu, pendingSignals, takeSignals, waitForSignal, setInGuest, awaitTaken, callMonitor, postMonitor, pageNotes, serveCpus } = f),
   providers: ['@axvisor/axhost'],
 });

@@ -4,6 +4,7 @@
  * behind {@link Machine}.
  */
 import { CodePages } from './interp/codepages.ts';
+import type { SharedCode } from './interp/codepages.ts';
 import { UNLINKED } from './interp/enter.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
 import type { HandlerTable } from './interp/generate.ts';
@@ -87,8 +88,8 @@ export interface EngineOptions {
   readonly execution?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
-  /** Other processors write the same memory: place of {@link copiesSize} bytes for copies of code pages. */
-  readonly copies?: number;
+  /** Other processors write the same memory. */
+  readonly shared?: SharedCode;
   /** What becomes of loads and stores at addresses that are no multiple of their size: carried out (default), or an exception. */
   readonly misaligned?: 'handled' | 'trap';
 }
@@ -147,7 +148,7 @@ export class Engine {
     if (layout.end > this.bytes.length) throw new RangeError(`the engine's regions end at ${layout.end}, memory at ${this.bytes.length}`);
     this.tlb = new Tlb(this.words, layout);
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
-    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), options.copies ?? 0);
+    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), options.shared);
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
@@ -406,6 +407,7 @@ export class Engine {
     if (physical < 0) return 0;
     const place = machine.place(physical);
     if (place <= 0 || (access === Access.store && this.pages.has(place))) return 0;
+    if (access === Access.store) this.pages.opened(place);
     this.#fill(access, lo, hi, place - offset);
     return place;
   }
@@ -431,6 +433,7 @@ export class Engine {
     if (physical < 0) return 0;
     const place = machine.place(physical);
     if (place < 0) return this.#device(physical, lo, hi, size, access, exact);
+    if (access === Access.store) this.pages.opened(place);
     if (access === Access.store && this.pages.has(place)) this.pages.written(place, size);
     else this.#fill(access, lo, hi, place - offset);
     // Place 0 means failure.
@@ -476,6 +479,7 @@ export class Engine {
     for (let i = 0; i < size; i++) {
       const place = i < split ? (places[0] as number) + i : (places[1] as number) + i - split;
       if (access === Access.store) {
+        this.pages.opened(place);
         this.pages.written(place, 1);
         bytes[place] = bytes[engine + ENGINE.value + i] as number;
       } else {

@@ -5,6 +5,8 @@ export type { HandlerTable } from './interp/generate.ts';
 export { floatFunctions } from './float/functions.ts';
 export type { RaiseInexactIf } from './float/functions.ts';
 export { copiesSize } from './interp/codepages.ts';
+export type { SharedCode } from './interp/codepages.ts';
+export { PageWrites } from './interp/page_writes.ts';
 export { Handler, PAGE_SIZE, Status, planLayout, recordShift } from './interp/layout.ts';
 export type { Layout } from './interp/layout.ts';
 export type { Access as GuestAccess, AccessSize, Block, Emit, Emitter, FunctionDefinition, Variable } from './ir/emitter.ts';

@@ -8,11 +8,11 @@ import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProces
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
-import { awaitTaken, guestCpus, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
+import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
-import { Execution } from '@axvisor/softcpu';
+import { Execution, PageWrites } from '@axvisor/softcpu';
 import { Hart, HartExit, planHart } from './hart.ts';
-import type { HartOptions } from './hart.ts';
+import type { HartOptions, HartPlan } from './hart.ts';
 import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { F, X } from './state.ts';
@@ -21,6 +21,9 @@ const FRAME = 4096;
 /** Places in linear memory are signed 32-bit numbers in generated code and its helpers. */
 const MAX_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 0x1_0000;
+/** What the hart of a thread that runs no guest is made for. */
+const MONITOR_MEMORY = 0x10_0000;
+const MONITOR_POOL = 8;
 /** A deadline that is never reached. */
 const NEVER = 0xffff_ffff_ffff_ffffn;
 /** As many steps as fit in a slice that only an exit ends. */
@@ -46,13 +49,16 @@ class Cpu {
     const { memory: wasmMemory, bytes } = physMemory();
     this.bytes = bytes;
     ensure(bytes.length <= MAX_MEMORY, 'Unsupported', `a software hart addresses at most ${MAX_MEMORY >> 20} MiB of physical memory, not ${Math.ceil(bytes.length / (1 << 20))}`);
-    const frames = Math.ceil(planHart(0, bytes.length).end / FRAME);
+    // The monitor asks its hart what harts can do, and never enters a guest.
+    const isMonitor = guestCpus() > 0 && id === guestCpus();
+    const planAt = (base: number): HartPlan => (isMonitor ? planHart(base, MONITOR_MEMORY, MONITOR_POOL) : planHart(base, bytes.length));
+    const frames = Math.ceil(planAt(0).end / FRAME);
     const base = allocContiguousFrames(frames);
     if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software hart`);
     const start = Number(base);
     bytes.fill(0, start, start + frames * FRAME);
     const pages = bytes.length / WASM_PAGE;
-    const plan = planHart(start, bytes.length);
+    const plan = planAt(start);
     this.state = plan.layout.state;
     this.hart = new Hart({
       memory: wasmMemory,
@@ -73,7 +79,7 @@ class Cpu {
         : {}),
       hosted: true,
       hartId: id,
-      ...(guestCpus() > 0 ? { shared: true, poll: () => this.#poll() } : {}),
+      ...(guestCpus() > 0 ? { shared: new PageWrites(pageNotes()), poll: () => this.#poll() } : {}),
       engine: Execution.auto,
       ...options,
     });
@@ -139,6 +145,7 @@ export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes'>;
 
 function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
   let current: Cpu | undefined;
+  let pageWrites: PageWrites | undefined;
   const cpu = (): Cpu => (current ??= new Cpu(0, options));
 
   const csr = <T>(number: number, use: () => T): T => {
@@ -185,7 +192,11 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
       },
       setHostTimer: (deadline) => cpu().hart.priv.csrWrite(CSR.stimecmp, deadline ?? NEVER),
       kickProcessor: (id) => (current === undefined || id === current.id ? cpu().hart.priv.setPending(Irq.ssi, true) : signalCpu(id, Signal.kick)),
-      hostWrote: (address, size) => current?.hart.invalidatePhys(Number(address), size),
+      hostWrote: (address, size) => {
+        // Everybody else compares at the next FENCE.I.
+        if (guestCpus() > 0) (pageWrites ??= new PageWrites(pageNotes())).happened(Number(address), size);
+        current?.hart.invalidatePhys(Number(address), size);
+      },
       invalidateNested: () => {
         current?.hart.priv.hfenceGvma();
         const others = Array.from({ length: guestCpus() }, (_, id) => id).filter((id) => id !== current?.id);

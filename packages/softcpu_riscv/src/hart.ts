@@ -3,7 +3,7 @@
  * of `priv/` behind its slow paths.
  */
 import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
-import type { Execution, Layout, Limits, Machine, WasmMemory } from '@axvisor/softcpu';
+import type { Execution, Layout, Limits, Machine, PageWrites, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { CBO_ZERO } from './emit/memory.ts';
 import { RecordWriter } from './emit/record.ts';
@@ -79,8 +79,8 @@ export interface HartOptions {
   readonly hosted?: boolean;
   /** mhartid, default 0. */
   readonly hartId?: number;
-  /** Other harts write the same memory: instructions are what it held at the last FENCE.I. Default: false. */
-  readonly shared?: boolean;
+  /** Other harts write the same memory: instructions are what it held at the last FENCE.I. Who writes where is kept here. */
+  readonly shared?: PageWrites;
   /** Called once a slice, before interrupts are looked at: takes what other threads want of this hart. */
   readonly poll?: () => void;
   /** Default: `interpreter`. */
@@ -122,7 +122,7 @@ export class Hart {
     this.#memory = memory;
     this.#ram = ram;
     this.#bus = bus;
-    this.#shared = options.shared ?? false;
+    this.#shared = options.shared !== undefined;
     this.#poll = options.poll;
     this.#hosted = options.hosted ?? false;
     this.#instructionsUntil = options.instructionsUntil;
@@ -133,7 +133,7 @@ export class Hart {
       memory,
       memoryLimits,
       layout: plan.layout,
-      ...(this.#shared ? { copies: plan.copies } : {}),
+      ...(options.shared === undefined ? {} : { shared: { copies: plan.copies, writes: options.shared, self: options.hartId ?? 0 } }),
       ...(options.engine === undefined ? {} : { execution: options.engine }),
       ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
       ...(options.misaligned === undefined ? {} : { misaligned: options.misaligned }),
@@ -351,7 +351,12 @@ export class Hart {
         this.engine.pages.flushFetchPage(lo);
         this.#refetch = true;
       },
-      stored: (pa, size) => this.invalidatePhys(pa, size),
+      stored: (pa, size) => {
+        const place = this.#place(pa);
+        if (place < 0) return;
+        this.engine.pages.opened(place);
+        this.engine.invalidate(place, size);
+      },
     };
   }
 

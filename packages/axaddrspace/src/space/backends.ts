@@ -1,7 +1,9 @@
 /** The back ends of areas in an address space: given host memory, memory of its own, and memory of another space. */
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { MappingFlags } from '@axvisor/axvisor_api/addrspace';
 import { axError, isAxError } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, allocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+import { hostWrote } from '@axvisor/axvisor_api/processor';
 import type { MappingBackend } from '../memory_set/index.ts';
 import { LEVEL_SIZES } from '../npt/format.ts';
 import type { NestedPageTable } from '../npt/page_table.ts';
@@ -146,6 +148,7 @@ export class AllocBackend extends OwningBackend {
 
   #mapZeroed(gpa: number, hpa: number, size: number, flags: MappingFlags): void {
     physMemory().words.fill(0, hpa / 4, (hpa + size) / 4);
+    hostWrote(BigInt(hpa) as HostPhysAddr, size);
     try {
       this.table.map(gpa, hpa, size, flags);
     } catch (e) {

@@ -1,9 +1,10 @@
 /** The `smp` API on the lines that all threads share. A call is a few words, a wake-up there and one back. */
 import { axError, ensure, isAxError, type AxErrorKind } from '@axvisor/axvisor_api/errors';
-import { MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES, type CpuMessage, type CpuService, type Smp } from '@axvisor/axvisor_api/smp';
+import { MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES, MAX_POST_VALUES, type CpuMessage, type CpuService, type Smp } from '@axvisor/axvisor_api/smp';
 import type { Time } from '@axvisor/axvisor_api/time';
 import { runtime } from '../runtime.ts';
-import { Call, GONE, lineOf, Word, type HostShare, type Line } from './share.ts';
+import { Poller } from './poller.ts';
+import { Call, GONE, lineOf, POST_SIZE, POSTS, Word, type HostShare, type Line } from './share.ts';
 
 /** How long to wait for a CPU that may leave its guest without saying so, in ms. */
 const RECHECK = 1;
@@ -25,9 +26,23 @@ const take = (line: Line): CpuMessage => ({
 
 const decode = (bytes: Uint8Array): string => new runtime.TextDecoder().decode(bytes);
 
+/** Does what `cpu` posted. */
+function takePosts({ words, posts }: Line, cpu: number, service: CpuService): void {
+  for (;;) {
+    const taken = words[Word.taken] as number;
+    if (taken === Atomics.load(words, Word.posted)) return;
+    const at = (taken & (POSTS - 1)) * POST_SIZE;
+    const head = Number(posts[at]);
+    const values = [...posts.subarray(at + 1, at + 1 + (head & 0xff))];
+    Atomics.store(words, Word.taken, (taken + 1) | 0);
+    service.posted(cpu, head >>> 8, values);
+  }
+}
+
 /** The call that `line` holds is carried out by `service` and answered. */
 function answer(line: Line, cpu: number, service: CpuService): void {
   const { words } = line;
+  takePosts(line, cpu, service);
   const operation = words[Word.operation] as number;
   const message = take(line);
   if (operation === GONE) {
@@ -62,10 +77,22 @@ function serve(line: Line, cpu: number, service: CpuService): void {
   }
 }
 
+/** Does what `cpu` posts as it comes. */
+function servePosts(line: Line, cpu: number, service: CpuService): void {
+  for (;;) {
+    takePosts(line, cpu, service);
+    const change = Atomics.waitAsync(line.words, Word.posted, line.words[Word.taken] as number);
+    if (!change.async) continue;
+    void change.value.then(() => servePosts(line, cpu, service));
+    return;
+  }
+}
+
 export function createSmp(share: HostShare, cpu: number, time: Time): Smp {
   const lines = Array.from({ length: share.guestCpus + 1 }, (_, i) => lineOf(share, i));
   const own = lines[cpu] as Line;
   const { words } = own;
+  const poller = new Poller(share.guestCpus);
   const wordsOf = (other: number): Int32Array => {
     const line = lines[other];
     if (line === undefined) throw axError('InvalidInput', `there is no CPU ${other}`);
@@ -88,7 +115,7 @@ export function createSmp(share: HostShare, cpu: number, time: Time): Smp {
       const pending = Atomics.load(words, Word.signals);
       if ((pending & signals) !== 0) return;
       const ms = until === undefined ? Infinity : (Number(until - time.currentTicks()) * 1000) / Number(time.tickFrequency());
-      if (ms > 0) Atomics.wait(words, Word.signals, pending, ms);
+      if (ms > 0) poller.wait(words, Word.signals, pending, ms);
     },
     setInGuest: (inGuest) => void Atomics.store(words, Word.inGuest, Number(inGuest)),
     awaitTaken: (other, signals) => {
@@ -112,8 +139,24 @@ export function createSmp(share: HostShare, cpu: number, time: Time): Smp {
       const end = text.indexOf('\n');
       throw axError(text.slice(0, end) as AxErrorKind, text.slice(end + 1));
     },
+    postMonitor: (operation, values) => {
+      ensure(values.length <= MAX_POST_VALUES, 'InvalidInput', `a post of ${values.length} values`);
+      const { posts } = own;
+      const posted = words[Word.posted] as number;
+      if (((posted - Atomics.load(words, Word.taken)) | 0) >= POSTS) return false;
+      const at = (posted & (POSTS - 1)) * POST_SIZE;
+      posts[at] = BigInt((operation << 8) | values.length);
+      for (let i = 0; i < values.length; i++) posts[at + 1 + i] = values[i] as bigint;
+      Atomics.store(words, Word.posted, (posted + 1) | 0);
+      Atomics.notify(words, Word.posted);
+      return true;
+    },
+    pageNotes: () => share.pageNotes,
     serveCpus: (service) => {
-      for (let other = 0; other < share.guestCpus; other++) serve(lines[other] as Line, other, service);
+      for (let other = 0; other < share.guestCpus; other++) {
+        serve(lines[other] as Line, other, service);
+        servePosts(lines[other] as Line, other, service);
+      }
     },
   };
 }

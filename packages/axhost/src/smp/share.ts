@@ -2,7 +2,7 @@
  * What the threads of one host share, as a message can carry it: physical memory, the state of its allocator, and a *line* of
  * words for each CPU.
  */
-import { MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES } from '@axvisor/axvisor_api/smp';
+import { MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES, MAX_POST_VALUES, PAGE_NOTES_HEADER } from '@axvisor/axvisor_api/smp';
 import { ensure } from '@axvisor/axvisor_api/errors';
 import type { WasmMemory } from '@axvisor/axvisor_api/memory';
 import type { Nanos } from '@axvisor/axvisor_api/time';
@@ -16,6 +16,8 @@ export interface HostShare {
   readonly memory: WasmMemory;
   readonly frames: ArrayBufferLike;
   readonly lines: ArrayBufferLike;
+  /** What `smp.pageNotes()` gives. */
+  readonly pageNotes: ArrayBufferLike;
   /** Guest CPUs; the monitor is one more. */
   readonly guestCpus: number;
   /** When the tick counter was 0. */
@@ -33,7 +35,15 @@ export const Word = {
   bytes: 5,
   /** The answer is an error: its kind, a line feed and its message are in the bytes. */
   error: 6,
+  /** How many posts were written, and how many the monitor has taken up. */
+  posted: 7,
+  taken: 8,
 } as const;
+
+/** Posts that may be on their way: a power of two. */
+export const POSTS = 256;
+/** 64-bit values of a post: the operation, and how many values, in the first one. */
+export const POST_SIZE: number = MAX_POST_VALUES + 1;
 
 /** State of the call that a line holds. */
 export const Call = { none: 0, posted: 1, answered: 2 } as const;
@@ -43,13 +53,16 @@ export const GONE = 0;
 
 const VALUES = 64;
 const BYTES: number = VALUES + 8 * MAX_MESSAGE_VALUES;
-const LINE: number = BYTES + MAX_MESSAGE_BYTES;
+const POSTED: number = BYTES + MAX_MESSAGE_BYTES;
+const LINE: number = POSTED + 8 * POST_SIZE * POSTS;
 
 /** One CPU's words. */
 export interface Line {
   readonly words: Int32Array;
   readonly values: BigUint64Array;
   readonly bytes: Uint8Array;
+  /** A ring of {@link POSTS}. */
+  readonly posts: BigUint64Array;
 }
 
 /** @throws {AxError} InvalidInput for a number of CPUs or a size of memory that cannot be; Unsupported without shared memory */
@@ -62,6 +75,7 @@ export function createHostShare(options: { readonly memory: number; readonly gue
   return {
     memory,
     frames: new SharedArrayBuffer(allocatorBytes(bytes.length / 0x1000)),
+    pageNotes: new SharedArrayBuffer(PAGE_NOTES_HEADER + 8 * (bytes.length / 0x1000)),
     lines: new SharedArrayBuffer((guestCpus + 1) * LINE),
     guestCpus,
     epoch: sharedNanos(),
@@ -75,6 +89,7 @@ export function lineOf(share: HostShare, cpu: number): Line {
     words: new Int32Array(share.lines, at, VALUES / 4),
     values: new BigUint64Array(share.lines, at + VALUES, MAX_MESSAGE_VALUES),
     bytes: new Uint8Array(share.lines, at + BYTES, MAX_MESSAGE_BYTES),
+    posts: new BigUint64Array(share.lines, at + POSTED, POST_SIZE * POSTS),
   };
 }
 

@@ -6,13 +6,14 @@
  * written often give their records up and become ordinary data, until they are executed again.
  *
  * Stores of other processors are not noticed. If there are any, instructions are decoded from a copy of each page, made when
- * its records were allocated, as an instruction cache would hold it; {@link CodePages.fence} makes every copy be compared with
- * memory before its records are used again.
+ * its records were allocated, as an instruction cache would hold it; after {@link CodePages.fence} a copy is compared with memory
+ * before its records are used again, if anybody was in a position to write to the page.
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
+import type { PageWrites } from './page_writes.ts';
 
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
@@ -24,6 +25,15 @@ const PAGE_SHIFT = 12;
 
 /** Bytes of the copies of all pages that can have records. */
 export const copiesSize = (layout: Pick<Layout, 'poolPages'>): number => layout.poolPages * PAGE_SIZE;
+
+/** What processors that write the same memory share. */
+export interface SharedCode {
+  /** Place of {@link copiesSize} bytes of this processor's for copies of pages. */
+  readonly copies: number;
+  readonly writes: PageWrites;
+  /** Number of this processor. */
+  readonly self: number;
+}
 
 /** Told what becomes of the pages that have records; numbers of pages count from the beginning of linear memory. */
 export interface CodeObserver {
@@ -58,24 +68,31 @@ export class CodePages {
   observer: CodeObserver | undefined;
   /** First copy of the pages with records, 0 without copies. */
   readonly #copies: number;
+  readonly #shared: SharedCode | undefined;
   /** Fences so far, and by number of the record page how many its copy has seen. */
   #fences = 0;
   readonly #seen: Float64Array;
+  /** By number of the record page: {@link PageWrites.events} of its copy. */
+  readonly #events: Int32Array;
+  /** {@link PageWrites.notesOfOthers} when no page could differ. */
+  #notes: number | undefined;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
 
   /**
    * @param protect - takes a page out of the write TLB.
-   * @param copies - place of {@link copiesSize} bytes for copies of pages; 0: nobody else writes to memory.
+   * @param shared - `undefined`: nobody else writes to memory.
    */
-  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, copies: number) {
+  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, shared: SharedCode | undefined) {
     this.#words = words;
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
-    this.#copies = copies;
+    this.#shared = shared;
+    this.#copies = shared?.copies ?? 0;
     this.#seen = new Float64Array(layout.poolPages);
+    this.#events = new Int32Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
@@ -143,7 +160,10 @@ export class CodePages {
     this.#modes[index] = this.#mode;
     this.#recordsOf[number] = base;
     this.#protect(page);
-    if (this.#copies !== 0) {
+    if (this.#shared !== undefined) {
+      const { writes, self } = this.#shared;
+      this.#events[index] = writes.events(number);
+      if (writes.byOthers(number, self)) this.#notes = undefined;
       this.#words.copyWithin(this.#copyOf(index) >>> 2, page >>> 2, (page + PAGE_SIZE) >>> 2);
       this.#seen[index] = this.#fences;
     }
@@ -165,7 +185,9 @@ export class CodePages {
       this.#release(index, false);
       return false;
     }
-    if (this.#copies === 0 || this.#seen[index] === this.#fences) return true;
+    const shared = this.#shared;
+    if (shared === undefined || this.#seen[index] === this.#fences || !this.#mayDiffer(index, shared)) return true;
+    const events = shared.writes.events(page >>> PAGE_SHIFT);
     const words = this.#words;
     const copy = this.#copyOf(index) >>> 2;
     for (let i = 0, at = page >>> 2; i < PAGE_SIZE / 4; i++) {
@@ -175,7 +197,31 @@ export class CodePages {
       }
     }
     this.#seen[index] = this.#fences;
+    this.#events[index] = events;
     return true;
+  }
+
+  /** Whether the page of a record page may have been written to since its copy was made. */
+  #mayDiffer(index: number, { writes, self }: SharedCode): boolean {
+    const number = this.#owner[index] as number;
+    return number >= 0 && (writes.byOthers(number, self) || writes.events(number) !== this.#events[index]);
+  }
+
+  /** The same of any. Mostly nothing was noted since nothing was found. */
+  #anyMayDiffer(shared: SharedCode): boolean {
+    const notes = shared.writes.notesOfOthers(shared.self);
+    if (notes === this.#notes) return false;
+    for (let index = 0; index < this.#owner.length; index++) if (this.#mayDiffer(index, shared)) return true;
+    this.#notes = notes;
+    return false;
+  }
+
+  /**
+   * This processor is about to write to the page holding the byte at `place`, or to be able to: to be called before every entry into
+   * the write TLB, and every store that is made without one.
+   */
+  opened(place: number): void {
+    this.#shared?.writes.opened(place >>> PAGE_SHIFT, this.#shared.self);
   }
 
   /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
@@ -185,7 +231,7 @@ export class CodePages {
 
   /** Instructions that are looked up from now on are those that memory holds now. */
   fence(): void {
-    if (this.#copies === 0) return;
+    if (this.#shared === undefined || !this.#anyMayDiffer(this.#shared)) return;
     this.#fences++;
     this.flushFetch();
   }
@@ -252,6 +298,11 @@ export class CodePages {
     this.observer?.written(place >>> PAGE_SHIFT, first * unit, (to + 1) * unit);
     if (from < 0 || to === this.#records - 1) this.#flushStraddle();
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
+    if (this.#shared !== undefined) {
+      // The copy stays as it is until the next fence.
+      this.#events[index] = this.#shared.writes.events(place >>> PAGE_SHIFT) - 1;
+      this.#notes = undefined;
+    }
     const writes = (this.#writes[index] as number) + 1;
     this.#writes[index] = writes;
     if (writes > WRITE_LIMIT) this.#release(index, true);

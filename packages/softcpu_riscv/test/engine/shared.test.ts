@@ -1,5 +1,5 @@
 /** Harts that share their memory: what one stores, another executes from its next FENCE.I on. */
-import { wasm } from '@axvisor/softcpu';
+import { PAGE_SIZE, PageWrites, wasm } from '@axvisor/softcpu';
 import { describe, expect, test } from 'vitest';
 import { Hart, planHart } from '../../src/hart.ts';
 import { assemble } from '../../src/isa/asm.ts';
@@ -9,9 +9,12 @@ const RAM = 8 << 20;
 const BASE = 0x8000_0000;
 
 function machine(engine: 'interpreter' | 'auto' | 'translator'): { readonly hart: Hart; readonly bytes: Uint8Array } {
+  const shared = new PageWrites(new ArrayBuffer(PageWrites.bytes(limits.max * 0x1_0000)));
+  // Hart 1 may write to the page without telling.
+  shared.opened(RAM / PAGE_SIZE, 1);
   const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
   const plan = planHart(0, 256 * 0x1_0000, 4);
-  const hart = new Hart({ memory, memoryLimits: limits, plan, ram: [{ pa: BASE, size: 1 << 20, offset: RAM }], now: () => 0n, shared: true, engine });
+  const hart = new Hart({ memory, memoryLimits: limits, plan, ram: [{ pa: BASE, size: 1 << 20, offset: RAM }], now: () => 0n, shared, engine });
   return { hart, bytes: new Uint8Array(memory.buffer) };
 }
 
