@@ -1,4 +1,5 @@
 import { deviceModels } from '@axvisor/axvisor_api/device';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bench } from './fixture.ts';
 
@@ -54,6 +55,30 @@ test('the divisor latch hides data and interrupt enable; scratch and line contro
   u.write(7, 0xa5);
   expect([u.read(3), u.read(7)]).toEqual([3, 0xa5]);
   expect(u.printed).toEqual([]);
+});
+
+test('a latched register has the value that a read gives, and a late write to a posted one makes no difference to it', () => {
+  const u = bench({ model: 'ns16550a' }, 1);
+  const latched = u.device.latched?.[0];
+  expect(latched).toMatchObject({ offset: 5, width: 1 });
+  fc.assert(
+    fc.property(fc.array(fc.record({ offset: fc.nat(7), value: fc.nat(255), read: fc.boolean(), typed: fc.string({ maxLength: 2 }) }), { maxLength: 40 }), (accesses) => {
+      for (const { offset, value, read, typed } of accesses) {
+        u.type(typed);
+        if (read) u.read(offset);
+        else {
+          const before = latched?.value();
+          u.write(offset, value);
+          if (before !== undefined && u.device.posted?.includes(offset) === true) expect(latched?.value()).toBe(before);
+        }
+        const now = latched?.value();
+        if (now === undefined) continue;
+        expect(u.read(5)).toBe(now);
+        expect(latched?.value()).toBe(now);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('the clock tells the time, can be set, and its alarm interrupts', () => {

@@ -25,6 +25,16 @@ export interface Device {
   reset(): void;
   /** Flushes and gives resources back. */
   close?(): Promise<void>;
+  /**
+   * Offsets of registers in the first region to which writes may arrive late: no guest can tell, as long as they come in the order
+   * in which its CPU made them and before that CPU's next other access to a device. For CPUs that are threads of their own.
+   */
+  readonly posted?: readonly number[];
+  /**
+   * Registers in the first region that reading does not change: offset, width, and the value that a read has now, `undefined` if
+   * it had an effect now.
+   */
+  readonly latched?: readonly { readonly offset: number; readonly width: AccessWidth; readonly value: () => number | undefined }[];
   /** Properties of its device-tree node beyond compatible, reg and interrupts, for boards that describe themselves so. */
   readonly fdt?: FdtNode;
   /** It is a PCI function: the host bridge on the bus finds it by its configuration space. */

@@ -41,6 +41,8 @@ export class Plic implements Device, InterruptController {
   readonly model = 'plic';
   readonly regions: readonly DeviceRegion[];
   readonly devices: readonly Device[] = [this];
+  /** Completions. */
+  readonly posted: readonly number[];
   readonly sources: number;
   readonly #context: IntcContext;
   readonly #words: number;
@@ -72,6 +74,7 @@ export class Plic implements Device, InterruptController {
     this.#claimed = new Uint32Array(this.#words);
     this.#enable = Array.from({ length: this.#contexts }, () => new Uint32Array(this.#words));
     this.#threshold = new Uint8Array(this.#contexts);
+    this.posted = Array.from({ length: this.#contexts }, (_, i) => CONTEXT_BASE + i * CONTEXT_STRIDE + CONTEXT_CLAIM);
     this.#output = Array.from({ length: context.vcpuCount }, () => false);
   }
 

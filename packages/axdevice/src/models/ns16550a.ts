@@ -24,6 +24,11 @@ class Ns16550a implements Device {
   readonly model = 'ns16550a';
   readonly regions: readonly DeviceRegion[];
   readonly fdt: FdtNode = { node: 'serial', compatible: ['ns16550a'], properties: { 'clock-frequency': [CLOCK_HZ] } };
+  /** What is transmitted is on the wire at once whoever looks. */
+  readonly posted: readonly number[] = [Reg.data];
+  readonly latched: NonNullable<Device['latched']> = [
+    { offset: Reg.lsr, width: 1, value: () => (this.#overrun || (this.#mcr & Mcr.loop) !== 0 ? undefined : this.#lineStatus) },
+  ];
   readonly #irq: IrqLine | undefined;
   readonly #console: ConsolePort;
   #rx: number[] = [];
@@ -67,6 +72,10 @@ class Ns16550a implements Device {
     for (let i = 0; i < width; i++) this.#writeByte(offset + i, Number((value >> BigInt(8 * i)) & 0xffn));
   }
 
+  get #lineStatus(): number {
+    return Lsr.txEmpty | Lsr.txIdle | (this.#rx.length > 0 ? Lsr.dataReady : 0) | (this.#overrun ? Lsr.overrun : 0);
+  }
+
   get #dlab(): boolean {
     return (this.#lcr & Lcr.dlab) !== 0;
   }
@@ -93,7 +102,7 @@ class Ns16550a implements Device {
       case Reg.mcr:
         return this.#mcr;
       case Reg.lsr: {
-        const lsr = Lsr.txEmpty | Lsr.txIdle | (this.#rx.length > 0 ? Lsr.dataReady : 0) | (this.#overrun ? Lsr.overrun : 0);
+        const lsr = this.#lineStatus;
         this.#overrun = false;
         this.#update();
         return lsr;

@@ -56,6 +56,9 @@ export class VirtioMmio implements Device {
   readonly model: string;
   readonly regions: readonly DeviceRegion[];
   readonly fdt: FdtNode = { node: 'virtio_mmio', compatible: ['virtio,mmio'] };
+  // The acknowledgement of an interrupt is not among them: if it came late, it would take the next one with it.
+  readonly posted: readonly number[] = [Reg.queueNotify];
+  readonly latched: NonNullable<Device['latched']> = [{ offset: Reg.interruptStatus, width: 4, value: () => this.#interrupt }];
   readonly #device: VirtioDevice;
   readonly #context: DeviceContext;
   readonly #queues: VirtQueue[];

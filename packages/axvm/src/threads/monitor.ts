@@ -2,12 +2,11 @@
  * The monitor's side of vCPUs on threads: it decides where each vCPU lives, gives orders, answers calls, and stops vCPUs
  * before their state is changed.
  */
-import { gpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import type { AddrSpace } from '@axvisor/axvisor_api/addrspace';
+import { gpa, hpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
-import { axError } from '@axvisor/axvisor_api/errors';
+import { axError, isAxError } from '@axvisor/axvisor_api/errors';
 import { idle, wake } from '@axvisor/axvisor_api/host';
-import { allocContiguousFrames, deallocContiguousFrames, frameCounts, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
 import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
@@ -16,6 +15,7 @@ import { Stopwatch } from '../stopwatch.ts';
 import { servicesOf, type VmServices } from '../vm/services.ts';
 import type { VCpuSlot } from '../vm/vcpu_slot.ts';
 import type { AxVm } from '../vm/vm.ts';
+import { Latches, latchesOf } from './latches.ts';
 import { Call, CPU_UP_RESULTS, encodeOrder, LINE_SIZE, toBytes, toText, VCpuLine, type Order } from './protocol.ts';
 
 const FRAME = 4096;
@@ -27,6 +27,7 @@ interface Attached {
   readonly frames: { readonly first: HostPhysAddr; readonly count: number };
   readonly lines: readonly VCpuLine[];
   readonly homes: readonly number[];
+  readonly latches: Latches;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -45,11 +46,7 @@ const nothing =
   };
 
 const HANDLERS: Readonly<Record<number, Handler>> = {
-  [Call.pageFault]: ({ vm, services }, _i, [addr = 0n, flags]) => {
-    const repaired = services.handlePageFault(gpa(addr), Number(flags));
-    if (repaired) mapAround(vm.addressSpace, addr, Number(flags));
-    return flag(repaired);
-  },
+  [Call.pageFault]: ({ services }, _i, [addr = 0n, flags]) => flag(services.handlePageFault(gpa(addr), Number(flags))),
   [Call.mmioRead]: ({ services }, _i, [addr = 0n, size]) => optional(services.mmioRead(gpa(addr), width(size))),
   [Call.mmioWrite]: ({ services }, _i, [addr = 0n, size, data = 0n]) => flag(services.mmioWrite(gpa(addr), width(size), data)),
   [Call.portRead]: ({ services }, _i, [port, size]) => optional(services.portRead(Number(port), width(size))),
@@ -74,20 +71,6 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
 };
 
-/** Lazily mapped memory around a fault is mapped with it, in blocks of this size: a call costs more than some pages. */
-const BLOCK = 0x1_0000n;
-const PAGE = 0x1000n;
-
-/** Maps the rest of the block around `addr` as far as the host has frames to spare. */
-function mapAround(space: AddrSpace, addr: bigint, flags: number): void {
-  const start = addr - (addr % BLOCK);
-  if (frameCounts().free < SPARE_FRAMES) return;
-  for (let at = start; at < start + BLOCK; at += PAGE) if (space.translate(gpa(at)) === undefined) space.handlePageFault(gpa(at), flags);
-}
-
-/** Frames that are kept for what a guest really touches. */
-const SPARE_FRAMES = 1024;
-
 export class Monitor implements Executor {
   readonly time: Stopwatch = new Stopwatch();
   readonly #vms: () => Iterable<AxVm>;
@@ -100,21 +83,30 @@ export class Monitor implements Executor {
 
   constructor(vms: () => Iterable<AxVm>) {
     this.#vms = vms;
-    serveCpus({ call: (cpu, operation, message) => this.#call(cpu, operation, message), failed: (cpu, reason) => this.#failed(cpu, reason) });
+    serveCpus({
+      call: (cpu, operation, message) => this.#call(cpu, operation, message),
+      posted: (_cpu, operation, values) => this.#posted(operation, values),
+      failed: (cpu, reason) => this.#failed(cpu, reason),
+    });
   }
 
   // ── life cycle ──
 
   /** @throws {AxError} NoMemory */
   created(vm: AxVm): void {
-    const count = Math.ceil((vm.slots.length * LINE_SIZE) / FRAME);
+    const { registers, posted } = latchesOf(vm.bus.devices());
+    const lineBytes = vm.slots.length * LINE_SIZE;
+    const count = Math.ceil((lineBytes + Latches.bytes(registers)) / FRAME);
     const first = allocContiguousFrames(count);
     if (first === undefined) throw axError('NoMemory', `no frames for the vCPUs of VM ${vm.id}`);
     physMemory().bytes.fill(0, Number(first), Number(first) + count * FRAME);
     const lines = vm.slots.map((_, i) => new VCpuLine(first, i));
     const homes: number[] = [];
     for (const { vcpu } of vm.slots) homes.push(this.#home(vcpu, homes));
-    const attached: Attached = { vm, services: servicesOf(vm, () => {}), frames: { first, count }, lines, homes };
+    const latchesAt = hpa(first + BigInt(lineBytes));
+    const latches = new Latches(latchesAt, registers);
+    latches.publish();
+    const attached: Attached = { vm, services: servicesOf(vm, () => {}), frames: { first, count }, lines, homes, latches };
     this.#attached.set(vm, attached);
     this.#byId.set(vm.id, attached);
     vm.slots.forEach((slot, i) => (slot.onPower = (power) => ((lines[i] as VCpuLine).power = power)));
@@ -125,7 +117,10 @@ export class Monitor implements Executor {
     });
     const memory = vm.addressSpace.areas().map(({ range }) => [range.start, range.end] as const);
     for (const cpu of this.#orders.keys())
-      this.#order(cpu, { order: 'attach', vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus } });
+      this.#order(cpu, {
+        order: 'attach',
+        vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus, latches: latchesAt, latched: registers.map(({ address, width }) => [address, width]), posted },
+      });
   }
 
   /** The CPU with the least vCPUs of those that it may run on. A set of CPUs that the host lacks restricts nothing. */
@@ -207,6 +202,7 @@ export class Monitor implements Executor {
     while (!until()) {
       expireTimers();
       for (const vm of this.#vms()) vm.settle();
+      for (const { latches } of this.#attached.values()) latches.publish();
       if (![...this.#vms()].some((vm) => vm.status === 'running' || vm.status === 'suspended')) break;
       this.time.enter('idle');
       await idle(nextDeadline() ?? 'forever');
@@ -233,8 +229,23 @@ export class Monitor implements Executor {
       return (HANDLERS[operation] as Handler)(attached, vcpu, args, bytes);
     } finally {
       attached.vm.settle();
+      attached.latches.publish();
       wake();
     }
+  }
+
+  #posted(operation: number, [id, index, generation, ...args]: readonly bigint[]): void {
+    const attached = this.#byId.get(Number(id));
+    const vcpu = Number(index);
+    if (attached === undefined || BigInt(attached.lines[vcpu]?.generation ?? -1) !== generation) return;
+    try {
+      (HANDLERS[operation] as Handler)(attached, vcpu, args, NOTHING);
+      attached.vm.settle();
+    } catch (e) {
+      attached.vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
+    }
+    attached.latches.publish();
+    wake();
   }
 
   #failed(cpu: number, reason: string): void {

@@ -4,6 +4,7 @@
  */
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import { physMemory } from '@axvisor/axvisor_api/memory';
 import type { VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import type { VCpuPowerState } from '@axvisor/axvisor_api/vmm';
@@ -46,6 +47,10 @@ export interface VmDescription {
   /** Where there is memory: [start, end). Everything else is devices. */
   readonly memory: readonly (readonly [start: bigint, end: bigint])[];
   readonly vcpus: readonly VCpuDescription[];
+  /** Where {@link Latches} are, of which registers, and the registers to which writes are posted. */
+  readonly latches: bigint;
+  readonly latched: readonly (readonly [address: number, width: AccessWidth])[];
+  readonly posted: readonly number[];
 }
 
 export interface VCpuDescription {

@@ -3,9 +3,10 @@ import { gpa, type GuestPhysAddr, type HostPhysAddr } from '@axvisor/axvisor_api
 import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
 import type { AccessWidth, ConsolePort } from '@axvisor/axvisor_api/device';
 import { axError } from '@axvisor/axvisor_api/errors';
-import { callMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
+import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
+import { latched, latchWords } from './latches.ts';
 import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
 
 /** The monitor has stopped a vCPU while its thread asked for something: what it was doing is void. */
@@ -31,10 +32,17 @@ export class RemoteVm implements Disposable {
   readonly vcpus: readonly RemoteVCpu[];
   readonly #memory: VmDescription['memory'];
   readonly #entry: GuestPhysAddr = gpa(0n);
+  readonly #latches: BigInt64Array;
+  /** Which latch has the register at an address. */
+  readonly #latched: ReadonlyMap<number, { readonly width: AccessWidth; readonly index: number }>;
+  readonly #posted: ReadonlySet<number>;
 
-  constructor({ id, vmid, root, lines, memory, vcpus }: VmDescription) {
+  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted }: VmDescription) {
     this.id = id;
     this.#memory = memory;
+    this.#latches = latchWords(latches, registers.length);
+    this.#latched = new Map(registers.map(([address, width], index) => [address, { width, index }]));
+    this.#posted = new Set(posted);
     this.vcpus = vcpus.map(({ cpuId, share, home }, i) => {
       const vcpu = createVCpu({ vmId: id, vcpuId: i, arch: { cpuId, share } });
       vcpu.setup(this.#entry, root, vmid);
@@ -61,13 +69,17 @@ export class RemoteVm implements Disposable {
     return this.#memory.some(([start, end]) => addr >= start && addr < end);
   }
 
+  #message({ vcpu, generation }: RemoteVCpu, args: readonly bigint[]): readonly bigint[] {
+    return [BigInt(this.id), BigInt(vcpu.id), BigInt(generation), ...args];
+  }
+
   /** Calls the monitor for `caller`. @throws {Stopped} */
   #call(caller: RemoteVCpu, operation: number, args: readonly bigint[], bytes?: Uint8Array): CpuMessage {
-    const { line, generation, vcpu } = caller;
+    const { line } = caller;
     const running = line.activity === Activity.running;
     if (running) line.activity = Activity.calling;
     try {
-      return callMonitor(operation, [BigInt(this.id), BigInt(vcpu.id), BigInt(generation), ...args], bytes);
+      return callMonitor(operation, this.#message(caller, args), bytes);
     } finally {
       // First this, then the look at the generation: the monitor does it the other way round.
       if (running) line.activity = Activity.running;
@@ -88,8 +100,14 @@ export class RemoteVm implements Disposable {
       vmId: this.id,
       count: (reason) => caller.line.count(reason),
       handlePageFault: (addr, flags) => this.#isMemory(addr) && call(Call.pageFault, addr, BigInt(flags))[0] === 1n,
-      mmioRead: (addr, width) => call(Call.mmioRead, addr, size(width))[0],
-      mmioWrite: (addr, width, data) => call(Call.mmioWrite, addr, size(width), data)[0] === 1n,
+      mmioRead: (addr, width) => {
+        const register = this.#latched.get(Number(addr));
+        const value = register?.width === width ? latched(this.#latches, register.index) : undefined;
+        return value ?? call(Call.mmioRead, addr, size(width))[0];
+      },
+      mmioWrite: (addr, width, data) =>
+        (this.#posted.has(Number(addr)) && postMonitor(Call.mmioWrite, this.#message(caller, [addr, size(width), data]))) ||
+        call(Call.mmioWrite, addr, size(width), data)[0] === 1n,
       portRead: (port, width) => call(Call.portRead, BigInt(port), size(width))[0],
       portWrite: (port, width, data) => void call(Call.portWrite, BigInt(port), size(width), data),
       sysRegRead: (addr) => call(Call.sysRegRead, BigInt(addr))[0],
