@@ -34,7 +34,7 @@ export async function compose(arch: Architecture, host: HostOptions, processor: 
   return (await find(arch)).compose(host, processor, hooks);
 }
 
-/** Links what a guest CPU of `arch` needs in this thread; the result runs it, and never returns. */
-export async function composeCpu(arch: Architecture, options: CpuComposeOptions): Promise<() => never> {
-  return (await find(arch)).composeCpu(options);
+/** Loads what a guest CPU of `arch` needs; the result links it in this thread, and gives what runs it and never returns. */
+export async function loadCpu(arch: Architecture): Promise<(options: CpuComposeOptions) => () => never> {
+  return (await find(arch)).composeCpu;
 }

@@ -19,10 +19,18 @@ export interface ThreadedOptions {
 /** Links this thread and starts the others, which the result ends. */
 export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor }: ThreadedOptions): Promise<CpuThreads> {
   const share = createHostShare({ memory, guestCpus });
-  let areas: PerCpuAreas | undefined;
-  await compose(arch, { share, cpu: guestCpus, console, logLevel }, processor, { onPerCpu: (created) => (areas = created) });
-  areas?.initInPlace();
-  const percpu = areas?.share();
-  if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);
-  return new CpuThreads({ arch, share, processor, percpu, logLevel });
+  // They load their program while this thread is linked.
+  const threads = new CpuThreads(arch, share);
+  try {
+    let areas: PerCpuAreas | undefined;
+    await compose(arch, { share, cpu: guestCpus, console, logLevel }, processor, { onPerCpu: (created) => (areas = created) });
+    areas?.initInPlace();
+    const percpu = areas?.share();
+    if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);
+    threads.run({ processor, percpu, logLevel });
+    return threads;
+  } catch (e) {
+    await threads[Symbol.asyncDispose]();
+    throw e;
+  }
 }

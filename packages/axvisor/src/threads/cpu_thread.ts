@@ -1,8 +1,11 @@
 /** The program of a thread that is a guest CPU. */
-import { workerData } from 'node:worker_threads';
-import { composeCpu } from '../compose/index.ts';
-import type { CpuThreadData } from './start.ts';
+import { once } from 'node:events';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { loadCpu } from '../compose/index.ts';
+import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 
-const { arch, share, cpu, processor, percpu, logLevel } = workerData as CpuThreadData;
-const run = await composeCpu(arch, { host: { share, cpu, logLevel }, processor, percpu });
-run();
+const { arch, share, cpu } = workerData as CpuThreadData;
+const told = once(parentPort as MessagePort, 'message') as Promise<[CpuThreadOrder]>;
+const compose = await loadCpu(arch);
+const [{ processor, percpu, logLevel }] = await told;
+compose({ host: { share, cpu, logLevel }, processor, percpu })();

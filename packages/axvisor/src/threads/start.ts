@@ -5,11 +5,15 @@ import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { PerCpuShare } from '@axvisor/percpu';
 import type { ProcessorOptions } from '../compose/options.ts';
 
-/** What a thread is told. */
+/** What a thread knows from its start. */
 export interface CpuThreadData {
   readonly arch: Architecture;
   readonly share: HostShare;
   readonly cpu: number;
+}
+
+/** What it waits for. */
+export interface CpuThreadOrder {
   readonly processor: ProcessorOptions;
   readonly percpu: PerCpuShare;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
@@ -20,12 +24,11 @@ export class CpuThreads implements AsyncDisposable {
   readonly #workers: readonly Worker[];
   #stopping = false;
 
-  constructor(data: Omit<CpuThreadData, 'cpu'>) {
-    const { share } = data;
+  constructor(arch: Architecture, share: HostShare) {
     // As this module itself: from source, or compiled.
     const program = new URL(import.meta.url.endsWith('.ts') ? './cpu_thread.ts' : './cpu_thread.js', import.meta.url);
     this.#workers = Array.from({ length: share.guestCpus }, (_, cpu) => {
-      const worker = new Worker(program, { name: `cpu${cpu}`, workerData: { ...data, cpu } satisfies CpuThreadData });
+      const worker = new Worker(program, { name: `cpu${cpu}`, workerData: { arch, share, cpu } satisfies CpuThreadData });
       let failed = false;
       const fail = (reason: string): void => {
         if (!this.#stopping && !failed) failCpu(share, cpu, reason);
@@ -35,6 +38,11 @@ export class CpuThreads implements AsyncDisposable {
       worker.on('exit', (code) => fail(`exit status ${code}`));
       return worker;
     });
+  }
+
+  /** Lets them run, once what they share is there. */
+  run(order: CpuThreadOrder): void {
+    for (const worker of this.#workers) worker.postMessage(order, []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
