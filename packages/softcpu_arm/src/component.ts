@@ -8,9 +8,9 @@ import { arm, GUEST_CONTEXT_SIZE, GUEST_CONTEXT_V, Ppi, SYSREG, type AddressTran
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
-import { awaitTaken, guestCpus, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
+import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, tickFrequency, time } from '@axvisor/axvisor_api/time';
-import { Execution } from '@axvisor/softcpu';
+import { Execution, PageWrites } from '@axvisor/softcpu';
 import { Pe, PeExit, planPe } from './pe.ts';
 import type { PeOptions } from './pe.ts';
 import type { HostInterrupts } from './priv/interface.ts';
@@ -168,6 +168,8 @@ class Cpu {
       for (const id of this.#otherIds) signalCpu(id, signal);
     };
     return {
+      writes: new PageWrites(pageNotes()),
+      self: this.id,
       instructionsChanged: tell(Signal.instructions),
       invalidate: tell(Signal.nested),
       synchronize: () => {
@@ -189,6 +191,7 @@ type HostGic = 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdI
 
 function createApis(options: ComponentOptions): { readonly arm: Omit<ArmHost, HostGic>; readonly processor: Processor } {
   let current: Cpu | undefined;
+  let pageWrites: PageWrites | undefined;
   const cpu = (): Cpu => (current ??= new Cpu(0, options));
 
   const register = <T>(use: () => T): T => {
@@ -233,7 +236,10 @@ function createApis(options: ComponentOptions): { readonly arm: Omit<ArmHost, Ho
         priv.sysRegWrite(SYSREG.CNTHP_CTL_EL2, deadline === undefined ? 0n : ENABLE);
       },
       kickProcessor: (id) => (current === undefined || id === current.id ? cpu().ppis.trigger(KICK) : signalCpu(id, Signal.kick)),
-      hostWrote: (address, size) => current?.pe.invalidatePhys(Number(address), size),
+      hostWrote: (address, size) => {
+        if (guestCpus() > 0) (pageWrites ??= new PageWrites(pageNotes())).happened(Number(address), size);
+        current?.pe.invalidatePhys(Number(address), size);
+      },
       invalidateNested: () => invalidate(true),
       setProbe: (at, probe) => cpu().setProbe(at, probe),
       processorStats: () => {

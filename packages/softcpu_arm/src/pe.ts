@@ -3,7 +3,7 @@
  * `priv/` behind its slow paths.
  */
 import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
-import type { Execution, Layout, Limits, Machine, Service, WasmMemory } from '@axvisor/softcpu';
+import type { Execution, Layout, Limits, Machine, PageWrites, Service, WasmMemory } from '@axvisor/softcpu';
 import { FP_FAULT } from './emit/guard.ts';
 import { hostFunctions } from './emit/host.ts';
 import { UNDEFINED, isa } from './emit/isa.ts';
@@ -69,6 +69,9 @@ export function planPe(base: number, memoryBytes: number, poolPages: number = PO
 
 /** The other processing elements, as one of them tells them what to do. */
 export interface OtherPes {
+  /** Who writes where, kept by all; `self` is the number of this one. */
+  readonly writes: PageWrites;
+  readonly self: number;
   /** Fetches must see what is in memory. Need not wait. */
   instructionsChanged(): void;
   /** TLB maintenance. Need not wait. */
@@ -151,7 +154,7 @@ export class Pe {
       memory,
       memoryLimits,
       layout: plan.layout,
-      ...(others === undefined ? {} : { copies: plan.copies }),
+      ...(others === undefined ? {} : { shared: { copies: plan.copies, writes: others.writes, self: others.self } }),
       ...(options.engine === undefined ? {} : { execution: options.engine }),
       ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
       functions: hostFunctions(memory, this.#state),
@@ -423,7 +426,12 @@ export class Pe {
         this.engine.pages.flushFetchPage(lo);
         this.#refetch = true;
       },
-      stored: (pa, size) => this.invalidatePhys(pa, size),
+      stored: (pa, size) => {
+        const place = this.#place(pa);
+        if (place < 0) return;
+        this.engine.pages.opened(place);
+        this.engine.invalidate(place, size);
+      },
       ...(line === undefined ? {} : { line }),
       ...(others === undefined
         ? {}
