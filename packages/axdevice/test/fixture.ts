@@ -84,6 +84,7 @@ export interface Bench {
   /** The interrupt wire. */
   irq: boolean;
   type(text: string): void;
+  pressPowerButton(): void;
   /** Does deferred work. */
   settle(): void;
   read(offset: number, width?: 1 | 2 | 4 | 8): number;
@@ -97,6 +98,7 @@ export function bench(spec: Partial<DeviceSpec> & { readonly model: string }, wi
   const image = resolve([axdevice, memoryAddr, component({ name: 'fake-time', provides: () => [apiImpl(time, fake.api)] })]);
   const deferred: (() => void)[] = [];
   const listeners: (() => void)[] = [];
+  const buttons: ((pressed: boolean) => void)[] = [];
   let typed: number[] = [];
   const printed: number[] = [];
   const power: { action: string; code: number }[] = [];
@@ -111,6 +113,7 @@ export function bench(spec: Partial<DeviceSpec> & { readonly model: string }, wi
     },
     requestPower: (action, code) => void power.push({ action, code }),
     defer: (work) => void deferred.push(work),
+    onPowerButton: (listener) => void buttons.push(listener),
   };
   const b: Bench = {
     device: undefined as unknown as Device,
@@ -120,6 +123,7 @@ export function bench(spec: Partial<DeviceSpec> & { readonly model: string }, wi
       typed = [...typed, ...new TextEncoder().encode(text)];
       for (const l of listeners) image.run(() => void l());
     },
+    pressPowerButton: () => [true, false].forEach((pressed) => buttons.forEach((press) => press(pressed))),
     settle: () => {
       while (deferred.length > 0) image.run(() => void deferred.shift()?.());
     },

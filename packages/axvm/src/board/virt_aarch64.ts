@@ -94,6 +94,7 @@ export function virtAarch64({ gicVersion = 3 }: BoardOptions): Board {
     intc: gic.intc,
     maxCpus: gic.maxCpus,
     devices: [
+      { model: 'cfi-flash', base: 0x0400_0000n, irq: 0 },
       { model: 'pl011', base: 0x0900_0000n, irq: spi(1) },
       { model: 'pl031', base: 0x0901_0000n, irq: spi(2) },
       { model: GPIO, base: 0x0903_0000n, irq: spi(7) },
