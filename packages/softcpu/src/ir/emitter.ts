@@ -96,8 +96,8 @@ export interface Emitter extends Block {
   hostAddress(size: AccessSize, address: I64): I32;
   /** The same for a read alone. */
   hostAddressRead(size: AccessSize, address: I64): I32;
-  /** The place of a byte that may be written, if the TLB knows it; 0 otherwise, without asking further. */
-  cachedAddress(address: I64): I32;
+  /** The place of a byte that may be written, or with `write` false read, if the TLB knows it; 0 otherwise, without asking further. */
+  cachedAddress(address: I64, write?: boolean): I32;
   /** Calls the helper `name`; leaves the instruction if it answers 1 or 2. */
   service(name: string): void;
   /** To `pc + field imm` if the condition holds, else to the next instruction. */

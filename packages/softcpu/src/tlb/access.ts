@@ -73,8 +73,8 @@ export abstract class AccessEmitter extends BlockEmitter {
     return place.get;
   }
 
-  cachedAddress(address: I64): I32 {
-    const { host, outside } = this.#lookUp(1, this.let(address), true);
+  cachedAddress(address: I64, write = true): I32 {
+    const { host, outside } = this.#lookUp(1, this.let(address), write);
     return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
   }
 

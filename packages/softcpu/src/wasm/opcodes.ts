@@ -94,6 +94,9 @@ export const atomic = {
   'i64.atomic.rmw.xchg': [0x42, 3],
   'i32.atomic.rmw.cmpxchg': [0x48, 2],
   'i64.atomic.rmw.cmpxchg': [0x49, 3],
+  'i64.atomic.rmw8.cmpxchg_u': [0x4c, 0],
+  'i64.atomic.rmw16.cmpxchg_u': [0x4d, 1],
+  'i64.atomic.rmw32.cmpxchg_u': [0x4e, 2],
 } as const;
 export type AtomicOp = keyof typeof atomic;
 
