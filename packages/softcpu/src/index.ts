@@ -20,3 +20,5 @@ export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts'
 export { wasm } from './wasm/api.ts';
 export type { WasmApi, WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from './wasm/api.ts';
 export type { Limits } from './wasm/module.ts';
+export { createTransfer } from './wasm/transfer.ts';
+export type { Transfer, TransferBlock } from './wasm/transfer.ts';

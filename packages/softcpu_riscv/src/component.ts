@@ -10,11 +10,13 @@ import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
-import { Execution, PageWrites } from '@axvisor/softcpu';
+import { createTransfer, Execution, PageWrites } from '@axvisor/softcpu';
+import type { Transfer } from '@axvisor/softcpu';
 import { Hart, HartExit, planHart } from './hart.ts';
 import type { HartOptions, HartPlan } from './hart.ts';
 import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
+import { toBigint } from './priv/registers.ts';
 import { F, X } from './state.ts';
 
 const FRAME = 4096;
@@ -40,14 +42,13 @@ const HALF = GUEST_CONTEXT_SIZE / 2;
 class Cpu {
   readonly id: number;
   readonly hart: Hart;
-  readonly state: number;
-  readonly bytes: Uint8Array;
+  /** Between the hart and contexts in physical memory. */
+  readonly #registers: Transfer;
   #accounted = 0;
 
   constructor(id: number, options: ComponentOptions) {
     this.id = id;
     const { memory: wasmMemory, bytes } = physMemory();
-    this.bytes = bytes;
     ensure(bytes.length <= MAX_MEMORY, 'Unsupported', `a software hart addresses at most ${MAX_MEMORY >> 20} MiB of physical memory, not ${Math.ceil(bytes.length / (1 << 20))}`);
     // The monitor asks its hart what harts can do, and never enters a guest.
     const isMonitor = guestCpus() > 0 && id === guestCpus();
@@ -59,10 +60,15 @@ class Cpu {
     bytes.fill(0, start, start + frames * FRAME);
     const pages = bytes.length / WASM_PAGE;
     const plan = planAt(start);
-    this.state = plan.layout.state;
+    const { state } = plan.layout;
+    const memoryLimits = { min: pages, max: pages, shared: !(bytes.buffer instanceof ArrayBuffer) };
+    this.#registers = createTransfer(wasmMemory, memoryLimits, [
+      { place: state + X + 8, offset: 8, bytes: HALF - 8 },
+      { place: state + F, offset: HALF, bytes: HALF },
+    ]);
     this.hart = new Hart({
       memory: wasmMemory,
-      memoryLimits: { min: pages, max: pages, shared: !(bytes.buffer instanceof ArrayBuffer) },
+      memoryLimits,
       plan,
       ram: [{ pa: 0, size: bytes.length, offset: 0 }],
       now: () => {
@@ -103,16 +109,14 @@ class Cpu {
   }
 
   enter(context: number): void {
-    const { bytes, state, hart } = this;
-    bytes.copyWithin(state + X + 8, context + 8, context + HALF);
-    bytes.copyWithin(state + F, context + HALF, context + GUEST_CONTEXT_SIZE);
+    const { hart } = this;
+    this.#registers.load(context);
     setInGuest(true);
     hart.priv.enterGuest();
     while (hart.run(UNLIMITED) === HartExit.waiting) this.#endWait();
     setInGuest(false);
     this.account();
-    bytes.copyWithin(context + 8, state + X + 8, state + X + HALF);
-    bytes.copyWithin(context + HALF, state + F, state + F + HALF);
+    this.#registers.store(context);
   }
 
   /** Takes the signals of other CPUs that are for a processor. */
@@ -135,8 +139,7 @@ class Cpu {
   access(value: bigint | undefined): GuestAccess {
     if (value !== undefined) return { value };
     const { cause, tvalLo, tvalHi, gpaLo, gpaHi } = this.hart.priv.exception;
-    const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-    return { cause, tval: join(tvalLo, tvalHi), htval: join(gpaLo, gpaHi) >> 2n };
+    return { cause, tval: toBigint(tvalLo, tvalHi), htval: toBigint(gpaLo, gpaHi) >> 2n };
   }
 }
 
@@ -148,15 +151,23 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
   let pageWrites: PageWrites | undefined;
   const cpu = (): Cpu => (current ??= new Cpu(0, options));
 
-  const csr = <T>(number: number, use: () => T): T => {
+  const refused = (number: number, cause: unknown): Error => axError('InvalidInput', `the hart has no CSR 0x${number.toString(16)} that HS-mode can use so`, { cause });
+  const csrRead = (number: number): bigint => {
+    const { priv } = cpu().hart;
     try {
-      return use();
+      return priv.csrRead(number);
     } catch (e) {
-      throw axError('InvalidInput', `the hart has no CSR 0x${number.toString(16)} that HS-mode can use so`, { cause: e });
+      throw refused(number, e);
     }
   };
-  const csrRead = (number: number): bigint => csr(number, () => cpu().hart.priv.csrRead(number));
-  const csrWrite = (number: number, value: bigint): void => csr(number, () => cpu().hart.priv.csrWrite(number, value));
+  const csrWrite = (number: number, value: bigint): void => {
+    const { priv } = cpu().hart;
+    try {
+      priv.csrWrite(number, value);
+    } catch (e) {
+      throw refused(number, e);
+    }
+  };
 
   return {
     riscv: {

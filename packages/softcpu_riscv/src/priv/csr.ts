@@ -26,6 +26,8 @@ export interface Csr {
   readonly vs?: Csr;
   /** A write can make an interrupt ready to be taken. */
   readonly interrupts?: true;
+  /** Where its value is stored, in words; reading it is nothing else. */
+  readonly slot?: number;
 }
 
 /** What the CSRs are made of. */
@@ -55,6 +57,7 @@ export function storedCsr(
   return {
     number,
     name,
+    ...(more.read === undefined ? { slot: at } : {}),
     read: () => {
       parts.hi = csr[at + 1]!;
       return csr[at]!;

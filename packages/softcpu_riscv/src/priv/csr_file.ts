@@ -12,6 +12,8 @@ import type { State } from './registers.ts';
 /** Every CSR that exists, by number. */
 export class CsrFile {
   readonly parts: CsrParts;
+  /** Slots of the CSRs that HS-mode can read by nothing but looking there, by number; -1 for the others. */
+  readonly slots: Int16Array = new Int16Array(4096).fill(-1);
   private readonly table: readonly (Csr | undefined)[];
   private readonly counters: Counters;
 
@@ -25,6 +27,8 @@ export class CsrFile {
     const { parts } = this;
     for (const csr of [...floatCsrs(parts), ...this.counters.csrs(), ...supervisorCsrs(parts), ...hypervisorCsrs(parts), ...machineCsrs(parts)]) {
       table[csr.number] = csr;
+      const machine = ((csr.number >>> 8) & 3) === 3;
+      if (csr.slot !== undefined && !machine && csr.guard === undefined && csr.enabled === undefined) this.slots[csr.number] = csr.slot;
     }
     this.table = table;
   }

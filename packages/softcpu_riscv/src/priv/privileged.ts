@@ -7,18 +7,10 @@ import { Cause, EnvcfgHi, ENVCFG_WRITABLE, Hstatus, MEDELEG_WRITABLE } from './f
 import { Access, type HostedHart, type PendingException, type PrivilegedHart, type PrivilegedOptions, Status } from './interface.ts';
 import { Interrupts, MIDELEG_FIXED, MIDELEG_WRITABLE } from './interrupts.ts';
 import { Pmp } from './pmp.ts';
-import { slot, State, toBigint } from './registers.ts';
+import { highWord, lowWord, slot, State, toBigint } from './registers.ts';
 import { SystemInstructions } from './system.ts';
 import { Translation } from './translation.ts';
 import { Traps } from './traps.ts';
-
-function lowWord(value: bigint): number {
-  return Number(BigInt.asIntN(32, value));
-}
-
-function highWord(value: bigint): number {
-  return Number(BigInt.asIntN(32, value >> 32n));
-}
 
 /** mstatus.FS = Initial. */
 const FS_INITIAL = 1 << 13;
@@ -170,6 +162,9 @@ export class Privileged implements PrivilegedHart, HostedHart {
   }
 
   csrRead(number: number): bigint {
+    const { csr } = this.state;
+    const at = this.csrs.slots[number] ?? -1;
+    if (at >= 0) return toBigint(csr[at]!, csr[at + 1]!);
     const lo = this.hsCsr(number, false).read();
     return toBigint(lo, this.csrs.parts.hi);
   }
