@@ -54,6 +54,8 @@ const guestPageFault =
     return { reason: 'NestedPageFault', addr: address, accessFlags };
   };
 
+const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
+
 const A0 = 10;
 const A6 = 16;
 const A7 = 17;
@@ -61,7 +63,7 @@ const ECALL_LENGTH = 4;
 
 function environmentCall(vcpu: RiscvVCpu): AxVCpuExitReason {
   const { context } = vcpu.guest;
-  const a = [0, 1, 2, 3, 4, 5].map((i) => context.x(A0 + i)) as unknown as SbiArguments;
+  const a: SbiArguments = [context.x(A0), context.x(A0 + 1), context.x(A0 + 2), context.x(A0 + 3), context.x(A0 + 4), context.x(A0 + 5)];
   const nr = context.x(A6);
   const eid = context.x(A7);
   if (eid === EID_HVC) {
@@ -78,7 +80,7 @@ function answer(vcpu: RiscvVCpu, { a0, a1, exit, resume = 'next', fault }: SbiAn
   if (a1 !== undefined) context.setX(A0 + 1, a1);
   if (resume === 'next') vcpu.advance(ECALL_LENGTH);
   if (exit?.reason === 'CpuUp') vcpu.startsCpu();
-  return exit ?? { reason: 'Nothing' };
+  return exit ?? NOTHING;
 }
 
 /** The memory a call named raised an exception: lazily mapped memory is asked for and the call repeated, anything else is the guest's. */
@@ -131,26 +133,30 @@ export const GUEST_EXCEPTIONS: readonly number[] = [
   Cause.storeAddrMisaligned, Cause.storeAccessFault, Cause.ecallU, Cause.instPageFault, Cause.loadPageFault, Cause.storePageFault,
 ];
 
-const EXCEPTIONS: ReadonlyMap<bigint, Handler> = new Map<bigint, Handler>([
-  ...GUEST_EXCEPTIONS.map((cause): [bigint, Handler] => [BigInt(cause), reflected(cause)]),
-  [BigInt(Cause.ecallVS), environmentCall],
-  [BigInt(Cause.instGuestPageFault), guestPageFault(Cause.instGuestPageFault)],
-  [BigInt(Cause.loadGuestPageFault), guestPageFault(Cause.loadGuestPageFault)],
-  [BigInt(Cause.storeGuestPageFault), guestPageFault(Cause.storeGuestPageFault)],
-  [BigInt(Cause.virtualInst), virtualInstruction],
-]);
+/** By cause. */
+const EXCEPTIONS: readonly (Handler | undefined)[] = Array.from(
+  { length: 64 },
+  (_, cause) =>
+    ({
+      [Cause.ecallVS]: environmentCall,
+      [Cause.instGuestPageFault]: guestPageFault(Cause.instGuestPageFault),
+      [Cause.loadGuestPageFault]: guestPageFault(Cause.loadGuestPageFault),
+      [Cause.storeGuestPageFault]: guestPageFault(Cause.storeGuestPageFault),
+      [Cause.virtualInst]: virtualInstruction,
+    })[cause] ?? (GUEST_EXCEPTIONS.includes(cause) ? reflected(cause) : undefined),
+);
 
 const KICK = CAUSE_INTERRUPT | BigInt(Irq.ssi);
 
 /** Handles the trap that scause describes. */
 export function handleTrap(vcpu: RiscvVCpu): AxVCpuExitReason | undefined {
   const scause = vcpu.trapCsr('scause');
-  if ((scause & CAUSE_INTERRUPT) !== 0n) {
+  if (scause >= CAUSE_INTERRUPT) {
     // A kick is done with once it has been seen; timer and devices are quiet when their handlers are.
     if (scause === KICK) csrClear(CSR.sip, SInterrupt.SSI);
     return { reason: 'ExternalInterrupt', vector: scause };
   }
-  const handler = EXCEPTIONS.get(scause);
+  const handler = EXCEPTIONS[Number(scause)];
   if (handler !== undefined) return handler(vcpu);
   return {
     reason: 'GuestError',

@@ -226,7 +226,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   decodeMmio(): MmioExit | undefined {
     const fault = this.#fault;
     if (fault === undefined || !fault.isExplicit) return undefined;
-    const instruction = faultingAccess(fault.htinst, this.csr('sepc'));
+    const instruction = faultingAccess(fault.htinst, () => this.csr('sepc'));
     if (instruction === undefined || (instruction.access.kind === 'load' || instruction.access.kind === 'lr') !== fault.isLoad) return undefined;
     return this.#mmio.begin(instruction, fault.gpa);
   }
@@ -254,7 +254,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   }
 
   #checkRegister(index: number): void {
-    ensure(Number.isInteger(index) && index >= 0 && index < REGISTERS, 'InvalidInput', `there is no register ${String(index)}: 0-31 are x, 32-63 f`);
+    if (!Number.isInteger(index) || index < 0 || index >= REGISTERS) throw axError('InvalidInput', `there is no register ${String(index)}: 0-31 are x, 32-63 f`);
   }
 
   getRegister(index: number): bigint {

@@ -32,10 +32,14 @@ function decodeTransformed(htinst: number): DeviceInstruction | undefined {
   return access && { access, length: (htinst & 2) === 0 ? 2 : 4 };
 }
 
-/** The access that faulted at `pc`; `undefined` if it is none that a device can answer. */
-export function faultingAccess(htinst: bigint, pc: bigint): DeviceInstruction | undefined {
+/**
+ * The access that faulted; `undefined` if it is none that a device can answer.
+ *
+ * @param pc - where it is; asked for if htinst does not tell
+ */
+export function faultingAccess(htinst: bigint, pc: () => bigint): DeviceInstruction | undefined {
   if (htinst !== 0n) return htinst > 0xffff_ffffn ? undefined : decodeTransformed(Number(htinst));
-  const fetched = fetchInstruction(pc);
+  const fetched = fetchInstruction(pc());
   if (fetched === undefined) return undefined;
   const { bits, length } = fetched;
   const access = length === 2 ? decodeCompressed(bits) : decodeAccess(bits);

@@ -20,19 +20,31 @@ export interface Registers {
   advance(bytes: number): void;
 }
 
-const ofWidth = (value: bigint, width: AccessWidth): bigint => BigInt.asUintN(8 * width, value);
+/** The low bits of the address of an aligned access. */
+const OFFSET: Readonly<Record<AccessWidth, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 7n };
+
+/** With constants: the runtime has no instructions for a truncation to a width that it does not know. */
+const TRUNCATE: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
+  1: (value) => BigInt.asUintN(8, value),
+  2: (value) => BigInt.asUintN(16, value),
+  4: (value) => BigInt.asUintN(32, value),
+  8: (value) => BigInt.asUintN(64, value),
+};
+const ofWidth = (value: bigint, width: AccessWidth): bigint => TRUNCATE[width](value);
 
 /** `value` as an f register holds it: narrower formats with all upper bits set (unprivileged specification, "NaN Boxing of Narrower Values"). */
 const nanBoxed = (value: bigint, width: AccessWidth): bigint => ofWidth(value, width) | (ALL_ONES ^ ofWidth(ALL_ONES, width));
 
 export class MmioTransaction {
   readonly #registers: Registers;
-  /** Waits for the value of a load of `rd`. */
-  #load: { readonly rd: number; readonly done: (value: bigint) => void } | undefined;
+  /** What is under way, and what it waits for: the value of a load, or that a store is not refused. */
+  #instruction: DeviceInstruction | undefined;
+  #waitsFor: 'load' | 'store' | undefined;
+  #addr = 0n as GuestPhysAddr;
+  /** The value an atomic operation loaded. */
+  #old = 0n;
   /** The next exit without entering the guest. */
   #next: MmioExit | undefined;
-  /** What completes a store that was not refused. */
-  #store: (() => void) | undefined;
   /** The bytes an LR reserved. */
   #reserved: { readonly addr: bigint; readonly width: AccessWidth } | undefined;
 
@@ -41,47 +53,36 @@ export class MmioTransaction {
   }
 
   /** Starts the access of `instruction` at `addr`. `undefined` if no device can answer it: misaligned, or SC without its LR. */
-  begin({ access, length }: DeviceInstruction, addr: GuestPhysAddr): MmioExit | undefined {
+  begin(instruction: DeviceInstruction, addr: GuestPhysAddr): MmioExit | undefined {
     this.cancel();
+    const { access } = instruction;
     const { width } = access;
-    if ((addr & BigInt(width - 1)) !== 0n) return undefined;
-    const registers = this.#registers;
-    const operand = (index: number): bigint => ofWidth(registers.getRegister(index), width);
-    const finish = (rd: number, value: bigint): void => {
-      registers.setRegister(rd, value);
-      registers.advance(length);
-    };
-    switch (access.kind) {
-      case 'load':
-        return this.#read(addr, width, access.rd, access.signed, (value) => finish(access.rd, access.rd >= F ? nanBoxed(value, width) : value));
-      case 'lr':
-        return this.#read(addr, width, access.rd, true, (value) => {
-          this.#reserved = { addr, width };
-          finish(access.rd, value);
-        });
-      case 'store':
-        return this.#write(addr, width, operand(access.rs2), () => registers.advance(length));
-      case 'sc': {
-        const matches = this.#reserved?.addr === addr && this.#reserved.width === width;
-        this.#reserved = undefined;
-        return matches ? this.#write(addr, width, operand(access.rs2), () => finish(access.rd, 0n)) : undefined;
-      }
-      case 'amo': {
-        const { operation, rd, rs2 } = access;
-        return this.#read(addr, width, rd, true, (old) => {
-          const data = ofWidth(operation(ofWidth(old, width), operand(rs2), 8 * width), width);
-          this.#next = this.#write(addr, width, data, () => finish(rd, old));
-        });
-      }
+    if ((addr & OFFSET[width]) !== 0n) return undefined;
+    if (access.kind === 'sc') {
+      const matches = this.#reserved?.addr === addr && this.#reserved.width === width;
+      this.#reserved = undefined;
+      if (!matches) return undefined;
     }
+    this.#instruction = instruction;
+    this.#addr = addr;
+    if (access.kind === 'store' || access.kind === 'sc') return this.#write(width, this.#operand(access.rs2, width));
+    this.#waitsFor = 'load';
+    return { reason: 'MmioRead', addr, width, reg: access.rd, regWidth: 8, signedExt: access.kind !== 'load' || access.signed };
   }
 
   /** Takes the value of a load; `false` if none of register `rd` is waiting. */
   completeLoad(rd: number, value: bigint): boolean {
-    const load = this.#load;
-    if (load?.rd !== rd) return false;
-    this.#load = undefined;
-    load.done(value);
+    const access = this.#instruction?.access;
+    if (access === undefined || this.#waitsFor !== 'load' || access.kind === 'store' || access.rd !== rd) return false;
+    this.#waitsFor = undefined;
+    if (access.kind === 'amo') {
+      const { operation, rs2, width } = access;
+      this.#old = value;
+      this.#next = this.#write(width, ofWidth(operation(ofWidth(value, width), this.#operand(rs2, width), 8 * width), width));
+      return true;
+    }
+    if (access.kind === 'lr') this.#reserved = { addr: this.#addr, width: access.width };
+    this.#finish(rd, access.kind === 'load' && rd >= F ? nanBoxed(value, access.width) : value);
     return true;
   }
 
@@ -92,26 +93,35 @@ export class MmioTransaction {
       this.#next = undefined;
       return next;
     }
-    const store = this.#store;
+    const access = this.#waitsFor === 'store' ? this.#instruction?.access : undefined;
+    if (access?.kind === 'amo') this.#finish(access.rd, this.#old);
+    else if (access?.kind === 'sc') this.#finish(access.rd, 0n);
+    else if (access !== undefined) this.#advance();
     this.cancel();
-    store?.();
     return undefined;
   }
 
   /** Forgets the access: it was refused, or the vCPU starts anew. */
   cancel(): void {
-    this.#load = undefined;
+    this.#waitsFor = undefined;
     this.#next = undefined;
-    this.#store = undefined;
   }
 
-  #read(addr: GuestPhysAddr, width: AccessWidth, reg: number, signedExt: boolean, done: (value: bigint) => void): MmioExit {
-    this.#load = { rd: reg, done };
-    return { reason: 'MmioRead', addr, width, reg, regWidth: 8, signedExt };
+  #operand(register: number, width: AccessWidth): bigint {
+    return ofWidth(this.#registers.getRegister(register), width);
   }
 
-  #write(addr: GuestPhysAddr, width: AccessWidth, data: bigint, done: () => void): MmioExit {
-    this.#store = done;
-    return { reason: 'MmioWrite', addr, width, data };
+  #write(width: AccessWidth, data: bigint): MmioExit {
+    this.#waitsFor = 'store';
+    return { reason: 'MmioWrite', addr: this.#addr, width, data };
+  }
+
+  #finish(rd: number, value: bigint): void {
+    this.#registers.setRegister(rd, value);
+    this.#advance();
+  }
+
+  #advance(): void {
+    this.#registers.advance((this.#instruction as DeviceInstruction).length);
   }
 }
