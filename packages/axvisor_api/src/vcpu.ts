@@ -59,10 +59,23 @@ export type AxVCpuExitReason =
 
 /** Sign- or zero-extends `value` of `width` bytes to `regWidth` bytes, as an unsigned 64-bit value: the one place where loads are completed. */
 export function extendLoad(value: bigint, width: AccessWidth, regWidth: AccessWidth, signed: boolean): bigint {
-  const bits = width * 8;
-  const extended = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
-  return BigInt.asUintN(regWidth * 8, extended);
+  const extended = (signed ? SIGNED : UNSIGNED)[width](value);
+  return UNSIGNED[regWidth](extended);
 }
+
+/** With constants: the runtime has no instructions for a truncation to a width that it does not know. */
+const SIGNED: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
+  1: (value) => BigInt.asIntN(8, value),
+  2: (value) => BigInt.asIntN(16, value),
+  4: (value) => BigInt.asIntN(32, value),
+  8: (value) => BigInt.asIntN(64, value),
+};
+const UNSIGNED: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
+  1: (value) => BigInt.asUintN(8, value),
+  2: (value) => BigInt.asUintN(16, value),
+  4: (value) => BigInt.asUintN(32, value),
+  8: (value) => BigInt.asUintN(64, value),
+};
 
 /** How an architecture's vCPU is made. */
 export interface ArchVCpuConfig {

@@ -124,7 +124,9 @@ export class AddrSpace implements AddrSpaceContract {
   /** @throws {AxError} NoMemory if there is no frame for lazily mapped memory */
   handlePageFault(gpa: GuestPhysAddr, accessFlags: MappingFlags): boolean {
     if (!this.#contains(gpa)) return false;
-    return this.#repair(Number(gpa), accessFlags & ACCESS_FLAGS);
+    // Accesses to devices come here too: they end with this look.
+    const area = this.#areas.find(gpa);
+    return area !== undefined && this.#repairIn(area, Number(gpa), accessFlags & ACCESS_FLAGS);
   }
 
   translate(gpa: GuestPhysAddr): HostPhysAddr | undefined {
@@ -252,7 +254,11 @@ export class AddrSpace implements AddrSpaceContract {
   /** Makes the page at `gpa` present with the flags of its area, if that allows the access. `gpa` must be in the space. */
   #repair(gpa: number, access: MappingFlags): boolean {
     const area = this.#areas.find(BigInt(gpa));
-    if (area === undefined || (area.flags & access) !== access || access === 0) return false;
+    return area !== undefined && this.#repairIn(area, gpa, access);
+  }
+
+  #repairIn(area: MemoryArea<MappingFlags, Backend>, gpa: number, access: MappingFlags): boolean {
+    if ((area.flags & access) !== access || access === 0) return false;
     const table = this.#table;
     const leaf = table.query(gpa);
     const write = (access & WRITE) !== 0;

@@ -14,6 +14,17 @@ interface Window {
 
 type Space = DeviceRegion['space'];
 
+/** From the first byte of an access to its last. */
+const LAST: Readonly<Record<AccessWidth, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 7n };
+
+/** With constants: the runtime has no instructions for a truncation to a width that it does not know. */
+const TRUNCATE: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
+  1: (value) => BigInt.asUintN(8, value),
+  2: (value) => BigInt.asUintN(16, value),
+  4: (value) => BigInt.asUintN(32, value),
+  8: (value) => BigInt.asUintN(64, value),
+};
+
 const bounds = (region: DeviceRegion): readonly [bigint, bigint] =>
   region.space === 'mmio' ? [region.range.start, region.range.end - 1n] : [BigInt(region.first), BigInt(region.last)];
 
@@ -96,20 +107,20 @@ export class Bus implements DeviceBus {
     const w = this.#find(space, address, width);
     if (w === undefined) return undefined;
     w.accesses++;
-    return BigInt.asUintN(8 * width, w.device.read(Number(address - w.first), width, w.region));
+    return TRUNCATE[width](w.device.read(Number(address - w.first), width, w.region));
   }
 
   #write(space: Space, address: bigint, width: AccessWidth, value: bigint): boolean {
     const w = this.#find(space, address, width);
     if (w === undefined) return false;
     w.accesses++;
-    w.device.write(Number(address - w.first), width, BigInt.asUintN(8 * width, value), w.region);
+    w.device.write(Number(address - w.first), width, TRUNCATE[width](value), w.region);
     return true;
   }
 
   /** The window that contains the whole access. A register number occupies one address whatever its width. */
   #find(space: Space, address: bigint, width: AccessWidth): Window | undefined {
-    const last = space === 'sysreg' ? address : address + BigInt(width - 1);
+    const last = space === 'sysreg' ? address : address + LAST[width];
     const recent = this.#recent[space];
     if (recent !== undefined && address >= recent.first && last <= recent.last) return recent;
     const windows = this.#windows[space];

@@ -63,12 +63,14 @@ class Ns16550a implements Device {
   }
 
   read(offset: number, width: AccessWidth): bigint {
+    if (width === 1) return BigInt(this.#readByte(offset));
     let value = 0n;
     for (let i = 0; i < width; i++) value |= BigInt(this.#readByte(offset + i)) << BigInt(8 * i);
     return value;
   }
 
   write(offset: number, width: AccessWidth, value: bigint): void {
+    if (width === 1) return this.#writeByte(offset, Number(value));
     for (let i = 0; i < width; i++) this.#writeByte(offset + i, Number((value >> BigInt(8 * i)) & 0xffn));
   }
 
