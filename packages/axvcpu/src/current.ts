@@ -17,11 +17,11 @@ export class CurrentVCpu {
   }
 
   /**
-   * Runs `f` with `vcpu` as the current one of this CPU.
+   * `vcpu` is the current one of this CPU until {@link leave}.
    *
    * @throws {AxError} BadState if an operation on a vCPU is under way on this CPU: a CPU has one guest context only
    */
-  with<T>(vcpu: AxVCpu, operation: string, f: () => T): T {
+  enter(vcpu: AxVCpu, operation: string): void {
     const slot = this.#current;
     const other = slot.readCurrent();
     if (other !== undefined)
@@ -30,10 +30,10 @@ export class CurrentVCpu {
         `cannot ${operation} vCPU ${vcpu.id} of VM ${vcpu.vmId}: an operation on vCPU ${other.id} of VM ${other.vmId} is under way on CPU ${thisCpuId()}`,
       );
     slot.writeCurrent(vcpu);
-    try {
-      return f();
-    } finally {
-      slot.writeCurrent(undefined);
-    }
+  }
+
+  /** No vCPU is the current one. */
+  leave(): void {
+    this.#current.writeCurrent(undefined);
   }
 }

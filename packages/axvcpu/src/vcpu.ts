@@ -77,7 +77,17 @@ export class VirtualCpu implements AxVCpu {
   }
 
   run(): AxVCpuExitReason {
-    return this.#transition('run', () => this.arch.run());
+    // Once for each exit: as #transition, without a closure.
+    this.#begin('run');
+    let next: VCpuState = Invalid;
+    try {
+      const exit = this.arch.run();
+      next = Ready;
+      return exit;
+    } finally {
+      this.#state = next;
+      this.#current.leave();
+    }
   }
 
   block(): void {
@@ -147,22 +157,27 @@ export class VirtualCpu implements AxVCpu {
    * it was; an error of the architecture leaves it Invalid.
    */
   #transition<T>(operation: Operation, work: () => T): T {
-    const { from, during, to } = TRANSITIONS[operation];
+    this.#begin(operation);
+    let next: VCpuState = Invalid;
+    try {
+      const result = work();
+      next = TRANSITIONS[operation].to;
+      return result;
+    } finally {
+      this.#state = next;
+      this.#current.leave();
+    }
+  }
+
+  /** Checks that `operation` may start, makes this the CPU's current vCPU and puts it in the state of the operation. */
+  #begin(operation: Operation): void {
+    const { from, during } = TRANSITIONS[operation];
     const before = this.#state;
     if (this.#disposed) throw this.#gone(operation);
     if (!isAllowed(operation, before)) throw wrongState(this.#who, operation, before, from);
     this.#checkPlace(operation, before);
-    return this.#current.with(this, operation, () => {
-      this.#state = during ?? before;
-      let next: VCpuState = Invalid;
-      try {
-        const result = work();
-        next = to;
-        return result;
-      } finally {
-        this.#state = next;
-      }
-    });
+    this.#current.enter(this, operation);
+    this.#state = during ?? before;
   }
 
   /** Checks of an operation beyond the state: the CPU, and that a nested page table was given. */

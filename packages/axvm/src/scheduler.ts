@@ -6,7 +6,7 @@ import { isAxError } from '@axvisor/axvisor_api/errors';
 import { idle, thisCpuId, wake } from '@axvisor/axvisor_api/host';
 import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
-import { currentVCpu, initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
+import { initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from './executor.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { handleExit } from './vm/exits.ts';
@@ -14,7 +14,7 @@ import { servicesOf, type VmServices } from './vm/services.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
 
-/** How long a vCPU runs while others wait; short enough that one that spins for another does not waste much. */
+/** How long a vCPU runs while there are others; short enough that one that spins for another does not waste much. */
 const SLICE_NANOS = 1_000_000n;
 /** How long guests run before the event loop gets a turn. */
 const TURN_NANOS = 4_000_000n;
@@ -22,6 +22,8 @@ const TURN_NANOS = 4_000_000n;
 interface Runnable {
   readonly vm: AxVm;
   readonly slot: VCpuSlot;
+  /** No other vCPU is powered on. */
+  readonly alone: boolean;
 }
 
 const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined => (a === undefined ? b : b === undefined ? a : a < b ? a : b);
@@ -65,9 +67,10 @@ export class Scheduler implements Executor {
     wake();
   }
 
-  rouse(_vm: AxVm, { vcpu }: VCpuSlot): void {
-    // Whoever waits gets its turn soon. The one that runs called this itself, outside its guest, and looks before it goes on.
-    if (currentVCpu() !== vcpu) this.#yieldSoon = true;
+  rouse(_vm: AxVm, slot: VCpuSlot): void {
+    // Whoever waits gets its turn soon. The one whose turn it is has left the guest, or this thread would not execute this, and
+    // takes notice when it enters it again.
+    if (this.#last !== slot) this.#yieldSoon = true;
     wake();
   }
 
@@ -102,22 +105,22 @@ export class Scheduler implements Executor {
 
   /** The next vCPU after the last one that can run. */
   #pick(): Runnable | undefined {
-    const all: Runnable[] = [];
+    const all: Omit<Runnable, 'alone'>[] = [];
     for (const vm of this.#vms()) if (vm.status === 'running') for (const slot of vm.slots) if (slot.power === 'on') all.push({ vm, slot });
     const start = all.findIndex((r) => r.slot === this.#last) + 1;
     for (let i = 0; i < all.length; i++) {
-      const candidate = all[(start + i) % all.length] as Runnable;
-      const { vcpu } = candidate.slot;
+      const { vm, slot } = all[(start + i) % all.length] as Omit<Runnable, 'alone'>;
+      const { vcpu } = slot;
       if (vcpu.state === VCpuState.Blocked) {
         if (!vcpu.arch.hasPendingInterrupt()) continue;
         vcpu.unblock();
       }
-      return candidate;
+      return { vm, slot, alone: all.length === 1 };
     }
     return undefined;
   }
 
-  #runSlice({ vm, slot }: Runnable): void {
+  #runSlice({ vm, slot, alone }: Runnable): void {
     const { vcpu } = slot;
     const services = this.#services.get(vm);
     if (services === undefined) return;
@@ -125,20 +128,22 @@ export class Scheduler implements Executor {
     this.#last = slot;
     this.#yieldSoon = false;
     vm.accessing = vcpu.id;
-    const end = currentTicks() + nanosToTicks(SLICE_NANOS);
+    const end = currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS);
     setHostTimer(earlier(end, nextDeadline()));
+    this.time.enter('guest');
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (;;) {
-        this.time.enter('guest');
         const exit = vcpu.run();
-        this.time.enter('exits');
+        this.time.beginExit();
         const next = handleExit(services, vcpu, exit);
         vm.settle();
+        this.time.endExit();
         // A reset or power-off took the vCPU off this CPU already.
         if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
         if (next === 'wait') return vcpu.block();
-        if (next === 'yield' || this.#yieldSoon || currentTicks() >= end) return;
+        // The end of the slice comes as an interrupt of the host's timer.
+        if (next === 'yield' || this.#yieldSoon) return;
       }
     } catch (e) {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.

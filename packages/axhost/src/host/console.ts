@@ -16,6 +16,8 @@ export interface HostConsole {
   onInput(listener: () => void): void;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** A queue of input that is taken as a whole. */
 export class InputQueue {
   #chunks: Uint8Array[] = [];
@@ -33,6 +35,7 @@ export class InputQueue {
 
   /** Everything that waits; the queue is empty then. */
   take(): Uint8Array {
+    if (this.#length === 0) return NOTHING;
     const all = new Uint8Array(this.#length);
     let at = 0;
     for (const chunk of this.#chunks) {

@@ -1,5 +1,5 @@
 /** The `time` API on a clock and a timer queue. */
-import { ensure } from '@axvisor/axvisor_api/errors';
+import { axError } from '@axvisor/axvisor_api/errors';
 import type { Time } from '@axvisor/axvisor_api/time';
 import type { Clock } from './clock.ts';
 import { TimerQueue } from './timer_queue.ts';
@@ -26,7 +26,7 @@ export function createTime(clock: Clock, frequency: bigint): Time {
     nextDeadline: () => timers.nextDeadline(),
     expireTimers: () => timers.expire(clock.now()),
     accountInstructions: (count) => {
-      ensure(Number.isInteger(count) && count >= 0, 'InvalidInput', `${count} instructions cannot have been retired`);
+      if (!Number.isInteger(count) || count < 0) throw axError('InvalidInput', `${count} instructions cannot have been retired`);
       clock.account(count);
     },
     instructionsUntil: clock.instructionsUntil,

@@ -2,7 +2,7 @@
  * What a run under a real clock cannot know by itself, in the order in which it asks: the time, the wall clock, console input, random
  * bytes, and when it was told to end. Everything else follows from these, so a run that is given the same answers is the same run.
  *
- * A file is the line `axvisor recording 1`, a line of JSON ({@link TapeHeader}), and events. An event is a LEB128 number,
+ * A file is the line `axvisor recording 2`, a line of JSON ({@link TapeHeader}), and events. An event is a LEB128 number,
  * `8 * payload + kind`:
  *
  * | kind | payload | then |
@@ -22,7 +22,8 @@ import { usageError } from '../errors.ts';
 import { VarintReader, VarintWriter } from './varint.ts';
 
 const MAGIC = 'axvisor recording ';
-const VERSION = 1;
+/** Changes with the order of questions, too. */
+const VERSION = 2;
 /** A first line longer than this is not ours. */
 const MAX_LINE = 1 << 16;
 const KINDS = 8;

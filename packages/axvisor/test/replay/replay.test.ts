@@ -61,7 +61,7 @@ describe('what cannot be replayed is said', () => {
     expect(await replay(join(folder, 'absent'))).toMatch(/--replay .*absent: .*ENOENT/);
     expect(await replay(changed('foreign', Buffer.from('#!/bin/sh\necho\n')))).toContain('it is not a recording of axvisor');
     expect(await replay(changed('empty', new Uint8Array(0)))).toContain('it is not a recording of axvisor');
-    expect(await replay(changed('later', Buffer.from(whole.toString('latin1').replace('recording 1', 'recording 99'), 'latin1')))).toContain('version 99; this axvisor replays version 1');
+    expect(await replay(changed('later', Buffer.from(whole.toString('latin1').replace('recording 2', 'recording 99'), 'latin1')))).toContain('version 99; this axvisor replays version 2');
     for (const part of [0.5, 0.99]) expect(await replay(changed('cut', whole.subarray(0, Math.floor(part * whole.length))))).toContain('damaged or cut off');
     expect(await replay(changed('longer', Buffer.concat([whole, Buffer.from([0])])))).toContain('something follows its end');
     expect(await replay(file, '--append', 'other')).toContain('recorded with other guests');
