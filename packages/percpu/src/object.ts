@@ -23,7 +23,8 @@ export class PerCpuObject<T> implements PerCpu<T> {
   readonly name: string;
   readonly #cpus: CpuAccess;
   readonly #init: (cpu: number) => T;
-  readonly #values = new Map<number, T>();
+  /** By CPU; one that is not there has the initial value to come. */
+  #cells: { value: T }[] = [];
   #generation = -1;
 
   /** @internal */
@@ -71,22 +72,24 @@ export class PerCpuObject<T> implements PerCpu<T> {
     return cpu;
   }
 
-  #store(): Map<number, T> {
+  #store(): ({ value: T } | undefined)[] {
     const generation = this.#cpus.generation();
     if (this.#generation !== generation) {
-      this.#values.clear();
+      this.#cells = [];
       this.#generation = generation;
     }
-    return this.#values;
+    return this.#cells;
   }
 
   #read(cpu: number): T {
-    const values = this.#store();
-    if (!values.has(cpu)) values.set(cpu, this.#init(cpu));
-    return values.get(cpu) as T;
+    const cells = this.#store();
+    return (cells[cpu] ??= { value: this.#init(cpu) }).value;
   }
 
   #write(cpu: number, value: T): void {
-    this.#store().set(cpu, value);
+    const cells = this.#store();
+    const cell = cells[cpu];
+    if (cell === undefined) cells[cpu] = { value };
+    else cell.value = value;
   }
 }

@@ -3,6 +3,7 @@ import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedPageTableFormat, NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { CSR, csrRead, enterGuest, fenceI, hlv, Irq, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { thisCpuId } from '@axvisor/axvisor_api/host';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { currentTicks } from '@axvisor/axvisor_api/time';
 import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
@@ -164,7 +165,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   /** @throws {AxError} BadState if it is not bound to this CPU */
   run(): AxVCpuExitReason {
     const hart = this.#boundTo;
-    if (hart === undefined || hart !== this.#machine.harts.current()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
+    if (hart === undefined || hart.cpu !== thisCpuId()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
     const again = this.#mmio.resume();
     if (again !== undefined) return again;
     this.#fault = undefined;
@@ -300,7 +301,8 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   /** Whether one is pending in vsip and enabled in vsie: what ends a WFI, whatever vsstatus.SIE says. */
   hasPendingInterrupt(): boolean {
     let pending = this.#lines.peek(this.csr('hvip'));
-    if (this.#hasSstc && this.#guestTime() >= this.csr('vstimecmp')) pending |= VsInterrupt.TI;
+    // On the hart hip tells, which has it look at the clock: it need not have done so at the last entries.
+    if (this.#hasSstc && (this.guest.isLive ? (csrRead(CSR.hip) & VsInterrupt.TI) !== 0n : this.#guestTime() >= this.csr('vstimecmp'))) pending |= VsInterrupt.TI;
     // VS-level interrupts are one bit to the left of what vsie calls them.
     return (pending & VsInterrupt.ALL & (this.csr('vsie') << 1n)) !== 0n;
   }

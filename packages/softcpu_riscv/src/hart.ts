@@ -17,6 +17,13 @@ import { CBO_ZERO_CHECKED, F, FFLAGS, FRM, PC, STATE_SIZE, X } from './state.ts'
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
 const SLICE = 131_072;
 
+/**
+ * Entries of a guest, and steps, between two looks at a clock that does not count instructions: of exits in quick succession
+ * each costs hardly more than such a look.
+ */
+const UNTIMED_ENTRIES = 7;
+const UNTIMED_STEPS = 10_000;
+
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
 const POOL_PAGES = 1024;
 
@@ -114,6 +121,9 @@ export class Hart {
   #executing = false;
   #stop = false;
   readonly #instructionsUntil: ((deadline: bigint) => number) | undefined;
+  #untimedEntries = 0;
+  /** {@link Engine.steps} when the clock was looked at last. */
+  #timedAt = 0;
   #probeAt = Infinity;
   #probe: (() => number) | undefined;
 
@@ -177,11 +187,20 @@ export class Hart {
       throw new Error('the hart is in HS-mode: enter a guest first');
     }
     if (priv.waiting && !priv.wakeable()) return HartExit.waiting;
+    let isTimed = !this.#hosted || this.#instructionsUntil !== undefined || --this.#untimedEntries < 0 || engine.steps - this.#timedAt >= UNTIMED_STEPS;
     while (!this.#stop) {
       this.#poll?.();
       this.#modeMayChange();
-      if (priv.pendingInterrupt() === Status.leave) return HartExit.exited;
-      if (this.steps >= steps) return HartExit.budget;
+      if (isTimed) {
+        this.#untimedEntries = UNTIMED_ENTRIES;
+        this.#timedAt = engine.steps;
+      }
+      if (priv.pendingInterrupt(isTimed) === Status.leave) return HartExit.exited;
+      isTimed = true;
+      if (this.steps >= steps) {
+        this.#untimedEntries = 0;
+        return HartExit.budget;
+      }
       this.steps += engine.run(Math.min(SLICE, steps - this.steps, this.#stepsUntilDue()));
       if (priv.exited) return HartExit.exited;
       if (priv.waiting) return HartExit.waiting;

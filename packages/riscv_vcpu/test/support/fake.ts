@@ -40,14 +40,23 @@ export class FakeHart {
   /** CSR writes and fences in order, e.g. `vsatp=0x0`. */
   readonly log: string[] = [];
   readonly #options: FakeOptions;
+  readonly #now: () => bigint;
 
-  constructor(options: FakeOptions) {
+  constructor(options: FakeOptions, now: () => bigint) {
     this.#options = options;
+    this.#now = now;
   }
 
   read(csr: number): bigint {
     if (!NAMES.has(csr) || this.#options.missing?.includes(csr) === true) throw axError('InvalidInput', `no CSR ${csr}`);
-    return this.csrs.get(csr) ?? 0n;
+    return csr === CSR.hip ? this.#pending() : (this.csrs.get(csr) ?? 0n);
+  }
+
+  /** hip: hvip, and VSTIP of Sstc. */
+  #pending(): bigint {
+    const [hvip = 0n, henvcfg = 0n, delta = 0n, compare = 0n] = [CSR.hvip, CSR.henvcfg, CSR.htimedelta, CSR.vstimecmp].map((csr) => this.csrs.get(csr));
+    const due = henvcfg >> 63n === 1n && BigInt.asUintN(64, this.#now() + delta) >= compare;
+    return due ? hvip | 0x40n : hvip;
   }
 
   write(csr: number, value: bigint): void {
@@ -117,7 +126,8 @@ export class FakeMachine {
 
   constructor(options: FakeOptions = {}) {
     this.options = options;
-    this.harts = [new FakeHart(options), new FakeHart(options)];
+    const now = (): bigint => this.now;
+    this.harts = [new FakeHart(options, now), new FakeHart(options, now)];
   }
 
   get hart(): FakeHart {

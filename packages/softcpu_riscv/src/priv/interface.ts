@@ -152,8 +152,10 @@ export interface PrivilegedHart {
   /**
    * Looks at timers and interrupt lines. If an interrupt must be taken, takes it (epc = PC) and returns Status.jump,
    * or Status.leave when hosted and it belongs to HS-mode; Status.next otherwise. To be called once per slice.
+   *
+   * @param timers - false: what the clock made pending since it was last looked at is left for the next call
    */
-  pendingInterrupt(): Status;
+  pendingInterrupt(timers?: boolean): Status;
 
   /** True if an interrupt that is enabled in mie (whatever the global enables) is pending: a WFI would not wait. */
   wakeable(): boolean;

@@ -106,8 +106,8 @@ export class Privileged implements PrivilegedHart, HostedHart {
     return this.instructions.execute(op, bits);
   }
 
-  pendingInterrupt(): Status {
-    this.interrupts.poll();
+  pendingInterrupt(timers = true): Status {
+    if (timers) this.interrupts.poll();
     return this.traps.interrupt();
   }
 
