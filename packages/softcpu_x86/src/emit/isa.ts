@@ -1,0 +1,167 @@
+/** The x86-64 instruction set as the engine wants it: record layout, state block, and a handler for each variant of each instruction. */
+import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
+import { MAX_LENGTH } from '../isa/decode.ts';
+import type { Decoded } from '../isa/decode.ts';
+import { rows } from '../isa/table.ts';
+import type { Row } from '../isa/table.ts';
+import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, ZERO } from '../state.ts';
+import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
+import { bits } from './bits.ts';
+import { control } from './control.ts';
+import { decimal } from './decimal.ts';
+import { operandBits, operandSizes, placesOf } from './define.ts';
+import type { Definition, Definitions } from './define.ts';
+import { functions } from './functions.ts';
+import { moves } from './move.ts';
+import { Operands, SEGMENT_FAULT } from './operands.ts';
+import type { Variant } from './operands.ts';
+import { GENERAL_PROTECTION } from './pair.ts';
+import { shifts } from './shift.ts';
+import { BOUND, UNDEFINED, simple } from './simple.ts';
+import { stack } from './stack.ts';
+import { strings } from './string.ts';
+import { SYSTEM, systemInstructions } from './system.ts';
+import type { Size } from './value.ts';
+
+const definitions: Definitions = { ...simple, ...systemInstructions, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal };
+
+/** What a decoded instruction is executed by: the definition, and the choice among its handlers. */
+export interface Defined {
+  readonly definition: Definition;
+  /** Index among the ISA's instructions by {@link selector}. */
+  readonly handlers: ReadonlyMap<number, number>;
+}
+
+/** What of a variant a decoded instruction decides. */
+type Choice = Pick<Variant, 'size' | 'fast' | 'lock' | 'rep' | 'address' | 'stack' | 'long' | 'wrap'> & { readonly memory: boolean };
+
+const SIZE_BITS: Readonly<Record<Size, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
+
+function selector({ size, memory, fast, lock, rep, address, stack: stackSize, long, wrap }: Choice): number {
+  const flag = (value: boolean, bit: number): number => (value ? 1 << bit : 0);
+  const repeat = rep === 0 ? 0 : rep === 0xf3 ? 1 : 2;
+  return (
+    SIZE_BITS[size] | flag(memory, 2) | flag(fast, 3) | flag(lock, 4) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | flag(long, 11) | flag(wrap, 12)
+  );
+}
+
+/** Whether a row has a memory operand, a register, or may have either. */
+function memoryForms(row: Row): readonly boolean[] {
+  const kinds = row.operands.map(({ kind }) => kind);
+  if (kinds.some((kind) => kind === 'M' || kind === 'O')) return [true];
+  if (row.memory !== undefined) return [row.memory];
+  return kinds.some((kind) => kind === 'E' || kind === 'W' || kind === 'Q') ? [false, true] : [false];
+}
+
+function* choices(row: Row, definition: Definition): Generator<Choice> {
+  const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false, direct = false } = definition;
+  const either = (condition: boolean): readonly boolean[] => (condition ? [false, true] : [false]);
+  const relative = direct && (row.operands[0]?.kind === 'J' || byRep);
+  for (const long of either(byMode || byStack || byAddress)) {
+    if ((long && row.not64) || (!long && row.only64 && (byMode || byStack || byAddress))) continue;
+    for (const size of bySize ? operandSizes(row) : [64 as const]) {
+      if ((byMode || byStack || byAddress) && size === 64 && !long && bySize) continue;
+      for (const memory of memoryForms(row)) {
+        for (const quick of either(fast && memory)) {
+          for (const lock of either(row.lock && memory)) {
+            for (const rep of byRep ? [0, 0xf2, 0xf3] : [0]) {
+              for (const address of (byAddress ? (long ? [64, 32] : [32, 16]) : [64]) as readonly Size[]) {
+                for (const stackSize of (byStack && !long ? [32, 16] : [64]) as readonly Size[]) {
+                  for (const wrap of either(relative && !byRep && !long)) {
+                    yield { size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap };
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The choice for a decoded instruction; `wrap` is the record writer's to say. */
+export function choose({ definition, handlers }: Defined, insn: Decoded, row: Row, wrap: boolean): number {
+  const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false } = definition;
+  const long = (insn.mode & CODE.size) === CODE.code64;
+  const memory = insn.isMemory || row.operands.some(({ kind }) => kind === 'O');
+  const number = selector({
+    size: bySize ? (insn.operandSize as Size) : 64,
+    memory,
+    fast: fast && memory && insn.addressSize === 64 && !insn.ripRelative,
+    lock: insn.lock,
+    rep: byRep ? insn.rep : 0,
+    address: byAddress ? (insn.addressSize as Size) : 64,
+    stack: !byStack || long ? 64 : (insn.mode & CODE.stack32) !== 0 ? 32 : 16,
+    long: (byMode || byStack || byAddress) && long,
+    wrap,
+  });
+  const handler = handlers.get(number);
+  if (handler === undefined) throw new RangeError(`${row.name} has no handler for this form`);
+  return handler;
+}
+
+const instructions: Instruction[] = [];
+const byKey = new Map<string, number>();
+
+function handlerFor(row: Row, definition: Definition, choice: Choice): number {
+  const places = placesOf(row, choice.memory, choice.size);
+  const sizes = row.operands.map((operand) => operandBits(operand, choice.size, 0) as Size);
+  const bytes = sizes.length > 0 && sizes.every((size) => size === 8) && definition.byStack !== true && definition.byMode !== true;
+  const variant: Variant = { ...choice, size: bytes ? 8 : choice.size, places, sizes };
+  const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
+  const form = definition.byRow === true ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join();
+  const { size, fast, lock, rep, address, stack: stackSize, long, wrap } = variant;
+  const key = [row.name, form, size, places.join(''), sizes.join(), fast, lock, rep, address, stackSize, long, wrap].join('|');
+  const known = byKey.get(key);
+  if (known !== undefined) return known;
+  const { outline = false, emit } = definition;
+  const relative = definition.direct === true && !wrap && (row.operands[0]?.kind === 'J' || rep !== 0);
+  const instruction: Instruction = {
+    name: `${row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`,
+    emit: ((e) => emit(new Operands(e, variant), row)) satisfies Emit,
+    lengths: 'any',
+    direct: relative,
+    outline: typeof outline === 'function' ? outline(variant) : outline,
+  };
+  const index = instructions.push(instruction) - 1;
+  byKey.set(key, index);
+  return index;
+}
+
+/** By op number; absent where nothing executes a row, which is then undefined. */
+export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
+  const definition = definitions[row.name];
+  // Names of general instructions that SIMD has too.
+  if (definition === undefined || row.operands.some(({ kind }) => 'VWUPQNHLT'.includes(kind))) return undefined;
+  return { definition, handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
+});
+
+const fault = (service: string): number => instructions.push({ name: service, lengths: 'any', emit: (e) => e.service(service) }) - 1;
+/** Index of what is no instruction, and of what is too long for one. */
+export const UNALLOCATED: number = fault(UNDEFINED);
+export const OVERLONG: number = fault(GENERAL_PROTECTION);
+
+const registers = Array.from({ length: 16 }, (_, i) => GPR + 8 * i);
+const bases = Array.from({ length: 6 }, (_, i) => SEG_BASE + 8 * i);
+
+export const isa: Isa = {
+  name: 'x86-64',
+  unit: 1,
+  maxLength: MAX_LENGTH,
+  fields: {
+    length: { offset: 2, op: 'i32.load8_u' },
+    r: { offset: 3, op: 'i32.load8_u' },
+    b: { offset: 4, op: 'i32.load8_u' },
+    x: { offset: 5, op: 'i32.load8_u' },
+    g: { offset: 6, op: 'i32.load8_u' },
+    k: { offset: 7, op: 'i32.load8_u' },
+    disp: { offset: 8, op: 'i32.load' },
+    imm: { offset: 12, op: 'i32.load' },
+    v: { offset: 12, op: 'i32.load8_u' },
+  },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ] },
+  instructions,
+  functions,
+  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND],
+};

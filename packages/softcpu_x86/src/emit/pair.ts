@@ -1,0 +1,50 @@
+/** CMPXCHG8B and CMPXCHG16B (SDM vol. 2). WebAssembly exchanges no more than 8 bytes in one step: of 16, the lower half guards the upper. */
+import { i32, i64 } from '@axvisor/softcpu';
+import type { I64 } from '@axvisor/softcpu';
+import { setZero } from './flags.ts';
+import { compareExchange, isAligned } from './locked.ts';
+import { gpr, setGpr } from './operands.ts';
+import type { Operands } from './operands.ts';
+import { constant, zext } from './value.ts';
+
+/** Service that raises #GP(0). */
+export const GENERAL_PROTECTION = 'generalProtection';
+
+/** Compares rDX:rAX with memory; replaces it by rCX:rBX, or loads it. `half` is the size of the registers. */
+export function exchangePair(o: Operands, half: 32 | 64): void {
+  const { e } = o;
+  const { linear } = o.address(0, true);
+  const zero = e.variable(i32.const(0));
+  const join = (high: number, low: number): I64 => e.let(i64.or(i64.shl(gpr(e, high), constant(32)), zext(gpr(e, low), 32)));
+  if (half === 32) {
+    const expected = join(2, 0);
+    const replacement = join(1, 3);
+    const old = e.variable(constant(0));
+    const plainly = (): void => {
+      e.assign(old, e.load('u64', linear));
+      e.if(i64.eq(old.get, expected), () => e.store(8, linear, replacement), () => e.store(8, linear, old.get));
+    };
+    if (o.variant.lock) e.if(isAligned(linear, 64), () => e.assign(old, compareExchange(e, 64, e.hostAddress(8, linear), expected, replacement)), plainly, true);
+    else plainly();
+    e.assign(zero, i64.eq(old.get, expected));
+    e.if(i32.eqz(zero.get), () => {
+      setGpr(e, 0, 32, old.get);
+      setGpr(e, 2, 32, i64.shr_u(old.get, constant(32)));
+    });
+  } else {
+    e.if(i32.wrap_i64(i64.and(linear, constant(15))), () => e.service(GENERAL_PROTECTION), undefined, false);
+    const place = e.hostAddress(8, linear);
+    const upper = e.let(e.read('i64.load', place, 8));
+    const lower = e.variable(e.read('i64.load', place));
+    e.if(i64.eq(upper, gpr(e, 2)), () => {
+      e.assign(lower, compareExchange(e, 64, place, gpr(e, 0), gpr(e, 3)));
+      e.assign(zero, i64.eq(lower.get, gpr(e, 0)));
+      e.if(zero.get, () => e.write('i64.store', place, gpr(e, 1), 8));
+    });
+    e.if(i32.eqz(zero.get), () => {
+      setGpr(e, 0, 64, lower.get);
+      setGpr(e, 2, 64, upper);
+    });
+  }
+  setZero(e, zero.get);
+}

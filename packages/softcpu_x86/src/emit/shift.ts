@@ -1,0 +1,187 @@
+/** Shifts and rotations (SDM vol. 2: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD). A count of 0 leaves the flags alone. */
+import { i32, i64, select } from '@axvisor/softcpu';
+import type { Emitter, I64 } from '@axvisor/softcpu';
+import { define } from './define.ts';
+import type { Definition, Definitions } from './define.ts';
+import { carryBit, setCarries, setWords } from './flags.ts';
+import type { Operands } from './operands.ts';
+import { TOP, sext, zext } from './value.ts';
+import type { Size } from './value.ts';
+
+const c = (value: number | bigint): I64 => i64.const(value);
+const up = (value: I64, count: number): I64 => i64.shl(value, c(count));
+const options = { bySize: true, fast: true, outline: (v: { readonly sizes: readonly Size[]; readonly places: readonly string[] }): boolean => (v.sizes[0] as Size) < 32 || v.places[0] === 'm' } as const;
+
+/** The count: its low five bits, six for 64-bit operands. */
+const countOf = (o: Operands, i: number): I64 => o.e.let(i64.and(o.raw(i), c(o.sizeOf(0) === 64 ? 63 : 31)));
+
+/** What a shift yields: its result (bound), and how it sets the flags. */
+interface Shifted {
+  readonly result: I64;
+  readonly flags: () => void;
+}
+
+/** `shift(a, count)` where the count is not 0, else the operand as it is: 32 bits still clear the upper half. */
+function shifting(shift: (e: Emitter, size: Size, a: I64, count: I64) => Shifted): Definition {
+  return define((o) => {
+    const { e } = o;
+    const size = o.sizeOf(0);
+    const count = countOf(o, 1);
+    const a = o.bound(0);
+    if (o.place(0) !== 'm') {
+      e.if(i64.eqz(count), () => {
+        if (size === 32) o.set(0, a);
+      }, () => {
+        const { result, flags } = shift(e, size, a, count);
+        o.set(0, result);
+        flags();
+      }, false);
+      return;
+    }
+    // The operand is written even with a count of 0; that may fault, so flags come behind it.
+    const written = e.variable(a);
+    let flags = (): void => {};
+    e.if(i64.eqz(count), () => {}, () => {
+      const shifted = shift(e, size, a, count);
+      e.assign(written, shifted.result);
+      ({ flags } = shifted);
+    });
+    o.set(0, written.get);
+    e.if(i64.eqz(count), () => {}, () => flags());
+  }, options);
+}
+
+const setShift = (e: Emitter, size: Size, result: I64, carries: I64): void => setWords(e, sext(result, size), carries);
+
+const shl = shifting((e, size, a, count) => {
+  const result = e.let(i64.shl(a, count));
+  // CF is the last bit out, OF (of single shifts) whether the sign changed: the bit below the carry is the sign.
+  const wide = (): I64 => i64.or(i64.and(i64.shl(a, i64.sub(count, c(1))), TOP), i64.shr_u(result, c(1)));
+  return { result, flags: () => setShift(e, size, result, size === 64 ? wide() : up(result, 63 - size)) };
+});
+
+/** Carries of a shift to the right: CF is the last bit out. */
+const lastOut = (a: I64, count: I64): I64 => up(i64.shr_u(a, i64.sub(count, c(1))), 63);
+
+const shr = shifting((e, size, a, count) => {
+  const result = e.let(i64.shr_u(a, count));
+  const carry = e.let(lastOut(a, count));
+  // OF of single shifts is the old sign: now below the top.
+  const overflow = i64.and(up(result, 64 - size), c(1n << 62n));
+  return { result, flags: () => setShift(e, size, result, i64.or(carry, i64.xor(i64.shr_u(carry, c(1)), overflow))) };
+});
+
+const sar = shifting((e, size, a, count) => {
+  const extended = e.let(sext(a, size));
+  const result = e.let(i64.shr_s(extended, count));
+  const carry = e.let(up(i64.shr_s(extended, i64.sub(count, c(1))), 63));
+  return { result, flags: () => setShift(e, size, result, i64.shr_s(carry, c(1))) };
+});
+
+/** Rotation within the operand; a count that is a multiple of the size changes CF and OF alone. */
+const rotate = (left: boolean): Definition =>
+  shifting((e, size, a, count) => {
+    const op = left ? i64.rotl : i64.rotr;
+    let result: I64;
+    if (size === 64) result = e.let(op(a, count));
+    else if (size === 32) result = e.let(i64.extend_i32_u((left ? i32.rotl : i32.rotr)(i32.wrap_i64(a), i32.wrap_i64(count))));
+    else {
+      // Copies of the operand fill the word, of which one comes out.
+      const twice = e.let(size === 8 ? i64.mul(a, c(0x0101_0101)) : i64.mul(a, c(0x0001_0001)));
+      result = e.let(zext(i64.extend_i32_u((left ? i32.rotl : i32.rotr)(i32.wrap_i64(twice), i32.wrap_i64(count))), size));
+    }
+    const carries = left ? i64.or(up(result, 63), i64.shr_u(up(result, 64 - size), c(1))) : up(result, 64 - size);
+    return { result, flags: () => setCarries(e, carries) };
+  });
+
+/** Rotation through CF, of a number with one bit more than the operand. */
+const rotateThrough = (left: boolean): Definition =>
+  shifting((e, size, a, masked) => {
+    const carry = e.let(i64.shr_u(carryBit(e), c(63)));
+    if (size === 64) {
+      const one = c(1);
+      const rest = e.let(i64.sub(c(64), masked));
+      const less = e.let(i64.sub(masked, one));
+      const result = e.let(
+        left
+          ? i64.or(i64.or(i64.shl(a, masked), i64.shl(carry, less)), i64.shr_u(i64.shr_u(a, one), rest))
+          : i64.or(i64.or(i64.shr_u(a, masked), i64.shl(carry, rest)), i64.shl(i64.shl(a, one), rest)),
+      );
+      const out = e.let(left ? i64.shl(a, less) : up(i64.shr_u(a, less), 63));
+      return { result, flags: () => setCarries(e, left ? i64.or(i64.and(out, TOP), i64.shr_u(result, one)) : rightCarries(out, result)) };
+    }
+    const bits = size + 1;
+    const count = e.let(size === 32 ? masked : i64.rem_u(masked, c(bits)));
+    const whole = e.let(i64.or(a, up(carry, size)));
+    const other = i64.sub(c(bits), count);
+    const all = i64.or(left ? i64.shl(whole, count) : i64.shr_u(whole, count), left ? i64.shr_u(whole, other) : i64.shl(whole, other));
+    const rotated = e.let(i64.and(all, c((1n << BigInt(bits)) - 1n)));
+    const carries = (): I64 => (left ? up(rotated, 63 - size) : rightCarries(e.let(up(rotated, 63 - size)), up(rotated, 64 - size)));
+    // A count that is a multiple of the number's size changes nothing.
+    const flags = (): void => e.if(i64.eqz(count), () => {}, () => setCarries(e, carries()));
+    return { result: e.let(zext(rotated, size)), flags };
+  });
+
+/** RCR: CF in bit 63 of `out`; OF is whether the two top bits of the result differ. */
+function rightCarries(out: I64, result: I64): I64 {
+  const overflow = i64.and(i64.xor(result, up(result, 1)), TOP);
+  return i64.or(i64.and(out, TOP), i64.shr_u(i64.xor(i64.and(out, TOP), overflow), c(1)));
+}
+
+/** SHLD, SHRD: bits come in from the second operand. */
+const double = (left: boolean): Definition =>
+  define((o) => {
+    const { e } = o;
+    const size = o.sizeOf(0);
+    const count = countOf(o, 2);
+    const source = o.bound(1);
+    const a = o.bound(0);
+    const compute = (): { readonly result: I64; readonly carries: I64 } => {
+      const rest = e.let(i64.sub(c(size), count));
+      const less = e.let(i64.sub(count, c(1)));
+      // Of 16-bit operands, counts above 16 go on with the first operand again.
+      const from = size === 16 ? e.let(left ? i64.or(up(source, 16), a) : i64.or(source, up(a, 16))) : source;
+      if (left) {
+        const whole = size === 16 ? e.let(i64.or(up(a, 32), from)) : source;
+        const result = size === 16 ? i64.shr_u(i64.shl(whole, count), c(32)) : i64.or(i64.shl(a, count), i64.shr_u(source, rest));
+        const out = size === 16 ? i64.shl(up(whole, 16), less) : i64.shl(up(a, 64 - size), less);
+        const bound = e.let(result);
+        return { result: bound, carries: i64.or(i64.and(out, TOP), i64.shr_u(up(bound, 64 - size), c(1))) };
+      }
+      const whole = size === 16 ? e.let(i64.or(a, up(from, 16))) : a;
+      const result = e.let(zext(size === 16 ? i64.shr_u(whole, count) : i64.or(i64.shr_u(a, count), i64.shl(source, rest)), size));
+      return { result, carries: rightCarries(e.let(up(i64.shr_u(whole, less), 63)), e.let(up(result, 64 - size))) };
+    };
+    const result = e.variable(a);
+    const carries = e.variable(c(0));
+    e.if(i64.eqz(count), () => {}, () => {
+      const computed = compute();
+      e.assign(carries, computed.carries);
+      e.assign(result, computed.result);
+    }, false);
+    o.set(0, result.get);
+    e.if(i64.eqz(count), () => {}, () => setShift(e, size, result.get, carries.get));
+  }, { bySize: true, outline: true });
+
+/** BMI2's shifts, which set no flags. */
+const plain = (shift: (size: Size, a: I64, count: I64) => I64): Definition =>
+  define((o) => {
+    const size = o.sizeOf(0);
+    o.set(0, shift(size, o.get(1), i64.and(o.raw(2), c(size - 1))));
+  }, { bySize: true, outline: true });
+
+export const shifts: Definitions = {
+  shl,
+  shr,
+  sar,
+  rol: rotate(true),
+  ror: rotate(false),
+  rcl: rotateThrough(true),
+  rcr: rotateThrough(false),
+  shld: double(true),
+  shrd: double(false),
+  shlx: plain((_size, a, count) => i64.shl(a, count)),
+  shrx: plain((_size, a, count) => i64.shr_u(a, count)),
+  sarx: plain((size, a, count) => i64.shr_s(sext(a, size), count)),
+  rorx: plain((size, a, count) => (size === 64 ? i64.rotr(a, count) : select(i64.eqz(count), a, i64.or(i64.shr_u(a, count), i64.shl(a, i64.sub(c(size), count)))))),
+};

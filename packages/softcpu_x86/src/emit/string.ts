@@ -1,0 +1,205 @@
+/**
+ * String instructions with and without REP (SDM vol. 2: MOVS, STOS, LODS, SCAS, CMPS). A repeated one is a loop of steps: registers say how
+ * far it has come, so it may be interrupted between any two, and faults leave them at the element that faulted. MOVS and STOS take as many
+ * elements in a step as lie in one page.
+ */
+import { i32, i64, select } from '@axvisor/softcpu';
+import type { Emitter, I32, I64 } from '@axvisor/softcpu';
+import { EFLAGS, SEG_BASE, Seg } from '../state.ts';
+import { define } from './define.ts';
+import type { Definition, Definitions, RecordFields } from './define.ts';
+import type { Decoded } from '../isa/decode.ts';
+import { condition, subFlags } from './flags.ts';
+import { readPlace } from './locked.ts';
+import { K, checkSegment, gpr, setGpr } from './operands.ts';
+import type { Operands } from './operands.ts';
+import { dataSegment } from './segments.ts';
+import { bytesOf, constant as c, loadOf, zext } from './value.ts';
+import type { Size } from './value.ts';
+
+const RCX = 1;
+const RSI = 6;
+const RDI = 7;
+const PAGE = 4096;
+/** log2 of DF's place. */
+const DF_BIT = 10;
+
+/** One string instruction while its definition runs. */
+class StringStep {
+  readonly e: Emitter;
+  readonly size: Size;
+  readonly address: Size;
+  readonly long: boolean;
+
+  constructor({ e, variant }: Operands, size: Size) {
+    this.e = e;
+    this.size = size;
+    this.address = variant.address;
+    this.long = variant.long;
+  }
+
+  get bytes(): number {
+    return this.size / 8;
+  }
+
+  /** Whether DF is set. */
+  down(): I32 {
+    return i32.and(i32.shr_u(this.e.state('i32.load', EFLAGS), i32.const(DF_BIT)), i32.const(1));
+  }
+
+  /** Linear address that RSI points to in the data segment, or RDI in ES; bound. */
+  at(register: typeof RSI | typeof RDI, write: boolean): I64 {
+    const { e, address, bytes, long } = this;
+    const offset = e.let(zext(gpr(e, register), address));
+    if (!long) checkSegment(e, offset, bytes, write, register === RDI ? Seg.es : undefined);
+    if (register === RSI) return e.let(long ? i64.add(offset, e.reg('g')) : zext(i64.add(offset, e.reg('g')), 32));
+    return long ? offset : e.let(zext(i64.add(offset, e.state('i64.load', SEG_BASE + 8 * Seg.es)), 32));
+  }
+
+  /** Moves an index register by a number of elements, against DF. */
+  advance(register: number, elements: I64): void {
+    const { e } = this;
+    const distance = i64.mul(elements, c(this.bytes));
+    setGpr(e, register, this.address, i64.add(gpr(e, register), select(this.down(), i64.sub(c(0), distance), distance)));
+  }
+}
+
+/** Elements of one step: yields how many were done (bound). */
+type Body = (step: StringStep, count: I64) => I64;
+
+const ONE: I64 = c(1);
+
+/** A string instruction: `body` does elements, `stop` says whether a repetition ends early. */
+function repeated(body: Body, stop?: (e: Emitter, rep: number) => I32): Definition {
+  return define((o) => {
+    const { e, variant } = o;
+    const step = new StringStep(o, o.sizeOf(0));
+    if (variant.rep === 0) {
+      body(step, ONE);
+      return;
+    }
+    const again = e.variable(i32.const(0));
+    const count = e.let(zext(gpr(e, RCX), variant.address));
+    e.if(i64.eqz(count), () => {}, () => {
+      const left = e.let(i64.sub(count, body(step, count)));
+      setGpr(e, RCX, variant.address, left);
+      const more = i32.eqz(i64.eqz(left));
+      e.assign(again, stop === undefined ? more : i32.and(more, i32.eqz(stop(e, variant.rep))));
+    });
+    e.branch(again.get);
+  }, { bySize: true, byAddress: true, byMode: true, byRep: true, direct: true, outline: (v) => v.rep === 0, record });
+}
+
+function record(fields: RecordFields, insn: Decoded): void {
+  dataSegment(fields, insn);
+  // A repetition goes on with itself.
+  fields.imm = 0;
+}
+
+/** REPE ends with ZF = 0, REPNE with ZF = 1. */
+const untilZero = (e: Emitter, rep: number): I32 => condition(e, rep === 0xf3 ? 5 : 4);
+
+/** Elements up to the end of the pages at hand. */
+function withinPage(step: StringStep, address: I64): I64 {
+  return i64.shr_u(i64.sub(c(PAGE), i64.and(address, c(PAGE - 1))), c(Math.log2(step.bytes)));
+}
+const smaller = (e: Emitter, a: I64, b: I64): I64 => e.let(select(i64.lt_u(a, b), a, b));
+
+/** Whether several elements may be done at once: upwards, without limits, and more than one is left. */
+function inBulk(step: StringStep, count: I64): I32 {
+  const { e } = step;
+  return i32.and(i64.gt_u(count, ONE), i32.eqz(i32.or(step.down(), i32.and(e.field('k'), i32.const(K.segmented)))));
+}
+
+function writePlace(e: Emitter, size: Size, place: I32, value: I64): void {
+  e.write(size === 64 ? 'i64.store' : size === 32 ? 'i64.store32' : size === 16 ? 'i64.store16' : 'i64.store8', place, value);
+}
+
+/** `count` elements at a place, each as `value(i)` says; yields after each the next place. */
+function fillPlaces(step: StringStep, to: I32, count: I64, value: (distance: I32) => I64): void {
+  const { e, size, bytes } = step;
+  const distance = e.variable(i32.const(0));
+  const end = e.let(i32.mul(i32.wrap_i64(count), i32.const(bytes)));
+  e.loop((again) => {
+    writePlace(e, size, i32.add(to, distance.get), value(distance.get));
+    e.assign(distance, i32.add(distance.get, i32.const(bytes)));
+    again(i32.lt_u(distance.get, end));
+  });
+}
+
+const movs: Body = (step, count) => {
+  const { e, size } = step;
+  const from = step.at(RSI, false);
+  const to = step.at(RDI, true);
+  const done = e.variable(ONE);
+  const single = (): void => e.store(bytesOf(size), to, e.load(loadOf[size], from));
+  if (count === ONE || step.address === 16) {
+    single();
+  } else {
+    const several = smaller(e, smaller(e, count, e.let(withinPage(step, from))), e.let(withinPage(step, to)));
+    const source = e.cachedAddress(from, false);
+    const target = e.cachedAddress(to);
+    e.if(i32.and(inBulk(step, several), i32.and(i32.ne(source, i32.const(0)), i32.ne(target, i32.const(0)))), () => {
+      fillPlaces(step, target, several, (distance) => e.let(readPlace(e, size, i32.add(source, distance))));
+      e.assign(done, several);
+    }, single);
+  }
+  step.advance(RSI, done.get);
+  step.advance(RDI, done.get);
+  return done.get;
+};
+
+const stos: Body = (step, count) => {
+  const { e, size } = step;
+  const to = step.at(RDI, true);
+  const done = e.variable(ONE);
+  const value = e.let(gpr(e, 0));
+  const single = (): void => e.store(bytesOf(size), to, value);
+  if (count === ONE || step.address === 16) {
+    single();
+  } else {
+    const several = smaller(e, count, e.let(withinPage(step, to)));
+    const target = e.cachedAddress(to);
+    e.if(i32.and(inBulk(step, several), i32.ne(target, i32.const(0))), () => {
+      fillPlaces(step, target, several, () => value);
+      e.assign(done, several);
+    }, single);
+  }
+  step.advance(RDI, done.get);
+  return done.get;
+};
+
+const lods: Body = (step) => {
+  const { e, size } = step;
+  const value = e.load(loadOf[size], step.at(RSI, false));
+  step.advance(RSI, ONE);
+  setGpr(e, 0, size, value);
+  return ONE;
+};
+
+const scas: Body = (step) => {
+  const { e, size } = step;
+  const b = e.load(loadOf[size], step.at(RDI, false));
+  const a = e.let(zext(gpr(e, 0), size));
+  step.advance(RDI, ONE);
+  subFlags(e, size, a, b, e.let(i64.sub(a, b)));
+  return ONE;
+};
+
+const cmps: Body = (step) => {
+  const { e, size } = step;
+  const a = e.load(loadOf[size], step.at(RSI, false));
+  const b = e.load(loadOf[size], step.at(RDI, false));
+  step.advance(RSI, ONE);
+  step.advance(RDI, ONE);
+  subFlags(e, size, a, b, e.let(i64.sub(a, b)));
+  return ONE;
+};
+
+export const strings: Definitions = {
+  movs: repeated(movs),
+  stos: repeated(stos),
+  lods: repeated(lods),
+  scas: repeated(scas, untilZero),
+  cmps: repeated(cmps, untilZero),
+};

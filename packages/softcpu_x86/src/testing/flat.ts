@@ -1,0 +1,142 @@
+/** A processor without privileged architecture, for tests: addresses are offsets in regions of RAM, exceptions end the run and are told. */
+import { Engine, Status, planLayout, wasm } from '@axvisor/softcpu';
+import type { Execution } from '@axvisor/softcpu';
+import { isa } from '../emit/isa.ts';
+import { RecordWriter } from '../emit/record.ts';
+import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, PC, READ_HIGH, STATE_SIZE, WRITE_HIGH } from '../state.ts';
+import { readEflags, writeEflags } from '../eflags.ts';
+
+const WASM_PAGE = 0x1_0000;
+const STATE = 0x1000;
+
+/** Where memory lies for the guest; below 4 GiB. */
+export interface Region {
+  readonly base: number;
+  readonly size: number;
+}
+
+/** A processor in one mode, all of memory at hand. */
+export class FlatProcessor {
+  readonly engine: Engine;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** What ended the run: a service's name, `fault` for an access to nothing; '' if nothing did. */
+  stopped = '';
+  /** Record of the instruction that called the service. */
+  record = 0;
+  readonly #places: readonly { readonly base: number; readonly size: number; readonly place: number }[];
+
+  /** @param mode - as {@link CODE}; 64-bit by default. */
+  constructor(regions: readonly Region[], execution: Execution = 'interpreter', mode: number = CODE.code64) {
+    const memoryBytes = 1 << 25;
+    const layout = planLayout(isa, { state: STATE, base: STATE + STATE_SIZE, memoryBytes, poolPages: 16 });
+    let next = Math.ceil(layout.end / WASM_PAGE) * WASM_PAGE;
+    this.#places = regions.map(({ base, size }) => {
+      const place = next;
+      next += size;
+      return { base, size, place };
+    });
+    if (next > memoryBytes) throw new RangeError('the memory is too small');
+    const limits = { min: memoryBytes / WASM_PAGE, max: memoryBytes / WASM_PAGE, shared: true };
+    const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
+    const stop = (name: string) => (record: number): Status => {
+      this.stopped = name;
+      this.record = record;
+      return Status.leave;
+    };
+    let writer: RecordWriter | undefined;
+    this.engine = new Engine(
+      {
+        permissions: () => 7,
+        translate: (lo, hi) => {
+          if (hi === 0 && this.placeOf(lo >>> 0) >= 0) return lo >>> 0;
+          this.stopped = 'fault';
+          return -1;
+        },
+        place: (physical) => this.placeOf(physical),
+        accessFault: () => void (this.stopped = 'fault'),
+        misaligned: () => void (this.stopped = 'misaligned'),
+        trap: () => Status.leave,
+        deviceRead: () => false,
+        deviceWrite: () => false,
+        decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
+      },
+      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])) },
+    );
+    writer = new RecordWriter(this.engine.handlers);
+    this.bytes = this.engine.bytes;
+    this.words = this.engine.words;
+    this.word(MMU_IDX, MMU.supervisor);
+    this.word(IF_ALLOWED, 1);
+    this.word(CS_LIMIT, -1);
+    for (let segment = 0; segment < 6; segment++) {
+      this.word(READ_HIGH + 4 * segment, -1);
+      this.word(WRITE_HIGH + 4 * segment, -1);
+    }
+  }
+
+  /** Place of an address in linear memory, -1 if nothing is there. */
+  placeOf(address: number): number {
+    for (const { base, size, place } of this.#places) if (address >= base && address < base + size) return place + address - base;
+    return -1;
+  }
+
+  /** Writes a word of the state block. */
+  word(offset: number, value: number): void {
+    this.words[(STATE + offset) >>> 2] = value;
+  }
+
+  /** Reads a word of the state block. */
+  read(offset: number): number {
+    return this.words[(STATE + offset) >>> 2] as number;
+  }
+
+  /** A 64-bit word of the state block. */
+  get(offset: number): bigint {
+    return (BigInt(this.read(offset + 4) >>> 0) << 32n) | BigInt(this.read(offset) >>> 0);
+  }
+
+  put(offset: number, value: bigint): void {
+    this.word(offset, Number(BigInt.asIntN(32, value)));
+    this.word(offset + 4, Number(BigInt.asIntN(32, value >> 32n)));
+  }
+
+  /** A general-purpose register by number. */
+  gpr(number: number): bigint {
+    return this.get(GPR + 8 * number);
+  }
+
+  get eflags(): number {
+    return readEflags(this.words, STATE);
+  }
+
+  set eflags(value: number) {
+    writeEflags(this.words, STATE, value);
+  }
+
+  /** The part of RFLAGS that is kept as it is. */
+  get systemFlags(): number {
+    return this.read(EFLAGS);
+  }
+
+  /** Writes code or data. */
+  load(address: number, code: Uint8Array): void {
+    const place = this.placeOf(address);
+    this.bytes.set(code, place);
+    this.engine.invalidate(place, code.length);
+  }
+
+  /** Memory at an address. */
+  memory(address: number, length: number): Uint8Array {
+    const place = this.placeOf(address);
+    return this.bytes.subarray(place, place + length);
+  }
+
+  /** Runs from a linear address. @returns the steps taken */
+  run(pc: number, steps: number): number {
+    this.stopped = '';
+    this.word(PC, pc | 0);
+    this.word(PC + 4, 0);
+    return this.engine.run(steps);
+  }
+}
