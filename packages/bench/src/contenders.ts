@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from './process.ts';
 
 /** Architectures that can be measured, by our names. */
-export const ARCHITECTURES = ['riscv64'] as const;
+export const ARCHITECTURES = ['riscv64', 'aarch64'] as const;
 
 export type BenchArchitecture = (typeof ARCHITECTURES)[number];
 
@@ -16,8 +16,14 @@ export interface Toolchain {
   readonly compilerArguments: readonly string[];
   /** Sources, below `kernels`, that stand in for an operating system. */
   readonly sources: readonly string[];
+  /** Whether the guests of the suite `exits` are there. */
+  readonly exits: boolean;
   /** Image of the store that the suite `boot` boots. */
   readonly bootImage: string;
+  /** Package with an esbuild for the guest. */
+  readonly esbuild: string;
+  /** Debian's package of the compiler. */
+  readonly compilerPackage: string;
 }
 
 /** The tools of each architecture. */
@@ -28,7 +34,22 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     compiler: 'riscv64-linux-gnu-gcc',
     compilerArguments: ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector'],
     sources: ['start_riscv64.S', 'guest_riscv64.c'],
+    exits: true,
     bootImage: 'debian-riscv64',
+    esbuild: '@esbuild/linux-riscv64',
+    compilerPackage: 'gcc-riscv64-linux-gnu',
+  },
+  aarch64: {
+    qemu: 'qemu-system-aarch64',
+    // The processor of its age with what ours has: LSE, half precision, dot products, and no more that a kernel would use.
+    qemuArguments: ['-M', 'virt,gic-version=3', '-cpu', 'neoverse-n1', '-nographic'],
+    compiler: 'aarch64-linux-gnu-gcc',
+    compilerArguments: ['-march=armv8-a', '-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-mno-outline-atomics'],
+    sources: ['start_aarch64.S', 'guest_aarch64.c'],
+    exits: false,
+    bootImage: 'debian-arm64',
+    esbuild: '@esbuild/linux-arm64',
+    compilerPackage: 'gcc-aarch64-linux-gnu',
   },
 };
 

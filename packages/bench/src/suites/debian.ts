@@ -56,10 +56,10 @@ export async function bootContests(options: SuiteOptions): Promise<Contest[]> {
 }
 
 /** esbuild for the guest, if it is installed. */
-async function esbuild(): Promise<Uint8Array | undefined> {
+async function esbuild({ arch }: SuiteOptions): Promise<Uint8Array | undefined> {
   try {
     const axvisor = createRequire(import.meta.url).resolve('@axvisor/axvisor/package.json');
-    return await readFile(createRequire(axvisor).resolve('@esbuild/linux-riscv64/bin/esbuild'));
+    return await readFile(createRequire(axvisor).resolve(`${toolchains[arch].esbuild}/bin/esbuild`));
   } catch {
     return undefined;
   }
@@ -86,8 +86,8 @@ async function guestWith(jobs: readonly (readonly [name: string, command: string
 }
 
 export async function linuxContests(options: SuiteOptions): Promise<Contest[]> {
-  const program = await esbuild();
-  if (program === undefined) options.note?.('@esbuild/linux-riscv64 is not installed: no bundle');
+  const program = await esbuild(options);
+  if (program === undefined) options.note?.(`${toolchains[options.arch].esbuild} is not installed: no bundle`);
   const jobs = Object.entries(JOBS).filter(([name]) => name !== 'esbuild' || program !== undefined);
   const more: InitramfsFile[] = program === undefined ? [] : [{ path: 'root/esbuild', data: program, mode: 0o755 }, { path: 'root/source.ts', data: typescriptSource(3000) }];
   const work = await guestWith(jobs, more, options);

@@ -1,8 +1,9 @@
 /** The suite `exits`: what one exit, interrupt, vCPU start and a whole start of the hypervisor cost. */
 
-import { axvisorCommand, qemuCommand, type GuestFiles } from '../contenders.ts';
+import { axvisorCommand, qemuCommand, toolchains, type GuestFiles } from '../contenders.ts';
 import type { Contest, SuiteOptions } from '../contest.ts';
 import { compileGuest, exitKernels, type ExitKernel } from '../kernels.ts';
+import { BenchError } from '../process.ts';
 import { KERNEL_MEMORY, KERNEL_SPAN, needCompiler } from './kernels.ts';
 
 /** What each guest program does so and so often; the same number as in its source. */
@@ -18,6 +19,7 @@ const MANY = 129;
 
 export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
   const { arch, scale, timeout, withQemu, folder } = options;
+  if (!toolchains[arch].exits) throw new BenchError(`the suite exits has no guests for ${arch}`);
   await needCompiler(options);
   const contests: Contest[] = [];
   for (const kernel of exitKernels) {

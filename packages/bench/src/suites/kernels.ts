@@ -13,8 +13,8 @@ export const KERNEL_MEMORY = 128;
 
 /** @throws {BenchError} without a compiler for the guest */
 export async function needCompiler({ arch }: SuiteOptions): Promise<void> {
-  const { compiler } = toolchains[arch];
-  if (!(await isInstalled(compiler))) throw new BenchError(`${compiler} is not on this machine: on Debian, install gcc-riscv64-linux-gnu`);
+  const { compiler, compilerPackage } = toolchains[arch];
+  if (!(await isInstalled(compiler))) throw new BenchError(`${compiler} is not on this machine: on Debian, install ${compilerPackage}`);
 }
 
 export async function kernelContests(options: SuiteOptions): Promise<Contest[]> {
