@@ -1,7 +1,7 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { BUDGET, FETCH_IDX, FPCR, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
+import { BUDGET, FETCH_IDX, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
@@ -66,7 +66,6 @@ export const isa: Isa = {
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZR, sink: ZSINK },
   assumptions: [
     { offset: FP_TRAP, value: 0 },
-    { offset: SP_ALIGN, value: 15 },
     { offset: FPCR, value: 0 },
   ],
   instructions,
