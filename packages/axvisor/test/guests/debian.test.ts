@@ -3,30 +3,52 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
-import { packInitramfs, SHELL_PROMPT } from '../../src/images/index.ts';
+import { packInitramfs } from '../../src/images/index.ts';
 import { cachedImage, Session } from './session.ts';
 
-const image = await cachedImage('debian-riscv64');
-const uboot = await cachedImage('u-boot-riscv64');
+/** What differs between the architectures, or between the interrupt controllers of one. */
+interface Machine {
+  readonly guest: string;
+  readonly args: readonly string[];
+  readonly cpuinfo: RegExp;
+  readonly interrupts: RegExp;
+  readonly esbuild: string;
+}
+
+const ARM = { guest: 'debian-arm64', cpuinfo: /processor\s*: 0[\s\S]*Features\s*: fp asimd .*atomics/, esbuild: '@esbuild/linux-arm64' };
+const MACHINES: readonly (readonly [name: string, machine: Machine])[] = [
+  ['Debian riscv64', { guest: 'debian-riscv64', args: [], cpuinfo: /processor\s*: 0[\s\S]*isa\s*: rv64imafdc/, interrupts: /riscv-timer/, esbuild: '@esbuild/linux-riscv64' }],
+  ['Debian arm64 with a GICv3', { ...ARM, args: ['--arch', 'aarch64'], interrupts: /GICv3 +27 Level +arch_timer/ }],
+  ['Debian arm64 with a GICv2', { ...ARM, args: ['--arch', 'aarch64', '--gic', '2'], interrupts: /GIC-0 +27 Level +arch_timer/ }],
+];
+
+const images = new Map(await Promise.all([...new Set(MACHINES.map(([, { guest }]) => guest))].map(async (name) => [name, await cachedImage(name)] as const)));
+const UBOOT = [['u-boot-riscv64', []], ['u-boot-arm64', ['--arch', 'aarch64']]] as const;
+const ubootThere = (await Promise.all(UBOOT.map(([name]) => cachedImage(name)))).every((found) => found !== undefined);
 const BOOT_SECONDS = 180;
 const TIMEOUT = { timeout: 300_000 };
 
-/** Types a command and returns what it prints. */
-async function sh(guest: Session, command: string, seconds = 60): Promise<string> {
-  guest.type(`${command}\n`);
-  await guest.expect('\n');
-  return (await guest.expect(SHELL_PROMPT, seconds)).replaceAll('\r', '');
-}
+describe.each(MACHINES.filter(([, { guest }]) => images.get(guest) !== undefined))('%s', (_name, { guest: name, args, cpuinfo, interrupts, esbuild }) => {
+  const image = images.get(name);
+  const prompt = image?.spec.boot?.marker ?? '';
+  const run = ['run', '--guest', name, ...args];
 
-describe.skipIf(image === undefined)('Debian riscv64', () => {
+  /** Types a command and returns what it prints. */
+  async function sh(guest: Session, command: string, seconds = 60): Promise<string> {
+    guest.type(`${command}\n`);
+    await guest.expect('\n');
+    return (await guest.expect(prompt, seconds)).replaceAll('\r', '');
+  }
+
   test('boots to a shell with the right processor and date, reads and writes a disk, and powers off', TIMEOUT, async () => {
     const disk = join(mkdtempSync(join(tmpdir(), 'axvisor-disk-')), 'disk.img');
     const content = Buffer.alloc(1 << 20);
     content.write('first sector of the host', 0);
     writeFileSync(disk, content);
-    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--disk', disk]);
-    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
-    expect(await sh(guest, 'cat /proc/cpuinfo')).toMatch(/processor\s*: 0[\s\S]*isa\s*: rv64imafdc/);
+    await using guest = new Session([...run, '--disk', disk]);
+    await guest.expect(prompt, BOOT_SECONDS);
+    expect(await sh(guest, 'cat /proc/cpuinfo')).toMatch(cpuinfo);
+    expect(await sh(guest, 'cat /proc/interrupts')).toMatch(interrupts);
     const date = Number(await sh(guest, 'date +%s'));
     expect(Math.abs(date - Date.now() / 1000)).toBeLessThan(120);
     expect(await sh(guest, 'dd if=/dev/vda bs=512 count=1 2>/dev/null | head -c 24')).toContain('first sector of the host');
@@ -35,7 +57,7 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
     guest.type('echo rea""dy; cat\n');
     await guest.expect('ready');
     guest.type('\x03');
-    await guest.expect(SHELL_PROMPT);
+    await guest.expect(prompt);
     expect(await sh(guest, 'echo status $?')).toContain('status 130');
     guest.type('poweroff\n');
     expect(await guest.exited()).toBe(0);
@@ -47,8 +69,8 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
     writeFileSync(disk, Buffer.alloc(1 << 20, 'x'));
     truncateSync(disk, 8 << 20);
     // Files may grow to 2 MiB: what is written behind that does not fit.
-    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--disk', disk], { fileBlocks: 4096 });
-    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    await using guest = new Session([...run, '--disk', disk], { fileBlocks: 4096 });
+    await guest.expect(prompt, BOOT_SECONDS);
     const write = (sector: number): string => `echo written by the guest | dd of=/dev/vda bs=512 seek=${sector} conv=notrunc,fsync 2>&1`;
     expect(await sh(guest, write(9))).not.toMatch(/error/i);
     expect(await sh(guest, `${write(8192)}; echo status $?`)).toMatch(/error[\s\S]*status 1/i);
@@ -62,28 +84,28 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
   });
 
   test('brings 4 vCPUs up, and reboots', TIMEOUT, async () => {
-    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--cpus', '4']);
-    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    await using guest = new Session([...run, '--cpus', '4']);
+    await guest.expect(prompt, BOOT_SECONDS);
     expect((await sh(guest, 'grep -c ^processor /proc/cpuinfo')).trim()).toBe('4');
     expect((await sh(guest, 'for i in 1 2 3 4; do (i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; echo done) & done; wait')).match(/done/g)?.length).toBeGreaterThanOrEqual(4);
     guest.type('reboot\n');
     await guest.expect('Linux version', BOOT_SECONDS);
-    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    await guest.expect(prompt, BOOT_SECONDS);
     guest.type('poweroff\n');
     expect(await guest.exited()).toBe(0);
   });
 
   test('runs a static program: esbuild bundles a TypeScript file', TIMEOUT, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'axvisor-esbuild-'));
-    const esbuild = createRequire(import.meta.url).resolve('@esbuild/linux-riscv64/bin/esbuild');
+    const program = createRequire(import.meta.url).resolve(`${esbuild}/bin/esbuild`);
     const source = 'enum E { A = 40 }\nconst add = (x: number, y: number): number => x + y;\nexport const answer: number = add(E.A, 2);\n';
     const initrd = await packInitramfs({
       base: image?.initramfs ?? '',
-      files: [{ path: 'root/esbuild', data: readFileSync(esbuild), mode: 0o755 }, { path: 'root/in.ts', data: Buffer.from(source) }],
+      files: [{ path: 'root/esbuild', data: readFileSync(program), mode: 0o755 }, { path: 'root/in.ts', data: Buffer.from(source) }],
     });
     writeFileSync(join(folder, 'initrd'), initrd);
-    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--initrd', join(folder, 'initrd')]);
-    await guest.expect(SHELL_PROMPT, BOOT_SECONDS);
+    await using guest = new Session([...run, '--initrd', join(folder, 'initrd')]);
+    await guest.expect(prompt, BOOT_SECONDS);
     const bundle = await sh(guest, './esbuild --bundle --format=esm --minify in.ts', 120);
     const module = (await import(`data:text/javascript,${encodeURIComponent(bundle.trim())}`)) as { answer: number };
     expect(module.answer).toBe(42);
@@ -92,8 +114,8 @@ describe.skipIf(image === undefined)('Debian riscv64', () => {
   });
 });
 
-test.skipIf(uboot === undefined)('U-Boot reaches its prompt in supervisor mode and powers off', TIMEOUT, async () => {
-  await using guest = new Session(['run', '--guest', 'u-boot-riscv64']);
+test.skipIf(!ubootThere).each(UBOOT)('%s reaches its prompt and powers off', TIMEOUT, async (name, args) => {
+  await using guest = new Session(['run', '--guest', name, ...args]);
   await guest.expect('Hit any key to stop autoboot', 60);
   guest.type('\r');
   await guest.expect('=> ', 60);
