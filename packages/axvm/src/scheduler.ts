@@ -31,7 +31,7 @@ const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined 
 export class Scheduler implements Executor {
   readonly #vms: () => Iterable<AxVm>;
   readonly #services = new Map<AxVm, VmServices>();
-  readonly #exits = new WeakMap<AxVm, Record<string, number>>();
+  readonly #exits = new WeakMap<AxVm, ReadonlyMap<string, { count: number }>>();
   readonly time: Stopwatch = new Stopwatch();
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
@@ -42,9 +42,14 @@ export class Scheduler implements Executor {
   }
 
   created(vm: AxVm): void {
-    const exits: Record<string, number> = {};
+    const exits = new Map<string, { count: number }>();
     this.#exits.set(vm, exits);
-    this.#services.set(vm, servicesOf(vm, (reason) => void (exits[reason] = (exits[reason] ?? 0) + 1)));
+    const count = (reason: string): void => {
+      const counter = exits.get(reason);
+      if (counter === undefined) exits.set(reason, { count: 1 });
+      else counter.count++;
+    };
+    this.#services.set(vm, servicesOf(vm, count));
   }
 
   closed(vm: AxVm): Promise<void> {
@@ -75,7 +80,7 @@ export class Scheduler implements Executor {
   }
 
   stats(vm: AxVm): { readonly exits: Readonly<Record<string, number>> } {
-    return { exits: { ...this.#exits.get(vm) } };
+    return { exits: Object.fromEntries(Array.from(this.#exits.get(vm) ?? [], ([reason, { count }]) => [reason, count])) };
   }
 
   async run(until: () => boolean): Promise<void> {

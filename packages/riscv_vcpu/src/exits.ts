@@ -1,7 +1,7 @@
 /** What a trap from the guest means: a table by scause (privileged specification 1.13, table of scause values). */
 import { gpa, type GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import { MappingFlags } from '@axvisor/axvisor_api/addrspace';
-import { Cause, CAUSE_INTERRUPT, CSR, csrClear, Irq } from '@axvisor/axvisor_api/arch/riscv';
+import { Cause, CAUSE_INTERRUPT, CSR, csrClear, csrRead, Irq } from '@axvisor/axvisor_api/arch/riscv';
 import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { decodeVirtualInstruction } from './csr_emulation.ts';
 import { Pseudo, SInterrupt, Sstatus } from './fields.ts';
@@ -36,9 +36,9 @@ const guestPageFault =
   (cause: keyof typeof GUEST_PAGE_FAULTS): Handler =>
   (vcpu) => {
     const { flags, accessFault } = GUEST_PAGE_FAULTS[cause];
-    const htinst = vcpu.trapCsr('htinst');
-    const tval = vcpu.trapCsr('stval');
-    const page = BigInt.asUintN(64, vcpu.trapCsr('htval') << 2n);
+    const htinst = csrRead(CSR.htinst);
+    const tval = csrRead(CSR.stval);
+    const page = BigInt.asUintN(64, csrRead(CSR.htval) << 2n);
     // For an implicit access htval is the address of the page-table entry and stval has nothing to do with it.
     const implicit = htinst === Pseudo.readPte || htinst === Pseudo.writePte;
     const address = gpa(implicit ? page : page | (tval & 3n));
@@ -95,7 +95,7 @@ function pointerFault(vcpu: RiscvVCpu, { cause, tval, htval }: NonNullable<SbiAn
 }
 
 function virtualInstruction(vcpu: RiscvVCpu): AxVCpuExitReason | undefined {
-  const tval = vcpu.trapCsr('stval');
+  const tval = csrRead(CSR.stval);
   // Harts need not report the instruction.
   const bits = tval === 0n ? fetchInstruction(vcpu.csr('sepc'))?.bits : Number(BigInt.asUintN(32, tval));
   if (bits === undefined) return undefined;
@@ -123,7 +123,7 @@ function virtualInstruction(vcpu: RiscvVCpu): AxVCpuExitReason | undefined {
 const reflected =
   (cause: number): Handler =>
   (vcpu) => {
-    vcpu.reflect(cause, vcpu.trapCsr('stval'));
+    vcpu.reflect(cause, csrRead(CSR.stval));
     return undefined;
   };
 
@@ -150,7 +150,7 @@ const KICK = CAUSE_INTERRUPT | BigInt(Irq.ssi);
 
 /** Handles the trap that scause describes. */
 export function handleTrap(vcpu: RiscvVCpu): AxVCpuExitReason | undefined {
-  const scause = vcpu.trapCsr('scause');
+  const scause = csrRead(CSR.scause);
   if (scause >= CAUSE_INTERRUPT) {
     // A kick is done with once it has been seen; timer and devices are quiet when their handlers are.
     if (scause === KICK) csrClear(CSR.sip, SInterrupt.SSI);
@@ -160,6 +160,6 @@ export function handleTrap(vcpu: RiscvVCpu): AxVCpuExitReason | undefined {
   if (handler !== undefined) return handler(vcpu);
   return {
     reason: 'GuestError',
-    message: `trap with scause 0x${scause.toString(16)} and stval 0x${vcpu.trapCsr('stval').toString(16)} at pc 0x${vcpu.csr('sepc').toString(16)}`,
+    message: `trap with scause 0x${scause.toString(16)} and stval 0x${csrRead(CSR.stval).toString(16)} at pc 0x${vcpu.csr('sepc').toString(16)}`,
   };
 }

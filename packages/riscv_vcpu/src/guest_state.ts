@@ -66,6 +66,12 @@ export class GuestState implements Disposable {
     }
   }
 
+  /** Moves sepc on by `bytes`. */
+  advance(bytes: number): void {
+    if (this.#live !== undefined) csrWrite(CSR.sepc, BigInt.asUintN(64, csrRead(CSR.sepc) + BigInt(bytes)));
+    else this.setCsr('sepc', BigInt.asUintN(64, this.context.csr('sepc') + BigInt(bytes)));
+  }
+
   /** Makes the CSRs of `hart` (the calling thread's) this vCPU's. */
   load(hart: Hart): void {
     if (this.#live === hart) return;

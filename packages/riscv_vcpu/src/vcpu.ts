@@ -189,7 +189,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
 
   /** Moves on behind an instruction of `bytes`. */
   advance(bytes: number): void {
-    this.setCsr('sepc', BigInt.asUintN(64, this.csr('sepc') + BigInt(bytes)));
+    this.guest.advance(bytes);
   }
 
   csr(name: SavedCsr): bigint {
@@ -393,10 +393,5 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
 
   dump(): Readonly<Record<string, bigint>> {
     return dumpGuest(this.guest);
-  }
-
-  /** scause, stval, htval and htinst of the last trap, while it is on its hart. */
-  trapCsr(name: 'scause' | 'stval' | 'htval' | 'htinst'): bigint {
-    return csrRead(CSR[name]);
   }
 }

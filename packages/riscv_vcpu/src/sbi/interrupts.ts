@@ -1,6 +1,6 @@
 /** Timer, IPI and remote fence extensions (SBI 2.0, chapters 6 to 8). */
 import { Irq } from '@axvisor/axvisor_api/arch/riscv';
-import { activeVcpus, injectInterruptToCpus } from '@axvisor/axvisor_api/vmm';
+import { activeVcpus, injectInterrupt, injectInterruptToCpus } from '@axvisor/axvisor_api/vmm';
 import { ALL_ONES } from '../fields.ts';
 import type { Fence } from '../fences.ts';
 import { error, SbiError, success, type SbiAnswer, type SbiArguments, type SbiExtension, type SbiFunction, type SbiHart } from './call.ts';
@@ -22,6 +22,8 @@ export const timeExtension: SbiExtension = {
 
 /** Makes the software interrupt of `targets` pending, as far as they are switched on. */
 export function sendIpi(caller: SbiHart, targets: readonly SbiHart[]): void {
+  // To itself, which is on.
+  if (targets.length === 1 && targets[0] === caller) return injectInterrupt(caller.vmId, caller.vcpuId, Irq.vssi);
   const set = targets.reduce((bits, { vcpuId }) => bits | (1n << BigInt(vcpuId)), 0n) & activeVcpus(caller.vmId);
   if (set !== 0n) injectInterruptToCpus(caller.vmId, set, Irq.vssi);
 }
