@@ -40,7 +40,14 @@ export interface Device {
   /** It is a PCI function: the host bridge on the bus finds it by its configuration space. */
   readonly pci?: PciFunction;
   /** It is a PCI host bridge: takes the functions of the bus. */
-  readonly pciHost?: { plug(fn: PciFunction): void; unplug(fn: PciFunction): void };
+  readonly pciHost?: PciHost;
+}
+
+/** A PCI host bridge. */
+export interface PciHost {
+  /** @throws {AxError} AlreadyExists if the place is taken, NoMemory if its base address registers do not fit */
+  plug(fn: PciFunction): void;
+  unplug(fn: PciFunction): void;
 }
 
 /** A PCI function: its configuration space, and what its base address registers decode. */
@@ -50,12 +57,16 @@ export interface PciFunction {
   /** 0 to 7. */
   readonly function: number;
   /** `offset` 0 to 4095 is aligned to `width`. */
+  /** Addresses that its base address registers want. */
+  readonly bars: readonly { readonly index: number; readonly size: bigint }[];
+  /** Firmware's part: gives BAR `index` an address, also for after a reset. */
+  assign(index: number, address: bigint): void;
   configRead(offset: number, width: 1 | 2 | 4): number;
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void;
-  /** Reads an address that a bus master or CPU sends; `undefined`: no enabled base address register decodes it. */
-  read(space: 'mmio' | 'port', address: bigint, width: AccessWidth): bigint | undefined;
+  /** Reads memory behind a base address register; `undefined`: none that is enabled decodes the address. */
+  read(address: bigint, width: AccessWidth): bigint | undefined;
   /** Whether it was decoded. */
-  write(space: 'mmio' | 'port', address: bigint, width: AccessWidth, value: bigint): boolean;
+  write(address: bigint, width: AccessWidth, value: bigint): boolean;
 }
 
 /** Properties of a device-tree node: 32-bit cells, a string, a list of strings, bytes, or present without a value. */
@@ -121,6 +132,7 @@ export interface BlockBackend {
 export interface DeviceSpec {
   readonly model: string;
   readonly name?: string;
+  /** GPA, port, or PCI device number. */
   readonly base: bigint;
   readonly size?: bigint;
   /** 0: none. */

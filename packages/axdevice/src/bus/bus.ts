@@ -1,6 +1,6 @@
 /** The device bus of one VM: finds the device of an address, and keeps devices from overlapping. */
 import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
-import type { AccessWidth, Device, DeviceBus, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { AccessWidth, Device, DeviceBus, DeviceRegion, PciHost } from '@axvisor/axvisor_api/device';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 
 /** A region of a device as numbers: first and last address, both inclusive. */
@@ -39,6 +39,8 @@ export class Bus implements DeviceBus {
 
   add(device: Device): void {
     ensure(!this.#devices.has(device.name), 'AlreadyExists', `there is a device ${device.name} already`);
+    const host = this.#pciHost;
+    ensure(device.pci === undefined || host !== undefined, 'InvalidInput', `device ${device.name} is a PCI function, and there is no host bridge on the bus`);
     const windows = device.regions.map((region, i) => {
       const [first, last] = bounds(region);
       ensure(first <= last, 'InvalidInput', `device ${device.name}: region ${i} is empty`);
@@ -50,6 +52,7 @@ export class Bus implements DeviceBus {
       if (hit !== undefined)
         throw axError('AlreadyExists', `device ${device.name} (${describe(window)}) overlaps device ${hit.device.name} (${describe(hit)})`);
     }
+    if (device.pci !== undefined) host?.plug(device.pci);
     for (const { space, window } of windows) {
       this.#windows[space].push(window);
       this.#windows[space].sort((a, b) => (a.first < b.first ? -1 : 1));
@@ -58,11 +61,18 @@ export class Bus implements DeviceBus {
   }
 
   remove(name: string): void {
-    ensure(this.#devices.delete(name), 'NotFound', `there is no device ${name}`);
+    const device = this.#devices.get(name);
+    ensure(device !== undefined, 'NotFound', `there is no device ${name}`);
+    if (device.pci !== undefined) this.#pciHost?.unplug(device.pci);
+    this.#devices.delete(name);
     for (const space of ['mmio', 'port', 'sysreg'] as const) {
       this.#windows[space] = this.#windows[space].filter((w) => w.device.name !== name);
       this.#recent[space] = undefined;
     }
+  }
+
+  get #pciHost(): PciHost | undefined {
+    return this.devices().find((d) => d.pciHost !== undefined)?.pciHost;
   }
 
   devices(): readonly Device[] {

@@ -1,6 +1,7 @@
 /** The 16550A UART (National Semiconductor PC16550D data sheet, 1995): 16-byte FIFOs, byte registers. */
 import type { AccessWidth, ConsolePort, Device, DeviceContext, DeviceRegion, DeviceSpec, FdtNode, IrqLine } from '@axvisor/axvisor_api/device';
-import { deviceName, mmioRegion, type Model } from './model.ts';
+import { ioRegion, SPACE_OPTION } from './io_space.ts';
+import { deviceName, type Model } from './model.ts';
 
 /** Register offsets; some have two meanings by direction or by LCR.DLAB. */
 const Reg = { data: 0, ier: 1, iirFcr: 2, lcr: 3, mcr: 4, lsr: 5, msr: 6, scr: 7 } as const;
@@ -13,6 +14,7 @@ const Lsr = { dataReady: 1, overrun: 2, txEmpty: 0x20, txIdle: 0x40 } as const;
 const Msr = { cts: 0x10, dsr: 0x20, ri: 0x40, dcd: 0x80 } as const;
 
 const SIZE = 0x100n;
+const PORTS = 8;
 const FIFO_DEPTH = 16;
 /** Receive trigger levels by FCR bits 7:6. */
 const TRIGGER = [1, 4, 8, 14] as const;
@@ -44,7 +46,7 @@ class Ns16550a implements Device {
 
   constructor(spec: DeviceSpec, { irq, console }: DeviceContext) {
     this.name = deviceName(spec, 'serial');
-    this.regions = [mmioRegion(spec, SIZE)];
+    this.regions = [ioRegion(spec, SIZE, PORTS)];
     this.#irq = irq;
     this.#console = console;
     console.onInput(() => {
@@ -194,6 +196,6 @@ export const ns16550a: Model = {
   model: 'ns16550a',
   summary: '16550A serial port, connected to the console of the VM',
   size: SIZE,
-  options: [],
+  options: [SPACE_OPTION],
   create: (spec, context) => new Ns16550a(spec, context),
 };

@@ -3,10 +3,11 @@ import type { BlockBackend, DeviceContext, DeviceSpec } from '@axvisor/axvisor_a
 import { axError } from '@axvisor/axvisor_api/errors';
 import type { Model } from '../models/model.ts';
 import { DeviceId } from './constants.ts';
-import { VirtioMmio, type VirtioDevice } from './mmio.ts';
+import type { VirtioDevice } from './device.ts';
 import type { Chain, VirtQueue } from './queue.ts';
 import { QueueError } from './queue.ts';
 import { SegmentStream } from './stream.ts';
+import { TRANSPORT_OPTION, virtio } from './transport.ts';
 
 const BlkFeature = { segMax: 1n << 2n, readOnly: 1n << 5n, blkSize: 1n << 6n, flush: 1n << 9n } as const;
 const RequestType = { in: 0, out: 1, flush: 4, getId: 8 } as const;
@@ -128,10 +129,10 @@ export const virtioBlk: Model = {
   model: 'virtio-blk',
   summary: 'virtio disk on a disk image of the host',
   size: 0x1000n,
-  options: [],
+  options: [TRANSPORT_OPTION],
   create: (spec: DeviceSpec, context: DeviceContext) => {
     const { block } = spec;
     if (block === undefined) throw axError('InvalidInput', `device ${spec.name ?? spec.model}: a virtio-blk device needs a disk`);
-    return new VirtioMmio(spec, context, () => new VirtioBlk(block, context.memory, spec.name ?? `axvisor-${spec.base.toString(16)}`));
+    return virtio(spec, context, () => new VirtioBlk(block, context.memory, spec.name ?? `axvisor-${spec.base.toString(16)}`));
   },
 };

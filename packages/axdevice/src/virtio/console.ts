@@ -2,9 +2,10 @@
 import type { ConsolePort, DeviceContext, DeviceSpec } from '@axvisor/axvisor_api/device';
 import type { Model } from '../models/model.ts';
 import { DeviceId } from './constants.ts';
-import { VirtioMmio, type VirtioDevice, type VirtioPort } from './mmio.ts';
+import type { VirtioDevice, VirtioPort } from './device.ts';
 import type { VirtQueue } from './queue.ts';
 import { SegmentStream } from './stream.ts';
+import { TRANSPORT_OPTION, virtio } from './transport.ts';
 
 const QUEUE_RECEIVE = 0;
 const QUEUE_TRANSMIT = 1;
@@ -79,6 +80,6 @@ export const virtioConsole: Model = {
   model: 'virtio-console',
   summary: 'virtio console, connected to the console of the VM',
   size: 0x1000n,
-  options: [],
-  create: (spec: DeviceSpec, context: DeviceContext) => new VirtioMmio(spec, context, (port) => new VirtioConsole(context, port)),
+  options: [TRANSPORT_OPTION],
+  create: (spec: DeviceSpec, context: DeviceContext) => virtio(spec, context, (port) => new VirtioConsole(context, port)),
 };

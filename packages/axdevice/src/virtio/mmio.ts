@@ -1,28 +1,9 @@
-/** The virtio-mmio transport, version 2 (virtio 1.2, 4.2): registers, feature negotiation, queues, interrupts. */
+/** The virtio-mmio transport, version 2 (virtio 1.2, 4.2): registers and interrupt status. */
 import type { AccessWidth, Device, DeviceContext, DeviceRegion, DeviceSpec, FdtNode } from '@axvisor/axvisor_api/device';
 import { deviceName, mmioRegion } from '../models/model.ts';
-import { Feature, InterruptStatus, QUEUE_SIZE_MAX, Status } from './constants.ts';
-import { VirtQueue } from './queue.ts';
-
-/** A virtio device behind the transport. */
-export interface VirtioDevice {
-  readonly deviceId: number;
-  /** Feature bits of the device type. */
-  readonly features: bigint;
-  readonly queueCount: number;
-  /** Configuration space, little-endian. */
-  readonly config: Uint8Array;
-  /** Serves queue `index`, which the driver notified or where work became possible. */
-  serve(index: number, queue: VirtQueue, negotiated: bigint): void;
-  reset(): void;
-  close?(): void;
-}
-
-/** What the transport gives to its device. */
-export interface VirtioPort {
-  /** Serves queue `index` once the guest has been left. */
-  schedule(index: number): void;
-}
+import { InterruptStatus, QUEUE_SIZE_MAX } from './constants.ts';
+import { VirtioCore, withHigh, withLow, type VirtioDevice, type VirtioPort } from './device.ts';
+import type { VirtQueue } from './queue.ts';
 
 const Reg = {
   magic: 0x000, version: 0x004, deviceId: 0x008, vendorId: 0x00c, deviceFeatures: 0x010, deviceFeaturesSel: 0x014,
@@ -36,10 +17,6 @@ const MAGIC = 0x7472_6976; // "virt"
 const VERSION = 2;
 const VENDOR = 0x4158_5653; // "SVXA": ours
 const SIZE = 0x1000n;
-const LOW = 0xffff_ffffn;
-
-const withLow = (value: bigint, low: number): bigint => (value & ~LOW) | BigInt(low >>> 0);
-const withHigh = (value: bigint, high: number): bigint => (value & LOW) | (BigInt(high >>> 0) << 32n);
 
 /** Each half of a queue's area addresses has a register of its own. */
 const AREA_HALVES: Readonly<Record<number, { readonly area: 'descArea' | 'driverArea' | 'deviceArea'; readonly set: typeof withLow }>> = {
@@ -56,45 +33,36 @@ export class VirtioMmio implements Device {
   readonly model: string;
   readonly regions: readonly DeviceRegion[];
   readonly fdt: FdtNode = { node: 'virtio_mmio', compatible: ['virtio,mmio'] };
-  // The acknowledgement of an interrupt is not among them: if it came late, it would take the next one with it.
-  readonly posted: readonly number[] = [Reg.queueNotify];
-  readonly latched: NonNullable<Device['latched']> = [{ offset: Reg.interruptStatus, width: 4, value: () => this.#interrupt }];
-  readonly #device: VirtioDevice;
-  readonly #context: DeviceContext;
-  readonly #queues: VirtQueue[];
-  /** Queues that will be served once the guest has been left. */
-  readonly #scheduled = new Set<number>();
-  #status = 0;
+  readonly #core: VirtioCore;
+  readonly #irq: DeviceContext['irq'];
   #interrupt = 0;
   #deviceFeaturesSel = 0;
   #driverFeaturesSel = 0;
-  #driverFeatures = 0n;
   #queueSel = 0;
 
   constructor(spec: DeviceSpec, context: DeviceContext, make: (port: VirtioPort) => VirtioDevice) {
     this.name = deviceName(spec, 'virtio_mmio');
     this.model = spec.model;
     this.regions = [mmioRegion(spec, SIZE)];
-    this.#context = context;
-    this.#device = make({ schedule: (index) => this.#schedule(index) });
-    this.#queues = Array.from({ length: this.#device.queueCount }, () => new VirtQueue(context.memory));
+    this.#irq = context.irq;
+    this.#core = new VirtioCore(context, make, (cause) => {
+      this.#interrupt |= cause === 'config' ? InterruptStatus.configChange : InterruptStatus.usedBuffer;
+      this.#update();
+    });
   }
 
   reset(): void {
-    this.#status = this.#interrupt = this.#deviceFeaturesSel = this.#driverFeaturesSel = this.#queueSel = 0;
-    this.#driverFeatures = 0n;
-    this.#scheduled.clear();
-    for (const queue of this.#queues) queue.reset();
-    this.#device.reset();
+    this.#interrupt = this.#deviceFeaturesSel = this.#driverFeaturesSel = this.#queueSel = 0;
+    this.#core.reset();
     this.#update();
   }
 
   async close(): Promise<void> {
-    this.#device.close?.();
+    this.#core.device.close?.();
   }
 
   read(offset: number, width: AccessWidth): bigint {
-    if (offset >= Reg.config) return this.#readConfig(offset - Reg.config, width);
+    if (offset >= Reg.config) return this.#core.readConfig(offset - Reg.config, width);
     return width === 4 && (offset & 3) === 0 ? BigInt(this.#readRegister(offset) >>> 0) : 0n;
   }
 
@@ -103,18 +71,8 @@ export class VirtioMmio implements Device {
     if (offset < Reg.config && width === 4 && (offset & 3) === 0) this.#writeRegister(offset, Number(value));
   }
 
-  get #features(): bigint {
-    return this.#device.features | Feature.version1 | Feature.eventIdx | Feature.indirectDesc;
-  }
-
   get #queue(): VirtQueue | undefined {
-    return this.#queues[this.#queueSel];
-  }
-
-  #readConfig(offset: number, width: AccessWidth): bigint {
-    let value = 0n;
-    for (let i = 0; i < width; i++) value |= BigInt(this.#device.config[offset + i] ?? 0) << BigInt(8 * i);
-    return value;
+    return this.#core.queues[this.#queueSel];
   }
 
   #readRegister(offset: number): number {
@@ -124,11 +82,11 @@ export class VirtioMmio implements Device {
       case Reg.version:
         return VERSION;
       case Reg.deviceId:
-        return this.#device.deviceId;
+        return this.#core.device.deviceId;
       case Reg.vendorId:
         return VENDOR;
       case Reg.deviceFeatures:
-        return this.#deviceFeaturesSel > 1 ? 0 : Number((this.#features >> BigInt(32 * this.#deviceFeaturesSel)) & LOW);
+        return this.#core.deviceFeatures(this.#deviceFeaturesSel);
       case Reg.queueNumMax:
         return this.#queue === undefined ? 0 : QUEUE_SIZE_MAX;
       case Reg.queueReady:
@@ -136,7 +94,7 @@ export class VirtioMmio implements Device {
       case Reg.interruptStatus:
         return this.#interrupt;
       case Reg.status:
-        return this.#status;
+        return this.#core.status;
       case Reg.shmLenLow:
       case Reg.shmLenHigh:
       case Reg.shmBaseLow:
@@ -148,7 +106,6 @@ export class VirtioMmio implements Device {
   }
 
   #writeRegister(offset: number, value: number): void {
-    const queue = this.#queue;
     switch (offset) {
       case Reg.deviceFeaturesSel:
         this.#deviceFeaturesSel = value >>> 0;
@@ -157,28 +114,22 @@ export class VirtioMmio implements Device {
         this.#driverFeaturesSel = value >>> 0;
         return;
       case Reg.driverFeatures:
-        if ((this.#status & Status.featuresOk) !== 0 || this.#driverFeaturesSel > 1) return;
-        this.#driverFeatures = this.#driverFeaturesSel === 0 ? withLow(this.#driverFeatures, value) : withHigh(this.#driverFeatures, value);
-        return;
+        return this.#core.setDriverFeatures(this.#driverFeaturesSel, value);
       case Reg.queueSel:
         this.#queueSel = value >>> 0;
         return;
       case Reg.queueNotify:
-        if (value >>> 0 < this.#queues.length) this.#schedule(value);
-        return;
+        return this.#core.schedule(value >>> 0);
       case Reg.interruptAck:
         this.#interrupt &= ~value;
         return this.#update();
       case Reg.status:
-        return this.#writeStatus(value & 0xff);
+        return (value & 0xff) === 0 ? this.reset() : this.#core.setStatus(value & 0xff);
       default:
     }
+    const queue = this.#queue;
     if (queue === undefined) return;
-    if (offset === Reg.queueReady) {
-      queue.ready = (value & 1) === 1 && queue.size > 0;
-      queue.eventIdx = (this.#driverFeatures & Feature.eventIdx) !== 0n;
-      return;
-    }
+    if (offset === Reg.queueReady) return this.#core.setReady(queue, (value & 1) === 1);
     // The layout of a live queue does not change.
     if (queue.ready) return;
     if (offset === Reg.queueNum) queue.size = value > 0 && value <= QUEUE_SIZE_MAX && (value & (value - 1)) === 0 ? value : 0;
@@ -186,40 +137,7 @@ export class VirtioMmio implements Device {
     if (half !== undefined) queue[half.area] = half.set(queue[half.area], value);
   }
 
-  #writeStatus(value: number): void {
-    if (value === 0) return this.reset();
-    let accepted = value;
-    // FEATURES_OK stays clear if the driver took what was not offered, or is a legacy driver (3.1.1).
-    if ((value & Status.featuresOk) !== 0 && ((this.#driverFeatures & ~this.#features) !== 0n || (this.#driverFeatures & Feature.version1) === 0n))
-      accepted &= ~Status.featuresOk;
-    this.#status = accepted | (this.#status & Status.needsReset);
-    if ((accepted & Status.driverOk) !== 0) for (const index of this.#queues.keys()) this.#schedule(index);
-  }
-
-  #schedule(index: number): void {
-    const live = Status.driverOk | Status.needsReset;
-    if ((this.#status & live) !== Status.driverOk || this.#scheduled.has(index)) return;
-    this.#scheduled.add(index);
-    this.#context.defer(() => {
-      if (this.#scheduled.delete(index)) this.#serve(index);
-    });
-  }
-
-  #serve(index: number): void {
-    const queue = this.#queues[index] as VirtQueue;
-    if (!queue.ready) return;
-    try {
-      this.#device.serve(index, queue, this.#driverFeatures);
-      if (queue.shouldInterrupt()) this.#interrupt |= InterruptStatus.usedBuffer;
-    } catch {
-      // The driver gave a ring or buffer that is not memory, or broke the format: it must reset the device (2.1.2).
-      this.#status |= Status.needsReset;
-      this.#interrupt |= InterruptStatus.configChange;
-    }
-    this.#update();
-  }
-
   #update(): void {
-    this.#context.irq?.set(this.#interrupt !== 0);
+    this.#irq?.set(this.#interrupt !== 0);
   }
 }

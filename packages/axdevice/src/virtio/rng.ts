@@ -4,9 +4,10 @@ import { randomBytes } from '@axvisor/axvisor_api/entropy';
 import { currentTicks, isVirtualClock } from '@axvisor/axvisor_api/time';
 import type { Model } from '../models/model.ts';
 import { DeviceId } from './constants.ts';
-import { VirtioMmio, type VirtioDevice } from './mmio.ts';
+import type { VirtioDevice } from './device.ts';
 import type { VirtQueue } from './queue.ts';
 import { SegmentStream } from './stream.ts';
+import { TRANSPORT_OPTION, virtio } from './transport.ts';
 
 /** What one request gets at most; drivers ask for less. */
 const MAX_BYTES = 0x1000;
@@ -57,6 +58,6 @@ export const virtioRng: Model = {
   model: 'virtio-rng',
   summary: 'virtio entropy source',
   size: 0x1000n,
-  options: [],
-  create: (spec: DeviceSpec, context: DeviceContext) => new VirtioMmio(spec, context, () => new VirtioRng(context.memory)),
+  options: [TRANSPORT_OPTION],
+  create: (spec: DeviceSpec, context: DeviceContext) => virtio(spec, context, () => new VirtioRng(context.memory)),
 };
