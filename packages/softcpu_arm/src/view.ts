@@ -6,11 +6,13 @@ import type { Pe } from './pe.ts';
 
 /** What a guest can see, and what decides how it runs; reading them changes nothing. */
 const REGISTERS = [
-  'SCTLR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'MAIR_EL1', 'VBAR_EL1', 'ELR_EL1', 'SPSR_EL1', 'ESR_EL1', 'FAR_EL1', 'PAR_EL1', 'SP_EL0', 'SP_EL1',
+  'SCTLR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'MAIR_EL1', 'VBAR_EL1', 'ELR_EL1', 'SPSR_EL1', 'ESR_EL1', 'FAR_EL1', 'PAR_EL1', 'SP_EL1',
   'TPIDR_EL0', 'TPIDRRO_EL0', 'TPIDR_EL1', 'CONTEXTIDR_EL1', 'CPACR_EL1', 'CNTKCTL_EL1', 'CNTV_CVAL_EL0', 'CNTP_CVAL_EL0', 'CNTVOFF_EL2',
   'HCR_EL2', 'VTTBR_EL2', 'VTCR_EL2',
 ] as const;
 
+/** PSTATE.SP in the format of SPSR_EL1. */
+const SP_SELECT = 1;
 const X_COUNT = 31;
 const V_COUNT = 32;
 
@@ -36,6 +38,8 @@ export class PeView implements ProcessorView {
     const all: Record<string, bigint> = { pc: pe.pc, sp: pe.sp, pstate: BigInt(priv.pstate >>> 0), privilege: BigInt(priv.el) };
     for (let i = 0; i < X_COUNT; i++) all[`x${i}`] = pe.x(i);
     for (let i = 0; i < V_COUNT; i++) all[`v${i}`] = pe.v(i);
+    // Where SP_EL0 is the stack pointer in use, there is no register of that name.
+    all['SP_EL0'] = (priv.pstate & SP_SELECT) === 0 ? pe.sp : priv.peek(SYSREG.SP_EL0);
     for (const name of REGISTERS) all[name] = priv.peek(SYSREG[name]);
     all['FPCR'] = BigInt(pe.fpcr);
     all['FPSR'] = BigInt(pe.fpsr);

@@ -1,5 +1,6 @@
 /** `axvisor lockstep`: a guest on two tiers of the processor, or here and in QEMU, compared until they differ. */
 import { ExitStatus, usageError } from '../errors.ts';
+import { guestCode } from '../guest_code/index.ts';
 import { compareWithQemu } from '../lockstep/qemu.ts';
 import { report } from '../lockstep/report.ts';
 import { search } from '../lockstep/search.ts';
@@ -24,12 +25,14 @@ const ENGINES = ['interpreter', 'auto', 'translator'];
 const QEMU_INSTRUCTIONS = 1000n;
 
 async function againstQemu(files: readonly string[], raw: RawRunOptions, limit: bigint): Promise<ExitStatus> {
-  const [plan] = await planVms(files, raw, runSettings(raw).arch, () => {});
+  const { arch } = runSettings(raw);
+  const code = await guestCode(arch);
+  const [plan] = await planVms(files, raw, arch, () => {});
   if (plan === undefined) throw usageError('--against qemu: there is no guest');
   const ours = threadSide('axvisor', files, { ...raw, engine: 'interpreter' });
   try {
-    const result = await compareWithQemu(ours, plan, limit);
-    process.stdout.write(report(result));
+    const result = await compareWithQemu(ours, plan, code.qemu, limit);
+    process.stdout.write(report(result, code));
     return result.divergence === undefined ? ExitStatus.ok : ExitStatus.vmFailed;
   } finally {
     await ours.close();
@@ -49,6 +52,6 @@ export async function lockstep(files: readonly string[], raw: RawLockstepOptions
     limit,
     note: (line) => void process.stderr.write(`axvisor: ${line}\n`),
   });
-  process.stdout.write(report(result));
+  process.stdout.write(report(result, await guestCode(runSettings({ ...raw, engine: 'auto' }).arch)));
   return result.divergence === undefined ? ExitStatus.ok : ExitStatus.vmFailed;
 }

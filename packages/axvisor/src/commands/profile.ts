@@ -3,12 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { setProbe } from '@axvisor/axvisor_api/processor';
 import { usageError, type ExitStatus } from '../errors.ts';
+import { guestCode } from '../guest_code/index.ts';
 import { parseCount } from '../numbers.ts';
 import { hotRegions, regionsText } from '../profile/regions.ts';
 import { Sampler } from '../profile/samples.ts';
 import { readSymbols } from '../profile/symbols.ts';
 import { run } from './run.ts';
-import type { RawRunOptions } from './run_options.ts';
+import { runSettings, type RawRunOptions } from './run_options.ts';
 
 /** As commander gives them. */
 export interface RawProfileOptions extends RawRunOptions {
@@ -27,9 +28,10 @@ export async function profile(files: readonly string[], raw: RawProfileOptions):
   const period = BigInt(parseCount(raw.period, '--period', 1, MAX_PERIOD));
   const top = parseCount(raw.top, '--top', 1, MAX_TOP);
   const symbols = raw.symbols === undefined ? undefined : readSymbols(await readSymbolFile(raw.symbols), raw.symbols);
-  const sampler = new Sampler(period, () => performance.now() / 1000);
+  const code = await guestCode(runSettings(raw).arch);
+  const sampler = new Sampler(period, () => performance.now() / 1000, code.addressSpace);
   const status = await run(files, raw, () => setProbe(period, sampler.probe));
-  const regions = hotRegions(sampler.pages, symbols, top);
+  const regions = hotRegions(sampler.pages, symbols, top, code);
   const text = raw.json === true ? `${JSON.stringify({ period: Number(period), samples: sampler.count, regions }, null, 2)}\n` : regionsText(regions, sampler.count, period);
   if (raw.output === undefined) process.stderr.write(text);
   else await writeFile(raw.output, text);

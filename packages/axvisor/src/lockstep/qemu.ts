@@ -5,18 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usageError } from '../errors.ts';
 import type { VmPlan } from '../commands/run_options.ts';
+import type { QemuTarget } from '../guest_code/index.ts';
 import { GdbClient } from './gdb.ts';
 import { differences, type MachineState, type Side } from './state.ts';
 import type { SearchResult } from './search.ts';
 
-const PROGRAM = 'qemu-system-riscv64';
-/** x1 … x31 as QEMU numbers them. */
-const X = [
-  'ra', 'sp', 'gp', 'tp', 't0', 't1', 't2', 's0', 's1', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9',
-  's10', 's11', 't3', 't4', 't5', 't6',
-] as const;
-/** Firmware is below the kernel of the board `virt`. */
-const FIRMWARE_END = 0x8020_0000n;
 /** An instruction may trap, and its handler too; more steps to where we are would be another way. */
 const MAX_STEPS = 4;
 /** For firmware to come back. */
@@ -27,37 +20,41 @@ export class Qemu implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #gdb: GdbClient;
   readonly #folder: string;
+  readonly #target: QemuTarget;
 
-  private constructor(child: ChildProcess, gdb: GdbClient, folder: string) {
+  private constructor(target: QemuTarget, child: ChildProcess, gdb: GdbClient, folder: string) {
+    this.#target = target;
     this.#child = child;
     this.#gdb = gdb;
     this.#folder = folder;
   }
 
   /** @throws {CliError} if it is not installed or does not start */
-  static async start({ config, images }: VmPlan): Promise<Qemu> {
+  static async start(plan: VmPlan, target: QemuTarget): Promise<Qemu> {
+    const { config, images } = plan;
     const folder = await mkdtemp(join(tmpdir(), 'axvisor-lockstep-'));
     const socket = join(folder, 'gdb');
     const size = config.memoryRegions.reduce((sum, r) => sum + r.size, 0n);
-    const args = ['-M', 'virt', '-m', `${size >> 20n}M`, '-smp', String(config.cpuNum), '-display', 'none', '-serial', 'null', '-monitor', 'none', '-no-reboot'];
+    const args = [...target.machine, '-m', `${size >> 20n}M`, '-smp', String(config.cpuNum), '-display', 'none', '-serial', 'null', '-monitor', 'none', '-no-reboot'];
     args.push('-S', '-chardev', `socket,path=${socket},server=on,wait=off,id=gdb`, '-gdb', 'chardev:gdb');
-    for (const [option, data] of [['-kernel', images.kernel], ['-initrd', images.ramdisk]] as const) {
+    const given = [['kernel', images.kernel, (path: string) => target.kernel(path, plan)], ['initrd', images.ramdisk, (path: string) => ['-initrd', path]]] as const;
+    for (const [name, data, options] of given) {
       if (data === undefined) continue;
-      const path = join(folder, option.slice(1));
+      const path = join(folder, name);
       await writeFile(path, data);
-      args.push(option, path);
+      args.push(...options(path));
     }
     if (config.cmdline !== undefined) args.push('-append', config.cmdline);
-    const child = spawn(PROGRAM, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(target.program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const failed = new Promise<never>((_resolve, reject) => {
-      child.once('error', (e) => reject(usageError(`--against qemu: ${PROGRAM} does not start: ${e.message}`, e)));
-      child.once('exit', (code) => reject(usageError(`--against qemu: ${PROGRAM} ended with ${code}: ${said.trim()}`)));
+      child.once('error', (e) => reject(usageError(`--against qemu: ${target.program} does not start: ${e.message}`, e)));
+      child.once('exit', (code) => reject(usageError(`--against qemu: ${target.program} ended with ${code}: ${said.trim()}`)));
     });
     failed.catch(() => {});
     try {
-      return new Qemu(child, await Promise.race([GdbClient.connect(socket), failed]), folder);
+      return new Qemu(target, child, await Promise.race([GdbClient.connect(socket), failed]), folder);
     } catch (e) {
       child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
@@ -67,6 +64,7 @@ export class Qemu implements AsyncDisposable {
 
   /** Runs until the next instruction is at `address`; false if that does not happen. */
   async runTo(address: bigint, ms: number): Promise<boolean> {
+    if ((await this.registers())?.['pc'] === address) return true;
     const at = `${address.toString(16)},4`;
     await this.#gdb.request(`Z1,${at}`);
     const stopped = await this.#gdb.request('c', ms);
@@ -80,15 +78,14 @@ export class Qemu implements AsyncDisposable {
     return (await this.#gdb.request('s'))?.startsWith('T') === true;
   }
 
-  /** pc and x1 … x31. */
+  /** The registers that are compared, and pc. */
   async registers(): Promise<Record<string, bigint> | undefined> {
     const packet = await this.#gdb.request('g');
     if (packet === undefined) return undefined;
     const bytes = Buffer.from(packet, 'hex');
-    if (bytes.length < 33 * 8) return undefined;
-    const all: Record<string, bigint> = { pc: bytes.readBigUInt64LE(32 * 8) };
-    X.forEach((name, i) => (all[name] = bytes.readBigUInt64LE((i + 1) * 8)));
-    return all;
+    const { registers } = this.#target;
+    if (bytes.length < 8 * registers.length) return undefined;
+    return Object.fromEntries(registers.flatMap((name, i) => (name === undefined ? [] : [[name, bytes.readBigUInt64LE(8 * i)]])));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,25 +95,17 @@ export class Qemu implements AsyncDisposable {
   }
 }
 
-const ECALL = 0x73;
-
-/**
- * Registers whose values come from the machine around: those that a read of cycle, time or instret sets, and all after a call of firmware,
- * which retires with the instruction behind it, and that may use what firmware returned.
- */
-function fromOutside(code: Uint8Array): readonly string[] {
-  if (code.length < 4) return [];
-  const bits = new DataView(code.buffer, code.byteOffset, 4).getInt32(0, true);
-  const isCounter = (bits & 0x7f) === 0x73 && (bits & 0x2000) !== 0 && bits >>> 20 >= 0xc00 && bits >>> 20 <= 0xc02;
-  const counter = isCounter ? X[((bits >>> 7) & 31) - 1] : undefined;
-  return bits === ECALL ? X : counter === undefined ? [] : [counter];
-}
-
-const common = (registers: Readonly<Record<string, bigint>>): Record<string, bigint> => Object.fromEntries(['pc', ...X].map((name) => [name, registers[name] ?? 0n]));
-
 /** Compares `limit` instructions of our side with QEMU, from the first of the kernel on, with the registers QEMU's firmware leaves. */
-export async function compareWithQemu(ours: Side, plan: VmPlan, limit: bigint): Promise<SearchResult> {
-  await using qemu = await Qemu.start(plan);
+export async function compareWithQemu(ours: Side, plan: VmPlan, target: QemuTarget, limit: bigint): Promise<SearchResult> {
+  const names = target.registers.flatMap((name) => name ?? []);
+  const common = (all: Readonly<Record<string, bigint>>): Record<string, bigint> => Object.fromEntries(names.map((name) => [name, all[name] ?? 0n]));
+  /** After a call of firmware, which retires with the instruction behind it, that may use what firmware returned: all but pc. */
+  const fromOutside = (code: Uint8Array): readonly string[] => {
+    if (code.length < 4) return [];
+    const from = target.fromOutside(new DataView(code.buffer, code.byteOffset, 4).getInt32(0, true));
+    return from === 'all' ? names.filter((name) => name !== 'pc') : from;
+  };
+  await using qemu = await Qemu.start(plan, target);
   let before = await ours.run({ to: 0n, memory: false });
   const entry = before.registers['pc'] ?? 0n;
   if (!(await qemu.runTo(entry, FIRMWARE_MS))) throw usageError(`--against qemu: its firmware does not start the kernel at 0x${entry.toString(16)}`);
@@ -124,9 +113,9 @@ export async function compareWithQemu(ours: Side, plan: VmPlan, limit: bigint): 
   delete registers['pc'];
   for (let count = 1n; count <= limit; count++) {
     const state = await ours.run({ to: count, memory: false, registers });
-    const theirs = await follow(qemu, state.registers['pc']);
+    const theirs = await follow(qemu, state.registers['pc'], target.firmwareEnd);
     // A machine that is switched off has no next instruction here; there firmware is at it.
-    if (state.ended && (theirs?.['pc'] ?? 0n) < FIRMWARE_END) return { agreed: state.instructions };
+    if (state.ended && (theirs === undefined || (theirs['pc'] ?? 0n) < target.firmwareEnd)) return { agreed: state.instructions };
     const here = common(state.registers);
     const there = common(theirs ?? {});
     // What is from outside is theirs on both sides from here on.
@@ -144,14 +133,14 @@ export async function compareWithQemu(ours: Side, plan: VmPlan, limit: bigint): 
 }
 
 /** Lets QEMU execute what we did with one instruction: exceptions take steps of their own there, and calls run firmware. */
-async function follow(qemu: Qemu, pc: bigint | undefined): Promise<Record<string, bigint> | undefined> {
+async function follow(qemu: Qemu, pc: bigint | undefined, firmwareEnd: bigint): Promise<Record<string, bigint> | undefined> {
   let first: Record<string, bigint> | undefined;
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     if (!(await qemu.step())) return undefined;
     const registers = await qemu.registers();
     first ??= registers;
     if (registers === undefined || registers['pc'] === pc) return registers;
-    if (pc === undefined || (registers['pc'] ?? 0n) >= FIRMWARE_END) continue;
+    if (pc === undefined || (registers['pc'] ?? 0n) >= firmwareEnd) continue;
     return (await qemu.runTo(pc, FIRMWARE_MS)) ? await qemu.registers() : undefined;
   }
   return first;

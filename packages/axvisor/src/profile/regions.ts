@@ -1,5 +1,5 @@
 /** Puts samples together to regions of code, the hottest first, with the instructions in them. */
-import { disassemble } from '@axvisor/softcpu_riscv/isa';
+import type { GuestCode } from '../guest_code/index.ts';
 import type { Sample, SampledPage } from './samples.ts';
 import type { Symbols } from './symbols.ts';
 
@@ -53,7 +53,7 @@ function groupsOf(page: SampledPage, symbols: Symbols | undefined): Group[] {
 }
 
 /** The instructions from the first sample to the last; a long stretch is cut around the hottest. */
-function list({ page, samples }: Group): ListedInstruction[] {
+function list({ page, samples }: Group, code: GuestCode): ListedInstruction[] {
   const first = samples[0]?.pc ?? 0n;
   const last = samples.at(-1)?.pc ?? first;
   const view = new DataView(page.code.buffer, page.code.byteOffset, page.code.length);
@@ -62,11 +62,11 @@ function list({ page, samples }: Group): ListedInstruction[] {
     const offset = Number(at - page.address);
     if (offset + 2 > page.code.length) break;
     const half = view.getUint16(offset, true);
-    const isLong = (half & 3) === 3;
-    if (isLong && offset + 4 > page.code.length) break;
-    const bits = isLong ? view.getInt32(offset, true) : half;
-    listed.push({ at, pc: hex(at), samples: page.samples.get(at)?.count ?? 0, text: disassemble(bits, at, { aliases: true }) });
-    at += isLong ? 4n : 2n;
+    const bytes = code.length(half);
+    if (offset + bytes > page.code.length) break;
+    const bits = bytes === 4 ? view.getInt32(offset, true) : half;
+    listed.push({ at, pc: hex(at), samples: page.samples.get(at)?.count ?? 0, text: code.text(bits, at) });
+    at += BigInt(bytes);
   }
   const hottest = listed.reduce((best, { samples: count }, i) => (count > (listed[best]?.samples ?? 0) ? i : best), 0);
   const from = Math.max(0, Math.min(hottest - LISTED / 2, listed.length - LISTED));
@@ -74,7 +74,7 @@ function list({ page, samples }: Group): ListedInstruction[] {
 }
 
 /** The `top` hottest regions. */
-export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | undefined, top: number): HotRegion[] {
+export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | undefined, top: number, code: GuestCode): HotRegion[] {
   const groups = pages.flatMap((page) => groupsOf(page, page.privilege === 0 ? undefined : symbols));
   const merged = new Map<string, Group[]>();
   for (const group of groups) {
@@ -99,7 +99,7 @@ export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | und
       samples: count,
       share: count / total,
       seconds: sum(samples, 'seconds'),
-      code: list(hottest),
+      code: list(hottest, code),
     };
   });
 }

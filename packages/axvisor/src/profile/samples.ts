@@ -28,13 +28,15 @@ export class Sampler {
   /** Of supervisor code by address; of user code by address space too, for programs lie at the same addresses. */
   readonly #pages = new Map<string, SampledPage>();
   readonly #now: () => number;
+  readonly #addressSpace: string;
   #last: number | undefined;
   #count = 0;
 
-  /** @param now - seconds of a monotonic clock */
-  constructor(period: bigint, now: () => number) {
+  /** @param now - seconds of a monotonic clock @param addressSpace - the register that tells address spaces apart */
+  constructor(period: bigint, now: () => number, addressSpace: string) {
     this.#period = period;
     this.#now = now;
+    this.#addressSpace = addressSpace;
   }
 
   /** Samples and asks for the next. */
@@ -50,8 +52,9 @@ export class Sampler {
     this.#count++;
     const { pc } = view;
     const address = pc - (pc % PAGE);
-    const { privilege = 0n, vsatp = 0n } = view.registers();
-    const key = privilege === 0n ? `${vsatp} ${address}` : `${address}`;
+    const registers = view.registers();
+    const privilege = registers['privilege'] ?? 0n;
+    const key = privilege === 0n ? `${registers[this.#addressSpace]} ${address}` : `${address}`;
     let page = this.#pages.get(key);
     if (page === undefined) this.#pages.set(key, (page = { address, privilege: Number(privilege), code: view.code(Number(PAGE), address), samples: new Map() }));
     let sample = page.samples.get(pc);

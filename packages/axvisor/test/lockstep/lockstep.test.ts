@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { describe, expect, test } from 'vitest';
 import type { RawRunOptions } from '../../src/commands/run_options.ts';
+import { guestCode } from '../../src/guest_code/index.ts';
 import { report } from '../../src/lockstep/report.ts';
 import { search } from '../../src/lockstep/search.ts';
 import type { MachineState, Side } from '../../src/lockstep/state.ts';
@@ -51,7 +52,7 @@ test('a fault of the processor is found to the instruction', { timeout: 120_000 
   const result = await search({ start, interval: 50_000n, limit: 200_000n });
   expect(result.agreed).toBe(BigInt(GOOD) - 1n);
   expect(result.divergence?.differences.map(({ what }) => what)).toEqual(['s11']);
-  expect(report(result)).toMatch(/^the sides differ after instruction 123456\n {2}0x[0-9a-f]+: [0-9a-f]+ {2}\w.*\nnext on sound\n {2}0x.*\nnext on faulty\n {2}0x.*\ns11 {2}sound 0x[0-9a-f]+ {2}faulty 0x[0-9a-f]+\n$/);
+  expect(report(result, await guestCode('riscv64'))).toMatch(/^the sides differ after instruction 123456\n {2}0x[0-9a-f]+: [0-9a-f]+ {2}\w.*\nnext on sound\n {2}0x.*\nnext on faulty\n {2}0x.*\ns11 {2}sound 0x[0-9a-f]+ {2}faulty 0x[0-9a-f]+\n$/);
 });
 
 test.each(['auto', 'translator'])('the embedded guest agrees on the interpreter and on %s', { timeout: 120_000 }, async (engine) => {

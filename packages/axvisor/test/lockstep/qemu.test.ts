@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble } from '@axvisor/softcpu_riscv/asm';
+import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
+import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
 import { describe, expect, test } from 'vitest';
 import { planVms, type RawRunOptions } from '../../src/commands/run_options.ts';
+import { guestCode } from '../../src/guest_code/index.ts';
 import { compareWithQemu } from '../../src/lockstep/qemu.ts';
 import { report } from '../../src/lockstep/report.ts';
 import type { Side } from '../../src/lockstep/state.ts';
@@ -12,7 +14,7 @@ import { threadSide } from '../../src/lockstep/thread_side.ts';
 import { axvisor } from '../guests/session.ts';
 
 /** Arithmetic, memory, a counter, an exception with its handler, calls of firmware, and off. */
-const PROGRAM = `
+const RISCV = `
   la t0, handler
   csrw stvec, t0
   la sp, handler
@@ -52,9 +54,74 @@ handler:
   sret
 `;
 
-const kernel = join(mkdtempSync(join(tmpdir(), 'axvisor-lockstep-')), 'program');
-writeFileSync(kernel, assemble(PROGRAM, { base: 0x8020_0000n }).bytes);
-const OPTIONS: RawRunOptions = { arch: 'riscv64', kernel, loadAddr: '0x80200000', memory: '64M', disk: [], clock: 'virtual', engine: 'interpreter', translationMemory: '64M', log: 'warn' };
+/** The same for Arm: with the flags, pairs, exclusives, floating point and vectors. */
+const ARM = `
+  adr x0, vectors
+  msr VBAR_EL1, x0
+  mov x1, 0x300000
+  msr CPACR_EL1, x1
+  isb
+  adr x29, data
+  mov sp, x29
+  mov x19, 0
+  mov x20, 1
+  mov x21, 30
+loop:
+  add x22, x19, x20
+  mov x19, x20
+  mov x20, x22
+  mul x23, x22, x20
+  umulh x24, x23, x22
+  udiv x25, x24, x22
+  stp x25, x24, [sp, 16]!
+  ldrsw x26, [sp, 4]
+  ldp x27, x28, [sp], -16
+  adds x2, x24, x25
+  csinc x3, x2, x25, ne
+  adc x4, x2, x3
+  ldxr x5, [x29]
+  add x5, x5, 1
+  stxr w6, x5, [x29]
+  ldadd x5, x7, [x29]
+  scvtf d0, x5
+  fdiv d1, d0, d0
+  fcvtzs x8, d1
+  dup v2.4s, w5
+  addv s3, v2.4s
+  umov w9, v3.s[0]
+  mrs x10, CNTVCT_EL0
+  subs x21, x21, 1
+  b.ne loop
+  brk 7
+  movz x0, 0x8400, lsl 16
+  hvc 0
+  mov x11, x0
+  movz x0, 0x8400, lsl 16
+  movk x0, 8
+  hvc 0
+  .balign 16
+data: .quad 5, 6, 7, 8
+  .balign 2048
+vectors: .space 512
+  mrs x12, ELR_EL1
+  add x12, x12, 4
+  msr ELR_EL1, x12
+  mrs x13, ESR_EL1
+  eret
+`;
+
+const folder = mkdtempSync(join(tmpdir(), 'axvisor-lockstep-'));
+const program = (name: string, bytes: Uint8Array): string => {
+  writeFileSync(join(folder, name), bytes);
+  return join(folder, name);
+};
+const COMMON = { memory: '64M', disk: [], clock: 'virtual', engine: 'interpreter', translationMemory: '64M', log: 'warn' };
+
+/** A program, and where an error is put into which register. */
+const SIDES = [
+  { tool: 'qemu-system-riscv64', options: { ...COMMON, arch: 'riscv64', kernel: program('riscv', assembleRiscv(RISCV, { base: 0x8020_0000n }).bytes), loadAddr: '0x80200000' }, register: 's4', count: /no difference in 3\d\d instructions/, at: /0x802000[0-9a-f]+: / },
+  { tool: 'qemu-system-aarch64', options: { ...COMMON, arch: 'aarch64', kernel: program('arm', assembleArm(ARM, { base: 0x4020_0000n }).bytes), loadAddr: '0x40200000' }, register: 'x23', count: /no difference in 7\d\d instructions/, at: /0x402000[0-9a-f]+: / },
+] as const satisfies readonly { readonly tool: string; readonly options: RawRunOptions; readonly register: string; readonly count: RegExp; readonly at: RegExp }[];
 
 function present(tool: string): boolean {
   try {
@@ -64,28 +131,32 @@ function present(tool: string): boolean {
   }
 }
 
-describe.skipIf(!present('qemu-system-riscv64'))('beside QEMU', () => {
+describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ options, register, count, at }) => {
+  const { arch, kernel, loadAddr } = options;
+
   test('a program agrees to its end', { timeout: 60_000 }, async () => {
-    const { status, output } = await axvisor('lockstep', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '64M', '--against', 'qemu');
-    expect(output).toMatch(/no difference in 3\d\d instructions/);
+    const { status, output } = await axvisor('lockstep', '--arch', arch, '--kernel', kernel, '--load-addr', loadAddr, '--memory', '64M', '--against', 'qemu');
+    expect(output).toMatch(count);
     expect(status).toBe(0);
   });
 
   test('a wrong register is found at its instruction', { timeout: 60_000 }, async () => {
-    const [plan] = await planVms([], OPTIONS, 'riscv64', () => {});
-    const sound = threadSide('axvisor', [], OPTIONS);
+    const code = await guestCode(arch);
+    const [plan] = await planVms([], options, arch, () => {});
+    const sound = threadSide('axvisor', [], options);
     const faulty: Side = {
       ...sound,
       run: async (order) => {
         const state = await sound.run(order);
-        return state.instructions < 100n ? state : { ...state, registers: { ...state.registers, s4: (state.registers['s4'] ?? 0n) ^ 1n } };
+        return state.instructions < 100n ? state : { ...state, registers: { ...state.registers, [register]: (state.registers[register] ?? 0n) ^ 1n } };
       },
     };
     try {
-      const result = await compareWithQemu(faulty, plan!, 200n);
+      const result = await compareWithQemu(faulty, plan!, code.qemu, 200n);
       expect(result.agreed).toBe(99n);
-      expect(result.divergence?.differences.map(({ what }) => what)).toEqual(['s4']);
-      expect(report(result)).toMatch(/^the sides differ after instruction 100\n {2}0x802000[0-9a-f]+: /);
+      expect(result.divergence?.differences.map(({ what }) => what)).toEqual([register]);
+      const [first, second] = report(result, code).split('\n');
+      expect([first, second]).toEqual(['the sides differ after instruction 100', expect.stringMatching(at)]);
     } finally {
       await sound.close();
     }

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble } from '@axvisor/softcpu_riscv/asm';
+import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
+import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
 import { describe, expect, test } from 'vitest';
 import { readSymbols } from '../../src/profile/symbols.ts';
 import { axvisor } from '../guests/session.ts';
@@ -9,7 +10,7 @@ import { axvisor } from '../guests/session.ts';
 const folder = mkdtempSync(join(tmpdir(), 'axvisor-profile-'));
 
 /** Three quarters of the instructions are in `hot`, one in `cool`. */
-const { bytes, symbols } = assemble(
+const RISCV = assembleRiscv(
   `
   li s0, 20000
 again:
@@ -31,37 +32,66 @@ cool:
 `,
   { base: 0x8020_0000n },
 );
-const kernel = join(folder, 'kernel');
-writeFileSync(kernel, bytes);
-const map = join(folder, 'System.map');
-writeFileSync(map, [...symbols].map(([name, address]) => `${address.toString(16).padStart(16, '0')} T ${name}\n`).join(''));
+const ARM = assembleArm(
+  `
+  mov x0, 20000
+again:
+  mov x1, 30
+hot:
+  sub x1, x1, 1
+  cbnz x1, hot
+  mov x1, 10
+cool:
+  sub x1, x1, 1
+  cbnz x1, cool
+  sub x0, x0, 1
+  cbnz x0, again
+  movz x0, 0x8400, lsl 16
+  movk x0, 8
+  hvc 0
+`,
+  { base: 0x4020_0000n },
+);
 
-test('the hottest functions come first, with their instructions', { timeout: 60_000 }, async () => {
-  const output = join(folder, 'profile.json');
-  const run = ['profile', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '16M', '--clock', 'virtual', '--period', '101', '--symbols', map, '--json', '--output', output];
-  expect((await axvisor(...run)).status).toBe(0);
-  const profile = JSON.parse(readFileSync(output, 'utf8')) as {
-    samples: number;
-    regions: { name: string; privilege: string; share: number; samples: number; code: { pc: string; samples: number; text: string }[] }[];
-  };
-  const [first, second] = profile.regions;
-  expect([first?.name, second?.name]).toEqual(['hot', 'cool']);
-  expect(first?.privilege).toBe('supervisor');
-  // 60 of 84 instructions of each round, and 22.
-  expect(first?.share).toBeCloseTo(61 / 84, 1);
-  expect(second?.share).toBeCloseTo(22 / 84, 1);
-  expect(profile.samples).toBe(profile.regions.reduce((sum, { samples }) => sum + samples, 0));
-  expect(first?.code[0]).toMatchObject({ pc: `0x${symbols.get('hot')?.toString(16)}`, text: 'addi s1,s1,-1' });
-  const again = await axvisor(...run);
-  expect(again.status).toBe(0);
-  const { regions } = JSON.parse(readFileSync(output, 'utf8')) as { regions: { samples: number }[] };
-  expect(regions.map(({ samples }) => samples)).toEqual(profile.regions.map(({ samples }) => samples));
-});
+function program(name: string, { bytes, symbols }: { readonly bytes: Uint8Array; readonly symbols: ReadonlyMap<string, bigint> }, loadAddr: string): { readonly options: readonly string[]; readonly map: string; readonly hot: string } {
+  const kernel = join(folder, name);
+  writeFileSync(kernel, bytes);
+  const map = join(folder, `${name}.map`);
+  writeFileSync(map, [...symbols].map(([symbol, address]) => `${address.toString(16).padStart(16, '0')} T ${symbol}\n`).join(''));
+  return { options: ['--kernel', kernel, '--load-addr', loadAddr, '--memory', '16M'], map, hot: `0x${symbols.get('hot')?.toString(16)}` };
+}
 
-test('as text, without symbols, to standard error', { timeout: 60_000 }, async () => {
-  const { output } = await axvisor('profile', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '16M', '--top', '1');
-  expect(output).toMatch(/\d+ samples, one every 100003 instructions\n\n *\d+\.\d % +\d+\.\d+ s {2}0x802000[0-9a-f]+ to 0x802000[0-9a-f]+ {2}\(supervisor\)/);
-  expect(output).toMatch(/bnez s1,0x/);
+describe.each([
+  { arch: 'riscv64', ...program('riscv', RISCV, '0x80200000'), body: 'addi s1,s1,-1', branch: /bnez s1,0x/, at: '0x802000' },
+  { arch: 'aarch64', ...program('arm', ARM, '0x40200000'), body: 'sub x1, x1, #0x1', branch: /cbnz x1, 0x/, at: '0x402000' },
+])('on $arch', ({ arch, options, map, hot, body, branch, at }) => {
+  test('the hottest functions come first, with their instructions', { timeout: 60_000 }, async () => {
+    const output = join(folder, 'profile.json');
+    const run = ['profile', '--arch', arch, ...options, '--clock', 'virtual', '--period', '101', '--symbols', map, '--json', '--output', output];
+    expect((await axvisor(...run)).status).toBe(0);
+    const profile = JSON.parse(readFileSync(output, 'utf8')) as {
+      samples: number;
+      regions: { name: string; privilege: string; share: number; samples: number; code: { pc: string; samples: number; text: string }[] }[];
+    };
+    const [first, second] = profile.regions;
+    expect([first?.name, second?.name]).toEqual(['hot', 'cool']);
+    expect(first?.privilege).toBe('supervisor');
+    // 60 of 84 instructions of each round, and 22.
+    expect(first?.share).toBeCloseTo(61 / 84, 1);
+    expect(second?.share).toBeCloseTo(22 / 84, 1);
+    expect(profile.samples).toBe(profile.regions.reduce((sum, { samples }) => sum + samples, 0));
+    expect(first?.code[0]).toMatchObject({ pc: hot, text: body });
+    const again = await axvisor(...run);
+    expect(again.status).toBe(0);
+    const { regions } = JSON.parse(readFileSync(output, 'utf8')) as { regions: { samples: number }[] };
+    expect(regions.map(({ samples }) => samples)).toEqual(profile.regions.map(({ samples }) => samples));
+  });
+
+  test('as text, without symbols, to standard error', { timeout: 60_000 }, async () => {
+    const { output } = await axvisor('profile', '--arch', arch, ...options, '--top', '1');
+    expect(output).toMatch(new RegExp(`\\d+ samples, one every 100003 instructions\\n\\n *\\d+\\.\\d % +\\d+\\.\\d+ s {2}${at}[0-9a-f]+ to ${at}[0-9a-f]+ {2}\\(supervisor\\)`));
+    expect(output).toMatch(branch);
+  });
 });
 
 describe('symbols', () => {
