@@ -6,14 +6,14 @@ import { ApicPin, type LocalApic, type TscClock } from '@axvisor/axvisor_api/int
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { Delivery, type Message } from './message.ts';
-import { accessPage, readX2apic, writeX2apic } from './registers.ts';
+import { accessPage, EsrBit, readX2apic, writeX2apic, type ApicState, type Shorthand } from './registers.ts';
 import { ApicTimer } from './timer.ts';
 import { VectorSet } from './vector_set.ts';
 
 /** What a local APIC is connected with. */
 export interface ApicBus {
   /** Sends an interprocessor interrupt; `self` and `others` say which shorthand of the ICR is used. */
-  send(from: LocalApicUnit, message: Message, shorthand: 'none' | 'self' | 'all' | 'others'): void;
+  send(from: LocalApicUnit, message: Message, shorthand: Shorthand): void;
   /** The end of a level-triggered interrupt, for the I/O APICs. */
   endOfInterrupt(vector: number): void;
   /** The INTA cycle of an external interrupt: the 8259 gives the vector. */
@@ -38,16 +38,13 @@ const LVT_REMOTE_IRR = 0x4000;
 /** Bits that can be written, by entry; delivery status and remote IRR are read-only. */
 const LVT_WRITABLE: readonly number[] = [0x7_00ff, 0x1_07ff, 0x1_07ff, 0x1_a7ff, 0x1_a7ff, 0x1_00ff];
 
-/** Error status (11.5.3). */
-export const EsrBit = { sendIllegalVector: 0x20, receiveIllegalVector: 0x40, illegalRegister: 0x80 } as const;
-
 export const SVR_ENABLE = 0x100;
 const SVR_SUPPRESS_EOI_BROADCAST = 0x1000;
 const SVR_WRITABLE = 0x13ff;
 
 const FIRST_LEGAL_VECTOR = 16;
 
-export class LocalApicUnit implements LocalApic {
+export class LocalApicUnit implements LocalApic, ApicState {
   readonly id: number;
   readonly #cpu: number;
   readonly #bus: ApicBus;
@@ -223,12 +220,10 @@ export class LocalApicUnit implements LocalApic {
     if (entry === Lvt.lint0 || entry === Lvt.lint1) this.#levelLint(entry);
   }
 
-  /** Bits of the LVT register `entry` that software may set in x2APIC mode; the read-only ones do not count as reserved. */
   lvtValid(entry: number): number {
     return (LVT_WRITABLE[entry] as number) | 0x1000 | (entry === Lvt.lint0 || entry === Lvt.lint1 ? LVT_REMOTE_IRR : 0);
   }
 
-  /** A write to ESR shows the errors found since the last one. */
   latchErrors(): void {
     this.esr = this.#errors;
     this.#errors = 0;
@@ -241,7 +236,7 @@ export class LocalApicUnit implements LocalApic {
     if ((entry & LVT_MASKED) === 0 && (entry & 0xff) >= FIRST_LEGAL_VECTOR) this.#request(entry & 0xff, false);
   }
 
-  send(message: Message, shorthand: 'none' | 'self' | 'all' | 'others'): void {
+  send(message: Message, shorthand: Shorthand): void {
     this.#bus.send(this, message, shorthand);
   }
 

@@ -11,6 +11,7 @@ import { LocalApicUnit, type ApicBus } from './local_apic.ts';
 import { decodeMsi, Delivery, isAddressed, type Message } from './message.ts';
 import { PicPair } from './pic.ts';
 import { Pit } from './pit.ts';
+import type { Shorthand } from './registers.ts';
 
 const IO_APIC_BASE = 0xfec0_0000n;
 const PAGE = 0x1000n;
@@ -152,7 +153,7 @@ export class PcInterrupts implements InterruptController, ApicBus {
 
   // --- What local APICs are connected with
 
-  send(from: LocalApicUnit, message: Message, shorthand: 'none' | 'self' | 'all' | 'others'): void {
+  send(from: LocalApicUnit, message: Message, shorthand: Shorthand): void {
     if (shorthand === 'none') this.#deliver(message, this.#apics);
     else {
       const targets = shorthand === 'self' ? [from] : shorthand === 'all' ? this.#apics : this.#apics.filter((a) => a !== from);

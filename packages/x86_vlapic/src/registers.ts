@@ -1,17 +1,49 @@
 /** The local APIC's registers: as a page of memory (Intel SDM volume 3, table 11-1) and as MSRs (11.12.1.2). One table serves both. */
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
-import { Delivery } from './message.ts';
-import { EsrBit, type LocalApicUnit } from './local_apic.ts';
+import { Delivery, type Message } from './message.ts';
+import type { ApicTimer } from './timer.ts';
 import type { VectorSet } from './vector_set.ts';
+
+/** Error status (11.5.3). */
+export const EsrBit = { sendIllegalVector: 0x20, receiveIllegalVector: 0x40, illegalRegister: 0x80 } as const;
+
+export type Shorthand = 'none' | 'self' | 'all' | 'others';
+
+/** What the registers show. */
+export interface ApicState {
+  readonly id: number;
+  readonly x2apic: boolean;
+  tpr: number;
+  readonly ppr: number;
+  ldr: number;
+  dfr: number;
+  readonly svr: number;
+  readonly esr: number;
+  icr: bigint;
+  readonly lvt: Uint32Array;
+  readonly isr: VectorSet;
+  readonly tmr: VectorSet;
+  readonly irr: VectorSet;
+  readonly timer: ApicTimer;
+  setSvr(value: number): void;
+  setLvt(entry: number, value: number): void;
+  /** Bits of the LVT register `entry` that software may set in x2APIC mode; the read-only ones do not count as reserved. */
+  lvtValid(entry: number): number;
+  endOfInterrupt(): void;
+  /** A write to ESR shows the errors found since the last one. */
+  latchErrors(): void;
+  error(bit: number): void;
+  send(message: Message, shorthand: Shorthand): void;
+}
 
 /** Version 0x14, six LVT entries, EOI broadcasts can be suppressed. */
 const VERSION = 0x0105_0014;
 
 interface Register {
-  readonly read?: (apic: LocalApicUnit) => number;
-  readonly write?: (apic: LocalApicUnit, value: number) => void;
+  readonly read?: (apic: ApicState) => number;
+  readonly write?: (apic: ApicState, value: number) => void;
   /** Bits that may be set by WRMSR; others are #GP. Default: all. */
-  readonly valid?: number | ((apic: LocalApicUnit) => number);
+  readonly valid?: number | ((apic: ApicState) => number);
   /** It is in the page, but no MSR. */
   readonly pageOnly?: true;
   /** It is an MSR, but not in the page. */
@@ -24,7 +56,7 @@ const lvt = (entry: number): Register => ({
   valid: (a) => a.lvtValid(entry),
 });
 
-const vectors = (first: number, set: (a: LocalApicUnit) => VectorSet): (readonly [number, Register])[] =>
+const vectors = (first: number, set: (a: ApicState) => VectorSet): (readonly [number, Register])[] =>
   Array.from({ length: 8 }, (_, i) => [first + i, { read: (a) => set(a).words[i] as number }] as const);
 
 const ICR_LOW = 0x30;
@@ -67,17 +99,17 @@ const REGISTERS: ReadonlyMap<number, Register> = new Map<number, Register>([
 /** In x2APIC mode the logical destination is given. */
 const READ_ONLY_AS_MSR = new Set([0x0d]);
 
-const SHORTHANDS = ['none', 'self', 'all', 'others'] as const;
+const SHORTHANDS: readonly [Shorthand, Shorthand, Shorthand, Shorthand] = ['none', 'self', 'all', 'others'];
 
 /** The interrupt command register (11.6.1): sends what is written to its lower half. */
-function writeIcr(apic: LocalApicUnit, value: bigint, keep = true): void {
+function writeIcr(apic: ApicState, value: bigint, keep = true): void {
   if (keep) apic.icr = value;
   const low = Number(value & 0xffff_ffffn);
   const vector = low & 0xff;
   const delivery = (low >>> 8) & 7;
   const asserted = (low & 0x4000) !== 0;
   const level = (low & 0x8000) !== 0;
-  const shorthand = SHORTHANDS[(low >>> 18) & 3] as (typeof SHORTHANDS)[number];
+  const shorthand = SHORTHANDS[((low >>> 18) & 3) as 0 | 1 | 2 | 3];
   // INIT level de-assert once set arbitration IDs; processors since the Pentium 4 ignore it.
   if (delivery === Delivery.init && level && !asserted) return;
   // Table 11-3: with these shorthands only fixed interrupts are valid.
@@ -99,7 +131,7 @@ function writeIcr(apic: LocalApicUnit, value: bigint, keep = true): void {
  * An access to the page, a read unless there is a `value`. Registers are 32 bits at multiples of 16 (11.4.1); what is narrower or beside them reads
  * parts and is not written.
  */
-export function accessPage(apic: LocalApicUnit, offset: number, width: AccessWidth, value?: bigint): bigint {
+export function accessPage(apic: ApicState, offset: number, width: AccessWidth, value?: bigint): bigint {
   const register = REGISTERS.get(offset >>> 4);
   if (register === undefined || register.msrOnly === true) {
     apic.error(EsrBit.illegalRegister);
@@ -114,14 +146,14 @@ export function accessPage(apic: LocalApicUnit, offset: number, width: AccessWid
 }
 
 /** RDMSR of 0x800 + `index`. `undefined`: #GP. */
-export function readX2apic(apic: LocalApicUnit, index: number): bigint | undefined {
+export function readX2apic(apic: ApicState, index: number): bigint | undefined {
   const register = REGISTERS.get(index);
   if (register?.read === undefined || register.pageOnly === true) return undefined;
   return index === ICR_LOW ? apic.icr : BigInt(register.read(apic) >>> 0);
 }
 
 /** WRMSR of 0x800 + `index`. `false`: #GP. */
-export function writeX2apic(apic: LocalApicUnit, index: number, value: bigint): boolean {
+export function writeX2apic(apic: ApicState, index: number, value: bigint): boolean {
   const register = REGISTERS.get(index);
   if (register?.write === undefined || register.pageOnly === true || READ_ONLY_AS_MSR.has(index)) return false;
   if (index === ICR_LOW) {

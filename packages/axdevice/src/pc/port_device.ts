@@ -14,7 +14,7 @@ export function portOf(spec: DeviceSpec, count: number): number {
 /** An option that is a number. @throws {AxError} InvalidInput */
 export function numberOption(spec: DeviceSpec, name: string, fallback: number): number {
   const value = spec.options?.[name] ?? fallback;
-  ensure(typeof value === 'number' && Number.isSafeInteger(value) && value >= 0, 'InvalidInput', `device ${spec.name ?? spec.model}: option ${name} is a number from 0, not ${String(value)}`);
+  ensure(typeof value === 'number' && Number.isSafeInteger(value) && value >= 0, 'InvalidInput', `device ${spec.name ?? spec.model}: option ${name} is a number from 0, not ${JSON.stringify(value)}`);
   return value;
 }
 

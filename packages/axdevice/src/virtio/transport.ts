@@ -12,5 +12,5 @@ export function virtio(spec: DeviceSpec, context: DeviceContext, make: (port: Vi
   const transport = spec.options?.['transport'] ?? 'mmio';
   if (transport === 'mmio') return new VirtioMmio(spec, context, make);
   if (transport === 'pci') return new VirtioPci(spec, context, make);
-  throw axError('InvalidInput', `device ${spec.name ?? spec.model}: option transport is 'mmio' or 'pci', not ${String(transport)}`);
+  throw axError('InvalidInput', `device ${spec.name ?? spec.model}: option transport is 'mmio' or 'pci', not ${JSON.stringify(transport)}`);
 }
