@@ -484,7 +484,7 @@ export class Pe {
     const { exceptions } = priv;
     this.#refetch = false;
     this.#executing = true;
-    const status = priv.system(bits) as Status;
+    const status = priv.system(bits);
     this.#executing = false;
     if (priv.exceptions !== exceptions) engine.notRetired();
     const rearmed = this.#instructionsUntil !== undefined && isTimerAccess(bits);

@@ -26,11 +26,34 @@ export const FETCH_IDX = 1080;
 /** The {@link MMU_IDX} of LDTR, STTR and the like (i32): as EL0, unless PSTATE.UAO or EL0 or EL2 makes them ordinary accesses. */
 export const UNPRIV_IDX = 1084;
 
-/** Condition flags, one i32 each, 0 or 1: an instruction that sets them computes four independent values, of which most are dead. */
-export const N = 1088;
-export const Z = 1092;
-export const C = 1096;
-export const VF = 1100;
+/**
+ * The condition flags as operands of the instruction that set them last (i64 each): a kind of {@link Flags}, its operands, and whether the
+ * condition of a conditional comparison held.
+ */
+export const FLAG_KIND = 1088;
+export const FLAG_A = 1096;
+export const FLAG_B = 1280;
+export const FLAG_COND = 1288;
+
+/** Values of {@link FLAG_KIND}. */
+export const Flags = {
+  /** NZCV are bits 31…28 of A. */
+  packed: 0,
+  /** Those of A - B, of 64 bits or of the lower 32. */
+  sub64: 1,
+  sub32: 2,
+  /** Those of A + B. */
+  add64: 3,
+  add32: 4,
+  /** N and Z of A; C and V are 0. */
+  result: 5,
+  /** Of the comparison of A and B as double-precision numbers. */
+  float: 6,
+  kinds: [0, 1, 2, 3, 4, 5, 6],
+  /** Added to a kind: only if FLAG_COND is 1; else NZCV are in the bits from {@link nzcvShift} on. */
+  conditional: 8,
+  nzcvShift: 4,
+} as const;
 
 /** FPCR (i32; the fields that exist: AHP, DN, FZ, RMode, FZ16). */
 export const FPCR = 1104;
@@ -76,7 +99,7 @@ export const UNSYNCED = 1216;
 export const VT = 1232;
 
 /** Size of the state block in bytes. */
-export const STATE_SIZE = 1280;
+export const STATE_SIZE = 1344;
 
 /** The values of {@link MMU_IDX}: how memory accesses are translated and checked. */
 export const MMU = {

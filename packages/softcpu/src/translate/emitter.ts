@@ -22,6 +22,9 @@ import type { ReadField, RegisterPlan } from './registers.ts';
 const ENTRY_PC = 0;
 const BUDGET = 1;
 
+/** Values of pinned words, by state-block offset, where straight code set them to constants. */
+export type KnownWords = ReadonlyMap<number, I64>;
+
 /** Functions of the module a region is in. */
 export interface RegionRuntime {
   readonly callees: Callees;
@@ -49,6 +52,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   #step: Step | undefined;
   /** Registers that may differ from the state block. */
   #dirty: Uint8Array;
+  /** Pinned words of the state block that hold constants here. */
+  #known: KnownWords = new Map();
   /** Steps taken that are still in the budget. */
   #spent = 0;
   /** How the last instruction ended. */
@@ -86,9 +91,14 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   /** Takes up a place in the region: `dirty` registers there, steps `spent`. */
-  at(dirty: Uint8Array, spent: number): void {
+  at(dirty: Uint8Array, spent: number, known: KnownWords): void {
     this.#dirty = dirty.slice();
     this.#spent = spent;
+    this.#known = known;
+  }
+
+  get known(): KnownWords {
+    return this.#known;
   }
 
   get dirty(): Uint8Array {
@@ -145,14 +155,41 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
-    if (this.#pinned.has(offset)) return this.#local(offset) as unknown as Expr<T>;
+    if (this.#pinned.has(offset)) return (this.#known.get(offset) ?? this.#local(offset)) as unknown as Expr<T>;
     const assumed = op === 'i32.load' ? this.#isa.assumptions?.find((a) => a.offset === offset) : undefined;
     return assumed === undefined ? super.state(op, offset) : (i32.const(assumed.value) as unknown as Expr<T>);
   }
 
   override setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
-    if (this.#pinned.has(offset)) this.#setLocal(offset, value as unknown as I64);
-    else super.setState(op, offset, value);
+    if (!this.#pinned.has(offset)) return super.setState(op, offset, value);
+    this.#setLocal(offset, value as unknown as I64);
+    const known = new Map(this.#known);
+    if (value.kind === 'const') known.set(offset, value as unknown as I64);
+    else known.delete(offset);
+    this.#known = known;
+  }
+
+  override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
+    if (condition.kind === 'const') return super.if(condition, then, otherwise, likely);
+    const before = this.#known;
+    let afterThen = before;
+    super.if(
+      condition,
+      () => {
+        then();
+        afterThen = this.#known;
+        this.#known = before;
+      },
+      otherwise,
+      likely,
+    );
+    // What either way set is no longer known.
+    this.#known = new Map([...this.#known].filter(([offset, value]) => afterThen.get(offset) === value));
+  }
+
+  override loop(body: (again: (condition: I32) => void) => void): void {
+    this.#known = new Map();
+    super.loop(body);
   }
 
   override call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {

@@ -10,7 +10,7 @@ import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { Block, Step } from './discover.ts';
 import { RegionEmitter } from './emitter.ts';
-import type { RegionRuntime } from './emitter.ts';
+import type { KnownWords, RegionRuntime } from './emitter.ts';
 import { analyzeFlow } from './flow.ts';
 import type { Flow } from './flow.ts';
 import { planRegisters } from './registers.ts';
@@ -138,7 +138,7 @@ export class RegionGenerator {
   #block(index: number, spent: number, again = false): void {
     const emitter = this.#emitter;
     const { steps, offset, targets } = this.#source.blocks[index] as Block;
-    emitter.at(this.#dirty[index] as Uint8Array, spent);
+    emitter.at(this.#dirty[index] as Uint8Array, spent, this.#isCheckpoint(index) && !again ? new Map() : emitter.known);
     if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
     for (const step of steps.slice(0, -1)) {
       emitter.emit(step);
@@ -153,23 +153,23 @@ export class RegionGenerator {
       return;
     }
     if (control === 'branch') {
-      const dirty = emitter.dirty;
+      const { dirty, known } = emitter;
       lower(this.#code, emitter.condition);
       emitter.releaseTemporaries();
       this.#code.if();
-      this.#edge(index, targets[1] as number, dirty, spent + steps.length);
+      this.#edge(index, targets[1] as number, dirty, known, spent + steps.length);
       this.#code.end();
-      this.#edge(index, targets[0] as number, dirty, spent + steps.length);
+      this.#edge(index, targets[0] as number, dirty, known, spent + steps.length);
       return;
     }
     emitter.releaseTemporaries();
-    this.#edge(index, targets[0] as number, emitter.dirty, spent + steps.length);
+    this.#edge(index, targets[0] as number, emitter.dirty, emitter.known, spent + steps.length);
   }
 
-  #edge(from: number, offset: number, dirty: Uint8Array, spent: number): void {
+  #edge(from: number, offset: number, dirty: Uint8Array, known: KnownWords, spent: number): void {
     const emitter = this.#emitter;
     const flow = this.#flow;
-    emitter.at(dirty, spent);
+    emitter.at(dirty, spent, known);
     const to = this.#blockAt.get(offset);
     if (to === undefined || flow.isCut(from, to)) {
       this.#leave(offset);

@@ -1,10 +1,9 @@
 /** Data processing with one, two and three sources, and with carry (Arm ARM, C6.2). */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, Expr, I64 } from '@axvisor/softcpu';
-import { C } from '../state.ts';
 import { bySf, single, source, target } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { addFlags } from './flags.ts';
+import { carryFlags, condition } from './flags.ts';
 import { both, threeRegisters } from './registers.ts';
 import type { Int } from './registers.ts';
 import type { Width } from './width.ts';
@@ -24,17 +23,19 @@ const divide = (isSigned: boolean): Definition =>
     w.set(e, 'd', result.get);
   });
 
+/** CS. */
+const CARRY_SET = 2;
+
 /** ADC and SBC: SBC adds the inverted operand. */
 const withCarry = (invert: boolean, flags: boolean): Definition =>
   both(threeRegisters, (w) => (e) => {
     const a = e.let(w.get(e, 'n'));
     const b = e.let(invert ? w.xor(w.get(e, 'm'), w.const(-1)) : w.get(e, 'm'));
-    const carry = e.let(w.from32(e.state('i32.load', C)));
+    const carry = e.let(w.from32(condition(e, CARRY_SET)));
     const partial = e.let(w.add(a, b));
     const result = e.let(w.add(partial, carry));
     if (flags) {
-      addFlags(e, w, a, b, result);
-      e.setState('i32.store', C, i32.or(w.lt_u(partial, a), w.lt_u(result, partial)));
+      carryFlags(e, w, a, b, result, i32.or(w.lt_u(partial, a), w.lt_u(result, partial)));
     }
     w.set(e, 'd', result);
   });

@@ -4,7 +4,7 @@ import type { Emit, Emitter, Expr, I64 } from '@axvisor/softcpu';
 import { decodeBitmask } from '../isa/bitmask.ts';
 import { orSp, plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get, Operand } from './define.ts';
-import { addFlags, condition, logicalFlags, setFlagsFrom, subFlags } from './flags.ts';
+import { arithmeticFlags, condition, conditionalFlags, logicalFlags } from './flags.ts';
 import { both, threeRegisters } from './registers.ts';
 import type { Generic, Int } from './registers.ts';
 import { W, XW } from './width.ts';
@@ -28,7 +28,7 @@ const arithmetic =
     const x = e.let(a);
     const y = e.let(second(e, w));
     const result = e.let(operation(x, y));
-    (name === 'adds' ? addFlags : subFlags)(e, w, x, y, result);
+    arithmeticFlags(e, w, name === 'adds' ? 'add' : 'sub', x, y);
     w.set(e, 'd', result);
   };
 
@@ -198,14 +198,10 @@ const perCondition = (record: Definition['record'], emit: (number: number) => Ge
 const conditionalSelect = (otherwise: <T extends Int>(w: Width<T>, m: Expr<T>) => Expr<T>): Definition =>
   perCondition(threeRegisters, (number) => (w) => (e) => w.set(e, 'd', select(condition(e, number), w.get(e, 'n'), otherwise(w, w.get(e, 'm')))));
 
-const conditionalCompare = (name: 'adds' | 'subs', registers: boolean): Definition =>
+const conditionalCompare = (name: 'add' | 'sub', registers: boolean): Definition =>
   perCondition({ n: source('Rn'), imm: plain('nzcv'), m: registers ? source('Rm') : plain('imm5') }, (number) => (w) => (e) => {
-    e.if(condition(e, number), () => {
-      const a = e.let(w.get(e, 'n'));
-      const b = e.let(registers ? w.get(e, 'm') : w.field(e, 'm'));
-      const result = e.let(name === 'adds' ? w.add(a, b) : w.sub(a, b));
-      (name === 'adds' ? addFlags : subFlags)(e, w, a, b, result);
-    }, () => setFlagsFrom(e, e.field('imm')));
+    const holds = e.let(condition(e, number));
+    conditionalFlags(e, w, name, w.get(e, 'n'), registers ? w.get(e, 'm') : w.field(e, 'm'), holds, e.field64('imm'));
   });
 
 const pcRelative = (page: boolean): Definition =>
@@ -232,10 +228,10 @@ export const integer: Definitions = {
   ubfm: bitfield('shr_u'),
   bfm,
   extr,
-  ccmn_reg: conditionalCompare('adds', true),
-  ccmp_reg: conditionalCompare('subs', true),
-  ccmn_imm: conditionalCompare('adds', false),
-  ccmp_imm: conditionalCompare('subs', false),
+  ccmn_reg: conditionalCompare('add', true),
+  ccmp_reg: conditionalCompare('sub', true),
+  ccmn_imm: conditionalCompare('add', false),
+  ccmp_imm: conditionalCompare('sub', false),
   csel: conditionalSelect((_, m) => m),
   csinc: conditionalSelect((w, m) => w.add(m, w.const(1))),
   csinv: conditionalSelect(invert),

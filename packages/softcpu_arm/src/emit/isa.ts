@@ -1,12 +1,13 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { BUDGET, FETCH_IDX, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
+import { BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
 import type { Definition, Definitions } from './define.ts';
 import { FP_FAULT } from './guard.ts';
+import { flagFunctions } from './flags.ts';
 import { integer } from './integer.ts';
 import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
 import { simdElement } from './simd/element.ts';
@@ -63,12 +64,12 @@ export const isa: Isa = {
     imm: { offset: 8, op: 'i32.load' },
     bits: { offset: 12, op: 'i32.load' },
   },
-  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZR, sink: ZSINK },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZR, sink: ZSINK, pinned: [FLAG_KIND, FLAG_A, FLAG_B, FLAG_COND] },
   assumptions: [
     { offset: FP_TRAP, value: 0 },
     { offset: FPCR, value: 0 },
   ],
   instructions,
-  functions: { ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
+  functions: { ...flagFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

@@ -1,11 +1,11 @@
 /** System instructions: those that need no more than the state block here, all others in JavaScript (Arm ARM, C5.2 and C6.2). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit } from '@axvisor/softcpu';
-import { C, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, N, TPIDR_EL0, TPIDR_EL1, UNSYNCED, VF, Z, ZVA_CHECKED } from '../state.ts';
+import { EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, TPIDR_EL0, TPIDR_EL1, UNSYNCED, ZVA_CHECKED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
 import { plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
-import { setFlagsFrom } from './flags.ts';
+import { nzcv, setFlagsFrom } from './flags.ts';
 
 /** Service that executes the instruction in the record's bits. */
 export const SYSTEM = 'system';
@@ -20,10 +20,7 @@ const EL1 = 2;
 const registers: Readonly<Record<string, { readonly read: Emit; readonly write: Emit }>> = {
   // NZCV
   '3_3_4_2_0': {
-    read: (e) => {
-      const bit = (offset: number, at: number): ReturnType<typeof i32.shl> => i32.shl(e.state('i32.load', offset), i32.const(at));
-      e.setReg('d', i64.extend_i32_u(i32.or(i32.or(bit(N, 31), bit(Z, 30)), i32.or(bit(C, 29), bit(VF, 28)))));
-    },
+    read: (e) => e.setReg('d', i64.extend_i32_u(i32.shl(nzcv(e), i32.const(28)))),
     write: (e) => setFlagsFrom(e, i32.shr_u(i32.wrap_i64(e.reg('n')), i32.const(28))),
   },
   // TPIDR_EL0

@@ -3,7 +3,6 @@ import { rounding } from '@axvisor/softcpu/softfloat';
 import type { Rounding } from '@axvisor/softcpu/softfloat';
 import { fieldValue, insns } from '../isa/table.ts';
 import type { BitField } from '../isa/table.ts';
-import { C, N, VF, Z } from '../state.ts';
 import { binaryOps, comparisons, ternaryOps, unaryOps } from './arithmetic.ts';
 import type { ElementOp } from './arithmetic.ts';
 import { convert, fromFixed, toFixed } from './convert.ts';
@@ -232,26 +231,26 @@ function compareFlags(m: Machine, get: Get, withZero: boolean, signaling: boolea
   u.flushInput(u.a);
   u.flushInput(u.b);
   const equal = u.compare('equal', u.a, u.b, signaling);
-  if (u.isNan(u.a) || u.isNan(u.b)) m.flags(0, 0, 1, 1);
-  else if (equal) m.flags(0, 1, 1, 0);
-  else if (u.compare('lessThan', u.a, u.b, false)) m.flags(1, 0, 0, 0);
-  else m.flags(0, 0, 1, 0);
+  if (u.isNan(u.a) || u.isNan(u.b)) m.nzcv = 0b0011;
+  else if (equal) m.nzcv = 0b0110;
+  else if (u.compare('lessThan', u.a, u.b, false)) m.nzcv = 0b1000;
+  else m.nzcv = 0b0010;
   u.collect();
   m.raise();
 }
 
 /** ConditionHolds. */
 function holds(m: Machine, condition: number): boolean {
-  const [n, z, c, v] = [N, Z, C, VF].map((flag) => m.word(flag) === 1) as [boolean, boolean, boolean, boolean];
+  const { nzcv } = m;
+  const [n, z, c, v] = [8, 4, 2, 1].map((flag) => (nzcv & flag) !== 0) as [boolean, boolean, boolean, boolean];
   const positive = [z, c, n, v, c && !z, n === v, n === v && !z, true][condition >> 1] as boolean;
   return (condition & 1) === 1 && condition !== 15 ? !positive : positive;
 }
 
 function conditionalCompare(m: Machine, signaling: boolean): Handler {
   return (get) => {
-    const nzcv = get('nzcv');
     if (holds(m, get('cond'))) compareFlags(m, get, false, signaling);
-    else m.flags(nzcv >> 3, (nzcv >> 2) & 1, (nzcv >> 1) & 1, nzcv & 1);
+    else m.nzcv = get('nzcv');
   };
 }
 

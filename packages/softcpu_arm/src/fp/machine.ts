@@ -1,5 +1,6 @@
 /** The state block as the floating-point instructions that JavaScript executes see it. */
-import { C, FPCR, FPSR, N, V, VF, X, Z } from '../state.ts';
+import { readNzcv, writeNzcv } from '../nzcv.ts';
+import { FPCR, FPSR, V, X } from '../state.ts';
 import { FpUnit } from './unit.ts';
 import type { Element, FpLog } from './unit.ts';
 
@@ -70,10 +71,11 @@ export class Machine {
   raise(): void {
     if (this.unit.status !== 0) this.setWord(FPSR, this.word(FPSR) | this.unit.status);
   }
-  flags(n: number, z: number, c: number, v: number): void {
-    this.setWord(N, n);
-    this.setWord(Z, z);
-    this.setWord(C, c);
-    this.setWord(VF, v);
+  /** NZCV, in the lowest bits. */
+  get nzcv(): number {
+    return readNzcv(this.words, this.#base >>> 2);
+  }
+  set nzcv(value: number) {
+    writeNzcv(this.words, this.#base >>> 2, value);
   }
 }

@@ -4,9 +4,10 @@
  */
 
 import {
-  BRANCH_TBI, C, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, N, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
-  TPIDRRO_EL0, UNPRIV_IDX, VF, X, Z, ZVA_CHECKED,
+  BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
+  TPIDRRO_EL0, UNPRIV_IDX, X, ZVA_CHECKED,
 } from '../state.ts';
+import { readNzcv, writeNzcv } from '../nzcv.ts';
 import { Cptr, Hcr, Mdcr, Sctlr, Spsr } from './fields.ts';
 import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
 import { BlockLog } from './block_log.ts';
@@ -110,7 +111,8 @@ export class State {
     for (const [name, value] of Object.entries(resetValues)) this.sys[slot[name as StoredReg]] = value;
     this.sys[slot.CNTFRQ_EL0] = this.options.frequency ?? 62_500_000;
     for (const field of [SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0]) this.words.fill(0, this.at(field), this.at(field) + 2);
-    for (const field of [N, Z, C, VF, EXCL_VALID]) this.words[this.at(field)] = 0;
+    this.words[this.at(EXCL_VALID)] = 0;
+    this.nzcv = 0;
     this.words[this.at(DAIF)] = Spsr.DAIF;
     this.el = 2;
     this.spSel = 1;
@@ -184,18 +186,14 @@ export class State {
   get pstate(): number {
     const { words } = this;
     return (
-      (words[this.at(N)]! << 31) | (words[this.at(Z)]! << 30) | (words[this.at(C)]! << 29) | (words[this.at(VF)]! << 28) |
+      (readNzcv(words, this.base) << 28) |
       (this.uao << 23) | (this.pan << 22) | (this.ss << 21) | (this.il << 20) | this.daif | (this.el << 2) | this.spSel
     );
   }
 
   /** PSTATE.{N,Z,C,V} from bits 31…28. */
   set nzcv(value: number) {
-    const { words } = this;
-    words[this.at(N)] = value >>> 31;
-    words[this.at(Z)] = (value >>> 30) & 1;
-    words[this.at(C)] = (value >>> 29) & 1;
-    words[this.at(VF)] = (value >>> 28) & 1;
+    writeNzcv(this.words, this.base, value >>> 28);
   }
 
   /** Moves to another Exception level and stack. {@link modeChanged} must follow when PSTATE is complete. */

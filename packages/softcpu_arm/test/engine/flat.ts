@@ -4,6 +4,7 @@ import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../../src/emit/isa.ts';
 import { hostFunctions } from '../../src/emit/host.ts';
 import { RecordWriter } from '../../src/emit/record.ts';
+import { readNzcv, writeNzcv } from '../../src/nzcv.ts';
 import { BRANCH_TBI, MMU, MMU_IDX, MODE, PC, STATE_SIZE, UNPRIV_IDX } from '../../src/state.ts';
 
 const PAGE = 0x1_0000;
@@ -94,6 +95,15 @@ export class FlatPe {
   /** Reads a word of the state block. */
   read(offset: number): number {
     return this.engine.words[(STATE + offset) >>> 2] as number;
+  }
+
+  /** NZCV in the lowest bits. */
+  get nzcv(): number {
+    return readNzcv(this.engine.words, STATE >>> 2);
+  }
+
+  set nzcv(value: number) {
+    writeNzcv(this.engine.words, STATE >>> 2, value);
   }
 
   /** Writes code. */

@@ -1,7 +1,8 @@
 /** A processing element's privileged architecture on a bare fake memory, without an engine. */
 
 import { Privileged, Status, sysRegKey, type GicCpuInterface } from '../../src/priv/index.ts';
-import { C, DAIF, EXCL_VALID, FP_TRAP, MMU_IDX, MODE, N, PC, SP, SP_ALIGN, STATE_SIZE, UNPRIV_IDX, VF, X, Z } from '../../src/state.ts';
+import { readNzcv } from '../../src/nzcv.ts';
+import { DAIF, EXCL_VALID, FP_TRAP, MMU_IDX, MODE, PC, SP, SP_ALIGN, STATE_SIZE, UNPRIV_IDX, X } from '../../src/state.ts';
 
 /** Where RAM begins in physical memory, and behind the state block in linear memory. */
 export const RAM = 0x4000_0000;
@@ -142,7 +143,7 @@ export class Harness {
   get shared(): { mmu: number; unprivileged: number; mode: number; fpTrap: number; spAlign: number; daif: number; nzcv: string; exclusive: number } {
     return {
       mmu: this.mmuIdx, unprivileged: this.field(UNPRIV_IDX), mode: this.field(MODE), fpTrap: this.field(FP_TRAP), spAlign: this.field(SP_ALIGN), daif: this.field(DAIF) >> 6,
-      nzcv: [N, Z, C, VF].map((flag) => this.field(flag)).join(''), exclusive: this.field(EXCL_VALID),
+      nzcv: readNzcv(new Int32Array(this.buffer), 0).toString(2).padStart(4, '0'), exclusive: this.field(EXCL_VALID),
     };
   }
 

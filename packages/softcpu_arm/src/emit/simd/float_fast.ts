@@ -4,12 +4,12 @@
  * settled here is left to JavaScript.
  */
 import { f32, f64, floatFunctions, i32, i64 } from '@axvisor/softcpu';
-import type { Block, Emit, Emitter, Expr, FunctionDefinition, I32, I64, RaiseInexactIf } from '@axvisor/softcpu';
+import type { Block, Emit, Emitter, Expr, F64, FunctionDefinition, I32, I64, RaiseInexactIf } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { FPCR, FPSR } from '../../state.ts';
 import { source, target, vector } from '../define.ts';
 import type { Definition, Definitions, RecordLayout } from '../define.ts';
-import { setFlags } from '../flags.ts';
+import { floatFlags } from '../flags.ts';
 import { FP_EXEC } from '../host.ts';
 import { guarded, readLane, setHalves } from './lanes.ts';
 
@@ -24,6 +24,7 @@ interface Precision<T extends Float = Float>
   readonly const: (value: number) => Expr<T>;
   readonly get: (e: Emitter, field: string) => Expr<T>;
   readonly bits: (value: Expr<T>) => I64;
+  readonly wide: (value: Expr<T>) => F64;
   readonly smallestNormal: number;
   /** a × b + c with one rounding, NaN where it is not known. */
   readonly fused: (e: Block, a: Expr<T>, b: Expr<T>, c: Expr<T>) => Expr<T>;
@@ -32,6 +33,7 @@ const single: Precision<'f32'> = {
   ...f32,
   get: (e, field) => f32.reinterpret_i32(i32.wrap_i64(readLane(e, 2, false, e.field(field)))),
   bits: (value) => i64.extend_i32_u(i32.reinterpret_f32(value)),
+  wide: f64.promote_f32,
   smallestNormal: 2 ** -126,
   fused: (e, a, b, c) => e.call('fpFused32', 'f32', [a, b, c]),
 };
@@ -39,6 +41,7 @@ const double: Precision<'f64'> = {
   ...f64,
   get: (e, field) => f64.reinterpret_i64(readLane(e, 3, false, e.field(field))),
   bits: (value) => i64.reinterpret_f64(value),
+  wide: (value) => value,
   smallestNormal: 2 ** -1022,
   fused: (e, a, b, c) => e.call('fpFused64', 'f64', [a, b, c]),
 };
@@ -127,7 +130,9 @@ const compare = (name: string, withZero: boolean): Definition =>
     const a = e.let(p.get(e, 'n'));
     const b = withZero ? p.const(0) : e.let(p.get(e, 'm'));
     const ordered = withZero ? p.eq(a, a) : i32.and(p.eq(a, a), p.eq(b, b));
-    e.if(i32.and(plainMode(e), ordered), () => setFlags(e, p.lt(a, b), p.eq(a, b), p.ge(a, b), i32.const(0)), () => slow(e), true);
+    // JavaScript signals what is not a number; the flags follow from the operands all the same.
+    e.if(i32.and(plainMode(e), ordered), () => {}, () => slow(e), true);
+    e.if(plainMode(e), () => floatFlags(e, p.wide(a), p.wide(b)));
   });
 
 /** To integers: the bounds that the rounded value must keep, lowest and the first beyond the highest. */
