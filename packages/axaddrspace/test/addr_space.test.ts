@@ -38,7 +38,7 @@ describe('creation', () => {
         using space = createAddrSpace({ vmid: 1, ...variant });
         return space.size;
       });
-      expect(sizes).toEqual([41n, 50n, 40n, 48n, 48n, 52n].map((b) => 1n << b));
+      expect(sizes).toEqual([41n, 50n, 40n, 48n, 48n, 52n, 48n].map((b) => 1n << b));
       using rest = createAddrSpace({ vmid: 1, format: 'arm-s2', base: gpa(0x1000n) });
       expect(rest.size).toBe((1n << 40n) - 0x1000n);
     });

@@ -87,4 +87,5 @@ export const VARIANTS: readonly { format: NestedPageTableFormat; levels: number 
   { format: 'arm-s2', levels: 4 },
   { format: 'ept', levels: 4 },
   { format: 'ept', levels: 5 },
+  { format: 'npt', levels: 4 },
 ];

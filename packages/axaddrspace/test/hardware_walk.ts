@@ -108,6 +108,34 @@ function ept(root: NestedRoot, gpa: bigint): Walked | undefined {
   return undefined;
 }
 
+/** APM volume 2, "Nested Paging" and "4-Kbyte, 2-Mbyte and 1-Gbyte Page Translation", with a PAT as after reset. */
+function npt(root: NestedRoot, gpa: bigint): Walked | undefined {
+  let table: bigint = root.address;
+  let [w, x] = [true, true];
+  for (let level = 4; level >= 1; level--) {
+    const low = 12 + 9 * (level - 1);
+    const e = entryAt(table, field(gpa, low + 8, low));
+    if (!bit(e, 0)) return undefined;
+    if (!bit(e, 2)) reject('supervisor entry', e);
+    w &&= bit(e, 1);
+    x &&= !bit(e, 63);
+    const base = field(e, 51, 12) << 12n;
+    if (level > 1 && !bit(e, 7)) {
+      if (!bit(e, 5)) reject('accessed flag of a pointer', e);
+      table = base;
+      continue;
+    }
+    if (level > 3) reject('large page at this level', e);
+    const size = 1n << BigInt(low);
+    if (base % size !== 0n) reject('bits of a large page address, or PAT', e);
+    if (level === 1 && bit(e, 7)) reject('PAT', e);
+    const type = ({ 0: 'normal', 2: 'uncached', 3: 'device' } as Record<string, string>)[String(field(e, 4, 3))];
+    if (type === undefined) reject('memory type', e);
+    return { hpa: base + (gpa % size), size, r: true, w, x, dirty: bit(e, 6), type: type! };
+  }
+  return undefined;
+}
+
 /** What the processor makes of `gpa`; throws on an entry that it would reject. */
 export function hardwareWalk(root: NestedRoot, gpa: bigint): Walked | undefined {
   switch (root.format) {
@@ -118,5 +146,7 @@ export function hardwareWalk(root: NestedRoot, gpa: bigint): Walked | undefined 
       return arm(root, gpa);
     case 'ept':
       return ept(root, gpa);
+    case 'npt':
+      return npt(root, gpa);
   }
 }

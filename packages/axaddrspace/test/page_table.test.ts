@@ -75,7 +75,7 @@ describe('entries, by the manuals', () => {
 
   test('permissions that a format cannot express', () => {
     const impossible = TABLE_FORMATS.map((format) => [1, 2, 3, 4, 5, 6, 7].filter((p) => !new EntryCodec(format.entry).canExpress(p)));
-    expect(impossible).toEqual([[W, W | X], [W, W | X], [X, W | X], [X, W | X], [W, X, W | X], [W, X, W | X]]);
+    expect(impossible).toEqual([[W, W | X], [W, W | X], [X, W | X], [X, W | X], [W, X, W | X], [W, X, W | X], [W, X, W | X]]);
     withTable(tableFormat('ept'), (table) => {
       expect(kindOf(() => table.map(0, 0, K4, W))).toBe('InvalidInput');
       expect(kindOf(() => table.protect(0, K4, X))).toBe('InvalidInput');

@@ -8,7 +8,7 @@ export const MappingFlags = { READ: 1, WRITE: 2, EXECUTE: 4, USER: 8, DEVICE: 16
 export type MappingFlags = number;
 
 /** The formats of nested page tables, each with the architecture's own entries. */
-export const NESTED_PAGE_TABLE_FORMATS = ['sv39x4', 'sv48x4', 'arm-s2', 'ept'] as const;
+export const NESTED_PAGE_TABLE_FORMATS = ['sv39x4', 'sv48x4', 'arm-s2', 'ept', 'npt'] as const;
 export type NestedPageTableFormat = (typeof NESTED_PAGE_TABLE_FORMATS)[number];
 
 /** How the processor finds the root of a nested page table. */

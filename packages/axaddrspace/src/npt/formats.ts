@@ -4,6 +4,7 @@ import { axError } from '@axvisor/axvisor_api/errors';
 import { armS2L3, armS2L4 } from './arm.ts';
 import { eptL4, eptL5 } from './ept.ts';
 import type { TableFormat } from './format.ts';
+import { nptL4 } from './npt.ts';
 import { sv39x4, sv48x4 } from './riscv.ts';
 
 const FORMATS: Readonly<Record<NestedPageTableFormat, readonly TableFormat[]>> = {
@@ -11,6 +12,7 @@ const FORMATS: Readonly<Record<NestedPageTableFormat, readonly TableFormat[]>> =
   sv48x4: [sv48x4],
   'arm-s2': [armS2L3, armS2L4],
   ept: [eptL4, eptL5],
+  npt: [nptL4],
 };
 
 /** Every format in every number of levels. */
