@@ -1,0 +1,85 @@
+/** What a vCPU has in host memory: general registers, and the area for x87, SSE and AVX state. */
+import { GUEST_CONTEXT_SIZE, Gpr, XSAVE_AREA_SIZE } from '@axvisor/axvisor_api/arch/x86';
+import { hpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { allocFrame, deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+
+const FRAME = 4096;
+const XSAVE_OFFSET = 1024;
+/** XSTATE_BV, behind the legacy region. */
+const XSTATE_BV = XSAVE_OFFSET + 512;
+/** Where the legacy region has XMM0. */
+const XMM = XSAVE_OFFSET + 160;
+const FCW_RESET = 0x37f;
+const MXCSR_RESET = 0x1f80;
+
+/** A zeroed frame. @throws {AxError} NoMemory */
+export function zeroedFrame(): HostPhysAddr {
+  const frame = allocFrame();
+  if (frame === undefined) throw axError('NoMemory', 'no frame for a vCPU');
+  physMemory().bytes.fill(0, Number(frame), Number(frame) + FRAME);
+  return frame;
+}
+
+export class Context implements Disposable {
+  readonly address: HostPhysAddr;
+  readonly xsaveArea: HostPhysAddr;
+  readonly #view: DataView;
+
+  /** @throws {AxError} NoMemory */
+  constructor() {
+    this.address = zeroedFrame();
+    this.xsaveArea = hpa(this.address + BigInt(XSAVE_OFFSET));
+    const { bytes } = physMemory();
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset + Number(this.address), FRAME);
+  }
+
+  /** Power-on state: zeroes, x87 and SSE as after INIT of the units. */
+  clear(): void {
+    const { bytes } = physMemory();
+    const start = Number(this.address);
+    bytes.fill(0, start, start + GUEST_CONTEXT_SIZE);
+    bytes.fill(0, start + XSAVE_OFFSET, start + XSAVE_OFFSET + XSAVE_AREA_SIZE);
+    this.#view.setUint16(XSAVE_OFFSET, FCW_RESET, true);
+    this.#view.setUint32(XSAVE_OFFSET + 24, MXCSR_RESET, true);
+    this.#view.setBigUint64(XSTATE_BV, 3n, true);
+  }
+
+  /** A general register but RSP, which is the control structure's. */
+  get(index: number): bigint {
+    return this.#view.getBigUint64(index * 8, true);
+  }
+
+  set(index: number, value: bigint): void {
+    this.#view.setBigUint64(index * 8, BigInt.asUintN(64, value), true);
+  }
+
+  /** The low 32 bits of a register, as a number. */
+  low(index: number): number {
+    return this.#view.getUint32(index * 8, true);
+  }
+
+  /** EDX:EAX, as CPUID, RDMSR and their like have it. */
+  get edxEax(): bigint {
+    return (BigInt(this.low(Gpr.RDX)) << 32n) | BigInt(this.low(Gpr.RAX));
+  }
+
+  set edxEax(value: bigint) {
+    this.set(Gpr.RAX, BigInt.asUintN(32, value));
+    this.set(Gpr.RDX, BigInt.asUintN(64, value) >> 32n);
+  }
+
+  /** Half of an XMM register in the XSAVE area. */
+  xmm(index: number, half: 0 | 1): bigint {
+    return this.#view.getBigUint64(XMM + index * 16 + half * 8, true);
+  }
+
+  setXmm(index: number, half: 0 | 1, value: bigint): void {
+    this.#view.setBigUint64(XMM + index * 16 + half * 8, value, true);
+    this.#view.setBigUint64(XSTATE_BV, this.#view.getBigUint64(XSTATE_BV, true) | 2n, true);
+  }
+
+  [Symbol.dispose](): void {
+    deallocFrame(this.address);
+  }
+}

@@ -1,0 +1,159 @@
+/** The registers and the memory that an emulated instruction works on; what is not memory becomes a transfer that the hypervisor carries out. */
+import type { AccessWidth } from '@axvisor/axvisor_api/device';
+import { Efer, Rflags, SegmentAccess } from '@axvisor/axvisor_api/arch/x86';
+import type { Context } from '../context.ts';
+import type { Guest, SegmentName } from '../guest.ts';
+import type { NestedMemory } from '../nested.ts';
+import { GuestFault, translateLinear } from '../paging.ts';
+
+/** An access to a device; a read is answered with the value. */
+export type Transfer =
+  | { readonly kind: 'read'; readonly gpa: bigint; readonly width: AccessWidth }
+  | { readonly kind: 'write'; readonly gpa: bigint; readonly width: AccessWidth; readonly data: bigint }
+  | { readonly kind: 'in'; readonly port: number; readonly width: AccessWidth }
+  | { readonly kind: 'out'; readonly port: number; readonly width: AccessWidth; readonly data: bigint };
+
+/** A part of an instruction: yields transfers, gets the values read. */
+export type Steps<T = void> = Generator<Transfer, T, bigint>;
+
+const PAGE = 4096n;
+const RSP = 4;
+
+/** Bytes of an operand. */
+export type Size = 1 | 2 | 4 | 8;
+export const truncate = (value: bigint, size: number): bigint => BigInt.asUintN(8 * size, value);
+
+export class EmulatedCpu {
+  readonly guest: Guest;
+  readonly context: Context;
+  readonly memory: NestedMemory;
+
+  constructor(guest: Guest, context: Context, memory: NestedMemory) {
+    this.guest = guest;
+    this.context = context;
+    this.memory = memory;
+  }
+
+  /** Whether 64-bit code is executed, and the size of operands and addresses by default. */
+  get mode(): { readonly long: boolean; readonly size: 2 | 4 } {
+    const { rights } = this.guest.segment('cs');
+    const long = (this.guest.get('efer') & Efer.LMA) !== 0n && (rights & SegmentAccess.L) !== 0;
+    return { long, size: !long && (rights & SegmentAccess.DB) === 0 ? 2 : 4 };
+  }
+
+  get cpl(): number {
+    return (this.guest.segment('ss').rights & SegmentAccess.DPL) >>> 5;
+  }
+
+  // ── registers ──
+
+  reg(index: number): bigint {
+    return index === RSP ? this.guest.get('rsp') : this.context.get(index);
+  }
+
+  setReg(index: number, value: bigint): void {
+    if (index === RSP) this.guest.set('rsp', BigInt.asUintN(64, value));
+    else this.context.set(index, value);
+  }
+
+  /** An operand; without REX, byte registers 4 to 7 are AH, CH, DH, BH. */
+  operand(index: number, size: Size, rex: boolean): bigint {
+    if (size === 1 && !rex && index >= 4) return (this.reg(index - 4) >> 8n) & 0xffn;
+    return truncate(this.reg(index), size);
+  }
+
+  setOperand(index: number, size: Size, rex: boolean, value: bigint): void {
+    if (size === 1 && !rex && index >= 4) {
+      this.setReg(index - 4, (this.reg(index - 4) & ~0xff00n) | ((value & 0xffn) << 8n));
+      return;
+    }
+    if (size >= 4) this.setReg(index, truncate(value, size));
+    else this.setReg(index, (this.reg(index) & ~((1n << BigInt(8 * size)) - 1n)) | truncate(value, size));
+  }
+
+  // ── memory ──
+
+  /** The linear address of an offset in a segment. Limits were the processor's business. */
+  linear(segment: SegmentName, offset: bigint): bigint {
+    if (this.mode.long) return BigInt.asUintN(64, offset + (segment === 'fs' || segment === 'gs' ? this.guest.segment(segment).base : 0n));
+    return BigInt.asUintN(32, offset + this.guest.segment(segment).base);
+  }
+
+  #translate(linear: bigint, write: boolean): bigint {
+    return translateLinear(this.guest, this.memory, linear, { write, fetch: false, user: this.cpl === 3 });
+  }
+
+  /** The parts of an access in each page, as [offset, bytes, guest physical address]. */
+  #parts(linear: bigint, size: number, write: boolean): (readonly [number, number, bigint])[] {
+    const first = Math.min(size, Number(PAGE - (linear & (PAGE - 1n))));
+    const parts: (readonly [number, number, bigint])[] = [[0, first, this.#translate(linear, write)]];
+    if (first < size) parts.push([first, size - first, this.#translate(BigInt.asUintN(64, linear + BigInt(first)), write)]);
+    return parts;
+  }
+
+  *read(linear: bigint, size: number): Steps<bigint> {
+    let value = 0n;
+    for (const [offset, bytes, gpa] of this.#parts(linear, size, false)) {
+      for (const [at, width] of widths(bytes)) {
+        const part = this.memory.read(gpa + BigInt(at), width) ?? truncate(yield { kind: 'read', gpa: gpa + BigInt(at), width }, width);
+        value |= part << BigInt(8 * (offset + at));
+      }
+    }
+    return value;
+  }
+
+  *write(linear: bigint, size: number, value: bigint): Steps {
+    for (const [offset, bytes, gpa] of this.#parts(linear, size, true)) {
+      for (const [at, width] of widths(bytes)) {
+        const data = truncate(value >> BigInt(8 * (offset + at)), width);
+        if (!this.memory.write(gpa + BigInt(at), width, data)) yield { kind: 'write', gpa: gpa + BigInt(at), width, data };
+      }
+    }
+  }
+
+  /** Whether an access to all of these bytes is allowed, before anything is transferred. @throws {GuestFault} #PF */
+  probe(linear: bigint, size: number, write: boolean): void {
+    this.#parts(linear, size, write);
+  }
+
+  /** Up to 15 bytes of the instruction at RIP; fewer before a page that cannot be fetched from. */
+  fetch(): Uint8Array {
+    const rip = this.guest.get('rip');
+    const start = this.mode.long ? rip : BigInt.asUintN(32, rip + this.guest.segment('cs').base);
+    const bytes: number[] = [];
+    for (let i = 0n; i < 15n; i++) {
+      const linear = BigInt.asUintN(64, start + i);
+      let byte: bigint | undefined;
+      try {
+        byte = this.memory.read(translateLinear(this.guest, this.memory, linear, { write: false, fetch: true, user: this.cpl === 3 }), 1);
+      } catch (e) {
+        if (!(e instanceof GuestFault)) throw e;
+      }
+      if (byte === undefined) break;
+      bytes.push(Number(byte));
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  // ── flags ──
+
+  get direction(): 1n | -1n {
+    return (this.guest.get('rflags') & Rflags.DF) === 0n ? 1n : -1n;
+  }
+
+  /** Replaces the arithmetic flags in `mask`. */
+  setFlags(flags: bigint, mask: bigint): void {
+    this.guest.set('rflags', (this.guest.get('rflags') & ~mask) | (flags & mask));
+  }
+}
+
+/** How many bytes are transferred as accesses of a device: [offset, width]. */
+function widths(bytes: number): (readonly [number, AccessWidth])[] {
+  const list: (readonly [number, AccessWidth])[] = [];
+  for (let at = 0; at < bytes; ) {
+    const width = ([8, 4, 2, 1] as const).find((w) => w <= bytes - at) as AccessWidth;
+    list.push([at, width]);
+    at += width;
+  }
+  return list;
+}

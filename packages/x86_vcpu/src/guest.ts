@@ -1,0 +1,67 @@
+/** The guest's side of a logical processor, as VMX keeps it in a VMCS and SVM in a VMCB. */
+import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { X86Exit } from './exit.ts';
+
+/** Registers that the control structure holds. CR0 and CR4 are as the guest sees them. */
+export const GUEST_REGISTERS = [
+  'rip', 'rsp', 'rflags', 'cr0', 'cr3', 'cr4', 'efer', 'pat', 'dr7', 'sysenter_cs', 'sysenter_esp', 'sysenter_eip', 'debugctl',
+  'gdtr.base', 'gdtr.limit', 'idtr.base', 'idtr.limit',
+] as const;
+export type GuestRegister = (typeof GUEST_REGISTERS)[number];
+
+export const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'] as const;
+export type SegmentName = (typeof SEGMENTS)[number];
+
+/** A segment register with its hidden part. `rights` as the VMCS has them: bits 15:0 of `SegmentAccess`, and unusable. */
+export interface Segment {
+  readonly selector: number;
+  readonly base: bigint;
+  readonly limit: number;
+  readonly rights: number;
+}
+
+/** Types of events, with the numbers that VMX and SVM share. */
+export const EventKind = { external: 0, nmi: 2, exception: 3, softwareInterrupt: 4, privilegedSoftware: 5, softwareException: 6 } as const;
+export type EventKind = (typeof EventKind)[keyof typeof EventKind];
+
+/** An event to be delivered through the guest's IDT. */
+export interface GuestEvent {
+  readonly vector: number;
+  readonly kind: EventKind;
+  readonly errorCode?: number;
+  /** Bytes of the instruction, of software events. */
+  readonly length?: number;
+}
+
+/** One vCPU's control structure, and the way into the guest. */
+export interface Guest extends Disposable {
+  get(register: GuestRegister): bigint;
+  set(register: GuestRegister, value: bigint): void;
+  segment(name: SegmentName): Segment;
+  setSegment(name: SegmentName, segment: Segment): void;
+  /** Interruptibility: an instruction after STI or MOV SS, or NMIs blocked. */
+  readonly shadowed: boolean;
+  readonly nmiBlocked: boolean;
+  /** Ends the shadow: an instruction was emulated. */
+  clearShadow(): void;
+  setRoot(root: NestedRoot, vmid: number): void;
+  /** What RDTSC adds to the host's counter. */
+  setTscOffset(offset: bigint): void;
+  /** Leaves or passes the accesses of the guest to an MSR. */
+  interceptMsr(msr: number, intercept: boolean): void;
+  /** Puts controls and everything that is not a register in their initial state. */
+  reset(): void;
+  /** This thread's processor takes the structure up, or gives it back. */
+  bind(): void;
+  unbind(): void;
+  /** The event for the next entry; undefined: none. */
+  inject(event: GuestEvent | undefined): void;
+  /** Leave as soon as the guest could take an interrupt, or an NMI. */
+  openWindows(interrupt: boolean, nmi: boolean): void;
+  /** Runs the guest; with {@link interrupted} what the exit interrupted. */
+  enter(): X86Exit;
+  /** The event whose delivery the last exit interrupted; it has to be injected again. */
+  interrupted(): GuestEvent | undefined;
+  /** Length of the instruction that the last exit is about, where the processor reports it. */
+  instructionLength(): number | undefined;
+}

@@ -1,0 +1,126 @@
+/**
+ * The MSRs of a guest that are neither in the control structure nor on the processor: what a read gives and a write does (SDM vol. 4; APM vol. 2,
+ * appendix A). Others are the hypervisor's to answer, and raise #GP where it does not.
+ */
+import { FeatureControl, Msr } from '@axvisor/axvisor_api/arch/x86';
+import { currentTicks } from '@axvisor/axvisor_api/time';
+import type { Guest } from './guest.ts';
+
+/** Variable MTRRs. */
+const VARIABLE_MTRRS = 8;
+/** VCNT, fixed ranges, write combining. */
+const MTRRCAP = BigInt(VARIABLE_MTRRS) | 0x500n;
+/** IA32_MISC_ENABLE: fast strings. */
+const MISC_ENABLE = 1n;
+const MEMORY_TYPES: ReadonlySet<bigint> = new Set([0n, 1n, 4n, 5n, 6n]);
+
+/** The MSRs that guests may access without an exit: in the control structure, or switched with the vCPU. */
+export const PASSED_THROUGH: readonly number[] = [
+  Msr.IA32_SYSENTER_CS, Msr.IA32_SYSENTER_ESP, Msr.IA32_SYSENTER_EIP, Msr.IA32_PAT, Msr.IA32_EFER, Msr.IA32_STAR, Msr.IA32_LSTAR, Msr.IA32_CSTAR, Msr.IA32_FMASK,
+  Msr.IA32_FS_BASE, Msr.IA32_GS_BASE, Msr.IA32_KERNEL_GS_BASE, Msr.IA32_TSC_AUX,
+];
+
+export const FIXED_MTRRS: readonly number[] = [
+  Msr.IA32_MTRR_FIX64K_00000, Msr.IA32_MTRR_FIX16K_80000, Msr.IA32_MTRR_FIX16K_A0000,
+  ...Array.from({ length: 8 }, (_, i) => Msr.IA32_MTRR_FIX4K_C0000 + i),
+];
+
+/** Eight types, one a byte. */
+const areMemoryTypes = (value: bigint): boolean => Array.from({ length: 8 }, (_, i) => (value >> BigInt(8 * i)) & 0xffn).every((type) => MEMORY_TYPES.has(type));
+
+interface Definition {
+  /** Undefined: the value last written. */
+  readonly read?: (msrs: GuestMsrs) => bigint;
+  /** Whether the value may be written. Absent: read-only. */
+  readonly write?: (value: bigint, msrs: GuestMsrs) => boolean;
+}
+
+const constant = (value: bigint): Definition => ({ read: () => value });
+const ignored = (value: bigint): Definition => ({ read: () => value, write: () => true });
+const stored = (valid: (value: bigint) => boolean): Definition => ({ write: valid });
+
+const TABLE: ReadonlyMap<number, Definition> = new Map([
+  [Msr.IA32_P5_MC_ADDR, constant(0n)],
+  [Msr.IA32_P5_MC_TYPE, constant(0n)],
+  [Msr.IA32_PLATFORM_ID, constant(0n)],
+  [Msr.IA32_FEATURE_CONTROL, constant(FeatureControl.LOCK)],
+  [Msr.IA32_BIOS_UPDT_TRIG, ignored(0n)],
+  [Msr.IA32_BIOS_SIGN_ID, ignored(0n)],
+  [Msr.IA32_MCG_CAP, constant(0n)],
+  [Msr.IA32_MCG_STATUS, ignored(0n)],
+  [Msr.IA32_PERF_STATUS, constant(0n)],
+  [Msr.IA32_MISC_ENABLE, ignored(MISC_ENABLE)],
+  [Msr.IA32_DEBUGCTL, { read: ({ guest }) => guest.get('debugctl'), write: (value) => value === 0n }],
+  [Msr.IA32_TIME_STAMP_COUNTER, { read: (msrs) => msrs.tsc, write: (value, msrs) => msrs.setTsc(value) }],
+  [Msr.IA32_TSC_ADJUST, { write: (value, msrs) => msrs.adjustTsc(value) }],
+  [Msr.IA32_MTRRCAP, constant(MTRRCAP)],
+  [Msr.IA32_MTRR_DEF_TYPE, stored((value) => (value & ~0xcffn) === 0n && MEMORY_TYPES.has(value & 0xffn))],
+  ...FIXED_MTRRS.map((msr): [number, Definition] => [msr, stored(areMemoryTypes)]),
+  ...Array.from({ length: VARIABLE_MTRRS }, (_, i): [number, Definition][] => [
+    [Msr.IA32_MTRR_PHYSBASE0 + 2 * i, stored((value) => (value & 0xf00n) === 0n && MEMORY_TYPES.has(value & 0xffn))],
+    [Msr.IA32_MTRR_PHYSMASK0 + 2 * i, stored((value) => (value & 0x7ffn) === 0n)],
+  ]).flat(),
+  [Msr.SYSCFG, ignored(0n)],
+  // The TSC counts at the frequency of P0.
+  [Msr.HWCR, ignored(1n << 24n)],
+  [Msr.VM_CR, constant(0x18n)],
+]);
+
+export class GuestMsrs {
+  readonly guest: Guest;
+  readonly #values = new Map<number, bigint>();
+  #offset = 0n;
+
+  constructor(guest: Guest) {
+    this.guest = guest;
+  }
+
+  /** Power-on state; the TSC counts from 0. */
+  reset(): void {
+    this.#values.clear();
+    this.#setOffset(-currentTicks());
+  }
+
+  /** What RDTSC reads now. */
+  get tsc(): bigint {
+    return BigInt.asUintN(64, currentTicks() + this.#offset);
+  }
+
+  /** When RDTSC will read `tsc`. */
+  ticksAt(tsc: bigint): bigint {
+    return BigInt.asUintN(64, tsc - this.#offset);
+  }
+
+  #setOffset(offset: bigint): void {
+    this.#offset = BigInt.asIntN(64, offset);
+    this.guest.setTscOffset(this.#offset);
+  }
+
+  /** A write to the counter changes IA32_TSC_ADJUST by as much (SDM vol. 3, 18.17.3). */
+  setTsc(value: bigint): true {
+    const change = value - this.tsc;
+    this.#setOffset(this.#offset + change);
+    this.#values.set(Msr.IA32_TSC_ADJUST, BigInt.asUintN(64, (this.#values.get(Msr.IA32_TSC_ADJUST) ?? 0n) + change));
+    return true;
+  }
+
+  adjustTsc(value: bigint): true {
+    this.#setOffset(this.#offset + BigInt.asIntN(64, value - (this.#values.get(Msr.IA32_TSC_ADJUST) ?? 0n)));
+    return true;
+  }
+
+  /** Undefined: not one of these. */
+  read(msr: number): bigint | undefined {
+    const definition = TABLE.get(msr);
+    return definition === undefined ? undefined : (definition.read?.(this) ?? this.#values.get(msr) ?? 0n);
+  }
+
+  /** Undefined: not one of these; false: #GP. */
+  write(msr: number, value: bigint): boolean | undefined {
+    const definition = TABLE.get(msr);
+    if (definition === undefined) return undefined;
+    if (definition.write?.(value, this) !== true) return false;
+    this.#values.set(msr, value);
+    return true;
+  }
+}

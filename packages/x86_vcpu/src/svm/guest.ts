@@ -1,0 +1,245 @@
+/** A guest in a VMCB (APM vol. 2, 15.5, appendix B). */
+import {
+  Efer, EventInjection, Gpr, SvmIntercept3, SvmIntercept4, SvmIntercept5, TlbControl, VirtualInterrupt, Vmcb, VmcbSave, VmcbSegment, clgi, fromVmcbAttributes,
+  stgi, toVmcbAttributes, vmload, vmrun, vmsave,
+} from '@axvisor/axvisor_api/arch/x86';
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+import { zeroedFrame, type Context } from '../context.ts';
+import type { X86Exit } from '../exit.ts';
+import { EventKind, type Guest, type GuestEvent, type GuestRegister, type Segment, type SegmentName } from '../guest.ts';
+import { PASSED_THROUGH } from '../msr.ts';
+import { exitOf } from './exits.ts';
+import { asidCount } from './percpu.ts';
+import { PermissionMaps } from './permission_maps.ts';
+
+const SIZE = 4096;
+const REGISTERS: Readonly<Record<Exclude<GuestRegister, 'gdtr.base' | 'gdtr.limit' | 'idtr.base' | 'idtr.limit' | 'efer'>, number>> = {
+  rip: VmcbSave.rip, rsp: VmcbSave.rsp, rflags: VmcbSave.rflags, cr0: VmcbSave.cr0, cr3: VmcbSave.cr3, cr4: VmcbSave.cr4, pat: VmcbSave.gPat,
+  dr7: VmcbSave.dr7, sysenter_cs: VmcbSave.sysenterCs, sysenter_esp: VmcbSave.sysenterEsp, sysenter_eip: VmcbSave.sysenterEip, debugctl: VmcbSave.dbgctl,
+};
+const TABLES: Readonly<Partial<Record<GuestRegister, readonly [segment: number, part: 'base' | 'limit']>>> = {
+  'gdtr.base': [VmcbSave.gdtr, 'base'], 'gdtr.limit': [VmcbSave.gdtr, 'limit'], 'idtr.base': [VmcbSave.idtr, 'base'], 'idtr.limit': [VmcbSave.idtr, 'limit'],
+};
+
+/** CR8 is the local APIC's. */
+const CR8 = 1 << 8;
+const INTERCEPT_3 =
+  (SvmIntercept3.INTR | SvmIntercept3.NMI | SvmIntercept3.SMI | SvmIntercept3.INIT | SvmIntercept3.RDPMC | SvmIntercept3.CPUID | SvmIntercept3.RSM |
+    SvmIntercept3.INVD | SvmIntercept3.PAUSE | SvmIntercept3.HLT | SvmIntercept3.INVLPGA | SvmIntercept3.IOIO_PROT | SvmIntercept3.MSR_PROT | SvmIntercept3.TASK_SWITCH |
+    SvmIntercept3.FERR_FREEZE) + SvmIntercept3.SHUTDOWN;
+const INTERCEPT_4 =
+  SvmIntercept4.VMRUN | SvmIntercept4.VMMCALL | SvmIntercept4.VMLOAD | SvmIntercept4.VMSAVE | SvmIntercept4.STGI | SvmIntercept4.CLGI | SvmIntercept4.SKINIT |
+  SvmIntercept4.MONITOR | SvmIntercept4.MWAIT | SvmIntercept4.XSETBV;
+const INTERCEPT_5 = SvmIntercept5.INVLPGB;
+/** PAUSEs before one leaves the guest. */
+const PAUSE_FILTER = 1000;
+const NESTED_PAGING = 1n;
+
+export class SvmGuest implements Guest {
+  readonly #vmcb: HostPhysAddr;
+  readonly #maps: PermissionMaps;
+  readonly #context: Context;
+  readonly #view: DataView;
+  #root: NestedRoot | undefined;
+  #asid = 1;
+  #nmiBlocked = false;
+  #windows = 0n;
+
+  /** @throws {AxError} NoMemory */
+  constructor(context: Context) {
+    this.#context = context;
+    this.#vmcb = zeroedFrame();
+    this.#maps = new PermissionMaps();
+    const { bytes } = physMemory();
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset + Number(this.#vmcb), SIZE);
+  }
+
+  #get64(offset: number): bigint {
+    return this.#view.getBigUint64(offset, true);
+  }
+
+  #set64(offset: number, value: bigint): void {
+    this.#view.setBigUint64(offset, BigInt.asUintN(64, value), true);
+  }
+
+  // ── registers ──
+
+  get(register: GuestRegister): bigint {
+    const table = TABLES[register];
+    if (table !== undefined) return table[1] === 'base' ? this.#get64(table[0] + VmcbSegment.base) : BigInt(this.#view.getUint32(table[0] + VmcbSegment.limit, true));
+    // SVME has to be set in a VMCB; guests do not see it.
+    if (register === 'efer') return this.#get64(VmcbSave.efer) & ~Efer.SVME;
+    return this.#get64(REGISTERS[register as keyof typeof REGISTERS]);
+  }
+
+  set(register: GuestRegister, value: bigint): void {
+    const table = TABLES[register];
+    if (table !== undefined) {
+      if (table[1] === 'base') this.#set64(table[0] + VmcbSegment.base, value);
+      else this.#view.setUint32(table[0] + VmcbSegment.limit, Number(value), true);
+    } else if (register === 'efer') {
+      this.#set64(VmcbSave.efer, value | Efer.SVME);
+    } else {
+      this.#set64(REGISTERS[register as keyof typeof REGISTERS], value);
+    }
+  }
+
+  #segmentOffset(name: SegmentName): number {
+    return VmcbSave[name];
+  }
+
+  segment(name: SegmentName): Segment {
+    const at = this.#segmentOffset(name);
+    return {
+      selector: this.#view.getUint16(at + VmcbSegment.selector, true),
+      base: this.#get64(at + VmcbSegment.base),
+      limit: this.#view.getUint32(at + VmcbSegment.limit, true),
+      rights: fromVmcbAttributes(this.#view.getUint16(at + VmcbSegment.attributes, true)),
+    };
+  }
+
+  setSegment(name: SegmentName, { selector, base, limit, rights }: Segment): void {
+    const at = this.#segmentOffset(name);
+    this.#view.setUint16(at + VmcbSegment.selector, selector, true);
+    this.#view.setUint16(at + VmcbSegment.attributes, toVmcbAttributes(rights), true);
+    this.#view.setUint32(at + VmcbSegment.limit, limit, true);
+    this.#set64(at + VmcbSegment.base, base);
+    if (name === 'ss') this.#view.setUint8(VmcbSave.cpl, (rights >>> 5) & 3);
+  }
+
+  get shadowed(): boolean {
+    return (this.#get64(Vmcb.interruptShadow) & 1n) !== 0n;
+  }
+
+  get nmiBlocked(): boolean {
+    return this.#nmiBlocked;
+  }
+
+  clearShadow(): void {
+    this.#set64(Vmcb.interruptShadow, this.#get64(Vmcb.interruptShadow) & ~1n);
+  }
+
+  setRoot(root: NestedRoot, vmid: number): void {
+    if (root.format !== 'npt') throw axError('Unsupported', `SVM walks nested page tables in the format npt, not ${root.format}`);
+    this.#root = root;
+    const asids = Math.max(2, asidCount());
+    this.#asid = 1 + (vmid % (asids - 1));
+    this.#writeRoot();
+  }
+
+  #writeRoot(): void {
+    if (this.#root === undefined) return;
+    this.#set64(Vmcb.nestedCr3, BigInt(this.#root.address));
+    this.#view.setUint32(Vmcb.guestAsid, this.#asid, true);
+    this.#view.setUint8(Vmcb.tlbControl, TlbControl.flushAsid);
+  }
+
+  setTscOffset(offset: bigint): void {
+    this.#set64(Vmcb.tscOffset, offset);
+  }
+
+  interceptMsr(msr: number, intercept: boolean): void {
+    this.#maps.setMsr(msr, intercept);
+  }
+
+  // ── life cycle ──
+
+  reset(): void {
+    physMemory().bytes.fill(0, Number(this.#vmcb), Number(this.#vmcb) + SIZE);
+    this.#maps.interceptAllMsrs();
+    for (const msr of PASSED_THROUGH) this.#maps.setMsr(msr, false);
+    // SVME is not the guest's to clear: writes are checked and carried out by the hypervisor.
+    this.#maps.setMsr(0xc000_0080, true);
+    const view = this.#view;
+    view.setUint32(Vmcb.interceptCr, (CR8 << 16) | CR8, true);
+    view.setUint32(Vmcb.intercept3, INTERCEPT_3 >>> 0, true);
+    view.setUint32(Vmcb.intercept4, INTERCEPT_4, true);
+    view.setUint32(Vmcb.intercept5, INTERCEPT_5, true);
+    view.setUint16(Vmcb.pauseFilterCount, PAUSE_FILTER, true);
+    this.#set64(Vmcb.iopmBasePa, BigInt(this.#maps.io));
+    this.#set64(Vmcb.msrpmBasePa, BigInt(this.#maps.msr));
+    this.#set64(Vmcb.nestedPaging, NESTED_PAGING);
+    this.#nmiBlocked = false;
+    this.#windows = 0n;
+    this.#writeVirtualInterrupt();
+    this.#writeRoot();
+  }
+
+  #writeVirtualInterrupt(): void {
+    this.#set64(Vmcb.virtualInterrupt, VirtualInterrupt.V_INTR_MASKING | this.#windows);
+  }
+
+  bind(): void {
+    this.#view.setUint8(Vmcb.tlbControl, TlbControl.flushAsid);
+  }
+
+  unbind(): void {}
+
+  [Symbol.dispose](): void {
+    this.#maps[Symbol.dispose]();
+    deallocFrame(this.#vmcb);
+  }
+
+  // ── running ──
+
+  inject(event: GuestEvent | undefined): void {
+    if (event === undefined) {
+      this.#set64(Vmcb.eventInjection, 0n);
+      return;
+    }
+    const { vector, kind, errorCode } = event;
+    // INT3 and INTO are delivered as exceptions.
+    const type = kind === EventKind.softwareException || kind === EventKind.privilegedSoftware ? EventKind.exception : kind;
+    const info = vector | (type << EventInjection.typeShift) | (errorCode === undefined ? 0 : EventInjection.errorCodeValid);
+    this.#set64(Vmcb.eventInjection, BigInt(info + EventInjection.valid) | (BigInt(errorCode ?? 0) << 32n));
+    if (kind === EventKind.nmi) this.#nmiBlocked = true;
+  }
+
+  /** A virtual interrupt of the highest priority is never delivered, since VINTR is intercepted: the guest is left where it could be. */
+  openWindows(interrupt: boolean, nmi: boolean): void {
+    const view = this.#view;
+    this.#windows = interrupt ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n;
+    this.#writeVirtualInterrupt();
+    // NMIs are blocked until IRET.
+    const three = (INTERCEPT_3 | (interrupt ? SvmIntercept3.VINTR : 0) | (nmi || this.#nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
+    view.setUint32(Vmcb.intercept3, three, true);
+  }
+
+  enter(): X86Exit {
+    clgi();
+    vmload(this.#vmcb);
+    // RAX is in the VMCB.
+    this.#set64(VmcbSave.rax, this.#context.get(Gpr.RAX));
+    vmrun(this.#vmcb, this.#context.address);
+    this.#context.set(Gpr.RAX, this.#get64(VmcbSave.rax));
+    vmsave(this.#vmcb);
+    stgi();
+    this.#view.setUint8(Vmcb.tlbControl, TlbControl.none);
+    const exit = exitOf(this.#view);
+    if (exit !== 'iret') return exit;
+    this.#nmiBlocked = false;
+    return { kind: 'window' };
+  }
+
+  interrupted(): GuestEvent | undefined {
+    const info = this.#get64(Vmcb.exitIntInfo);
+    const low = Number(info & 0xffff_ffffn);
+    if (low < EventInjection.valid) return undefined;
+    return {
+      vector: low & 0xff,
+      kind: ((low >>> EventInjection.typeShift) & 7) as EventKind,
+      ...((low & EventInjection.errorCodeValid) === 0 ? {} : { errorCode: Number(info >> 32n) }),
+    };
+  }
+
+  /** From the address of the next instruction, which is saved for intercepted instructions only. */
+  instructionLength(): number | undefined {
+    const next = this.#get64(Vmcb.nextRip);
+    const length = Number(BigInt.asUintN(64, next - this.get('rip')));
+    return next === 0n || length > 15 ? undefined : length;
+  }
+}
+

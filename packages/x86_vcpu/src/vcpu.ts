@@ -1,0 +1,532 @@
+/** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
+import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import { MappingFlags, type NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import { Cr4, Gpr, SegmentAccess, Vector, readCr, xrstor, xsave, writeCr } from '@axvisor/axvisor_api/arch/x86';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
+import type { Ticks } from '@axvisor/axvisor_api/time';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import { Context } from './context.ts';
+import { loadMachineStatus, writeCr0, writeCr4 } from './control_registers.ts';
+import type { CpuidView } from './cpuid.ts';
+import type { Cpu, Cpus, Resident } from './cpus.ts';
+import { dumpRegisters, setRegisters } from './dump.ts';
+import { decode, type Instruction } from './emulate/decode.ts';
+import { Emulation, EMULATED, type TransferExit } from './emulate/emulation.ts';
+import { execute, shapeOf, usesVectors } from './emulate/execute.ts';
+import { EmulatedCpu, type Steps, type Transfer } from './emulate/machine.ts';
+import { portAccess, portString, portStringShape, undecodable } from './emulate/string.ts';
+import { Events } from './events.ts';
+import type { X86Exit } from './exit.ts';
+import { EventKind, type Guest } from './guest.ts';
+import { handleInstruction, type InstructionHost } from './instructions.ts';
+import { GuestMsrs } from './msr.ts';
+import { NestedMemory } from './nested.ts';
+import { GuestFault } from './paging.ts';
+import { entryPoint, resetRegisters } from './power_on.ts';
+import { SharedState } from './shared_state.ts';
+
+/** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
+const MAX_EXITS = 64;
+const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
+const HALT: AxVCpuExitReason = { reason: 'Halt' };
+
+/** What a guest may set in CR4. */
+const ALLOWED_CR4 =
+  Cr4.VME | Cr4.PVI | Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.UMIP | Cr4.LA57 | Cr4.FSGSBASE |
+  Cr4.PCIDE | Cr4.OSXSAVE | Cr4.SMEP | Cr4.SMAP;
+
+/** An MSR that the hypervisor answers for. */
+interface PendingMsr {
+  readonly isRead: boolean;
+  answered: boolean;
+}
+
+/** Makes the guest of a vCPU: VMX or SVM. */
+export type NewGuest = (context: Context) => Guest;
+
+export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
+  readonly vmId: number;
+  readonly vcpuId: number;
+  readonly context: Context;
+  readonly guest: Guest;
+  readonly msrs: GuestMsrs;
+  readonly #cpus: Cpus;
+  readonly #apicId: number;
+  readonly #shared: SharedState;
+  readonly #events = new Events();
+  #apic: LocalApic | undefined;
+  #memory: NestedMemory | undefined;
+  #entry = 0n;
+  #boundTo: Cpu | undefined;
+  /** Where {@link SharedState} is on a processor. */
+  #loadedOn: Cpu | undefined;
+  /** It waits for a startup IPI. */
+  #waitsForSipi = false;
+  #fault: Extract<X86Exit, { readonly kind: 'nested' }> | undefined;
+  #emulation: Emulation | undefined;
+  #msr: PendingMsr | undefined;
+  #initLatched = false;
+
+  /** @throws {AxError} NoMemory, InvalidInput for an APIC id that is none */
+  constructor(cpus: Cpus, newGuest: NewGuest, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
+    ensure(config.cpuId >= 0n && config.cpuId < 0xffff_ffffn, 'InvalidInput', `0x${config.cpuId.toString(16)} is no APIC id`);
+    this.#cpus = cpus;
+    this.vmId = vmId;
+    this.vcpuId = vcpuId;
+    this.#apicId = Number(config.cpuId);
+    this.context = new Context();
+    try {
+      this.guest = newGuest(this.context);
+    } catch (e) {
+      this.context[Symbol.dispose]();
+      throw e;
+    }
+    this.msrs = new GuestMsrs(this.guest);
+    this.#shared = new SharedState(this.context);
+    cpus.join(vmId);
+  }
+
+  get #who(): string {
+    return `vCPU ${this.vcpuId} of VM ${this.vmId}`;
+  }
+
+  // ── life cycle ──
+
+  setEntry(entry: GuestPhysAddr): void {
+    this.#entry = entry;
+  }
+
+  /** @throws {AxError} Unsupported for a format that the processor does not walk */
+  setEptRoot(root: NestedRoot, vmid: number): void {
+    this.#memory = new NestedMemory(root);
+    this.guest.setRoot(root, vmid);
+  }
+
+  /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. */
+  setup(): void {
+    this.#discard();
+    this.context.clear();
+    this.#shared.reset();
+    this.guest.reset();
+    this.msrs.reset();
+    const { selector, base, ip } = entryPoint(this.#entry);
+    resetRegisters(this.guest, selector, base, ip);
+    this.#waitsForSipi = this.vcpuId !== 0;
+  }
+
+  /** Starts execution at `entry` with `arg` in RDI. */
+  setStartArgs(entry: GuestPhysAddr, arg: bigint): void {
+    this.#entry = entry;
+    this.setup();
+    this.#waitsForSipi = false;
+    this.context.set(Gpr.RDI, arg);
+  }
+
+  /** What boot protocols demand, by the names of {@link X86VCpu.dump}. @throws {AxError} InvalidInput for a name that is none */
+  setRegisters(registers: Readonly<Record<string, bigint>>): void {
+    setRegisters(this.guest, this.context, registers);
+    this.#waitsForSipi = false;
+  }
+
+  /** Forgets what is under way, on the processor and here. */
+  #discard(): void {
+    if (this.#loadedOn?.loaded === this) this.#loadedOn.loaded = undefined;
+    this.#loadedOn = undefined;
+    this.#fault = this.#emulation = this.#msr = undefined;
+    this.#initLatched = false;
+    this.#events.reset();
+  }
+
+  bind(): void {
+    const cpu = this.#cpus.current();
+    ensure(this.#memory !== undefined, 'BadState', `${this.#who} has no nested page table`);
+    this.guest.bind();
+    this.#boundTo = cpu;
+  }
+
+  unbind(): void {
+    this.guest.unbind();
+    this.#boundTo = undefined;
+  }
+
+  evict(): void {
+    this.#shared.save();
+    this.#loadedOn = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#discard();
+    this.#cpus.leave(this.vmId);
+    this.guest[Symbol.dispose]();
+    this.context[Symbol.dispose]();
+  }
+
+  /** Puts what vCPUs share on the processor, if it is another's. */
+  #load(cpu: Cpu): void {
+    if (cpu.loaded === this) return;
+    cpu.loaded?.evict();
+    this.#shared.load();
+    cpu.loaded = this;
+    this.#loadedOn = cpu;
+  }
+
+  // ── running ──
+
+  /** @throws {AxError} BadState if it is not bound to this CPU */
+  run(): AxVCpuExitReason {
+    const cpu = this.#boundTo;
+    if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
+    this.#load(cpu);
+    this.#completeMsr();
+    this.#fault = undefined;
+    const transfer = this.#goOn();
+    if (transfer !== undefined) return transfer;
+    for (let exits = 0; exits < MAX_EXITS; exits++) {
+      this.#takeApicEvents();
+      if (this.#waitsForSipi) return HALT;
+      this.#events.prepare(this.guest);
+      const exit = this.guest.enter();
+      if (exit.kind !== 'failEntry') this.#events.deliverAgain(this.guest.interrupted());
+      const reason = this.#handle(exit);
+      if (reason !== undefined) return reason;
+    }
+    return NOTHING;
+  }
+
+  #handle(exit: X86Exit): AxVCpuExitReason | undefined {
+    try {
+      return this.#dispatch(exit);
+    } catch (e) {
+      if (!(e instanceof GuestFault)) throw e;
+      this.#raise(e);
+      return undefined;
+    }
+  }
+
+  #dispatch(exit: X86Exit): AxVCpuExitReason | undefined {
+    switch (exit.kind) {
+      case 'interrupt':
+        return { reason: 'ExternalInterrupt', vector: BigInt(exit.vector) };
+      case 'window':
+        return undefined;
+      case 'shutdown':
+        return { reason: 'SystemReset', warm: false };
+      case 'failEntry':
+        return { reason: 'FailEntry', hardwareEntryFailureReason: exit.reason };
+      case 'unexpected':
+        return { reason: 'GuestError', message: `${exit.message} at RIP 0x${this.guest.get('rip').toString(16)}` };
+      case 'instruction': {
+        const length = this.#lengthOf();
+        const reason = handleInstruction(this, exit.instruction);
+        if (this.#msr === undefined) this.#advance(length);
+        return reason;
+      }
+      case 'cr':
+        this.#accessCr(exit);
+        return undefined;
+      case 'clts':
+        writeCr0(this.guest, this.guest.get('cr0') & ~8n);
+        this.#advance(this.#lengthOf());
+        return undefined;
+      case 'lmsw':
+        loadMachineStatus(this.guest, exit.source);
+        this.#advance(this.#lengthOf());
+        return undefined;
+      case 'io':
+        return this.#accessPort(exit);
+      case 'nested':
+        return this.#nestedFault(exit);
+    }
+  }
+
+  /** Length of the instruction of the last exit. */
+  #lengthOf(): number {
+    const length = this.guest.instructionLength();
+    if (length === undefined) throw axError('BadState', `${this.#who}: the processor does not report the length of an intercepted instruction`);
+    return length;
+  }
+
+  #advance(length: number): void {
+    const rip = this.guest.get('rip') + BigInt(length);
+    this.guest.set('rip', this.#emulated.mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
+    this.guest.clearShadow();
+  }
+
+  #raise({ vector, errorCode, address }: GuestFault): void {
+    if (address !== undefined) writeCr(2, address);
+    this.#events.raise({ vector, kind: EventKind.exception, ...(errorCode === undefined ? {} : { errorCode }) });
+  }
+
+  get #emulated(): EmulatedCpu {
+    if (this.#memory === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
+    return new EmulatedCpu(this.guest, this.context, this.#memory);
+  }
+
+  get cpl(): number {
+    return (this.guest.segment('ss').rights & SegmentAccess.DPL) >>> 5;
+  }
+
+  // ── control registers ──
+
+  #accessCr({ cr, access, gpr }: Extract<X86Exit, { readonly kind: 'cr' }>): void {
+    const cpu = this.#emulated;
+    if (access === 'read') {
+      cpu.setReg(gpr, cr === 8 ? BigInt(this.#apic?.tpr ?? 0) >> 4n : this.guest.get(`cr${cr as 0 | 4}`));
+    } else {
+      const value = cpu.mode.long ? cpu.reg(gpr) : BigInt.asUintN(32, cpu.reg(gpr));
+      if (cr === 0) writeCr0(this.guest, value);
+      else if (cr === 4) writeCr4(this.guest, value, ALLOWED_CR4);
+      else this.#setTaskPriority(value);
+    }
+    this.#advance(this.#lengthOf());
+  }
+
+  #setTaskPriority(value: bigint): void {
+    if (value > 15n) throw new GuestFault(Vector.GP, 0);
+    if (this.#apic !== undefined) this.#apic.tpr = Number(value) << 4;
+  }
+
+  // ── ports ──
+
+  #accessPort({ port, width, input, string }: Extract<X86Exit, { readonly kind: 'io' }>): AxVCpuExitReason | undefined {
+    const cpu = this.#emulated;
+    if (!string) return this.#begin(portAccess(cpu, port, width, input), this.#lengthOf());
+    const instruction = decode(cpu.fetch(), cpu, portStringShape);
+    if (instruction === undefined) throw undecodable();
+    return this.#begin(portString(cpu, instruction, port, input), instruction.length);
+  }
+
+  // ── devices in memory ──
+
+  #nestedFault(exit: Extract<X86Exit, { readonly kind: 'nested' }>): AxVCpuExitReason | undefined {
+    this.#fault = exit;
+    if (this.#apic?.offsetOf(exit.gpa) !== undefined && !exit.fetch && !exit.walk) {
+      const access = this.decodeMmio();
+      if (access !== undefined) return access;
+      if (this.#emulation === undefined && this.#fault === undefined) return undefined;
+    }
+    const accessFlags = exit.fetch ? MappingFlags.EXECUTE : exit.write ? MappingFlags.WRITE : MappingFlags.READ;
+    return { reason: 'NestedPageFault', addr: exit.gpa as GuestPhysAddr, accessFlags };
+  }
+
+  decodeMmio(): Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite' }> | undefined {
+    const fault = this.#fault;
+    if (fault === undefined || fault.fetch || fault.walk) return undefined;
+    const cpu = this.#emulated;
+    const instruction = decode(cpu.fetch(), cpu, shapeOf);
+    const steps = instruction === undefined ? undefined : this.#stepsOf(cpu, instruction);
+    if (instruction === undefined || steps === undefined) return undefined;
+    this.#fault = undefined;
+    try {
+      return this.#begin(steps, instruction.length) as Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite' }> | undefined;
+    } catch (e) {
+      if (!(e instanceof GuestFault)) throw e;
+      this.#raise(e);
+      return undefined;
+    }
+  }
+
+  /** With vector registers fetched from the processor before, and given back behind. */
+  #stepsOf(cpu: EmulatedCpu, instruction: Instruction): Steps | undefined {
+    const steps = execute(cpu, instruction);
+    if (steps === undefined || !usesVectors(instruction)) return steps;
+    const area = this.context.xsaveArea;
+    return (function* (): Steps {
+      xsave(area);
+      yield* steps;
+      xrstor(area);
+    })();
+  }
+
+  /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
+  #begin(steps: Steps, length: number): TransferExit | undefined {
+    this.#emulation = new Emulation(steps, length, (transfer) => this.#local(transfer));
+    return this.#goOn();
+  }
+
+  #goOn(): TransferExit | undefined {
+    const emulation = this.#emulation;
+    if (emulation === undefined) return undefined;
+    const exit = emulation.next();
+    if (exit !== undefined) return exit;
+    this.#emulation = undefined;
+    const { outcome } = emulation;
+    if (outcome === 'done') this.#advance(emulation.length);
+    else if (outcome instanceof GuestFault) this.#raise(outcome);
+    return undefined;
+  }
+
+  /** Transfers of the local APIC's page. */
+  #local(transfer: Transfer): bigint | undefined {
+    if (transfer.kind === 'in' || transfer.kind === 'out') return undefined;
+    const offset = this.#apic?.offsetOf(transfer.gpa);
+    if (this.#apic === undefined || offset === undefined) return undefined;
+    if (transfer.kind === 'read') return this.#apic.read(offset, transfer.width);
+    this.#apic.write(offset, transfer.width, transfer.data);
+    return 0n;
+  }
+
+  /** Nothing answers: a device access reads ones, an MSR raises #GP. @throws {AxError} BadState if nothing is refused */
+  injectAccessFault(): void {
+    if (this.#msr !== undefined) {
+      this.#msr = undefined;
+      this.#raise(new GuestFault(Vector.GP, 0));
+    } else if (this.#emulation !== undefined) {
+      // A bus without an answer floats; x86 has no exception for it.
+      this.#emulation.answer(0xffff_ffff_ffff_ffffn);
+    } else if (this.#fault !== undefined) {
+      this.#fault = undefined;
+      this.#raise(new GuestFault(Vector.MC));
+    } else if (!this.#events.pending(false)) {
+      throw axError('BadState', `${this.#who}: no access was refused`);
+    }
+  }
+
+  // ── MSRs ──
+
+  beginMsr(msr: number, isRead: boolean): AxVCpuExitReason {
+    this.#msr = { isRead, answered: !isRead };
+    return isRead ? { reason: 'SysRegRead', addr: msr, reg: EMULATED } : { reason: 'SysRegWrite', addr: msr, value: this.context.edxEax };
+  }
+
+  #completeMsr(): void {
+    const pending = this.#msr;
+    this.#msr = undefined;
+    if (pending?.answered === true) this.#advance(this.#lengthOf());
+  }
+
+  // ── registers ──
+
+  setGpr(index: number, value: bigint): void {
+    ensure(Number.isInteger(index) && index >= 0 && index <= EMULATED, 'InvalidInput', `there is no register ${String(index)}: 0-15 are rax … r15 in the order of their encoding`);
+    if (index < EMULATED) {
+      this.#setRegister(index, value);
+    } else if (this.#msr?.isRead === true) {
+      this.#msr.answered = true;
+      this.context.edxEax = value;
+    } else {
+      this.#emulation?.answer(value);
+    }
+  }
+
+  #setRegister(index: number, value: bigint): void {
+    if (index === Gpr.RSP) this.guest.set('rsp', BigInt.asUintN(64, value));
+    else this.context.set(index, value);
+  }
+
+  getGpr(index: number): bigint {
+    ensure(Number.isInteger(index) && index >= 0 && index < EMULATED, 'InvalidInput', `there is no register ${String(index)}`);
+    return index === Gpr.RSP ? this.guest.get('rsp') : this.context.get(index);
+  }
+
+  /** What IN read, or the result of a hypercall. */
+  setReturnValue(value: bigint): void {
+    if (this.#emulation === undefined) this.context.set(Gpr.RAX, value);
+    else this.#emulation.answer(value);
+  }
+
+  /** @throws {AxError} BadState: CPUs are started by IPIs, not by calls */
+  completeCpuUp(): void {
+    throw axError('BadState', `${this.#who} does not start a CPU`);
+  }
+
+  // ── interrupts ──
+
+  attachLocalApic(apic: LocalApic): void {
+    this.#apic = apic;
+    this.#events.attach(apic);
+    apic.useTsc({ read: () => this.msrs.tsc, ticksAt: (tsc) => this.msrs.ticksAt(tsc) });
+  }
+
+  get apic(): LocalApic | undefined {
+    return this.#apic;
+  }
+
+  /** @throws {AxError} InvalidInput for what is neither a vector from 16 on nor a pin of the local APIC */
+  injectInterrupt(vector: number): void {
+    this.#set(vector, true);
+  }
+
+  clearInterrupt(vector: number): void {
+    this.#set(vector, false);
+  }
+
+  #set(vector: number, level: boolean): void {
+    const isPin = vector >= ApicPin.intr && vector <= ApicPin.sipi;
+    ensure(isPin || (Number.isInteger(vector) && vector >= 16 && vector < 256), 'InvalidInput', `${vector} is neither an interrupt vector nor a pin of the local APIC`);
+    // Pins only say that the local APIC is worth asking.
+    if (!isPin) this.#events.request(vector, level);
+  }
+
+  /** INIT, startup IPIs and NMIs that the local APIC has latched (SDM vol. 3, 8.4, 11.5). */
+  #takeApicEvents(): void {
+    const apic = this.#apic;
+    if (apic === undefined) return;
+    if (apic.take('init') || this.#initLatched) this.#init();
+    if (this.#waitsForSipi) {
+      const vector = apic.take('sipi');
+      if (vector !== undefined) this.#startUp(vector);
+      return;
+    }
+    // A startup IPI that nobody waits for is lost.
+    apic.take('sipi');
+    if (apic.take('nmi')) this.#events.raiseNmi();
+  }
+
+  /** INIT keeps MSRs, x87 and vector registers. */
+  #init(): void {
+    this.#initLatched = false;
+    this.#emulation = this.#msr = this.#fault = undefined;
+    this.#events.reset();
+    for (let index = 0; index < 16; index++) if (index !== Gpr.RSP) this.context.set(index, 0n);
+    const { selector, base, ip } = entryPoint(0xffff_fff0n);
+    resetRegisters(this.guest, selector, base, ip);
+    this.#waitsForSipi = this.vcpuId !== 0;
+  }
+
+  #startUp(vector: number): void {
+    this.guest.setSegment('cs', { ...this.guest.segment('cs'), selector: vector << 8, base: BigInt(vector) << 12n });
+    this.guest.set('rip', 0n);
+    this.#waitsForSipi = false;
+  }
+
+  hasPendingInterrupt(): boolean {
+    const apic = this.#apic;
+    if (apic !== undefined && this.#waitsForSipi) {
+      if (apic.take('init')) this.#initLatched = true;
+      return this.#initLatched || this.#sipiPending(apic);
+    }
+    if (apic?.take('nmi') === true) this.#events.raiseNmi();
+    if (apic?.take('init') === true) this.#initLatched = true;
+    return this.#initLatched || this.#events.pending((this.guest.get('rflags') & 0x200n) !== 0n);
+  }
+
+  #sipiPending(apic: LocalApic): boolean {
+    const vector = apic.take('sipi');
+    if (vector === undefined) return false;
+    this.#startUp(vector);
+    return true;
+  }
+
+  nextTimer(): Ticks | undefined {
+    return this.#apic?.nextTimer();
+  }
+
+  cpuidView(): CpuidView {
+    const apic = this.#apic;
+    return {
+      apicId: apic?.id ?? this.#apicId,
+      cpus: this.#cpus.count(this.vmId),
+      cr4: this.guest.get('cr4'),
+      apic: apic !== undefined,
+      apicEnabled: apic !== undefined && (apic.base & 0x800n) !== 0n,
+    };
+  }
+
+  // ── for people ──
+
+  dump(): Readonly<Record<string, bigint>> {
+    return { ...dumpRegisters(this.guest, this.context), cr2: this.#loadedOn === undefined ? this.#shared.cr2 : readCr(2) };
+  }
+}

@@ -1,0 +1,197 @@
+/** Device accesses: ports, and every form of instruction on a page without memory. */
+import { describe, expect, test } from 'vitest';
+import { ExitReason, VmcsField } from '@axvisor/axvisor_api/arch/x86';
+import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import { EMULATED } from '../src/emulate/emulation.ts';
+import { CODE, gpa, withMachine, type Machine } from './fixture.ts';
+
+const F = VmcsField;
+const DEVICE = 0x20_0000n;
+const [RAX, RCX, RBX, RSI, RDI] = [0, 1, 3, 6, 7] as const;
+
+/** One instruction that accesses the device at [RBX]; what it reads is `value`. @returns the transfers, as text. */
+function access(m: Machine, bytes: readonly number[], value = 0n, write = false, address = DEVICE): string[] {
+  m.code(...bytes);
+  m.vcpu.setGpr(RBX, DEVICE);
+  let exit: AxVCpuExitReason | undefined = m.run((cpu) => {
+    cpu.exit(ExitReason.eptViolation, (write ? 2 : 1) | 0x180);
+    cpu.setField(F.guestPhysicalAddress, address);
+  });
+  const log: string[] = [];
+  if (exit.reason === 'NestedPageFault') exit = m.vcpu.decodeMmio();
+  for (; exit?.reason === 'MmioRead' || exit?.reason === 'MmioWrite'; exit = m.run()) {
+    const at = (exit.addr - DEVICE).toString(16);
+    if (exit.reason === 'MmioRead') {
+      log.push(`read${exit.width * 8} ${at}`);
+      m.vcpu.setGpr(EMULATED, value);
+    } else log.push(`write${exit.width * 8} ${at} ${exit.data.toString(16)}`);
+  }
+  return log;
+}
+
+const flags = (m: Machine): bigint => m.cpu.field(F.guestRflags) & 0x8d5n;
+
+describe('instructions', () => {
+  const cases: readonly (readonly [name: string, bytes: readonly number[], value: bigint, log: readonly string[], rax?: bigint])[] = [
+    ['mov eax, [rbx]', [0x8b, 0x03], 0x8765_4321n, ['read32 0'], 0x8765_4321n],
+    ['mov rax, [rbx+8]', [0x48, 0x8b, 0x43, 0x08], 0x8765_4321_1234_5678n, ['read64 8'], 0x8765_4321_1234_5678n],
+    ['mov ax, [rbx]', [0x66, 0x8b, 0x03], 0x4321n, ['read16 0'], 0x1111_1111_1111_4321n],
+    ['mov ah, [rbx]', [0x8a, 0x23], 0x99n, ['read8 0'], 0x1111_1111_1111_9911n],
+    ['mov [rbx], eax', [0x89, 0x03], 0n, ['write32 0 11111111']],
+    ['mov [rbx], ah', [0x88, 0x23], 0n, ['write8 0 11']],
+    ['mov qword [rbx], -2', [0x48, 0xc7, 0x03, 0xfe, 0xff, 0xff, 0xff], 0n, ['write64 0 fffffffffffffffe']],
+    ['mov byte [rbx+0x100], 5', [0xc6, 0x83, 0, 1, 0, 0, 5], 0n, ['write8 100 5']],
+    ['movzx eax, word [rbx]', [0x0f, 0xb7, 0x03], 0xffffn, ['read16 0'], 0xffffn],
+    ['movsx rax, byte [rbx]', [0x48, 0x0f, 0xbe, 0x03], 0x80n, ['read8 0'], 0xffff_ffff_ffff_ff80n],
+    ['movsxd rax, [rbx]', [0x48, 0x63, 0x03], 0x8000_0000n, ['read32 0'], 0xffff_ffff_8000_0000n],
+    ['add eax, [rbx]', [0x03, 0x03], 1n, ['read32 0'], 0x1111_1112n],
+    ['or [rbx], eax', [0x09, 0x03], 0x8000_0000n, ['read32 0', 'write32 0 91111111']],
+    ['and dword [rbx], 0xf0', [0x81, 0x23, 0xf0, 0, 0, 0], 0xffn, ['read32 0', 'write32 0 f0']],
+    ['sub qword [rbx], 1', [0x48, 0x83, 0x2b, 1], 0n, ['read64 0', 'write64 0 ffffffffffffffff']],
+    ['cmp [rbx], al', [0x38, 0x03], 0x11n, ['read8 0']],
+    ['test dword [rbx], 1', [0xf7, 0x03, 1, 0, 0, 0], 1n, ['read32 0']],
+    ['not word [rbx]', [0x66, 0xf7, 0x13], 0xff00n, ['read16 0', 'write16 0 ff']],
+    ['neg byte [rbx]', [0xf6, 0x1b], 1n, ['read8 0', 'write8 0 ff']],
+    ['inc dword [rbx]', [0xff, 0x03], 0xffff_ffffn, ['read32 0', 'write32 0 0']],
+    ['xchg [rbx], eax', [0x87, 0x03], 0x77n, ['read32 0', 'write32 0 11111111'], 0x77n],
+    ['lock xadd [rbx], eax', [0xf0, 0x0f, 0xc1, 0x03], 2n, ['read32 0', 'write32 0 11111113'], 2n],
+    ['lock cmpxchg [rbx], ecx', [0xf0, 0x0f, 0xb1, 0x0b], 0x1111_1111n, ['read32 0', 'write32 0 22222222'], 0x1111_1111_1111_1111n],
+    ['bts dword [rbx], 4', [0x0f, 0xba, 0x2b, 4], 1n, ['read32 0', 'write32 0 11']],
+    ['movnti [rbx], eax', [0x0f, 0xc3, 0x03], 0n, ['write32 0 11111111']],
+    ['mov rax, moffs', [0x48, 0xa1, 0, 0, 0x20, 0, 0, 0, 0, 0], 5n, ['read64 0'], 5n],
+  ];
+  test.each(cases)('%s', (_, bytes, value, log, rax) => {
+    withMachine((m) => {
+      m.vcpu.setGpr(RAX, 0x1111_1111_1111_1111n);
+      m.vcpu.setGpr(RCX, 0x2222_2222n);
+      expect(access(m, bytes, value, log[0]?.startsWith('write') === true)).toEqual(log);
+      expect(m.vcpu.getGpr(RAX)).toBe(rax ?? 0x1111_1111_1111_1111n);
+      expect(m.cpu.field(F.guestRip)).toBe(CODE + BigInt(bytes.length));
+    }, 64);
+  });
+
+  test('flags of arithmetic', () => {
+    withMachine((m) => {
+      access(m, [0x83, 0x3b, 0x01], 0n); // cmp dword [rbx], 1
+      expect(flags(m)).toBe(0x95n); // CF, PF, AF, SF
+      access(m, [0xff, 0x03], 0x7fff_ffffn); // inc: overflow, CF kept
+      expect(flags(m)).toBe(0x895n);
+    }, 64);
+  });
+
+  test('an access across pages is made of parts, with memory on its side', () => {
+    withMachine((m) => {
+      m.space.writeValue(gpa(0xf_fffe), 2, 0xbeefn);
+      m.vcpu.setGpr(RAX, 0n);
+      m.code(0x8b, 0x03);
+      m.vcpu.setGpr(RBX, 0xf_fffen);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, 0x10_0000);
+      });
+      expect(m.vcpu.decodeMmio()).toMatchObject({ reason: 'MmioRead', addr: 0x10_0000n, width: 2 });
+      m.vcpu.setGpr(EMULATED, 0xdeadn);
+      m.run();
+      expect(m.vcpu.getGpr(RAX)).toBe(0xdead_beefn);
+    }, 64);
+  });
+
+  test('rep movsb from a device, and what it cannot do', () => {
+    withMachine((m) => {
+      m.vcpu.setGpr(RSI, DEVICE);
+      m.vcpu.setGpr(RDI, 0x9000n);
+      m.vcpu.setGpr(RCX, 3n);
+      expect(access(m, [0xf3, 0xa4], 0x5an)).toEqual(['read8 0', 'read8 1', 'read8 2']);
+      expect(m.space.readValue(gpa(0x9000), 4)).toBe(0x5a_5a5an);
+      expect([m.vcpu.getGpr(RCX), m.vcpu.getGpr(RSI)]).toEqual([0n, DEVICE + 3n]);
+      // A call through device memory is not emulated.
+      m.code(0xff, 0x13);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, DEVICE);
+      });
+      expect(m.vcpu.decodeMmio()).toBeUndefined();
+    }, 64);
+  });
+
+  test('nothing answers: the bus floats', () => {
+    withMachine((m) => {
+      m.vcpu.setGpr(RAX, 0n);
+      m.code(0x8b, 0x03);
+      m.vcpu.setGpr(RBX, DEVICE);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, DEVICE);
+      });
+      m.vcpu.decodeMmio();
+      m.vcpu.injectAccessFault();
+      m.run();
+      expect(m.vcpu.getGpr(RAX)).toBe(0xffff_ffffn);
+    }, 64);
+  });
+
+  test('a nested fault says what was tried', () => {
+    withMachine((m) => {
+      const fault = (qualification: number): AxVCpuExitReason =>
+        m.run((cpu) => {
+          cpu.exit(ExitReason.eptViolation, qualification);
+          cpu.setField(F.guestPhysicalAddress, 0x30_0123);
+        });
+      expect(fault(0x182)).toEqual({ reason: 'NestedPageFault', addr: 0x30_0123n, accessFlags: 2 });
+      expect(fault(0x184)).toMatchObject({ accessFlags: 4 });
+      expect(m.vcpu.decodeMmio()).toBeUndefined();
+    });
+  });
+});
+
+describe('16-bit addressing', () => {
+  test('mov al, [bx+si+4] with segment bases', () => {
+    withMachine((m) => {
+      m.code(0x8a, 0x40, 0x04);
+      m.cpu.setField(F.guestDsBase, 0x1f_0000);
+      m.vcpu.setGpr(RBX, 0xf000n);
+      m.vcpu.setGpr(RSI, 0x0ffcn);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, 0x1f_0000);
+      });
+      // The offset wraps at 64 KiB.
+      expect(m.vcpu.decodeMmio()).toMatchObject({ reason: 'MmioRead', addr: 0x1f_0000n, width: 1 });
+    }, 16);
+  });
+});
+
+describe('ports', () => {
+  const port = (m: Machine, qualification: number, length = 1): AxVCpuExitReason => m.run((cpu) => cpu.exit(ExitReason.ioInstruction, qualification, length));
+
+  test('IN and OUT', () => {
+    withMachine((m) => {
+      m.code(0xec);
+      m.vcpu.setGpr(RAX, 0x1234_5678n);
+      expect(port(m, (0x3f8 << 16) | 8)).toEqual({ reason: 'IoRead', port: 0x3f8, width: 1 });
+      m.vcpu.setReturnValue(0x60n);
+      m.run();
+      expect([m.vcpu.getGpr(RAX), m.cpu.field(F.guestRip)]).toEqual([0x1234_5660n, 0x8001n]);
+      expect(port(m, (0x604 << 16) | 1)).toEqual({ reason: 'IoWrite', port: 0x604, width: 2, data: 0x5660n });
+    });
+  });
+
+  test('rep outsb reads memory, rep insw writes it', () => {
+    withMachine((m) => {
+      m.space.writeBuffer(gpa(0x9000), Uint8Array.from([1, 2, 3]));
+      m.code(0xf3, 0x6e);
+      m.vcpu.setGpr(RSI, 0x9000n);
+      m.vcpu.setGpr(RCX, 3n);
+      const data: bigint[] = [];
+      for (let exit = port(m, (0x3f8 << 16) | 0x30); exit.reason === 'IoWrite'; exit = m.run()) data.push(exit.data);
+      expect(data).toEqual([1n, 2n, 3n]);
+      m.code(0x66, 0xf3, 0x6d);
+      m.vcpu.setGpr(RDI, 0x9010n);
+      m.vcpu.setGpr(RCX, 2n);
+      let next = 0x1111n;
+      for (let exit = port(m, (0x1f0 << 16) | 0x39); exit.reason === 'IoRead'; exit = m.run()) m.vcpu.setReturnValue((next += 1n));
+      expect(m.space.readValue(gpa(0x9010), 4)).toBe(0x1113_1112n);
+      expect(m.cpu.field(F.guestRip)).toBe(0x8003n);
+    });
+  });
+});
