@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 /** The `axvisor` command. */
 import { readFileSync } from 'node:fs';
-import { main } from './program.ts';
+import { useCompileCache } from './compile_cache.ts';
+
+useCompileCache();
+const { main } = await import('./program.ts');
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 

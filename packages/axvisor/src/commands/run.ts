@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { nodeConsole } from '@axvisor/axhost/node';
+import { saveCompiled } from '../compile_cache.ts';
 import { compose } from '../compose/index.ts';
 import { composeThreads } from '../threads/compose.ts';
 import { expectText } from '../console/expect.ts';
@@ -33,6 +34,8 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   await using threads = new AsyncDisposableStack();
   if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, tape === undefined ? {} : { wrapHost: tapedHost(tape) });
   else threads.use(await composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
+  // Before anything could end the process.
+  saveCompiled();
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);

@@ -1,11 +1,14 @@
 /** The program of a thread that is a guest CPU. */
 import { once } from 'node:events';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { loadCpu } from '../compose/index.ts';
+import { saveCompiled, useCompileCache } from '../compile_cache.ts';
 import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 
 const { arch, share, cpu } = workerData as CpuThreadData;
 const told = once(parentPort as MessagePort, 'message') as Promise<[CpuThreadOrder]>;
+useCompileCache();
+const { loadCpu } = await import('../compose/index.ts');
 const compose = await loadCpu(arch);
+saveCompiled();
 const [{ processor, percpu, logLevel }] = await told;
 compose({ host: { share, cpu, logLevel }, processor, percpu })();
