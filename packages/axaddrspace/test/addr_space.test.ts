@@ -126,10 +126,17 @@ describe('mapLinear', () => {
     }));
 });
 
+/** Uses free frames, and gives them back as they are then. */
+function soilFrames(): void {
+  const first = allocContiguousFrames(32) ?? expect.fail('no frames');
+  physMemory().bytes.fill(0xee, Number(first), Number(first) + 32 * K4);
+  deallocContiguousFrames(first, 32);
+}
+
 describe('mapAlloc', () => {
   test('populated: distinct zeroed frames at once', () =>
     withSpace((space) => {
-      physMemory().bytes.fill(0xee, 0x8000, 0x2_0000);
+      soilFrames();
       space.mapAlloc(gpa(BASE), 0x2000n, RW, { populate: true });
       const pages = [space.translate(gpa(BASE)), space.translate(gpa(BASE + 0x1000n))];
       expect(new Set(pages).size).toBe(2);
@@ -171,7 +178,7 @@ describe('mapAlloc', () => {
 
   test('lazily: nothing until the first access, zeroed then', () =>
     withSpace((space) => {
-      physMemory().bytes.fill(0xee, 0x8000, 0x2_0000);
+      soilFrames();
       const before = usedFrames();
       space.mapAlloc(gpa(0x1_3000n), 0x2000n, RW);
       expect([space.translate(gpa(0x1_3000n)), usedFrames()]).toEqual([undefined, before]);

@@ -1,7 +1,7 @@
 import { withLinked } from '@axvisor/axvisor_api';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import {
-  allocContiguousFrames, allocFrame, deallocContiguousFrames, deallocFrame, frameCounts, physMemory, physToVirt, virtToPhys,
+  allocContiguousFrames, allocFrame, allocZeroedFrames, deallocContiguousFrames, deallocFrame, frameCounts, physMemory, physToVirt, virtToPhys,
 } from '@axvisor/axvisor_api/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -33,6 +33,26 @@ describe('memory', () => {
       globalThis.SharedArrayBuffer = saved;
     }
   });
+
+  test('zeroed frames are zero, used before or not', () =>
+    linked(MiB, () => {
+      const { bytes } = physMemory();
+      const first = Number(allocContiguousFrames(6));
+      bytes.fill(0xee, first, first + 6 * 0x1000);
+      deallocFrame(at(BigInt(first + 0x1000)));
+      deallocContiguousFrames(at(BigInt(first + 0x3000)), 2);
+      expect(Number(allocZeroedFrames(1))).toBe(first + 0x1000);
+      const run = Number(allocZeroedFrames(2, 0));
+      expect(run).toBe(first + 0x3000);
+      for (const [frame, content] of [[0, 0xee], [1, 0], [2, 0xee], [3, 0], [4, 0], [5, 0xee]] as const)
+        expect(bytes.subarray(first + frame * 0x1000, first + (frame + 1) * 0x1000).every((b) => b === content)).toBe(true);
+      deallocFrame(at(BigInt(first + 0x5000)));
+      // One that was used, and further ones that never were.
+      const mixed = Number(allocZeroedFrames(100));
+      expect(mixed).toBe(first + 0x5000);
+      expect(bytes.subarray(mixed, mixed + 100 * 0x1000).every((b) => b === 0)).toBe(true);
+      expect(allocZeroedFrames(1 << 20)).toBeUndefined();
+    }));
 
   test('frame 0 is never handed out, every other one is', () =>
     linked(MiB, () => {

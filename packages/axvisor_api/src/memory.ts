@@ -29,6 +29,11 @@ export interface Memory {
   allocFrame(): HostPhysAddr | undefined;
   /** `count` consecutive frames whose first is aligned to 4 KiB << `alignPow2` (0: 4 KiB, 1: 8 KiB). */
   allocContiguousFrames(count: number, alignPow2?: number): HostPhysAddr | undefined;
+  /**
+   * As {@link Memory.allocContiguousFrames}, and all bytes are zero. The default fills them; a host that knows which frames nobody
+   * has used yet leaves those alone, so that they cost it nothing until they are written.
+   */
+  allocZeroedFrames(count: number, alignPow2?: number): HostPhysAddr | undefined;
   /** Gives one frame back, also one of a contiguous run. @throws {AxError} BadState if it is not allocated, InvalidInput if misaligned */
   deallocFrame(frame: HostPhysAddr): void;
   /** Gives `count` frames of one {@link Memory.allocContiguousFrames} back. @throws {AxError} as {@link Memory.deallocFrame} */
@@ -45,6 +50,7 @@ export interface Memory {
 
 export let allocFrame: Memory['allocFrame'];
 export let allocContiguousFrames: Memory['allocContiguousFrames'];
+export let allocZeroedFrames: Memory['allocZeroedFrames'];
 export let deallocFrame: Memory['deallocFrame'];
 export let deallocContiguousFrames: Memory['deallocContiguousFrames'];
 export let physToVirt: Memory['physToVirt'];
@@ -52,15 +58,23 @@ export let virtToPhys: Memory['virtToPhys'];
 export let physMemory: Memory['physMemory'];
 export let frameCounts: Memory['frameCounts'];
 
-export const memory: AxApiDef<'memory', Memory> = apiDef({
+/** Bytes. */
+const FRAME_SIZE = 4096;
+
+export const memory: AxApiDef<'memory', Memory, 'allocZeroedFrames'> = apiDef({
   name: 'memory',
   functions: {
     allocFrame: required, allocContiguousFrames: required, deallocFrame: required, deallocContiguousFrames: required,
     physToVirt: required, virtToPhys: required, physMemory: required, frameCounts: required,
+    allocZeroedFrames: (count, alignPow2) => {
+      const first = allocContiguousFrames(count, alignPow2);
+      if (first !== undefined) physMemory().bytes.fill(0, Number(first), Number(first) + count * FRAME_SIZE);
+      return first;
+    },
   },
   bind: (f: Memory) =>
     ({
-      allocFrame, allocContiguousFrames, deallocFrame, deallocContiguousFrames,
+      allocFrame, allocContiguousFrames, allocZeroedFrames, deallocFrame, deallocContiguousFrames,
       physToVirt, virtToPhys, physMemory, frameCounts,
     } = f),
   providers: ['@axvisor/axhost'],

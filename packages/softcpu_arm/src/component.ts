@@ -6,7 +6,7 @@ import { apiImpl, component as axComponent, type Component } from '@axvisor/axvi
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { arm, GUEST_CONTEXT_SIZE, GUEST_CONTEXT_V, Ppi, SYSREG, type AddressTranslation, type ArmHost, type ExceptionKind } from '@axvisor/axvisor_api/arch/arm';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
-import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocZeroedFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, tickFrequency, time } from '@axvisor/axvisor_api/time';
@@ -57,10 +57,9 @@ class Cpu {
     this.bytes = bytes;
     ensure(bytes.length <= MAX_MEMORY, 'Unsupported', `a software processing element addresses at most ${MAX_MEMORY >> 20} MiB of physical memory, not ${Math.ceil(bytes.length / (1 << 20))}`);
     const frames = Math.ceil(planPe(0, bytes.length).end / FRAME);
-    const base = allocContiguousFrames(frames);
+    const base = allocZeroedFrames(frames);
     if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software processing element`);
     const start = Number(base);
-    bytes.fill(0, start, start + frames * FRAME);
     const pages = bytes.length / WASM_PAGE;
     const plan = planPe(start, bytes.length);
     this.state = plan.layout.state;

@@ -6,7 +6,7 @@ import { apiImpl, component as axComponent, type Component } from '@axvisor/axvi
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { CSR, GUEST_CONTEXT_SIZE, Irq, riscv, type GuestAccess, type RiscvProcessor } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
-import { allocContiguousFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocZeroedFrames, memory, physMemory } from '@axvisor/axvisor_api/memory';
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
@@ -54,10 +54,9 @@ class Cpu {
     const isMonitor = guestCpus() > 0 && id === guestCpus();
     const planAt = (base: number): HartPlan => (isMonitor ? planHart(base, MONITOR_MEMORY, MONITOR_POOL) : planHart(base, bytes.length));
     const frames = Math.ceil(planAt(0).end / FRAME);
-    const base = allocContiguousFrames(frames);
+    const base = allocZeroedFrames(frames);
     if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software hart`);
     const start = Number(base);
-    bytes.fill(0, start, start + frames * FRAME);
     const pages = bytes.length / WASM_PAGE;
     const plan = planAt(start);
     const { state } = plan.layout;

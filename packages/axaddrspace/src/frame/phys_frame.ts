@@ -1,7 +1,7 @@
 /** Frames of physical memory that are given back when their owner is disposed of. */
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
-import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocContiguousFrames, allocZeroedFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
 
 const FRAME_SIZE = 4096;
 
@@ -29,16 +29,17 @@ export class PhysFrame implements Disposable {
    * @throws {AxError} NoMemory
    */
   static alloc(count: number = 1, alignPow2: number = 0): PhysFrame {
-    const start = allocContiguousFrames(count, alignPow2);
+    return PhysFrame.#of(allocContiguousFrames(count, alignPow2), count);
+  }
+
+  static #of(start: HostPhysAddr | undefined, count: number): PhysFrame {
     if (start === undefined) throw axError('NoMemory', `no ${count} free frame(s)`);
     return new PhysFrame(start, count);
   }
 
   /** As {@link alloc}, filled with zeros. */
   static allocZero(count: number = 1, alignPow2: number = 0): PhysFrame {
-    const frame = PhysFrame.alloc(count, alignPow2);
-    frame.fill(0);
-    return frame;
+    return PhysFrame.#of(allocZeroedFrames(count, alignPow2), count);
   }
 
   /** Address of the first frame. @throws {AxError} BadState once they are given back */

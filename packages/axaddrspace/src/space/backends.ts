@@ -2,7 +2,7 @@
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { MappingFlags } from '@axvisor/axvisor_api/addrspace';
 import { axError, isAxError } from '@axvisor/axvisor_api/errors';
-import { allocContiguousFrames, allocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+import { allocZeroedFrames } from '@axvisor/axvisor_api/memory';
 import { hostWrote } from '@axvisor/axvisor_api/processor';
 import type { MappingBackend } from '../memory_set/index.ts';
 import { LEVEL_SIZES } from '../npt/format.ts';
@@ -128,7 +128,7 @@ export class AllocBackend extends OwningBackend {
 
   /** Backs the page at `gpa` with a zeroed frame. @throws {AxError} NoMemory */
   #populatePage(gpa: number, flags: MappingFlags): void {
-    const frame = allocFrame();
+    const frame = allocZeroedFrames(1);
     if (frame === undefined) throw axError('NoMemory', `no free frame for guest memory at 0x${gpa.toString(16)}`);
     this.#mapZeroed(gpa, Number(frame), PAGE, flags);
   }
@@ -136,7 +136,7 @@ export class AllocBackend extends OwningBackend {
   /** Backs a 2 MiB page if it lies in [gpa, end) and there are frames for it, else a 4 KiB page. Returns its size. */
   #populateFrom(gpa: number, end: number, flags: MappingFlags): number {
     if (gpa % LARGE_PAGE === 0 && end - gpa >= LARGE_PAGE) {
-      const frames = allocContiguousFrames(LARGE_PAGE / PAGE, LARGE_ALIGN);
+      const frames = allocZeroedFrames(LARGE_PAGE / PAGE, LARGE_ALIGN);
       if (frames !== undefined) {
         this.#mapZeroed(gpa, Number(frames), LARGE_PAGE, flags);
         return LARGE_PAGE;
@@ -146,8 +146,8 @@ export class AllocBackend extends OwningBackend {
     return PAGE;
   }
 
+  /** Maps zeroed frames; code that was decoded from what they held is forgotten. */
   #mapZeroed(gpa: number, hpa: number, size: number, flags: MappingFlags): void {
-    physMemory().words.fill(0, hpa / 4, (hpa + size) / 4);
     hostWrote(BigInt(hpa) as HostPhysAddr, size);
     try {
       this.table.map(gpa, hpa, size, flags);

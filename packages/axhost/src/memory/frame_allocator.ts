@@ -22,7 +22,7 @@ const Word = { lock: 0, ready: 1, hint: 2, freeCount: 3, count: 4 } as const;
 /** Bytes that the state of an allocator of `frames` frames takes. */
 export function allocatorBytes(frames: number): number {
   const words = Math.ceil(frames / 32);
-  return 4 * (Word.count + words + Math.ceil(words / 32));
+  return 4 * (Word.count + 2 * words + Math.ceil(words / 32));
 }
 
 /** Allocates frames by number, from 1 to `frames` - 1; frame 0 is never handed out. */
@@ -35,6 +35,8 @@ export class FrameAllocator {
   readonly #free: Int32Array;
   /** One bit for each word of `#free`, set when the word is not zero. */
   readonly #summary: Int32Array;
+  /** One bit a frame, set when it was handed out and came back: until then it holds what memory begins with, zeros. */
+  readonly #used: Int32Array;
 
   /** @param state - {@link allocatorBytes} zeroed bytes, or those of another thread's allocator, which this one then shares. */
   constructor(frames: number, state: ArrayBufferLike = new ArrayBuffer(allocatorBytes(frames))) {
@@ -42,7 +44,8 @@ export class FrameAllocator {
     const words = Math.ceil(frames / 32);
     this.#words = new Int32Array(state);
     this.#free = this.#words.subarray(Word.count, Word.count + words);
-    this.#summary = this.#words.subarray(Word.count + words);
+    this.#summary = this.#words.subarray(Word.count + words, Word.count + words + Math.ceil(words / 32));
+    this.#used = this.#words.subarray(Word.count + words + this.#summary.length);
     this.total = frames - 1;
     this.#locked(() => {
       if (this.#words[Word.ready] !== 0) return;
@@ -127,7 +130,18 @@ export class FrameAllocator {
       const free = this.#edge(first, first + count, false, true);
       ensure(free === -1, 'BadState', `frame ${free} is freed but not allocated`);
       this.#mark(first, count, true);
+      for (let frame = first; frame < first + count; frame++) this.#used[frame >>> 5]! |= 1 << (frame & 31);
     });
+  }
+
+  /** Calls `f` with each run of frames from `first` on, of `count`, that were used before they were handed out this time. */
+  forUsed(first: number, count: number, f: (first: number, count: number) => void): void {
+    const used = (frame: number): boolean => frame < first + count && ((this.#used[frame >>> 5]! >>> (frame & 31)) & 1) === 1;
+    for (let frame = first; frame < first + count; frame++) {
+      const start = frame;
+      while (used(frame)) frame++;
+      if (frame > start) f(start, frame - start);
+    }
   }
 
   #lowestRun(count: number, align: number): number {

@@ -6,7 +6,7 @@ import { FrameAllocator } from './frame_allocator.ts';
 
 const FRAME_SIZE = 0x1000;
 
-/** Manages the frames of `phys`, with the state that other threads share if it is given. */
+/** Manages the frames of `phys`, which is all zero, with the state that other threads share if it is given. */
 export function createMemory(phys: PhysMemory, state?: ArrayBufferLike): Memory {
   const bytes = phys.bytes.length;
   const frames = new FrameAllocator(bytes / FRAME_SIZE, state);
@@ -22,12 +22,20 @@ export function createMemory(phys: PhysMemory, state?: ArrayBufferLike): Memory 
     if (a < 0n || a >= size) throw axError('BadAddress', `0x${a.toString(16)} is outside physical memory of 0x${size.toString(16)} bytes`);
   };
 
+  const allocRun = (count: number, alignPow2: number): number => {
+    ensure(Number.isInteger(count) && count > 0, 'InvalidInput', `${count} frames cannot be allocated`);
+    ensure(Number.isInteger(alignPow2) && alignPow2 >= 0 && alignPow2 <= 20, 'InvalidInput', `alignment 4 KiB << ${alignPow2}`);
+    return frames.allocRun(count, 2 ** alignPow2);
+  };
+  const wipe = (first: number, count: number): void => void phys.bytes.fill(0, first * FRAME_SIZE, (first + count) * FRAME_SIZE);
+
   return {
     allocFrame: () => address(frames.alloc()),
-    allocContiguousFrames: (count, alignPow2 = 0) => {
-      ensure(Number.isInteger(count) && count > 0, 'InvalidInput', `${count} frames cannot be allocated`);
-      ensure(Number.isInteger(alignPow2) && alignPow2 >= 0 && alignPow2 <= 20, 'InvalidInput', `alignment 4 KiB << ${alignPow2}`);
-      return address(frames.allocRun(count, 2 ** alignPow2));
+    allocContiguousFrames: (count, alignPow2 = 0) => address(allocRun(count, alignPow2)),
+    allocZeroedFrames: (count, alignPow2 = 0) => {
+      const first = allocRun(count, alignPow2);
+      if (first !== 0) frames.forUsed(first, count, wipe);
+      return address(first);
     },
     deallocFrame: (frame) => {
       frames.free(frameOf(frame), 1);
