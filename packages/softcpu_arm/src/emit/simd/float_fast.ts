@@ -1,9 +1,9 @@
 /**
- * Scalar floating point on the host's arithmetic, where that is exactly right: FPCR is 0 (round to nearest, nothing flushed), the
- * result is an ordinary number, and it is exact or FPSR.IXC, the only exception it could raise, is set already. What is not
- * settled here is left to JavaScript.
+ * Scalar floating point on the host's arithmetic, where that is exactly right: FPCR is 0 (round to nearest, nothing flushed), and the
+ * result is an ordinary number. The only exception it can raise is inexact: found by error-free transformations until FPSR.IXC is set. What is
+ * not settled here is left to JavaScript.
  */
-import { f32, f64, floatFunctions, i32, i64 } from '@axvisor/softcpu';
+import { f32, f64, floatFunctions, i32, i64, select } from '@axvisor/softcpu';
 import type { Block, Emit, Emitter, Expr, F64, FunctionDefinition, I32, I64, RaiseInexactIf } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { FPCR, FPSR } from '../../state.ts';
@@ -11,12 +11,13 @@ import { source, target, vector } from '../define.ts';
 import type { Definition, Definitions, RecordLayout } from '../define.ts';
 import { floatFlags } from '../flags.ts';
 import { FP_EXEC } from '../host.ts';
+import { IXC, raiseInexact } from './inexact.ts';
 import { guarded, readLane, setHalves } from './lanes.ts';
 
 type Float = 'f32' | 'f64';
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
 type Unary = 'abs' | 'neg' | 'sqrt' | 'nearest' | 'trunc' | 'floor' | 'ceil';
-type Compare = 'eq' | 'lt' | 'gt' | 'ge';
+type Compare = 'eq' | 'ne' | 'lt' | 'gt' | 'ge';
 
 /** One of the host's precisions. */
 interface Precision<T extends Float = Float>
@@ -26,6 +27,8 @@ interface Precision<T extends Float = Float>
   readonly bits: (value: Expr<T>) => I64;
   readonly wide: (value: Expr<T>) => F64;
   readonly smallestNormal: number;
+  /** Raises the inexact exception if it is due; 0 where that is not known. */
+  readonly note: (e: Block, kind: 'Add' | 'Mul' | 'Div' | 'Sqrt', ...operands: Expr<T>[]) => I32;
   /** a × b + c with one rounding, NaN where it is not known. */
   readonly fused: (e: Block, a: Expr<T>, b: Expr<T>, c: Expr<T>) => Expr<T>;
 }
@@ -35,6 +38,7 @@ const single: Precision<'f32'> = {
   bits: (value) => i64.extend_i32_u(i32.reinterpret_f32(value)),
   wide: f64.promote_f32,
   smallestNormal: 2 ** -126,
+  note: (e, kind, ...operands) => e.call(`fpNote${kind}32`, 'i32', operands),
   fused: (e, a, b, c) => e.call('fpFused32', 'f32', [a, b, c]),
 };
 const double: Precision<'f64'> = {
@@ -43,17 +47,15 @@ const double: Precision<'f64'> = {
   bits: (value) => i64.reinterpret_f64(value),
   wide: (value) => value,
   smallestNormal: 2 ** -1022,
+  note: (e, kind, ...operands) => e.call(`fpNote${kind}64`, 'i32', operands),
   fused: (e, a, b, c) => e.call('fpFused64', 'f64', [a, b, c]),
 };
 
 const zero = i64.const(0);
-/** FPSR.IXC. */
-const IXC = i32.const(1 << 4);
-
 /** FPCR is 0. */
 export const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR));
 /** FPSR.IXC, as 0 or 1. */
-export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), IXC), i32.const(0));
+export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), i32.const(IXC)), i32.const(0));
 export const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
@@ -66,11 +68,10 @@ export const slowly =
   (e: Emitter): void =>
     void e.call(FP_EXEC, 'i32', [i32.const(op.get(name) as number), e.field('bits')]);
 
-/** Sets FPSR.IXC if the condition holds. */
-const raiseInexactIf: RaiseInexactIf = (b, condition) => b.if(condition, () => b.setState('i32.store', FPSR, i32.or(b.state('i32.load', FPSR), IXC)));
+const raiseInexactIf: RaiseInexactIf = raiseInexact;
 /** Functions that the definitions call. */
 export const fastFloatFunctions: Readonly<Record<string, FunctionDefinition>> = Object.fromEntries(
-  Object.entries(floatFunctions(raiseInexactIf)).filter(([name]) => name.startsWith('fpFused')),
+  Object.entries(floatFunctions(raiseInexactIf)).filter(([name]) => name !== 'fpIntegral'),
 );
 
 /** An instruction with handlers for single and double precision, and JavaScript for half. */
@@ -83,6 +84,18 @@ function bySingleDouble(name: string, record: RecordLayout, emit: <T extends Flo
 const two: RecordLayout = { d: vector('Rd'), n: vector('Rn') };
 const three: RecordLayout = { ...two, m: vector('Rm') };
 
+const NOTES = { add: 'Add', sub: 'Add', mul: 'Mul', div: 'Div' } as const;
+
+/** Writes a result that is right if `right` is; while FPSR.IXC is clear `note` finds out about it, and answers 0 if it cannot. */
+function settle(e: Emitter, right: I32, note: () => I32, write: () => void, slow: () => void): void {
+  const usual = e.let(right);
+  e.if(i32.and(usual, inexactRaised(e)), write, () => {
+    const settled = e.variable(usual);
+    e.if(usual, () => e.assign(settled, note()));
+    e.if(settled.get, write, slow, true);
+  }, true);
+}
+
 /** Products and quotients may be tiny; where one of `zeros` is zero, so is the result, exactly. */
 const arithmetic = (name: string, operation: 'add' | 'sub' | 'mul' | 'div', zeros: readonly ('a' | 'b')[], negate = false): Definition =>
   bySingleDouble(name, three, (p, slow) => (e) => {
@@ -91,7 +104,16 @@ const arithmetic = (name: string, operation: 'add' | 'sub' | 'mul' | 'div', zero
     const finite = p.lt(p.abs(result), p.const(Infinity));
     const isZero = (k: 'a' | 'b'): I32 => p.eq(operands[k], p.const(0));
     const ordinary = zeros.length === 0 ? finite : i32.and(finite, zeros.map(isZero).reduce((x, y) => i32.or(x, y), p.gt(p.abs(result), p.const(p.smallestNormal))));
-    e.if(all(plainMode(e), inexactRaised(e), ordinary), () => set(e, p, negate ? p.neg(result) : result), () => slow(e), true);
+    const write = (): void => set(e, p, negate ? p.neg(result) : result);
+    const addend = operation === 'sub' ? p.neg(operands.b) : operands.b;
+    const note = (): I32 => p.note(e, NOTES[operation], operands.a, addend, result);
+    settle(e, i32.and(plainMode(e), ordinary), () => {
+      if (zeros.length === 0) return note();
+      // Nothing is inexact, and nothing to be found, where the result is zero for that.
+      const known = e.variable(zeros.map(isZero).reduce((x, y) => i32.or(x, y)));
+      e.if(i32.eqz(known.get), () => e.assign(known, note()));
+      return known.get;
+    }, write, () => slow(e));
   });
 
 /** Which of product and addend are negated; NaN stands for what the function does not settle. */
@@ -113,16 +135,19 @@ const minMax = (name: string, operation: 'min' | 'max'): Definition =>
   });
 
 const sqrt: Definition = bySingleDouble('fsqrt_f', two, (p, slow) => (e) => {
-  const result = e.let(p.sqrt(p.get(e, 'n')));
-  e.if(all(plainMode(e), inexactRaised(e), p.lt(result, p.const(Infinity))), () => set(e, p, result), () => slow(e), true);
+  const value = e.let(p.get(e, 'n'));
+  const result = e.let(p.sqrt(value));
+  settle(e, i32.and(plainMode(e), p.lt(result, p.const(Infinity))), () => p.note(e, 'Sqrt', value, result), () => set(e, p, result), () => slow(e));
 });
 
 const round = (name: string, operation: 'nearest' | 'trunc' | 'floor' | 'ceil', signals = false): Definition =>
   bySingleDouble(name, two, (p, slow) => (e) => {
     const value = e.let(p.get(e, 'n'));
     const result = e.let(p[operation](value));
-    const settled = signals ? i32.or(p.eq(result, value), all(inexactRaised(e), p.eq(result, result))) : p.eq(result, result);
-    e.if(i32.and(plainMode(e), settled), () => set(e, p, result), () => slow(e), true);
+    e.if(i32.and(plainMode(e), p.eq(result, result)), () => {
+      if (signals) raiseInexact(e, p.ne(result, value));
+      set(e, p, result);
+    }, () => slow(e), true);
   });
 
 const compare = (name: string, withZero: boolean): Definition =>
@@ -158,18 +183,25 @@ function toInteger(name: string, operation: 'nearest' | 'trunc' | 'floor' | 'cei
     const rounded = e.let(f64[operation](value));
     const { low, beyond } = integers[wide ? 'x' : 'w'][sign];
     const inRange = i32.and(f64.ge(rounded, f64.const(low)), f64.lt(rounded, f64.const(beyond)));
-    const silent = i32.or(f64.eq(rounded, value), inexactRaised(e));
     const result = sign === 'signed' ? i64.trunc_sat_f64_s(rounded) : i64.trunc_sat_f64_u(rounded);
-    e.if(all(plainMode(e), inRange, silent), () => e.setReg('d', wide ? result : i64.and(result, i64.const(0xffff_ffff))), () => slow(e), true);
+    e.if(i32.and(plainMode(e), inRange), () => {
+      raiseInexact(e, f64.ne(rounded, value));
+      e.setReg('d', wide ? result : i64.and(result, i64.const(0xffff_ffff)));
+    }, () => slow(e), true);
   });
+}
+
+/** Digits from the first to the last that is 1; of zero less than one. */
+function significantBits(e: Emitter, value: I64, isSigned: boolean): I64 {
+  const magnitude = isSigned ? e.let(select(i64.lt_s(value, zero), i64.sub(zero, value), value)) : value;
+  return i64.sub(i64.const(64), i64.add(i64.clz(magnitude), i64.ctz(magnitude)));
 }
 
 function fromInteger(name: string, isSigned: boolean): Definition {
   return general(name, { d: vector('Rd'), n: source('Rn') }, (wide, precision, slow) => (e) => {
-    const extended = wide ? e.reg('n') : isSigned ? i64.extend32_s(e.reg('n')) : i64.and(e.reg('n'), i64.const(0xffff_ffff));
-    const exact = !wide && precision === 'double';
-    const settled = exact ? plainMode(e) : i32.and(plainMode(e), inexactRaised(e));
-    e.if(settled, () => {
+    const extended = e.let(wide ? e.reg('n') : isSigned ? i64.extend32_s(e.reg('n')) : i64.and(e.reg('n'), i64.const(0xffff_ffff)));
+    e.if(plainMode(e), () => {
+      if (wide || precision === 'single') raiseInexact(e, i64.gt_s(significantBits(e, extended, isSigned), i64.const(precision === 'single' ? 24 : 53)));
       const bits = precision === 'double'
         ? i64.reinterpret_f64(isSigned ? f64.convert_i64_s(extended) : f64.convert_i64_u(extended))
         : single.bits(isSigned ? f32.convert_i64_s(extended) : f32.convert_i64_u(extended));
@@ -193,7 +225,11 @@ const narrow = precision('fcvt_s', 1, (e, slow) => {
   const magnitude = f32.abs(result);
   const ordinary = i32.and(f32.lt(magnitude, f32.const(Infinity)), f32.gt(magnitude, f32.const(2 ** -126)));
   const exact = f64.eq(f64.promote_f32(result), value);
-  e.if(i32.and(plainMode(e), i32.or(exact, i32.and(inexactRaised(e), ordinary))), () => set(e, single, result), () => slow(e), true);
+  const known = e.let(exact);
+  e.if(i32.and(plainMode(e), i32.or(known, ordinary)), () => {
+    raiseInexact(e, i32.eqz(known));
+    set(e, single, result);
+  }, () => slow(e), true);
 });
 
 const ROUNDINGS = { n: 'nearest', z: 'trunc', m: 'floor', p: 'ceil' } as const;

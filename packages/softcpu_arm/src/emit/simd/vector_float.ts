@@ -3,11 +3,12 @@
  * `float_fast.ts`) for every lane; otherwise JavaScript does all lanes (Arm ARM, C7.2).
  */
 import { f32, f32x4, f64, f64x2, i32, i32x4, i64x2, v128 } from '@axvisor/softcpu';
-import type { Emit, Emitter, F32, F64, V128 } from '@axvisor/softcpu';
+import type { Emit, Emitter, F32, F64, I32, V128 } from '@axvisor/softcpu';
 import { V } from '../../state.ts';
 import { stateBase, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
-import { all, inexactRaised, plainMode, slowly } from './float_fast.ts';
+import { inexactRaised, plainMode, slowly } from './float_fast.ts';
+import { findDouble, findFloat, raiseInexact } from './inexact.ts';
 import { guarded } from './lanes.ts';
 import { ZERO, read, write } from './vector.ts';
 
@@ -18,6 +19,8 @@ const SMALLEST_NORMAL = [f32x4.splat(f32.const(2 ** -126)), f64x2.splat(f64.cons
 const INFINITY = [f32x4.splat(f32.const(Infinity)), f64x2.splat(f64.const(Infinity))] as const;
 
 interface FloatOp {
+  /** How inexact results are found. */
+  readonly note?: 'add' | 'sub' | 'mul';
   readonly operation: (double: 0 | 1, a: V128, b: V128) => V128;
   /** By lane, where the result is right: with the inexact exception raised before, or always. */
   readonly settled: (double: 0 | 1, result: V128, a: V128, b: V128) => V128;
@@ -32,12 +35,13 @@ const comparison = (name: 'eq' | 'ge' | 'gt'): FloatOp => ({ operation: (double,
 const extremum = (name: 'min' | 'max'): FloatOp => ({ operation: (double, a, b) => floats[double][name](a, b), settled: isNumber, rounds: false });
 
 const floatOps: Readonly<Record<string, FloatOp>> = {
-  fadd: { operation: (double, a, b) => floats[double].add(a, b), settled: finite, rounds: true },
-  fsub: { operation: (double, a, b) => floats[double].sub(a, b), settled: finite, rounds: true },
+  fadd: { operation: (double, a, b) => floats[double].add(a, b), settled: finite, rounds: true, note: 'add' },
+  fsub: { operation: (double, a, b) => floats[double].sub(a, b), settled: finite, rounds: true, note: 'sub' },
   fmul: {
     operation: (double, a, b) => floats[double].mul(a, b),
     settled: (double, result, a, b) => v128.and(finite(double, result), v128.or(notTiny(double, result), v128.or(isZero(double, a), isZero(double, b)))),
     rounds: true,
+    note: 'mul',
   },
   fdiv: {
     operation: (double, a, b) => floats[double].div(a, b),
@@ -71,8 +75,17 @@ const secondRecord: Readonly<Record<Second, RecordLayout>> = { vector: { m: vect
 const bySz = (get: Get): number => get('sz');
 const precisionOf: Readonly<Record<Second, (get: Get) => number>> = { vector: bySz, element: (get) => get('size') - 2, zero: bySz };
 
+/** Raises the inexact exception if it is due; 0 where that is not known. */
+function noted(e: Emitter, note: NonNullable<FloatOp['note']>, double: 0 | 1, a: V128, b: V128, result: V128, q: number): I32 {
+  const second = note === 'sub' ? e.let(floats[double].neg(b)) : b;
+  const { inexact, known } = (double === 1 ? findDouble : findFloat)[note === 'mul' ? 'mul' : 'add'](e, a, second, result);
+  const settled = e.let(integers[double].all_true(q === 1 ? known : v128.or(known, HIGH)));
+  raiseInexact(e, i32.and(settled, v128.any_true(q === 1 ? inexact : v128.andnot(inexact, HIGH))));
+  return settled;
+}
+
 /** Single precision in two and four lanes, double precision in two. */
-function floating(name: string, { operation, settled, rounds }: FloatOp, second: Second): Definition {
+function floating(name: string, { operation, settled, rounds, note }: FloatOp, second: Second): Definition {
   const slow = slowly(name);
   const variant = (double: 0 | 1, q: number): Emit =>
     guarded((e) => {
@@ -81,7 +94,15 @@ function floating(name: string, { operation, settled, rounds }: FloatOp, second:
       const result = e.let(operation(double, a, b));
       const lanes = settled(double, result, a, b);
       const right = integers[double].all_true(q === 1 ? lanes : v128.or(lanes, HIGH));
-      e.if(rounds ? all(plainMode(e), inexactRaised(e), right) : i32.and(plainMode(e), right), () => write(e, result, q), () => slow(e), true);
+      const done = (): void => write(e, result, q);
+      const usual = e.let(i32.and(plainMode(e), right));
+      if (!rounds) return e.if(usual, done, () => slow(e), true);
+      e.if(i32.and(usual, inexactRaised(e)), done, () => {
+        if (note === undefined) return slow(e);
+        const settled = e.variable(usual);
+        e.if(usual, () => e.assign(settled, noted(e, note, double, a, b, result, q)));
+        e.if(settled.get, done, () => slow(e), true);
+      }, true);
     });
   return {
     record: { d: vector('Rd'), n: vector('Rn'), ...secondRecord[second] },
