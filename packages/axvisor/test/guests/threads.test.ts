@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, test } from 'vitest';
+import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from '../stress/guest.ts';
 import { axvisor, cachedImage, ROOT, Session } from './session.ts';
 
 const PROMPT = 'axvisor> ';
@@ -139,6 +140,18 @@ test('atomics, locks, remote fences and IPIs of four harts leave exact counts', 
     expect(output).toContain('every count is right');
     expect(status).toBe(0);
   }
+});
+
+test.each([
+  { harts: 4, threads: 4, seed: 1 },
+  { harts: 4, threads: 2, seed: 2 },
+  { harts: 3, threads: 1, seed: 3 },
+])('$harts harts on $threads threads lose no interrupt and see no stale code, translation or data (seed $seed)', TIMEOUT, async ({ harts, threads, seed }) => {
+  const kernel = join(folder, `stress-${seed}.bin`);
+  writeFileSync(kernel, stressGuest({ harts, seconds: 3, seed }));
+  const { status, output } = await axvisor('run', '--kernel', kernel, '--load-addr', `0x${LOAD_ADDRESS.toString(16)}`, '--memory', `${MEMORY_MIB}M`, '--cpus', String(harts), '--threads', String(threads), '--timeout', '100');
+  expect(stressResult(output).rounds).toBeGreaterThan(100);
+  expect(status).toBe(0);
 });
 
 test('a virtual clock is for one thread', async () => {

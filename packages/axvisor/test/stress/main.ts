@@ -1,0 +1,33 @@
+/** `stress`: runs the stress guest for as long as wanted. Exit status 0: it passed. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { axvisor } from '../guests/session.ts';
+import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from './guest.ts';
+
+const { values } = parseArgs({
+  options: {
+    harts: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '600' },
+    seed: { type: 'string', default: '1' },
+    threads: { type: 'string', default: 'auto' },
+    engine: { type: 'string', default: 'auto' },
+  },
+});
+const folder = mkdtempSync(join(tmpdir(), 'axvisor-stress-'));
+try {
+  const kernel = join(folder, 'stress.bin');
+  const seconds = Number(values.seconds);
+  writeFileSync(kernel, stressGuest({ harts: Number(values.harts), seconds, seed: Number(values.seed) }));
+  const start = performance.now();
+  const { status, output } = await axvisor(
+    'run', '--kernel', kernel, '--load-addr', `0x${LOAD_ADDRESS.toString(16)}`, '--memory', `${MEMORY_MIB}M`, '--cpus', values.harts, '--threads', values.threads,
+    '--engine', values.engine, '--timeout', String(seconds + 120),
+  );
+  if (status !== 0) throw new Error(`exit status ${status}: ${output.slice(-400)}`);
+  const { rounds, ipis, timers } = stressResult(output);
+  console.log(`passed: ${values.harts} harts, threads ${values.threads}, seed ${values.seed}, ${((performance.now() - start) / 1000).toFixed(1)} s: ${rounds} rounds, ${ipis} IPIs taken, ${timers} timer interrupts`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
