@@ -251,7 +251,9 @@ export class CodePages {
   #victim(): number {
     const { poolPages } = this.#layout;
     let index = this.#hand;
-    for (let tries = 0; tries < VICTIM_TRIES; tries++) {
+    // After a whole round the same page would be taken back every time, and two that are needed at once never be there together.
+    const limit = Math.min(VICTIM_TRIES, Math.max(1, poolPages - 1));
+    for (let tries = 0; tries < limit; tries++) {
       index = this.#hand;
       this.#hand = (this.#hand + 1) % poolPages;
       if (this.observer?.uses(this.#owner[index] as number) !== true) break;
