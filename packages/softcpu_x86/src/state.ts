@@ -63,6 +63,9 @@ export const UMIP_TRAP = 308;
 /** Nonzero where misaligned data accesses raise #AC (i32): CR0.AM, EFLAGS.AC and CPL = 3. */
 export const ALIGN_TRAP = 312;
 
+/** Upper bits of an address that must be copies of the next one (i32): 16, with 5-level paging 7. */
+export const NON_ADDRESS_BITS = 316;
+
 /** Segment selectors (i32 each) by number: es cs ss ds fs gs. */
 export const SELECTOR = 320;
 /** Offsets that may be read through a segment, of a limit-checked mode, inclusive (u32 each): none if low is above high. */

@@ -7,7 +7,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { CONDITIONS } from '../isa/rows_integer.ts';
-import { CS_LIMIT, SEG_BASE, Seg } from '../state.ts';
+import { CS_LIMIT, NON_ADDRESS_BITS, SEG_BASE, Seg } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition } from './flags.ts';
@@ -52,16 +52,22 @@ function jump({ e, variant }: Operands): void {
   else e.jump();
 }
 
+/** Linear address of an instruction pointer from a register or memory (bound); one that is not canonical is #GP(0). */
+function absolute(e: Emitter, ip: I64, long: boolean): I64 {
+  if (!long) return e.let(target(e, ip));
+  const spare = i64.extend_i32_u(e.state('i32.load', NON_ADDRESS_BITS));
+  e.if(i64.ne(i64.shr_s(i64.shl(ip, spare), spare), ip), () => e.service(GENERAL_PROTECTION), undefined, false);
+  return ip;
+}
+
 /** To the pointer in operand 0. */
 function indirect(o: Operands): I64 {
-  const { e, variant } = o;
-  const ip = o.bound(0);
-  return variant.long ? ip : e.let(target(e, ip));
+  return absolute(o.e, o.bound(0), o.variant.long);
 }
 
 const ret: Definition = define(({ e, variant: { stack, size, long } }, row) => {
   const ip = top(e, stack, size);
-  const to = long ? ip : e.let(target(e, ip));
+  const to = absolute(e, ip, long);
   const dropped = row.operands.length === 0 ? c(0) : i64.extend_i32_u(e.field('imm'));
   release(e, stack, i64.add(dropped, c(size / 8)));
   e.jumpTo(to);

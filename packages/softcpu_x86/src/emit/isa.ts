@@ -4,7 +4,7 @@ import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, ZERO } from '../state.ts';
+import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, GPR, MMU_IDX, NON_ADDRESS_BITS, PC, RES, SEG_BASE, SINK, ZERO } from '../state.ts';
 import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
@@ -161,6 +161,7 @@ export const isa: Isa = {
     v: { offset: 12, op: 'i32.load8_u' },
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ] },
+  assumptions: [{ offset: NON_ADDRESS_BITS, value: 16 }],
   instructions,
   functions,
   services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND],

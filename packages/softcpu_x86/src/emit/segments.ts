@@ -6,12 +6,12 @@ import { K } from './operands.ts';
 
 /** Slot of a segment's base: of those that are flat, the one that is zero. */
 export function segmentSlot(mode: number, segment: number): number {
-  return (mode & CODE.segmented) !== 0 || segment >= Seg.fs ? SEG_BASE + 8 * segment : ZERO;
+  return (mode & CODE.segmented) !== 0 || segment >= Seg.fs || segment === Seg.cs ? SEG_BASE + 8 * segment : ZERO;
 }
 
-/** Whether accesses through a segment are checked: in 64-bit mode never, of FS and GS otherwise always. */
+/** Whether accesses through a segment are checked: in 64-bit mode never, otherwise of FS, GS and (which is not written to) CS always. */
 export function isChecked(mode: number, segment: number): boolean {
-  return (mode & CODE.size) !== CODE.code64 && ((mode & CODE.segmented) !== 0 || segment >= Seg.fs);
+  return (mode & CODE.size) !== CODE.code64 && ((mode & CODE.segmented) !== 0 || segment >= Seg.fs || segment === Seg.cs);
 }
 
 /** Field g and the check for a segment. */

@@ -98,8 +98,11 @@ const enter: Definition = define(({ e, variant: { stack, size } }) => {
     e.assign(pointer, i64.sub(pointer.get, step));
     put(frame);
   });
-  setGpr(e, RBP, size === 16 && stack !== 16 ? 16 : size, frame);
-  setGpr(e, RSP, stack, i64.sub(pointer.get, i64.extend_i32_u(e.field('imm'))));
+  const last = e.let(i64.sub(pointer.get, i64.extend_i32_u(e.field('imm'))));
+  // It faults if the new top could not be written.
+  e.hostAddress(1, stackAddress(e, stack, last, 1, true));
+  setGpr(e, RBP, size, frame);
+  setGpr(e, RSP, stack, last);
 }, { byStack: true, bySize: true, outline: true, record: (fields, insn) => void (fields.disp = insn.imm2 & 31) });
 
 const leave: Definition = define(({ e, variant: { stack, size } }) => {

@@ -102,8 +102,9 @@ function parse(line: string, op: number): Row {
   const list = words.shift() ?? '-';
   const operands = list === '-' ? [] : list.split(',').map(operand);
   const has = (attribute: string): boolean => words.includes(attribute);
-  const memory = constraint === 'm' ? true : constraint === 'r' ? false : undefined;
-  const modrm = constraint !== undefined && memory === undefined ? number(constraint) : undefined;
+  const modrm = constraint !== undefined && constraint !== 'm' && constraint !== 'r' ? number(constraint) : undefined;
+  const only = (kinds: readonly string[]): boolean => operands.some(({ kind, size }) => kinds.includes(kind) && size !== 'r');
+  const memory = constraint === 'm' || only(['M', 'MX', 'MH']) ? true : constraint === 'r' || only(['R', 'U', 'N']) ? false : undefined;
   return {
     op,
     name,

@@ -3,7 +3,7 @@ import { Engine, Status, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
 import { RecordWriter } from '../emit/record.ts';
-import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, PC, READ_HIGH, STATE_SIZE, WRITE_HIGH } from '../state.ts';
+import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
 
 const WASM_PAGE = 0x1_0000;
@@ -13,6 +13,13 @@ const STATE = 0x1000;
 export interface Region {
   readonly base: number;
   readonly size: number;
+  /** How many of it there are, of which one at a time is in place. */
+  readonly copies?: number;
+}
+
+interface Placed extends Region {
+  readonly places: readonly number[];
+  current: number;
 }
 
 /** A processor in one mode, all of memory at hand. */
@@ -24,17 +31,17 @@ export class FlatProcessor {
   stopped = '';
   /** Record of the instruction that called the service. */
   record = 0;
-  readonly #places: readonly { readonly base: number; readonly size: number; readonly place: number }[];
+  readonly #regions: readonly Placed[];
 
   /** @param mode - as {@link CODE}; 64-bit by default. */
   constructor(regions: readonly Region[], execution: Execution = 'interpreter', mode: number = CODE.code64) {
     const memoryBytes = 1 << 25;
-    const layout = planLayout(isa, { state: STATE, base: STATE + STATE_SIZE, memoryBytes, poolPages: 16 });
+    const layout = planLayout(isa, { state: STATE, base: STATE + STATE_SIZE, memoryBytes, poolPages: 64 });
     let next = Math.ceil(layout.end / WASM_PAGE) * WASM_PAGE;
-    this.#places = regions.map(({ base, size }) => {
-      const place = next;
-      next += size;
-      return { base, size, place };
+    this.#regions = regions.map(({ base, size, copies = 1 }) => {
+      const places = Array.from({ length: copies }, (_, i) => next + i * size);
+      next += copies * size;
+      return { base, size, places, current: 0 };
     });
     if (next > memoryBytes) throw new RangeError('the memory is too small');
     const limits = { min: memoryBytes / WASM_PAGE, max: memoryBytes / WASM_PAGE, shared: true };
@@ -49,11 +56,13 @@ export class FlatProcessor {
       {
         permissions: () => 7,
         translate: (lo, hi) => {
-          if (hi === 0 && this.placeOf(lo >>> 0) >= 0) return lo >>> 0;
+          // A physical address is a place here: pages of copies differ.
+          const place = hi === 0 ? this.placeOf(lo >>> 0) : -1;
+          if (place >= 0) return place;
           this.stopped = 'fault';
           return -1;
         },
-        place: (physical) => this.placeOf(physical),
+        place: (physical) => physical,
         accessFault: () => void (this.stopped = 'fault'),
         misaligned: () => void (this.stopped = 'misaligned'),
         trap: () => Status.leave,
@@ -69,16 +78,28 @@ export class FlatProcessor {
     this.word(MMU_IDX, MMU.supervisor);
     this.word(IF_ALLOWED, 1);
     this.word(CS_LIMIT, -1);
+    this.word(NON_ADDRESS_BITS, 16);
     for (let segment = 0; segment < 6; segment++) {
       this.word(READ_HIGH + 4 * segment, -1);
-      this.word(WRITE_HIGH + 4 * segment, -1);
+      this.word(WRITE_HIGH + 4 * segment, segment === Seg.cs ? 0 : -1);
+      // A code segment cannot be written to.
+      this.word(WRITE_LOW + 4 * segment, segment === Seg.cs ? -1 : 0);
     }
   }
 
   /** Place of an address in linear memory, -1 if nothing is there. */
   placeOf(address: number): number {
-    for (const { base, size, place } of this.#places) if (address >= base && address < base + size) return place + address - base;
+    for (const { base, size, places, current } of this.#regions) {
+      if (address >= base && address < base + size) return (places[current % places.length] as number) + address - base;
+    }
     return -1;
+  }
+
+  /** Puts the next copy of the region at an address in place. */
+  exchange(base: number): void {
+    for (const region of this.#regions) if (region.base === base) region.current++;
+    this.engine.tlb.flush();
+    this.engine.pages.flushFetch();
   }
 
   /** Writes a word of the state block. */

@@ -1,0 +1,102 @@
+/** This machine's own processor as an oracle, where it is an x86-64 one and gcc is there; what is missing is not asked. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { arch, platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const source = new URL('runner.c', import.meta.url);
+
+/** Where the runner has code and data. */
+export const CODE_REGION = { base: 0x2000_0000, size: 0x2000 };
+export const DATA_REGION = { base: 0x3000_0000, size: 0x4000 };
+export const GS_BASE = 0x3000_1000;
+
+function present(tool: string): boolean {
+  try {
+    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+export const haveNative: boolean = arch() === 'x64' && platform() === 'linux' && present('gcc');
+
+/** Features of the processor, in Linux' words. */
+export function hostFeatures(): ReadonlySet<string> {
+  const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+  return new Set(line.split(' '));
+}
+
+/** Compiles the runner once and keeps it by the hash of its source. */
+function runner(): string {
+  const directory = join(tmpdir(), 'axvisor-x86-runner');
+  const file = join(directory, createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16));
+  if (!existsSync(file)) {
+    mkdirSync(directory, { recursive: true });
+    const fresh = `${file}.${process.pid}`;
+    execFileSync('gcc', ['-O1', '-o', fresh, source.pathname], { stdio: 'pipe' });
+    renameSync(fresh, file);
+  }
+  return file;
+}
+
+/** What data memory holds before every case. */
+export function pristineData(): Uint8Array {
+  let seed = 1;
+  return Uint8Array.from({ length: DATA_REGION.size }, () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 16) & 0xff;
+  });
+}
+
+/** One instruction, with the registers it finds. */
+export interface Case {
+  readonly mode: 64 | 32;
+  readonly rip: number;
+  readonly code: Uint8Array;
+  readonly gpr: BigUint64Array;
+  readonly flags: number;
+}
+
+/** What it did. */
+export interface Outcome {
+  readonly gpr: BigUint64Array;
+  readonly flags: number;
+  readonly rip: bigint;
+  /** Number of the exception: 1 single step, so none of its own. */
+  readonly trap: number;
+  /** Bytes of data that differ, as [offset, value]; the first ones of more. */
+  readonly changes: readonly (readonly [number, number])[];
+}
+
+const INPUT = 16 * 8 + 8 + 8 + 4 + 4 + 16;
+const CHANGES = 80;
+const OUTPUT = 16 * 8 + 8 + 8 + 4 + 4 + CHANGES * 4;
+
+/** Asks for all cases in one process. */
+export function ask(cases: readonly Case[]): Outcome[] {
+  const input = new DataView(new ArrayBuffer(cases.length * INPUT));
+  cases.forEach(({ mode, rip, code, gpr, flags }, i) => {
+    const at = i * INPUT;
+    gpr.forEach((value, n) => input.setBigUint64(at + n * 8, value, true));
+    input.setBigUint64(at + 128, BigInt(flags), true);
+    input.setBigUint64(at + 136, BigInt(rip), true);
+    input.setUint32(at + 144, mode, true);
+    input.setUint32(at + 148, code.length, true);
+    code.forEach((byte, n) => input.setUint8(at + 152 + n, byte));
+  });
+  const output = execFileSync(runner(), { input: new Uint8Array(input.buffer), maxBuffer: 1 << 30 });
+  const view = new DataView(output.buffer, output.byteOffset, output.length);
+  return cases.map((_, i): Outcome => {
+    const at = i * OUTPUT;
+    const changed = Math.min(CHANGES, view.getUint32(at + 148, true));
+    return {
+      gpr: BigUint64Array.from({ length: 16 }, (_value, n) => view.getBigUint64(at + n * 8, true)),
+      flags: Number(view.getBigUint64(at + 128, true)),
+      rip: view.getBigUint64(at + 136, true),
+      trap: view.getUint32(at + 144, true),
+      changes: Array.from({ length: changed }, (_value, n) => [view.getUint16(at + 152 + n * 4, true), view.getUint8(at + 154 + n * 4)] as const),
+    };
+  });
+}

@@ -1,0 +1,128 @@
+/*
+ * Executes single instructions on this machine's processor: reads cases from standard input, writes what they did to standard output.
+ *
+ * Each case is loaded by returning from a signal handler with TF set, and ends with the next signal: the single-step trap, or the
+ * fault of the instruction. Cases of mode 32 run in a 32-bit code segment of the same process.
+ */
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define CODE 0x20000000UL
+#define CODE_SIZE 0x2000UL
+#define DATA 0x30000000UL
+#define DATA_SIZE 0x4000UL
+#define CHANGES 80
+
+struct input {
+  uint64_t gpr[16];
+  uint64_t flags;
+  uint64_t rip;
+  uint32_t mode; /* 64 or 32 */
+  uint32_t length;
+  uint8_t code[16];
+};
+struct change {
+  uint16_t offset;
+  uint8_t value, pad;
+};
+struct output {
+  uint64_t gpr[16];
+  uint64_t flags;
+  uint64_t rip;
+  uint32_t trap, changed;
+  struct change changes[CHANGES];
+};
+
+/* By number: rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15. */
+static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+static struct input *inputs;
+static struct output result;
+static size_t count, next;
+static int running;
+static uint8_t pristine[DATA_SIZE];
+static uint32_t steps;
+
+static void finish(ucontext_t *context) {
+  greg_t *regs = context->uc_mcontext.gregs;
+  memset(&result, 0, sizeof result);
+  for (int i = 0; i < 16; i++) result.gpr[i] = regs[order[i]];
+  result.flags = regs[REG_EFL];
+  result.rip = regs[REG_RIP];
+  result.trap = regs[REG_TRAPNO];
+  uint8_t *data = (uint8_t *)DATA;
+  for (uint32_t i = 0; i < DATA_SIZE; i++) {
+    if (data[i] == pristine[i]) continue;
+    if (result.changed < CHANGES) result.changes[result.changed] = (struct change){i, data[i], 0};
+    result.changed++;
+    data[i] = pristine[i];
+  }
+  fwrite(&result, sizeof result, 1, stdout);
+}
+
+static void handler(int signal, siginfo_t *info, void *argument) {
+  ucontext_t *context = argument;
+  greg_t *regs = context->uc_mcontext.gregs;
+  (void)signal;
+  (void)info;
+  if (running) {
+    struct input *current = &inputs[next - 1];
+    /* A repeated string instruction traps after each iteration. */
+    if (regs[REG_TRAPNO] == 1 && (uint64_t)regs[REG_RIP] == current->rip && current->mode != 0 && steps++ < 5000 &&
+        (memchr(current->code, 0xf3, 4) || memchr(current->code, 0xf2, 4)))
+      return;
+    finish(context);
+  }
+  if (next == count) {
+    fflush(stdout);
+    _exit(0);
+  }
+  struct input *in = &inputs[next++];
+  running = 1;
+  steps = 0;
+  memset((void *)CODE, 0xcc, CODE_SIZE);
+  memcpy((void *)in->rip, in->code, in->length);
+  for (int i = 0; i < 16; i++) regs[order[i]] = in->gpr[i];
+  regs[REG_EFL] = in->flags | 0x102;
+  regs[REG_RIP] = in->rip;
+  regs[REG_CSGSFS] = (in->mode == 64 ? 0x33 : 0x23) | ((greg_t)0x2b << 48);
+}
+
+int main(void) {
+  size_t size = 0, capacity = 1 << 20;
+  uint8_t *buffer = malloc(capacity);
+  for (size_t n; (n = fread(buffer + size, 1, capacity - size, stdin)) > 0;) {
+    size += n;
+    if (size == capacity) buffer = realloc(buffer, capacity *= 2);
+  }
+  inputs = (struct input *)buffer;
+  count = size / sizeof(struct input);
+  setvbuf(stdout, NULL, _IOFBF, 1 << 20);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+  if (mmap((void *)CODE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0) == MAP_FAILED) return 1;
+  if (mmap((void *)DATA, DATA_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) return 1;
+  uint32_t seed = 1;
+  for (uint32_t i = 0; i < DATA_SIZE; i++) {
+    seed = seed * 1103515245u + 12345u;
+    pristine[i] = seed >> 16;
+  }
+  memcpy((void *)DATA, pristine, DATA_SIZE);
+  stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
+  sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  const int signals[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+  for (int i = 0; i < 5; i++) sigaction(signals[i], &action, NULL);
+  syscall(SYS_arch_prctl, ARCH_SET_GS, DATA + 0x1000);
+  __asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(0x2b));
+  __asm__ volatile("ud2");
+  return 1;
+}
