@@ -35,6 +35,8 @@ export const FETCH_ENTRIES = 1024;
 export const FETCH_ENTRY_SIZE = 16;
 /** No page has this tag: the mode is below 4096 but this one is never used. */
 export const NO_TAG = -1;
+/** Both words of an address that no instruction has: odd, and on x86-64 not canonical. */
+export const NO_PC: number = 0x8000_0001 | 0;
 /** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
 /** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */

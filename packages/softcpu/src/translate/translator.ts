@@ -8,7 +8,7 @@
  */
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, MAX_REGIONS, NO_TAG, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -138,6 +138,8 @@ export class Translator implements CodeObserver {
     this.#unlinked = unlinked;
     host.pages.observer = this;
     this.#resetCounters();
+    const { jumps } = this.#options.layout;
+    this.#words.fill(NO_PC, jumps >>> 2, (jumps + REGION_MODES * JUMP_CACHE_SIZE) >>> 2);
     this.remapped();
   }
 
@@ -405,7 +407,7 @@ export class Translator implements CodeObserver {
       if (this.#words[used] === 0) continue;
       this.#words[used] = 0;
       const cache = jumps + mode * JUMP_CACHE_SIZE;
-      this.#words.fill(NO_TAG, cache >>> 2, (cache + JUMP_CACHE_SIZE) >>> 2);
+      this.#words.fill(NO_PC, cache >>> 2, (cache + JUMP_CACHE_SIZE) >>> 2);
     }
   }
 
@@ -418,7 +420,7 @@ export class Translator implements CodeObserver {
     for (let mode = 0; mode < REGION_MODES; mode++) {
       if (this.#words[(layout.jumpsUsed >>> 2) + mode] === 0) continue;
       const cache = layout.jumps + mode * JUMP_CACHE_SIZE + first * JUMP_ENTRY_SIZE;
-      this.#words.fill(NO_TAG, cache >>> 2, (cache + Math.min(entries, JUMP_ENTRIES) * JUMP_ENTRY_SIZE) >>> 2);
+      this.#words.fill(NO_PC, cache >>> 2, (cache + Math.min(entries, JUMP_ENTRIES) * JUMP_ENTRY_SIZE) >>> 2);
     }
   }
 }
