@@ -13,9 +13,15 @@ const direct = (record: Definition['record'], emit: Emit, ends = false): Definit
 
 /** BranchTo: with a tagged address the top byte is replaced by copies of bit 55. */
 function branchTo(e: Emitter, address: I64): void {
-  const at = e.let(address);
-  const upper = i64.extend_i32_u(i32.and(i32.shr_u(e.state('i32.load', BRANCH_TBI), i32.wrap_i64(i64.and(i64.shr_u(at, i64.const(55)), i64.const(1)))), i32.const(1)));
-  e.jumpTo(select(i64.eqz(upper), at, i64.shr_s(i64.shl(at, i64.const(8)), i64.const(8))));
+  const at = e.variable(address);
+  const untagged = e.let(i64.shr_s(i64.shl(at.get, i64.const(8)), i64.const(8)));
+  // Only then does it matter whether tags are ignored.
+  e.if(i64.ne(untagged, at.get), () => {
+    const range = i32.wrap_i64(i64.and(i64.shr_u(at.get, i64.const(55)), i64.const(1)));
+    const ignored = i32.and(i32.shr_u(e.state('i32.load', BRANCH_TBI), range), i32.const(1));
+    e.assign(at, select(ignored, untagged, at.get));
+  }, undefined, false);
+  e.jumpTo(at.get);
 }
 
 const register = (link: boolean): Definition =>

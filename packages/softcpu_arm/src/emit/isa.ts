@@ -10,6 +10,7 @@ import { FP_FAULT } from './guard.ts';
 import { flagFunctions } from './flags.ts';
 import { integer } from './integer.ts';
 import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
+import { inexactFunctions } from './simd/inexact.ts';
 import { simdElement } from './simd/element.ts';
 import { simdLong } from './simd/long.ts';
 import { simdSame } from './simd/same.ts';
@@ -70,6 +71,6 @@ export const isa: Isa = {
     { offset: FPCR, value: 0 },
   ],
   instructions,
-  functions: { ...flagFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
+  functions: { ...flagFunctions, ...inexactFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

@@ -3,16 +3,16 @@
  * result is an ordinary number. The only exception it can raise is inexact: found by error-free transformations until FPSR.IXC is set. What is
  * not settled here is left to JavaScript.
  */
-import { f32, f64, floatFunctions, i32, i64, select } from '@axvisor/softcpu';
-import type { Block, Emit, Emitter, Expr, F64, FunctionDefinition, I32, I64, RaiseInexactIf } from '@axvisor/softcpu';
+import { f32, f32x4, f64, f64x2, floatFunctions, i32, i64, select, v128 } from '@axvisor/softcpu';
+import type { Block, Emit, Emitter, Expr, F64, FunctionDefinition, I32, I64, RaiseInexactIf, V128 } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { FPCR, FPSR } from '../../state.ts';
-import { source, target, vector } from '../define.ts';
+import { source, stateBase, target, vector } from '../define.ts';
 import type { Definition, Definitions, RecordLayout } from '../define.ts';
 import { floatFlags } from '../flags.ts';
 import { FP_EXEC } from '../host.ts';
 import { IXC, raiseInexact } from './inexact.ts';
-import { guarded, readLane, setHalves } from './lanes.ts';
+import { guarded } from './lanes.ts';
 
 type Float = 'f32' | 'f64';
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
@@ -24,7 +24,8 @@ interface Precision<T extends Float = Float>
   extends Readonly<Record<Binary, (a: Expr<T>, b: Expr<T>) => Expr<T>>>, Readonly<Record<Unary, (a: Expr<T>) => Expr<T>>>, Readonly<Record<Compare, (a: Expr<T>, b: Expr<T>) => I32>> {
   readonly const: (value: number) => Expr<T>;
   readonly get: (e: Emitter, field: string) => Expr<T>;
-  readonly bits: (value: Expr<T>) => I64;
+  /** A register that holds it. */
+  readonly whole: (value: Expr<T>) => V128;
   readonly wide: (value: Expr<T>) => F64;
   readonly smallestNormal: number;
   /** Raises the inexact exception if it is due; 0 where that is not known. */
@@ -32,10 +33,11 @@ interface Precision<T extends Float = Float>
   /** a × b + c with one rounding, NaN where it is not known. */
   readonly fused: (e: Block, a: Expr<T>, b: Expr<T>, c: Expr<T>) => Expr<T>;
 }
+const NOTHING = v128.const(0n);
 const single: Precision<'f32'> = {
   ...f32,
-  get: (e, field) => f32.reinterpret_i32(i32.wrap_i64(readLane(e, 2, false, e.field(field)))),
-  bits: (value) => i64.extend_i32_u(i32.reinterpret_f32(value)),
+  get: (e, field) => e.read('f32.load', e.field(field), stateBase(e)),
+  whole: (value) => f32x4.replace_lane(NOTHING, 0, value),
   wide: f64.promote_f32,
   smallestNormal: 2 ** -126,
   note: (e, kind, ...operands) => e.call(`fpNote${kind}32`, 'i32', operands),
@@ -43,8 +45,8 @@ const single: Precision<'f32'> = {
 };
 const double: Precision<'f64'> = {
   ...f64,
-  get: (e, field) => f64.reinterpret_i64(readLane(e, 3, false, e.field(field))),
-  bits: (value) => i64.reinterpret_f64(value),
+  get: (e, field) => e.read('f64.load', e.field(field), stateBase(e)),
+  whole: (value) => f64x2.replace_lane(NOTHING, 0, value),
   wide: (value) => value,
   smallestNormal: 2 ** -1022,
   note: (e, kind, ...operands) => e.call(`fpNote${kind}64`, 'i32', operands),
@@ -59,7 +61,7 @@ export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.lo
 export const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
-  setHalves(e, 'd', p.bits(value), zero);
+  e.write('v128.store', e.field('d'), p.whole(value), stateBase(e));
 }
 
 /** An instruction executed by JavaScript. */
@@ -202,10 +204,8 @@ function fromInteger(name: string, isSigned: boolean): Definition {
     const extended = e.let(wide ? e.reg('n') : isSigned ? i64.extend32_s(e.reg('n')) : i64.and(e.reg('n'), i64.const(0xffff_ffff)));
     e.if(plainMode(e), () => {
       if (wide || precision === 'single') raiseInexact(e, i64.gt_s(significantBits(e, extended, isSigned), i64.const(precision === 'single' ? 24 : 53)));
-      const bits = precision === 'double'
-        ? i64.reinterpret_f64(isSigned ? f64.convert_i64_s(extended) : f64.convert_i64_u(extended))
-        : single.bits(isSigned ? f32.convert_i64_s(extended) : f32.convert_i64_u(extended));
-      setHalves(e, 'd', e.let(bits), zero);
+      if (precision === 'double') set(e, double, isSigned ? f64.convert_i64_s(extended) : f64.convert_i64_u(extended));
+      else set(e, single, isSigned ? f32.convert_i64_s(extended) : f32.convert_i64_u(extended));
     }, () => slow(e), true);
   });
 }

@@ -1,5 +1,5 @@
 /** Vector instructions as loops over elements: addressing, saturation and the places of results (Arm ARM, A1.4.1). */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { i32, i64, i64x2, select, v128 } from '@axvisor/softcpu';
 import type { Block, Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
 import { FPSR, VT } from '../../state.ts';
 import { stateBase } from '../define.ts';
@@ -26,10 +26,10 @@ export function writeLane(e: Emitter, log: Log, offset: I32, value: I64, more = 
 
 /** A register's half. */
 export const half = (e: Emitter, field: string, which: 0 | 1): I64 => readLane(e, 3, false, e.field(field), which * 8);
-/** Writes both halves of a register. */
+/** Writes both halves of a register, at once: whoever reads all of it soon would wait for two stores. */
 export function setHalves(e: Emitter, field: string, low: I64, high: I64): void {
-  writeLane(e, 3, e.field(field), low);
-  writeLane(e, 3, e.field(field), high, 8);
+  const whole = high.kind === 'const' && high.value === 0n ? i64x2.replace_lane(v128.const(0n), 0, low) : i64x2.replace_lane(i64x2.splat(low), 1, high);
+  e.write('v128.store', e.field(field), whole, stateBase(e));
 }
 
 /** The place of lane `i` of a register field. */

@@ -3,12 +3,11 @@
  * `float_fast.ts`) for every lane; otherwise JavaScript does all lanes (Arm ARM, C7.2).
  */
 import { f32, f32x4, f64, f64x2, i32, i32x4, i64x2, v128 } from '@axvisor/softcpu';
-import type { Emit, Emitter, F32, F64, I32, V128 } from '@axvisor/softcpu';
+import type { Emit, Emitter, F32, F64, V128 } from '@axvisor/softcpu';
 import { V } from '../../state.ts';
 import { stateBase, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { inexactRaised, plainMode, slowly } from './float_fast.ts';
-import { findDouble, findFloat, raiseInexact } from './inexact.ts';
 import { guarded } from './lanes.ts';
 import { ZERO, read, write } from './vector.ts';
 
@@ -75,15 +74,6 @@ const secondRecord: Readonly<Record<Second, RecordLayout>> = { vector: { m: vect
 const bySz = (get: Get): number => get('sz');
 const precisionOf: Readonly<Record<Second, (get: Get) => number>> = { vector: bySz, element: (get) => get('size') - 2, zero: bySz };
 
-/** Raises the inexact exception if it is due; 0 where that is not known. */
-function noted(e: Emitter, note: NonNullable<FloatOp['note']>, double: 0 | 1, a: V128, b: V128, result: V128, q: number): I32 {
-  const second = note === 'sub' ? e.let(floats[double].neg(b)) : b;
-  const { inexact, known } = (double === 1 ? findDouble : findFloat)[note === 'mul' ? 'mul' : 'add'](e, a, second, result);
-  const settled = e.let(integers[double].all_true(q === 1 ? known : v128.or(known, HIGH)));
-  raiseInexact(e, i32.and(settled, v128.any_true(q === 1 ? inexact : v128.andnot(inexact, HIGH))));
-  return settled;
-}
-
 /** Single precision in two and four lanes, double precision in two. */
 function floating(name: string, { operation, settled, rounds, note }: FloatOp, second: Second): Definition {
   const slow = slowly(name);
@@ -99,8 +89,10 @@ function floating(name: string, { operation, settled, rounds, note }: FloatOp, s
       if (!rounds) return e.if(usual, done, () => slow(e), true);
       e.if(i32.and(usual, inexactRaised(e)), done, () => {
         if (note === undefined) return slow(e);
+        const second = note === 'sub' ? floats[double].neg(b) : b;
+        const finder = `fpNote${note === 'mul' ? 'Mul' : 'Add'}${double === 1 ? '2d' : '4s'}`;
         const settled = e.variable(usual);
-        e.if(usual, () => e.assign(settled, noted(e, note, double, a, b, result, q)));
+        e.if(usual, () => e.assign(settled, e.call(finder, 'i32', [a, second, result, i32.const(q)])));
         e.if(settled.get, done, () => slow(e), true);
       }, true);
     });
