@@ -1,0 +1,406 @@
+/** The privileged architecture of one logical processor, put together: what the engine and native hypervisor software use. */
+import type { VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { CS_LIMIT, Flag, MMU, MMU_IDX } from '../state.ts';
+import { ABORT } from './abort.ts';
+import { ControlRegisters } from './control.ts';
+import { Cpuid, DEFAULT_FEATURES, MODELS } from './cpuid.ts';
+import { Debug } from './debug.ts';
+import { Ept } from './ept.ts';
+import { Events } from './events.ts';
+import { FastCalls } from './fast_calls.ts';
+import { DR6, SEG, SHADOW, V } from './fields.ts';
+import type { GuestMode } from './guest.ts';
+import { Access, Status, Waiting, type LocalApic, type PendingException, type PrivilegedLp, type PrivilegedOptions, type SystemInsn } from './interface.ts';
+import { Linear } from './linear.ts';
+import { Msrs } from './msrs.ts';
+import { Native } from './native.ts';
+import { NestedPaging } from './nested.ts';
+import { Paging } from './paging.ts';
+import { Physical } from './physical.ts';
+import { Ports } from './ports.ts';
+import { Registers } from './registers.ts';
+import { Segments } from './segments.ts';
+import { SvmOperation } from './svm/operation.ts';
+import { SystemInstructions } from './system.ts';
+import { Tasks } from './tasks.ts';
+import { Transfers } from './transfers.ts';
+import { Tss } from './tss.ts';
+import { CAPABILITIES } from './vmx/capabilities.ts';
+import { VmxOperation } from './vmx/operation.ts';
+import { Xsave } from './xsave.ts';
+import { HOST_INTERRUPT_VECTOR } from '@axvisor/axvisor_api/arch/x86';
+
+const PHYSICAL_BITS = 46;
+const FREQUENCY = 1_000_000_000n;
+
+export class Privileged implements PrivilegedLp {
+  readonly regs: Registers;
+  readonly cpuid: Cpuid;
+  readonly msrs: Msrs;
+  /** What native software does; only when hosted. */
+  readonly native: Native;
+  readonly vmx: VmxOperation | undefined;
+  readonly svm: SvmOperation | undefined;
+  /** What the current mode may do with the last page translated. */
+  permissions = 0;
+
+  private readonly paging: Paging;
+  private readonly physical: Physical;
+  private readonly linear: Linear;
+  private readonly events: Events;
+  private readonly transfers: Transfers;
+  private readonly ports: Ports;
+  private readonly debug: Debug;
+  private readonly xsave: Xsave;
+  private readonly instructions: SystemInstructions;
+  private readonly hosted: boolean;
+  private readonly apic: LocalApic | undefined;
+  private readonly apicId: number;
+  private readonly model: number;
+  private guest: GuestMode | undefined;
+  // Interrupt inputs.
+  private nmi = false;
+  private initPending = false;
+  private sipi = -1;
+  private hostInterrupt = false;
+
+  constructor(options: PrivilegedOptions) {
+    const { apic } = options;
+    const vendor = options.vendor ?? 'intel';
+    const amd = vendor === 'amd';
+    const physicalBits = options.physicalBits ?? PHYSICAL_BITS;
+    this.hosted = options.hosted ?? false;
+    this.apic = apic;
+    this.apicId = options.apicId ?? 0;
+    this.model = MODELS[vendor];
+    const regs = new Registers(options);
+    this.regs = regs;
+    const physical = new Physical(regs, options);
+    this.physical = physical;
+    this.paging = new Paging(regs, physical, physicalBits);
+    this.linear = new Linear(regs, this.paging, physical);
+    const { linear, paging } = this;
+    this.debug = new Debug(regs);
+    linear.watch = (lo, hi, size, write) => {
+      if (this.debug.onData) this.debug.data(lo, hi, size, write);
+    };
+    const segments = new Segments(regs, linear);
+    const tss = new Tss(regs, linear);
+    const tasks = new Tasks(regs, linear, paging, segments);
+    this.events = new Events(regs, linear, segments, tss, tasks);
+    this.transfers = new Transfers(regs, linear, segments, tss, tasks);
+    this.cpuid = new Cpuid(regs, {
+      vendor,
+      features: options.features ?? DEFAULT_FEATURES,
+      apicId: this.apicId,
+      physicalBits,
+      frequency: options.frequency ?? FREQUENCY,
+      apic: apic !== undefined || this.hosted,
+      random: options.host.random !== undefined,
+      virtualization: this.hosted,
+    });
+    const { cpuid, events, debug } = this;
+    this.msrs = new Msrs(regs, cpuid, physicalBits, apic, this.hosted && !amd ? CAPABILITIES : new Map(), amd);
+    const control = new ControlRegisters(regs, paging);
+    this.xsave = new Xsave(regs, linear);
+    this.ports = new Ports(regs, linear, tss, debug, options.ports);
+    const { msrs, xsave } = this;
+    this.instructions = new SystemInstructions({
+      regs, linear, segments, transfers: this.transfers, events, control, msrs, cpuid, calls: new FastCalls(regs, amd), ports: this.ports, xsave, debug, apic,
+    });
+    this.native = new Native({ regs, control, cpuid, msrs, xsave, debug });
+    const attach = (guest: GuestMode): void => this.attach(guest);
+    if (this.hosted && amd) {
+      this.svm = new SvmOperation({ regs, paging, physical, events, nested: new NestedPaging(regs, physical, physicalBits), attach });
+    } else if (this.hosted) {
+      this.vmx = new VmxOperation(
+        { regs, paging, physical, events, msrs, ept: new Ept(regs, physical, physicalBits), attach },
+        { regs, linear, paging, physical, events, acknowledge: () => this.acknowledge() },
+      );
+    }
+    this.reset();
+  }
+
+  private attach(guest: GuestMode): void {
+    this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = guest;
+    this.debug.changed();
+  }
+
+  private acknowledge(): number {
+    this.hostInterrupt = false;
+    return HOST_INTERRUPT_VECTOR;
+  }
+
+  // ── what the engine looks at ──
+
+  get cpl(): number {
+    return this.regs.cpl;
+  }
+
+  get exited(): boolean {
+    return this.regs.exited;
+  }
+
+  get waiting(): Waiting {
+    return this.regs.waiting;
+  }
+
+  get exception(): PendingException {
+    return this.regs.fault;
+  }
+
+  get exceptions(): number {
+    return this.events.taken;
+  }
+
+  get stepping(): boolean {
+    return (this.regs.systemFlags & Flag.TF) !== 0;
+  }
+
+  translate(lo: number, hi: number, access: Access, size: number, offset = 0): number {
+    const { regs, paging, debug } = this;
+    let limited = false;
+    let mmu: number;
+    if (access === Access.fetch) {
+      mmu = regs.cpl === 3 ? MMU.user : MMU.supervisor;
+      const limit = regs.words[regs.base + (CS_LIMIT >> 2)]! >>> 0;
+      if (limit !== 0xffff_ffff) {
+        const base = regs.baseLo(SEG.cs);
+        if ((lo - base) >>> 0 > limit) {
+          regs.fault.exception(V.GP, 0);
+          return -1;
+        }
+        // Offsets grow within the page but from its beginning, which may lie below the segment.
+        limited = ((lo | 0xfff) - base) >>> 0 > limit;
+      }
+      if (debug.onFetch && offset === 0 && !debug.fetch(lo, hi)) return -1;
+    } else mmu = regs.words[regs.base + (MMU_IDX >> 2)]!;
+    const pa = paging.translate(lo, hi, access, mmu);
+    if (pa < 0) return -1;
+    if (debug.onData && access !== Access.fetch) debug.data(lo, hi, size, access === Access.store);
+    this.permissions = limited || debug.watches(lo, hi, access) ? 0 : paging.permissions;
+    return pa;
+  }
+
+  raise(vector: number, errorCode = 0): void {
+    this.regs.fault.exception(vector, errorCode);
+  }
+
+  takeException(throughSs = false): Status {
+    const { fault } = this.regs;
+    if (throughSs && fault.bySegment && fault.vector === V.GP) fault.vector = V.SS;
+    return this.events.take();
+  }
+
+  fault(vector: number, errorCode = 0): Status {
+    this.raise(vector, errorCode);
+    return this.events.take();
+  }
+
+  system(op: number, insn: SystemInsn): Status {
+    try {
+      return this.instructions.execute(op, insn);
+    } catch (signal) {
+      if (signal !== ABORT) throw signal;
+      return this.events.take();
+    }
+  }
+
+  // ── events between instructions ──
+
+  pendingEvent(): Status {
+    const { regs, events, guest } = this;
+    if (regs.exited) return Status.leave;
+    if (this.initPending || this.sipi >= 0) {
+      const status = this.signals();
+      if (status !== Status.next) return status;
+    }
+    const shadow = regs.currentShadow();
+    const down = regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi;
+    if (regs.pendingDebug !== 0 && (shadow & SHADOW.movSs) === 0 && !down) {
+      const bits = regs.pendingDebug & DR6.defined;
+      regs.pendingDebug = 0;
+      if (bits !== 0) return events.debugTrap(bits);
+    }
+    if (guest?.poll() === true) return Status.leave;
+    if (this.nmi && this.nmiOpen(shadow)) {
+      this.nmi = false;
+      if (guest?.interrupt(true) === true) return Status.leave;
+      if (regs.waiting === Waiting.sipi) return Status.leave;
+      return events.interrupt(V.NMI, true);
+    }
+    const status = this.maskable(shadow, down);
+    if (status !== Status.next) return status;
+    return regs.waiting === Waiting.no ? Status.next : Status.leave;
+  }
+
+  private nmiOpen(shadow: number): boolean {
+    const { vmx, regs, guest } = this;
+    if (guest !== undefined && guest === vmx?.guest && vmx.guest.nmiArrives) return true;
+    if (regs.nmiBlocked) return false;
+    if (shadow === 0) return true;
+    regs.host.endSlice();
+    return false;
+  }
+
+  private maskable(shadow: number, down: boolean): Status {
+    const { regs, events, guest, apic } = this;
+    const enabled = (regs.systemFlags & Flag.IF) !== 0;
+    if (this.hostInterrupt && guest !== undefined && (guest.kind === 'vmx' || guest.hostMasksInterrupts || enabled)) {
+      if (guest.interrupt(false)) return Status.leave;
+      if (enabled && shadow === 0 && !down) return events.interrupt(this.acknowledge(), false);
+    }
+    if (down) return Status.next;
+    if (guest !== undefined) {
+      const vector = guest.virtualInterrupt();
+      if (vector >= 0) return events.interrupt(vector, false);
+    }
+    if (apic !== undefined && enabled && apic.pending() >= 0) {
+      if (shadow === 0) return events.interrupt(apic.acknowledge(), false);
+      regs.host.endSlice();
+    }
+    return Status.next;
+  }
+
+  /** INIT and SIPI. */
+  private signals(): Status {
+    const { regs, guest } = this;
+    if (this.initPending) {
+      this.initPending = false;
+      if (guest !== undefined) return guest.signal(true, 0) ? Status.leave : Status.next;
+      this.init();
+      return regs.waiting === Waiting.no ? Status.jump : Status.leave;
+    }
+    const vector = this.sipi;
+    this.sipi = -1;
+    if (guest !== undefined) return guest.signal(false, vector) ? Status.leave : Status.next;
+    if (regs.waiting !== Waiting.sipi) return Status.next;
+    regs.waiting = Waiting.no;
+    regs.setSegment(SEG.cs, vector << 8, vector << 12, 0, 0xffff, 0x9b);
+    regs.modeChanged();
+    regs.setRip(0, 0);
+    return Status.jump;
+  }
+
+  stepped(): Status {
+    this.debug.step();
+    return this.pendingEvent();
+  }
+
+  wakeable(): boolean {
+    const { regs, guest, apic } = this;
+    if (regs.exited || this.initPending || this.sipi >= 0 || this.hostInterrupt) return true;
+    if (this.nmi && !regs.nmiBlocked) return true;
+    if (guest?.pollable() === true) return true;
+    if (regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi) return false;
+    if (regs.pendingDebug !== 0) return true;
+    return (regs.systemFlags & Flag.IF) !== 0 && apic !== undefined && apic.pending() >= 0;
+  }
+
+  preemptionTicks(): number | undefined {
+    return this.guest !== undefined && this.guest === this.vmx?.guest ? this.vmx.guest.preemptionTicks() : undefined;
+  }
+
+  setNmi(): void {
+    this.nmi = true;
+    this.regs.host.endSlice();
+  }
+
+  setInit(): void {
+    this.initPending = true;
+    this.regs.host.endSlice();
+  }
+
+  setSipi(vector: number): void {
+    this.sipi = vector & 0xff;
+    this.regs.host.endSlice();
+  }
+
+  setHostInterrupt(pending: boolean): void {
+    this.hostInterrupt = pending;
+    if (pending) this.regs.host.endSlice();
+  }
+
+  // ── native software ──
+
+  /**
+   * VMLAUNCH or VMRESUME with the registers of the context at byte offset `context` of linear memory, RSP excepted. After success the guest is to be run
+   * until {@link exited}, and {@link saveContext} called.
+   */
+  vmEnter(launch: boolean, context: number): VmxResult {
+    const { vmx, regs } = this;
+    if (vmx === undefined) throw new TypeError('this processor has no VMX');
+    this.loadContext(context, false);
+    const result = vmx.enter(launch);
+    if (result === 0 && !regs.exited) regs.host.endSlice();
+    return result;
+  }
+
+  /** VMRUN of the VMCB at physical address `vmcb`; as {@link vmEnter}, RAX excepted too. */
+  vmRun(vmcb: bigint, context: number): void {
+    const { svm } = this;
+    if (svm === undefined) throw new TypeError('this processor has no SVM');
+    this.loadContext(context, true);
+    svm.run(vmcb);
+  }
+
+  private loadContext(place: number, svm: boolean): void {
+    const { words } = this.regs;
+    const rsp = this.regs.gpr(4);
+    const lo = words[rsp]!;
+    const hi = words[rsp + 1]!;
+    const first = svm ? 1 : 0;
+    words.copyWithin(this.regs.gpr(first), (place >> 2) + 2 * first, (place >> 2) + 32);
+    words[rsp] = lo;
+    words[rsp + 1] = hi;
+  }
+
+  /** Puts the general registers back into a context after the guest was left. */
+  saveContext(place: number, svm: boolean): void {
+    const { regs } = this;
+    const at = place >> 2;
+    for (let i = svm ? 1 : 0; i < 16; i++) {
+      if (i === 4) continue;
+      regs.words[at + 2 * i] = regs.lo(i);
+      regs.words[at + 2 * i + 1] = regs.hi(i);
+    }
+  }
+
+  /** Second-stage tables changed: nothing cached of them is used again. */
+  invalidateNested(): void {
+    this.vmx?.flush();
+    this.svm?.flush();
+  }
+
+  // ── reset ──
+
+  reset(): void {
+    this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = undefined;
+    this.paging.secondStage = undefined;
+    this.nmi = this.initPending = this.hostInterrupt = false;
+    this.sipi = -1;
+    this.regs.reset(false, this.model);
+    this.regs.set('apicBase', 0xfee0_0800 | (this.apicId === 0 ? 0x100 : 0), 0);
+    this.xsave.reset();
+    this.vmx?.reset();
+    this.svm?.reset();
+    this.debug.changed();
+    if (this.hosted) this.native.reset(this.apicId);
+  }
+
+  init(): void {
+    this.regs.reset(true, this.model);
+    this.debug.changed();
+    // All but the bootstrap processor wait for a SIPI.
+    if (this.apicId !== 0) this.regs.waiting = Waiting.sipi;
+  }
+
+  refresh(): void {
+    this.regs.refresh();
+  }
+
+  /** Physical memory, for who shares the processor's view of it. */
+  get memory(): Physical {
+    return this.physical;
+  }
+}

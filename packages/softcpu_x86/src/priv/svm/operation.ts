@@ -1,0 +1,249 @@
+/** VMRUN and #VMEXIT, VMLOAD and VMSAVE for a native hypervisor (APM vol. 2, 15.5 and 15.6). */
+import { EventInjection, EventType, Vmcb, VmcbSave } from '@axvisor/axvisor_api/arch/x86';
+import { axError } from '@axvisor/axvisor_api/errors';
+import type { Events } from '../events.ts';
+import { CR0, CR4, DR6, DR7, EFER, EVENT, SEG, SHADOW } from '../fields.ts';
+import { Waiting } from '../interface.ts';
+import type { NestedPaging } from '../nested.ts';
+import type { Paging } from '../paging.ts';
+import type { Physical } from '../physical.ts';
+import { highWord, lowWord, slot, toNumber, type Registers, type Stored } from '../registers.ts';
+import { vmrunRules, type VmcbRule } from './checks.ts';
+import { SvmGuest, exitIntInfo, type SvmExitDetails } from './guest.ts';
+import { VmcbView } from './vmcb.ts';
+
+/** Registers that VMRUN loads and #VMEXIT saves as they are. */
+const SWITCHED: readonly (readonly [Stored, number])[] = [
+  ['cr0', VmcbSave.cr0], ['cr2', VmcbSave.cr2], ['cr3', VmcbSave.cr3], ['cr4', VmcbSave.cr4], ['efer', VmcbSave.efer], ['dr6', VmcbSave.dr6],
+  ['dr7', VmcbSave.dr7],
+];
+/** What VMLOAD and VMSAVE move. */
+const MOVED: readonly (readonly [Stored, number])[] = [
+  ['kernelGsBase', VmcbSave.kernelGsBase], ['star', VmcbSave.star], ['lstar', VmcbSave.lstar], ['cstar', VmcbSave.cstar], ['fmask', VmcbSave.sfmask],
+  ['sysenterCs', VmcbSave.sysenterCs], ['sysenterEsp', VmcbSave.sysenterEsp], ['sysenterEip', VmcbSave.sysenterEip],
+];
+const MOVED_SEGMENTS = [[SEG.fs, VmcbSave.fs], [SEG.gs, VmcbSave.gs], [SEG.ldtr, VmcbSave.ldtr], [SEG.tr, VmcbSave.tr]] as const;
+const SEGMENTS = [[SEG.es, VmcbSave.es], [SEG.cs, VmcbSave.cs], [SEG.ss, VmcbSave.ss], [SEG.ds, VmcbSave.ds]] as const;
+/** Registers of the host, which come back at #VMEXIT. */
+const HOST: readonly Stored[] = ['cr0', 'cr3', 'cr4', 'efer', 'pat', 'gdtrBase', 'idtrBase'];
+const CR4_TRANSLATION = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PCIDE;
+const RAX = 0;
+const RSP = 4;
+
+export interface SvmOperationParts {
+  readonly regs: Registers;
+  readonly paging: Paging;
+  readonly physical: Physical;
+  readonly events: Events;
+  readonly nested: NestedPaging;
+  readonly attach: (guest: SvmGuest) => void;
+}
+
+export class SvmOperation {
+  readonly vmcb: VmcbView;
+  readonly guest: SvmGuest;
+  /** Global interrupt flag. */
+  gif = true;
+  /** The first rule that the last VMRUN broke, for people. */
+  refused: VmcbRule | undefined;
+  private readonly p: SvmOperationParts;
+  private readonly host = new Map<Stored, readonly [number, number]>();
+  private readonly key = new Int32Array(9);
+
+  constructor(parts: SvmOperationParts) {
+    this.p = parts;
+    const { regs, physical, events } = parts;
+    this.vmcb = new VmcbView(regs);
+    this.guest = new SvmGuest({ regs, physical, events, vmcb: this.vmcb, leave: (code, details) => this.leave(code, details) });
+  }
+
+  reset(): void {
+    this.gif = true;
+  }
+
+  /** Place of a VMCB. @throws {AxError} SVM is off, or the address is none */
+  private at(address: bigint): number {
+    const { regs, physical, paging } = this.p;
+    if ((regs.efer & EFER.SVME) === 0) throw axError('BadState', 'EFER.SVME is clear: the instruction raises #UD');
+    const lo = lowWord(address);
+    const hi = highWord(address);
+    const place = (lo & 0xfff) !== 0 || (hi & paging.addressReservedHi) !== 0 ? -1 : physical.place(toNumber(lo, hi), 4096);
+    if (place < 0) throw axError('InvalidInput', `${address} is no address of a VMCB: the instruction raises #GP`);
+    return place;
+  }
+
+  vmload(address: bigint): void {
+    const { regs } = this.p;
+    const view = this.view(address);
+    for (const [segment, offset] of MOVED_SEGMENTS) view.loadSegment(segment, offset);
+    for (const [name, offset] of MOVED) regs.set(name, view.lo(offset), view.hi(offset));
+  }
+
+  vmsave(address: bigint): void {
+    const { regs } = this.p;
+    const view = this.view(address);
+    for (const [segment, offset] of MOVED_SEGMENTS) view.saveSegment(segment, offset);
+    for (const [name, offset] of MOVED) view.set(offset, regs.sys[slot[name]]!, regs.sys[slot[name] + 1]!);
+  }
+
+  private view(address: bigint): VmcbView {
+    const view = new VmcbView(this.p.regs);
+    view.place = this.at(address);
+    return view;
+  }
+
+  setGif(value: boolean): void {
+    if ((this.p.regs.efer & EFER.SVME) === 0) throw axError('BadState', 'EFER.SVME is clear: the instruction raises #UD');
+    this.gif = value;
+  }
+
+  /** VMRUN: the guest is to run, or was left already ({@link Registers.exited}). */
+  run(address: bigint): void {
+    const { regs, paging, nested, attach } = this.p;
+    const { vmcb, guest } = this;
+    vmcb.place = this.at(address);
+    this.refused = undefined;
+    regs.exited = false;
+    for (const name of HOST) this.host.set(name, [regs.sys[slot[name]]!, regs.sys[slot[name] + 1]!]);
+    const candidate = { vmcb, reservedHi: paging.addressReservedHi };
+    this.refused = vmrunRules.find((rule) => !rule.holds(candidate));
+    if (this.refused !== undefined) {
+      vmcb.set(Vmcb.exitCode, -1, -1);
+      regs.exited = true;
+      return;
+    }
+    const isNested = (vmcb.lo(Vmcb.nestedPaging) & 1) !== 0;
+    if (isNested) nested.load(vmcb.lo(Vmcb.nestedCr3), vmcb.hi(Vmcb.nestedCr3), (regs.efer & EFER.NXE) !== 0);
+    paging.secondStage = isNested ? nested : undefined;
+    this.load(isNested);
+    if (vmcb.byte(Vmcb.tlbControl) !== 0) this.flush();
+    if (this.translationChanged(isNested)) regs.flush();
+    this.gif = true;
+    attach(guest);
+    guest.begin();
+    this.p.events.vectoring = 0;
+    const pae = (regs.cr0 & CR0.PG) !== 0 && (regs.cr4 & CR4.PAE) !== 0 && !regs.long;
+    if (pae && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) {
+      // The walk itself would have failed: nothing of the guest ran.
+      this.leave(-1, {});
+      vmcb.set(Vmcb.exitCode, -1, -1);
+      return;
+    }
+    this.inject();
+  }
+
+  private load(nested: boolean): void {
+    const { regs } = this.p;
+    const { vmcb } = this;
+    for (const [name, offset] of SWITCHED) regs.set(name, vmcb.lo(offset), vmcb.hi(offset));
+    regs.set('cr0', regs.cr0 | CR0.ET, 0);
+    // Reserved bits of the debug registers read as they always do.
+    regs.set('dr6', (vmcb.lo(VmcbSave.dr6) & DR6.defined) | DR6.ones, 0);
+    regs.set('dr7', (vmcb.lo(VmcbSave.dr7) & ~0xd000) | DR7.ones, 0);
+    const long = (regs.efer & EFER.LME) !== 0 && (regs.cr0 & CR0.PG) !== 0;
+    regs.set('efer', (regs.efer & ~EFER.LMA) | (long ? EFER.LMA : 0), 0);
+    if (nested) regs.set('pat', vmcb.lo(VmcbSave.gPat), vmcb.hi(VmcbSave.gPat));
+    for (const [segment, offset] of SEGMENTS) vmcb.loadSegment(segment, offset);
+    this.loadTable('gdtrBase', VmcbSave.gdtr);
+    this.loadTable('idtrBase', VmcbSave.idtr);
+    regs.setGpr(RAX, vmcb.lo(VmcbSave.rax), vmcb.hi(VmcbSave.rax));
+    regs.setGpr(RSP, vmcb.lo(VmcbSave.rsp), vmcb.hi(VmcbSave.rsp));
+    regs.flags = (vmcb.lo(VmcbSave.rflags) & 0x003f_7fd5) | 2;
+    regs.cpl = regs.v86 ? 3 : regs.protectedMode ? vmcb.byte(VmcbSave.cpl) & 3 : 0;
+    regs.modeChanged();
+    regs.setRip(vmcb.lo(VmcbSave.rip), vmcb.hi(VmcbSave.rip));
+    regs.waiting = Waiting.no;
+    regs.shadow = 0;
+    if ((vmcb.lo(Vmcb.interruptShadow) & 1) !== 0) regs.blockNext(SHADOW.sti);
+    regs.nmiBlocked = false;
+    regs.pendingDebug = 0;
+    regs.rfAt = regs.host.retired();
+  }
+
+  private loadTable(name: 'gdtrBase' | 'idtrBase', offset: number): void {
+    const { regs } = this.p;
+    const { vmcb } = this;
+    regs.set(name, vmcb.lo(offset + 8), vmcb.hi(offset + 8));
+    const limit = vmcb.lo(offset + 4) & 0xffff;
+    if (name === 'gdtrBase') regs.gdtrLimit = limit;
+    else regs.idtrLimit = limit;
+  }
+
+  /** Delivers EVENTINJ; software interrupts return to nRIP (APM vol. 2, 15.20). */
+  private inject(): void {
+    const { vmcb } = this;
+    const { events, regs } = this.p;
+    const event = vmcb.lo(Vmcb.eventInjection);
+    if (event >= 0) return;
+    vmcb.set(Vmcb.eventInjection, 0, 0);
+    const type = (event >>> EventInjection.typeShift) & 7;
+    const vector = event & 0xff;
+    const kind = type === EventType.softwareInterrupt ? EVENT.softInt : type === EventType.exception ? EVENT.hardware : type === EventType.nmi ? EVENT.nmi : EVENT.external;
+    const software = kind === EVENT.softInt || (kind === EVENT.hardware && (vector === 3 || vector === 4));
+    const length = software ? (vmcb.lo(Vmcb.nextRip) - regs.ripLo()) | 0 : 0;
+    events.inject({
+      vector,
+      kind: software && kind === EVENT.hardware ? EVENT.softException : kind,
+      hasError: (event & EventInjection.errorCodeValid) !== 0,
+      errorCode: vmcb.hi(Vmcb.eventInjection),
+      length: length > 0 && length < 16 ? length : 0,
+    });
+  }
+
+  private translationChanged(nested: boolean): boolean {
+    const { regs } = this.p;
+    const { vmcb, key } = this;
+    const { sys } = regs;
+    const now = [
+      regs.cr0 & (CR0.PG | CR0.WP), sys[slot.cr3]!, sys[slot.cr3 + 1]!, regs.cr4 & CR4_TRANSLATION, regs.efer & (EFER.NXE | EFER.LMA),
+      nested ? vmcb.lo(Vmcb.nestedCr3) : 0, nested ? vmcb.hi(Vmcb.nestedCr3) : 0, vmcb.lo(Vmcb.guestAsid), nested ? 1 : 0,
+    ];
+    const changed = now.some((word, i) => word !== key[i]);
+    key.set(now);
+    return changed;
+  }
+
+  /** Drops all that depends on nested tables. */
+  flush(): void {
+    this.p.nested.flush();
+    this.p.regs.flush();
+  }
+
+  private leave(code: number, details: SvmExitDetails): void {
+    const { regs, events, paging } = this.p;
+    const { vmcb } = this;
+    const { sys } = regs;
+    vmcb.set(Vmcb.exitCode, code, 0);
+    vmcb.set(Vmcb.exitInfo1, details.info1Lo ?? 0, details.info1Hi ?? 0);
+    vmcb.set(Vmcb.exitInfo2, details.info2Lo ?? 0, details.info2Hi ?? 0);
+    const info = exitIntInfo(events.vectoring);
+    vmcb.set(Vmcb.exitIntInfo, info, (info & EventInjection.errorCodeValid) !== 0 ? events.vectoringError : 0);
+    const rip = [regs.ripLo(), regs.ripHi()] as const;
+    const { length } = details;
+    const next = length === undefined ? 0 : (rip[0] + length) | 0;
+    const nextHi = length === undefined || !regs.code64 ? 0 : rip[1] + (next >>> 0 < length ? 1 : 0);
+    vmcb.set(Vmcb.nextRip, next, nextHi);
+    vmcb.setByte(Vmcb.fetchedByteCount, 0);
+    for (const [name, offset] of SWITCHED) vmcb.set(offset, sys[slot[name]]!, sys[slot[name] + 1]!);
+    if (paging.secondStage !== undefined) vmcb.set(VmcbSave.gPat, sys[slot.pat]!, sys[slot.pat + 1]!);
+    for (const [segment, offset] of SEGMENTS) vmcb.saveSegment(segment, offset);
+    for (const [name, limit, offset] of [['gdtrBase', regs.gdtrLimit, VmcbSave.gdtr], ['idtrBase', regs.idtrLimit, VmcbSave.idtr]] as const) {
+      vmcb.set32(offset + 4, limit);
+      vmcb.set(offset + 8, sys[slot[name]]!, sys[slot[name] + 1]!);
+    }
+    vmcb.set(VmcbSave.rax, regs.lo(RAX), regs.hi(RAX));
+    vmcb.set(VmcbSave.rsp, regs.lo(RSP), regs.hi(RSP));
+    vmcb.set(VmcbSave.rflags, regs.flags);
+    vmcb.set(VmcbSave.rip, rip[0], rip[1]);
+    vmcb.setByte(VmcbSave.cpl, regs.cpl);
+    vmcb.set(Vmcb.interruptShadow, (regs.currentShadow() !== 0 ? 1 : 0) | ((regs.systemFlags & 0x200) !== 0 ? 2 : 0));
+    this.translationChanged(paging.secondStage !== undefined);
+    for (const [name, [lo, hi]] of this.host) regs.set(name, lo, hi);
+    regs.set('dr7', DR7.ones, 0);
+    regs.cpl = 0;
+    regs.waiting = Waiting.no;
+    regs.shadow = 0;
+    this.gif = false;
+    regs.exited = true;
+  }
+}

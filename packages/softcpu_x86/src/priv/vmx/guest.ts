@@ -1,0 +1,471 @@
+/** VMX non-root operation: what exits, and with what qualification (SDM vol. 3, chapters 26 and 28). */
+import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
+import { CODE, Flag } from '../../state.ts';
+import { CR0, EVENT, INFO, V } from '../fields.ts';
+import type { Events } from '../events.ts';
+import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
+import { Waiting, type SystemInsn } from '../interface.ts';
+import type { Linear } from '../linear.ts';
+import type { Paging } from '../paging.ts';
+import type { Physical } from '../physical.ts';
+import { highOf, lowWord, slot, toNumber, type Registers } from '../registers.ts';
+import { FIXED, PREEMPTION_SHIFT } from './capabilities.ts';
+import { DISPLACED, instructionInformation } from './information.ts';
+import { F, type Vmcs } from './vmcs.ts';
+
+const P = ProcControl;
+const S = ProcControl2;
+const R = ExitReason;
+
+/** What decides about an instruction: nothing (it always exits), a primary control, a secondary one. */
+interface Rule {
+  readonly reason: number;
+  readonly primary?: number;
+  readonly secondary?: number;
+  /** Secondary control without which it is #UD. */
+  readonly enabled?: number;
+}
+
+const INSTRUCTIONS: Readonly<Partial<Record<Intercepted, Rule>>> = {
+  cpuid: { reason: R.cpuid }, getsec: { reason: R.getsec }, invd: { reason: R.invd }, xsetbv: { reason: R.xsetbv },
+  vmcall: { reason: R.vmcall }, vmclear: { reason: R.vmclear }, vmlaunch: { reason: R.vmlaunch }, vmptrld: { reason: R.vmptrld },
+  vmptrst: { reason: R.vmptrst }, vmread: { reason: R.vmread }, vmresume: { reason: R.vmresume }, vmwrite: { reason: R.vmwrite },
+  vmxoff: { reason: R.vmxoff }, vmxon: { reason: R.vmxon }, invept: { reason: R.invept }, invvpid: { reason: R.invvpid },
+  hlt: { reason: R.hlt, primary: P.hltExiting }, mwait: { reason: R.mwait, primary: P.mwaitExiting },
+  monitor: { reason: R.monitor, primary: P.monitorExiting }, rdpmc: { reason: R.rdpmc, primary: P.rdpmcExiting },
+  rdtsc: { reason: R.rdtsc, primary: P.rdtscExiting }, rdtscp: { reason: R.rdtscp, primary: P.rdtscExiting, enabled: S.enableRdtscp },
+  invpcid: { reason: R.invpcid, primary: P.invlpgExiting, enabled: S.enableInvpcid }, pause: { reason: R.pause, primary: P.pauseExiting },
+  wbinvd: { reason: R.wbinvd, secondary: S.wbinvdExiting }, rdrand: { reason: R.rdrand, secondary: S.rdrandExiting },
+  rdseed: { reason: R.rdseed, secondary: S.rdseedExiting },
+  sgdt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting }, sidt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting },
+  lgdt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting }, lidt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting },
+  sldt: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting }, str: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting },
+  lldt: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting }, ltr: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting },
+};
+
+/** Offset of the TPR in the virtual-APIC page. */
+const VTPR = 0x80;
+
+/** What an exit says beside its reason. */
+export interface ExitDetails {
+  readonly qualificationLo?: number;
+  readonly qualificationHi?: number;
+  readonly length?: number;
+  /** VM-exit interruption information and error code. */
+  readonly information?: number;
+  readonly errorCode?: number;
+  /** RFLAGS.RF is saved as 1. */
+  readonly resume?: boolean;
+}
+
+/** Completes an exit: saves the guest and loads the host. */
+export type Leave = (reason: number, details: ExitDetails) => void;
+
+export interface VmxParts {
+  readonly regs: Registers;
+  readonly linear: Linear;
+  readonly paging: Paging;
+  readonly physical: Physical;
+  readonly events: Events;
+  readonly vmcs: Vmcs;
+  readonly leave: Leave;
+  /** Takes the pending host interrupt; its vector. */
+  readonly acknowledge: () => number;
+  readonly tsc: () => bigint;
+}
+
+export class VmxGuest implements GuestMode {
+  readonly kind: 'vmx' = 'vmx' as const;
+  readonly hostMasksInterrupts: boolean = false;
+  private readonly p: VmxParts;
+  /** Control words of the running guest. */
+  private pin = 0;
+  private primary = 0;
+  private secondary = 0;
+  private exceptionBitmap = 0;
+  /** TSC at which the preemption timer is zero. */
+  private deadline: bigint | undefined;
+  /** The instruction at hand is an IRET that ended blocking by NMI. */
+  private unblocked = false;
+  /** A monitor trap is due, at a count of retired instructions. */
+  private trapAt = -1;
+  // Pause-loop exiting: the TSC at the first and the last PAUSE of the loop.
+  private firstPause = 0n;
+  private lastPause = 0n;
+
+  constructor(parts: VmxParts) {
+    this.p = parts;
+  }
+
+  /** Takes up the controls of the VMCS, whose checks passed. */
+  begin(): void {
+    const { vmcs, regs } = this.p;
+    this.pin = vmcs.lo(F.pinBasedControls);
+    this.primary = vmcs.lo(F.primaryProcessorBasedControls);
+    this.secondary = this.primary < 0 ? vmcs.lo(F.secondaryProcessorBasedControls) : 0;
+    this.exceptionBitmap = vmcs.lo(F.exceptionBitmap);
+    this.unblocked = false;
+    this.trapAt = (this.primary & P.monitorTrapFlag) !== 0 ? regs.host.retired() + 1 : -1;
+    this.firstPause = this.lastPause = 0n;
+    this.deadline =
+      (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
+    const offset = (this.primary & P.useTscOffsetting) !== 0;
+    regs.set('tscOffset', offset ? vmcs.lo(F.tscOffset) : 0, offset ? vmcs.hi(F.tscOffset) : 0);
+    regs.tscMultiplier = offset && (this.secondary & S.useTscScaling) !== 0 ? vmcs.read(F.tscMultiplier) : 0n;
+  }
+
+  /** A monitor trap that the entry injects: it exits before the first instruction. */
+  trapAtOnce(): void {
+    this.trapAt = this.p.regs.host.retired();
+  }
+
+  /** Ticks until the preemption timer expires. */
+  preemptionTicks(): number | undefined {
+    if (this.deadline === undefined) return undefined;
+    return Math.max(0, Number(this.deadline - this.p.tsc()));
+  }
+
+  /** Value of the preemption timer. */
+  private timer(): number {
+    const left = this.deadline === undefined ? 0n : this.deadline - this.p.tsc();
+    return left <= 0n ? 0 : lowWord(left >> BigInt(PREEMPTION_SHIFT));
+  }
+
+  // ── exits ──
+
+  private exit(reason: number, details: ExitDetails): never {
+    this.leave(reason, details);
+    return this.p.regs.fault.exited();
+  }
+
+  private leave(reason: number, details: ExitDetails): void {
+    const { vmcs, leave } = this.p;
+    if (vmcs.has(F.exitControls, ExitControl.savePreemptionTimerValue)) vmcs.set(F.vmxPreemptionTimerValue, this.timer());
+    leave(reason, details);
+    this.unblocked = false;
+  }
+
+  instruction(name: Intercepted, insn: SystemInsn): void {
+    const { regs } = this.p;
+    if (name === 'xsaves' || name === 'xrstors') {
+      this.supervisorState(name, insn);
+      return;
+    }
+    const rule = INSTRUCTIONS[name];
+    if (rule === undefined) return;
+    if (rule.enabled !== undefined && (this.secondary & rule.enabled) === 0) regs.fault.raise(V.UD);
+    if (rule.primary !== undefined && (this.primary & rule.primary) === 0) {
+      if (name === 'pause') this.pauseLoop(insn);
+      return;
+    }
+    if (rule.secondary !== undefined && (this.secondary & rule.secondary) === 0) return;
+    this.exitFor(name, rule.reason, insn, 0);
+  }
+
+  /** An exit for an instruction, with information about its operands. */
+  private exitFor(name: string, reason: number, insn: SystemInsn, qualificationLo: number, qualificationHi = 0): never {
+    const { vmcs } = this.p;
+    const information = instructionInformation[name];
+    if (information !== undefined) vmcs.set(F.exitInstructionInformation, information(insn));
+    if (DISPLACED.has(name)) return this.exit(reason, { length: insn.length, qualificationLo: insn.rm >= 0 ? 0 : insn.disp, qualificationHi: insn.rm >= 0 ? 0 : insn.disp >> 31 });
+    return this.exit(reason, { length: insn.length, qualificationLo, qualificationHi });
+  }
+
+  private supervisorState(name: 'xsaves' | 'xrstors', insn: SystemInsn): void {
+    const { regs, vmcs } = this.p;
+    if ((this.secondary & S.enableXsavesXrstors) === 0) regs.fault.raise(V.UD);
+    if ((regs.lo(0) & regs.sys[slot.xss]! & vmcs.lo(F.xssExitingBitmap)) !== 0) this.exitFor(name, name === 'xsaves' ? R.xsaves : R.xrstors, insn, 0);
+  }
+
+  /** SDM vol. 3, 26.1.3: a loop of PAUSE at CPL 0 whose gaps are small, that lasts longer than the window. */
+  private pauseLoop(insn: SystemInsn): void {
+    const { regs, vmcs, tsc } = this.p;
+    if ((this.secondary & S.pauseLoopExiting) === 0 || regs.cpl !== 0) return;
+    const now = tsc();
+    const gap = BigInt(vmcs.lo(F.pleGap) >>> 0);
+    if (now - this.lastPause > gap) this.firstPause = now;
+    else if (now - this.firstPause > BigInt(vmcs.lo(F.pleWindow) >>> 0)) {
+      this.firstPause = now;
+      this.exitFor('pause', R.pause, insn, 0);
+    }
+    this.lastPause = now;
+  }
+
+  invlpg(lo: number, hi: number, insn: SystemInsn): void {
+    if ((this.primary & P.invlpgExiting) !== 0) this.exitFor('invlpg', R.invlpg, insn, lo, hi);
+  }
+
+  // ── control registers ──
+
+  private crExit(cr: number, type: number, gpr: number, insn: SystemInsn, rest = 0): never {
+    return this.exitFor('cr', R.crAccess, insn, cr | (type << 4) | (gpr << 8) | rest);
+  }
+
+  crWrite(cr: number, gpr: number, lo: number, _hi: number, insn: SystemInsn): void {
+    const { vmcs } = this.p;
+    if (cr === 0 || cr === 4) {
+      const mask = vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
+      const shadow = vmcs.lo(cr === 0 ? F.cr0ReadShadow : F.cr4ReadShadow);
+      if (((lo ^ shadow) & mask) !== 0) this.crExit(cr, 0, gpr, insn);
+    } else if (cr === 3) {
+      if ((this.primary & P.cr3LoadExiting) !== 0 && !this.isTarget(lo, _hi)) this.crExit(3, 0, gpr, insn);
+    } else if (cr === 8 && (this.primary & P.cr8LoadExiting) !== 0) this.crExit(8, 0, gpr, insn);
+  }
+
+  private isTarget(lo: number, hi: number): boolean {
+    const { vmcs } = this.p;
+    const count = vmcs.lo(F.cr3TargetCount);
+    for (let i = 0; i < count; i++) if (vmcs.lo(F.cr3TargetValue0 + 2 * i) === lo && vmcs.hi(F.cr3TargetValue0 + 2 * i) === hi) return true;
+    return false;
+  }
+
+  crRead(cr: number, gpr: number, insn: SystemInsn): void {
+    if (cr === 3 && (this.primary & P.cr3StoreExiting) !== 0) this.crExit(3, 1, gpr, insn);
+    if (cr === 8 && (this.primary & P.cr8StoreExiting) !== 0) this.crExit(8, 1, gpr, insn);
+  }
+
+  clts(insn: SystemInsn): void {
+    const { vmcs } = this.p;
+    if ((vmcs.lo(F.cr0GuestHostMask) & vmcs.lo(F.cr0ReadShadow) & CR0.TS) !== 0) this.crExit(0, 2, 0, insn);
+  }
+
+  lmsw(value: number, insn: SystemInsn): void {
+    const { vmcs } = this.p;
+    const mask = vmcs.lo(F.cr0GuestHostMask);
+    const shadow = vmcs.lo(F.cr0ReadShadow);
+    const others = (CR0.MP | CR0.EM | CR0.TS) & mask & (value ^ shadow);
+    if (others === 0 && (mask & value & ~shadow & CR0.PE) === 0) return;
+    const inMemory = insn.rm < 0;
+    if (inMemory) {
+      const { linear } = this.p;
+      vmcsLinear(vmcs, linear.atLo, linear.atHi);
+    }
+    this.crExit(0, 3, 0, insn, (inMemory ? 1 << 6 : 0) | (value << 16));
+  }
+
+  smsw(): void {
+    // Reads of CR0 never exit; they show the shadow.
+  }
+
+  visible(cr: number, value: number): number {
+    const { vmcs } = this.p;
+    const mask = vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
+    return (value & ~mask) | (vmcs.lo(cr === 0 ? F.cr0ReadShadow : F.cr4ReadShadow) & mask);
+  }
+
+  merged(cr: number, old: number, value: number): number {
+    const mask = this.p.vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
+    return (old & mask) | (value & ~mask);
+  }
+
+  allowed(cr0: number, cr4: number): boolean {
+    const unrestricted = (this.secondary & S.unrestrictedGuest) !== 0;
+    const ones = unrestricted ? FIXED.cr0Zero & ~(CR0.PE | CR0.PG) : FIXED.cr0Zero;
+    return (cr0 & ones) === ones && (cr4 & FIXED.cr4Zero) === FIXED.cr4Zero;
+  }
+
+  readTpr(): number | undefined {
+    if ((this.primary & P.useTprShadow) === 0) return undefined;
+    return (this.p.physical.read(this.virtualApic + VTPR, 4) >>> 4) & 15;
+  }
+
+  writeTpr(value: number): boolean {
+    if ((this.primary & P.useTprShadow) === 0) return false;
+    this.p.physical.write(this.virtualApic + VTPR, 4, value << 4, 0);
+    // The exit, if it is below the threshold, comes when the instruction is over.
+    this.p.regs.host.endSlice();
+    return true;
+  }
+
+  private get virtualApic(): number {
+    const { vmcs } = this.p;
+    return toNumber(vmcs.lo(F.virtualApicAddress), vmcs.hi(F.virtualApicAddress));
+  }
+
+  drAccess(dr: number, write: boolean, gpr: number, insn: SystemInsn): void {
+    if ((this.primary & P.movDrExiting) !== 0) this.exitFor('dr', R.movDr, insn, dr | (write ? 0 : 1 << 4) | (gpr << 8));
+  }
+
+  // ── ports and MSRs ──
+
+  private bit(address: number, bit: number): boolean {
+    return ((this.p.physical.read(address + (bit >>> 3), 1) >>> (bit & 7)) & 1) !== 0;
+  }
+
+  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): void {
+    const { vmcs, regs } = this.p;
+    let exits = (this.primary & P.unconditionalIoExiting) !== 0;
+    if ((this.primary & P.useIoBitmaps) !== 0) {
+      // An access that wraps around the port space exits too.
+      exits = port + size > 0x1_0000;
+      for (let i = 0; i < size && !exits; i++) {
+        const at = port + i;
+        const bitmap = at < 0x8000 ? F.ioBitmapA : F.ioBitmapB;
+        exits = this.bit(toNumber(vmcs.lo(bitmap), vmcs.hi(bitmap)), at & 0x7fff);
+      }
+    }
+    if (!exits) return;
+    const rep = string && insn.rep;
+    if (string) {
+      const wide = insn.addrSize === 8;
+      const register = input ? 7 : 6;
+      const segment = input ? 0 : insn.seg;
+      const offset = insn.addrSize === 2 ? regs.lo(register) & 0xffff : regs.lo(register);
+      const useBase = regs.code !== CODE.code64 || segment >= 4;
+      const sum = (offset >>> 0) + (useBase ? regs.baseLo(segment) >>> 0 : 0);
+      const hi = (wide ? regs.hi(register) : 0) + (useBase && regs.code64 ? regs.baseHi(segment) : 0) + (sum > 0xffff_ffff && regs.code64 ? 1 : 0);
+      vmcsLinear(vmcs, sum | 0, hi);
+    }
+    const qualification = (size - 1) | (input ? 8 : 0) | (string ? 16 : 0) | (rep ? 32 : 0) | (insn.immediatePort ? 64 : 0) | (port << 16);
+    this.exitFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, qualification);
+  }
+
+  msr(index: number, write: boolean, insn: SystemInsn): void {
+    const { vmcs } = this.p;
+    const low = index >>> 0 < 0x2000;
+    const high = index >>> 0 >= 0xc000_0000 && index >>> 0 < 0xc000_2000;
+    let exits = true;
+    if ((this.primary & P.useMsrBitmaps) !== 0 && (low || high)) {
+      const base = toNumber(vmcs.lo(F.msrBitmaps), vmcs.hi(F.msrBitmaps)) + (write ? 2048 : 0) + (high ? 1024 : 0);
+      exits = this.bit(base, index & 0x1fff);
+    }
+    if (exits) this.exitFor('msr', write ? R.wrmsr : R.rdmsr, insn, 0);
+  }
+
+  taskSwitch(selector: number, source: TaskSource, _hasError: boolean, _errorCode: number, length: number): void {
+    this.exit(R.taskSwitch, { length, qualificationLo: selector | (source << 30) });
+  }
+
+  // ── events ──
+
+  exception(event: DeliveredEvent): void {
+    const { regs, vmcs } = this.p;
+    const { vector, kind, hasError, errorCode, length } = event;
+    let exits = ((this.exceptionBitmap >>> vector) & 1) !== 0;
+    if (vector === V.PF) {
+      const matches = (errorCode & vmcs.lo(F.pageFaultErrorCodeMask)) === vmcs.lo(F.pageFaultErrorCodeMatch);
+      if (!matches) exits = !exits;
+    }
+    if (!exits) return;
+    const { fault } = regs;
+    let qualificationLo = 0;
+    let qualificationHi = 0;
+    if (vector === V.PF || vector === V.DB) {
+      qualificationLo = fault.lo;
+      qualificationHi = vector === V.PF ? fault.hi : 0;
+    }
+    const unblocking = this.unblocked && vector !== V.DF && this.p.events.vectoring === 0 ? INFO.nmiUnblocking : 0;
+    this.exit(R.exceptionOrNmi, {
+      length,
+      qualificationLo,
+      qualificationHi,
+      information: vector | (kind << 8) | (hasError ? INFO.errorValid : 0) | unblocking | INFO.valid,
+      errorCode,
+      resume: kind === EVENT.hardware && vector !== V.DB,
+    });
+  }
+
+  interrupt(nmi: boolean): boolean {
+    const { vmcs, acknowledge } = this.p;
+    if (nmi) {
+      if ((this.pin & PinControl.nmiExiting) === 0) return false;
+      this.leave(R.exceptionOrNmi, { information: 2 | (EVENT.nmi << 8) | INFO.valid });
+      return true;
+    }
+    if ((this.pin & PinControl.externalInterruptExiting) === 0) return false;
+    const acknowledged = vmcs.has(F.exitControls, ExitControl.acknowledgeInterruptOnExit);
+    this.leave(R.externalInterrupt, acknowledged ? { information: acknowledge() | INFO.valid } : {});
+    return true;
+  }
+
+  secondStageFault(): void {
+    const { regs, paging, vmcs } = this.p;
+    const { fault } = regs;
+    vmcs.set(F.guestPhysicalAddress, fault.gpa | 0, highOf(fault.gpa));
+    if (fault.linear) vmcsLinear(vmcs, fault.lo, fault.hi);
+    if (fault.misconfigured) this.exit(R.eptMisconfiguration, { resume: true });
+    let qualification = fault.qualification;
+    if (fault.linear) {
+      qualification |= 1 << 7;
+      if (!fault.tableWalk) qualification |= (1 << 8) | (paging.user ? 1 << 9 : 0) | (paging.writable ? 1 << 10 : 0) | (paging.noExecute ? 1 << 11 : 0);
+    }
+    if (this.unblocked && this.p.events.vectoring === 0) qualification |= 1 << 12;
+    this.exit(R.eptViolation, { qualificationLo: qualification, resume: true });
+  }
+
+  tripleFault(): void {
+    this.exit(R.tripleFault, {});
+  }
+
+  signal(init: boolean, vector: number): boolean {
+    const { waiting } = this.p.regs;
+    if (init) {
+      if (waiting === Waiting.sipi) return false;
+      this.leave(R.initSignal, {});
+      return true;
+    }
+    if (waiting !== Waiting.sipi) return false;
+    this.leave(R.startupIpi, { qualificationLo: vector });
+    return true;
+  }
+
+  private open(): boolean {
+    const { regs } = this.p;
+    return (regs.systemFlags & Flag.IF) !== 0 && regs.currentShadow() === 0;
+  }
+
+  poll(): boolean {
+    const { regs, vmcs } = this.p;
+    this.unblocked = false;
+    if ((this.primary & P.useTprShadow) !== 0 && (this.readTpr() ?? 0) < (vmcs.lo(F.tprThreshold) & 15)) return this.polled(R.tprBelowThreshold);
+    if (this.trapAt >= 0) {
+      if (regs.host.retired() >= this.trapAt) return this.polled(R.monitorTrapFlag);
+      regs.host.endSlice();
+    }
+    if (this.deadline !== undefined && regs.waiting !== Waiting.sipi && this.p.tsc() >= this.deadline) return this.polled(R.preemptionTimer);
+    if (regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi) return false;
+    if ((this.primary & P.nmiWindowExiting) !== 0) {
+      if (!regs.nmiBlocked && regs.currentShadow() === 0) return this.polled(R.nmiWindow);
+      regs.host.endSlice();
+    }
+    if ((this.primary & P.interruptWindowExiting) !== 0) {
+      if (this.open()) return this.polled(R.interruptWindow);
+      if (regs.currentShadow() !== 0) regs.host.endSlice();
+    }
+    return false;
+  }
+
+  private polled(reason: number): true {
+    this.leave(reason, {});
+    return true;
+  }
+
+  pollable(): boolean {
+    if (this.deadline !== undefined && this.p.tsc() >= this.deadline) return true;
+    if (this.trapAt >= 0 && this.p.regs.host.retired() >= this.trapAt) return true;
+    const { waiting, nmiBlocked } = this.p.regs;
+    if (waiting === Waiting.shutdown || waiting === Waiting.sipi) return false;
+    return ((this.primary & P.interruptWindowExiting) !== 0 && this.open()) || ((this.primary & P.nmiWindowExiting) !== 0 && !nmiBlocked);
+  }
+
+  virtualInterrupt(): number {
+    return -1;
+  }
+
+  iretUnblocks(): void {
+    const { regs } = this.p;
+    const virtual = (this.pin & PinControl.virtualNmis) !== 0;
+    if ((this.pin & PinControl.nmiExiting) !== 0 && !virtual) return;
+    this.unblocked = regs.nmiBlocked;
+    regs.nmiBlocked = false;
+  }
+
+  /** Whether blocking by NMI keeps NMIs from arriving: not while it is that of virtual NMIs. */
+  get nmiArrives(): boolean {
+    return (this.pin & PinControl.virtualNmis) !== 0 || !this.p.regs.nmiBlocked;
+  }
+}
+
+function vmcsLinear(vmcs: Vmcs, lo: number, hi: number): void {
+  vmcs.set(F.guestLinearAddress, lo, hi);
+}

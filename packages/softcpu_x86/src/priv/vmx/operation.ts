@@ -1,0 +1,339 @@
+/** VMX root operation for a native hypervisor: VMXON to VMRESUME, VMREAD and VMWRITE, INVEPT and INVVPID, VM entries and exits (SDM vol. 3, chapters 27 to 31). */
+import { EXIT_REASON_ENTRY_FAILURE, ExitReason, InterruptionInfo, VMFAIL_INVALID, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { axError } from '@axvisor/axvisor_api/errors';
+import { ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
+import type { Ept } from '../ept.ts';
+import type { Events } from '../events.ts';
+import { CR0, CR4, EFER, EVENT } from '../fields.ts';
+import { Waiting } from '../interface.ts';
+import { canonical } from '../linear.ts';
+import type { Msrs } from '../msrs.ts';
+import type { Paging } from '../paging.ts';
+import type { Physical } from '../physical.ts';
+import { highWord, lowWord, slot, toNumber, type Registers } from '../registers.ts';
+import { FIXED, VMCS_REVISION } from './capabilities.ts';
+import { Candidate, violated, type Rule } from './checks.ts';
+import { controlRules } from './check_controls.ts';
+import { guestRules } from './check_guest.ts';
+import { hostRules } from './check_host.ts';
+import { VmxGuest, type ExitDetails } from './guest.ts';
+import { Transition } from './transition.ts';
+import { F, Vmcs, type Field } from './vmcs.ts';
+
+const E = VmInstructionError;
+
+export interface OperationParts {
+  readonly regs: Registers;
+  readonly paging: Paging;
+  readonly physical: Physical;
+  readonly events: Events;
+  readonly msrs: Msrs;
+  readonly ept: Ept;
+  /** The guest runs from now on: its controls, or none. */
+  readonly attach: (guest: VmxGuest) => void;
+}
+
+/** What translations are cached for: a change needs none of them dropped if VPIDs are in use. */
+const CR4_TRANSLATION = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PCIDE;
+
+export class VmxOperation {
+  readonly vmcs: Vmcs;
+  readonly guest: VmxGuest;
+  /** The first rule that the last entry broke, for people. */
+  refused: Rule | undefined;
+  private readonly p: OperationParts;
+  private readonly transition: Transition;
+  private readonly candidate: Candidate;
+  private vmxonAddress = -1n;
+  private readonly key = new Int32Array(9);
+
+  constructor(parts: OperationParts, guestParts: Omit<ConstructorParameters<typeof VmxGuest>[0], 'vmcs' | 'leave' | 'tsc'>) {
+    this.p = parts;
+    const { regs, physical, paging, msrs } = parts;
+    this.vmcs = new Vmcs(regs);
+    this.transition = new Transition(regs, this.vmcs);
+    this.candidate = new Candidate(this.vmcs, physical, paging.addressReservedHi);
+    this.guest = new VmxGuest({ ...guestParts, vmcs: this.vmcs, leave: (reason, details) => this.leave(reason, details), tsc: () => msrs.tsc() });
+  }
+
+  reset(): void {
+    this.vmxonAddress = -1n;
+    this.vmcs.place = -1;
+    this.vmcs.address = -1n;
+  }
+
+  get on(): boolean {
+    return this.vmxonAddress >= 0n;
+  }
+
+  private need(): void {
+    if (!this.on) throw axError('BadState', 'the processor is not in VMX operation');
+  }
+
+  /** Sets the VM-instruction error, if there is a VMCS for it. */
+  private fail(error: number): VmxResult {
+    if (this.vmcs.place < 0) return VMFAIL_INVALID;
+    this.vmcs.set(F.vmInstructionError, error);
+    return error;
+  }
+
+  /** Place of a 4 KiB region, -1 if the address is none. */
+  private region(address: bigint): number {
+    const lo = lowWord(address);
+    if ((lo & 0xfff) !== 0 || (highWord(address) & this.p.paging.addressReservedHi) !== 0) return -1;
+    return this.p.physical.place(toNumber(lo, highWord(address)), 4096);
+  }
+
+  vmxon(address: bigint): VmxResult {
+    const { regs } = this.p;
+    const { sys } = regs;
+    if ((regs.cr4 & CR4.VMXE) === 0) throw axError('BadState', 'VMXON with CR4.VMXE clear raises #UD');
+    if (this.on) return this.fail(E.vmxonInRoot);
+    const enabled = (sys[slot.featureControl]! & 5) === 5;
+    if (!enabled || (regs.cr0 & FIXED.cr0Zero) !== FIXED.cr0Zero) throw axError('BadState', 'VMXON raises #GP: IA32_FEATURE_CONTROL or CR0');
+    const place = this.region(address);
+    if (place < 0 || regs.words[place >> 2] !== VMCS_REVISION) return VMFAIL_INVALID;
+    this.vmxonAddress = address;
+    this.vmcs.place = -1;
+    this.vmcs.address = -1n;
+    return VMSUCCEED;
+  }
+
+  vmxoff(): VmxResult {
+    this.need();
+    this.reset();
+    return VMSUCCEED;
+  }
+
+  vmclear(address: bigint): VmxResult {
+    this.need();
+    const place = this.region(address);
+    if (place < 0) return this.fail(E.vmclearInvalidAddress);
+    if (address === this.vmxonAddress) return this.fail(E.vmclearVmxonPointer);
+    Vmcs.setLaunched(this.p.regs, place, false);
+    if (address === this.vmcs.address) {
+      this.vmcs.place = -1;
+      this.vmcs.address = -1n;
+    }
+    return VMSUCCEED;
+  }
+
+  vmptrld(address: bigint): VmxResult {
+    this.need();
+    const place = this.region(address);
+    if (place < 0) return this.fail(E.vmptrldInvalidAddress);
+    if (address === this.vmxonAddress) return this.fail(E.vmptrldVmxonPointer);
+    if (this.p.regs.words[place >> 2] !== VMCS_REVISION) return this.fail(E.vmptrldIncorrectRevision);
+    this.vmcs.place = place;
+    this.vmcs.address = address;
+    return VMSUCCEED;
+  }
+
+  vmptrst(): bigint {
+    this.need();
+    return BigInt.asUintN(64, this.vmcs.address);
+  }
+
+  /** The value, or how VMREAD failed. */
+  vmread(field: number): { readonly value: bigint } | { readonly failure: VmxResult } {
+    this.need();
+    if (this.vmcs.place < 0) return { failure: VMFAIL_INVALID };
+    if (!Vmcs.has(field)) return { failure: this.fail(E.unsupportedVmcsComponent) };
+    return { value: this.vmcs.read(field) };
+  }
+
+  vmwrite(field: number, value: bigint): VmxResult {
+    this.need();
+    if (this.vmcs.place < 0) return VMFAIL_INVALID;
+    if (!Vmcs.has(field)) return this.fail(E.unsupportedVmcsComponent);
+    if (Vmcs.readOnly(field)) return this.fail(E.vmwriteReadOnlyComponent);
+    this.vmcs.write(field, value);
+    return VMSUCCEED;
+  }
+
+  invept(type: number, eptp: bigint): VmxResult {
+    this.need();
+    const lo = lowWord(eptp);
+    const memoryType = lo & 7;
+    const valid = (memoryType === 0 || memoryType === 6) && ((lo >>> 3) & 7) === 3 && (lo & 0xf80) === 0 && (highWord(eptp) & this.p.paging.addressReservedHi) === 0;
+    if ((type !== 1 && type !== 2) || (type === 1 && !valid)) return this.fail(E.invalidOperandToInveptInvvpid);
+    this.flush();
+    return VMSUCCEED;
+  }
+
+  invvpid(type: number, vpid: number, linear: bigint): VmxResult {
+    this.need();
+    const bad = type < 0 || type > 3 || vpid < 0 || vpid > 0xffff || (type !== 2 && vpid === 0) || (type === 0 && !canonical(highWord(linear), 0));
+    if (bad) return this.fail(E.invalidOperandToInveptInvvpid);
+    this.p.regs.flush();
+    return VMSUCCEED;
+  }
+
+  /** Drops all that depends on second-stage tables. */
+  flush(): void {
+    this.p.ept.flush();
+    this.p.regs.flush();
+  }
+
+  // ── entries ──
+
+  /** VMLAUNCH or VMRESUME. {@link VMSUCCEED}: the guest is to run, or was left already ({@link Registers.exited}). */
+  enter(launch: boolean): VmxResult {
+    this.need();
+    const { regs } = this.p;
+    const { vmcs, candidate } = this;
+    this.refused = undefined;
+    regs.exited = false;
+    if (vmcs.place < 0) return VMFAIL_INVALID;
+    if (launch === vmcs.launched) return this.fail(launch ? E.vmlaunchNonClearVmcs : E.vmresumeNonLaunchedVmcs);
+    for (const [rules, error] of [[controlRules, E.entryInvalidControlFields], [hostRules, E.entryInvalidHostState]] as const) {
+      this.refused = violated(rules, candidate);
+      if (this.refused !== undefined) return this.fail(error);
+    }
+    this.refused = violated(guestRules, candidate);
+    if (this.refused !== undefined) return this.refuse(ExitReason.entryFailureGuestState, this.refused.qualification ?? 0);
+    return this.load(launch);
+  }
+
+  /** An entry that failed after the host state was found good. */
+  private refuse(reason: number, qualification: number): VmxResult {
+    const { vmcs } = this;
+    vmcs.set(F.exitReason, reason | EXIT_REASON_ENTRY_FAILURE);
+    vmcs.set(F.exitQualification, qualification);
+    this.host();
+    return VMSUCCEED;
+  }
+
+  private load(launch: boolean): VmxResult {
+    const { regs, paging, ept, events, attach } = this.p;
+    const { vmcs, guest, candidate, transition } = this;
+    const nested = candidate.has2(ProcControl2.enableEpt);
+    const guestCr4 = vmcs.lo(F.guestCr4);
+    const long = candidate.has(F.entryControls, 1 << 9);
+    const pae = candidate.has(F.guestCr0, CR0.PG) && (guestCr4 & CR4.PAE) !== 0 && !long;
+    if (pae && nested && !this.pdptesValid()) return this.refuse(ExitReason.entryFailureGuestState, 2);
+    if (nested) ept.load(vmcs.lo(F.eptPointer), vmcs.hi(F.eptPointer));
+    paging.secondStage = nested ? ept : undefined;
+    const stale = !candidate.has2(ProcControl2.enableVpid);
+    // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
+    transition.loadGuest(pae && nested);
+    if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);
+    const failed = this.loadMsrs(F.entryMsrLoadCount, F.entryMsrLoadAddress);
+    if (failed !== 0) return this.refuse(ExitReason.entryFailureMsrLoading, failed);
+    if (this.translationChanged(nested) || stale) regs.flush();
+    if (launch) vmcs.launched = true;
+    attach(guest);
+    guest.begin();
+    const info = vmcs.lo(F.entryInterruptionInformation);
+    events.vectoring = 0;
+    if (info < 0) this.inject(info);
+    return VMSUCCEED;
+  }
+
+  private pdptesValid(): boolean {
+    const { vmcs } = this;
+    const { paging } = this.p;
+    return [F.guestPdpte0, F.guestPdpte1, F.guestPdpte2, F.guestPdpte3].every((field) => paging.pdpteValid(vmcs.lo(field), vmcs.hi(field)));
+  }
+
+  private inject(info: number): void {
+    const { vmcs } = this;
+    const { regs, events } = this.p;
+    const kind = (info >>> 8) & 7;
+    if (kind === EVENT.other) {
+      this.guest.trapAtOnce();
+      return;
+    }
+    regs.waiting = Waiting.no;
+    events.inject({
+      vector: info & 0xff,
+      kind,
+      hasError: (info & InterruptionInfo.errorCodeValid) !== 0,
+      errorCode: vmcs.lo(F.entryExceptionErrorCode),
+      length: vmcs.lo(F.entryInstructionLength),
+    });
+  }
+
+  /** Whether the guest's translations are others than those that are cached; notes what they are now. */
+  private translationChanged(nested: boolean): boolean {
+    const { regs } = this.p;
+    const { vmcs, key } = this;
+    const { sys } = regs;
+    const now = [
+      regs.cr0 & (CR0.PG | CR0.WP), sys[slot.cr3]!, sys[slot.cr3 + 1]!, regs.cr4 & CR4_TRANSLATION, regs.efer & (EFER.NXE | EFER.LMA),
+      nested ? vmcs.lo(F.eptPointer) : 0, nested ? vmcs.hi(F.eptPointer) : 0, vmcs.lo(F.virtualProcessorIdentifier), nested ? 1 : 0,
+    ];
+    const changed = now.some((word, i) => word !== key[i]);
+    key.set(now);
+    return changed;
+  }
+
+  /** Loads an MSR list (SDM vol. 3, 27.4); the number of the entry that cannot be loaded, 0 if all can. */
+  private loadMsrs(count: Field, address: Field): number {
+    const { vmcs } = this;
+    const { physical, msrs } = this.p;
+    const entries = vmcs.lo(count);
+    const base = toNumber(vmcs.lo(address), vmcs.hi(address));
+    for (let i = 0; i < entries; i++) {
+      const at = base + 16 * i;
+      const index = physical.read(at, 4) >>> 0;
+      const reserved = physical.read(at + 4, 4);
+      const lo = physical.read(at + 8, 4);
+      const hi = physical.read(at + 12, 4);
+      const forbidden = index === 0xc000_0100 || index === 0xc000_0101 || (index >= 0x800 && index < 0x900) || index === 0x79;
+      if (reserved !== 0 || forbidden || !msrs.write(index, lo, hi)) return i + 1;
+    }
+    return 0;
+  }
+
+  private storeMsrs(): boolean {
+    const { vmcs } = this;
+    const { physical, msrs } = this.p;
+    const entries = vmcs.lo(F.exitMsrStoreCount);
+    const base = toNumber(vmcs.lo(F.exitMsrStoreAddress), vmcs.hi(F.exitMsrStoreAddress));
+    for (let i = 0; i < entries; i++) {
+      const at = base + 16 * i;
+      const index = physical.read(at, 4) >>> 0;
+      const value = physical.read(at + 4, 4) === 0 ? msrs.read(index) : undefined;
+      if (value === undefined) return false;
+      physical.write(at + 8, 8, lowWord(value), highWord(value));
+    }
+    return true;
+  }
+
+  // ── exits ──
+
+  private leave(reason: number, details: ExitDetails): void {
+    const { vmcs, transition } = this;
+    const { events, regs } = this.p;
+    vmcs.set(F.exitReason, reason);
+    vmcs.set(F.exitQualification, details.qualificationLo ?? 0, details.qualificationHi ?? 0);
+    const information = details.information ?? 0;
+    vmcs.set(F.exitInterruptionInformation, information);
+    if ((information & InterruptionInfo.errorCodeValid) !== 0) vmcs.set(F.exitInterruptionErrorCode, details.errorCode ?? 0);
+    vmcs.set(F.idtVectoringInformation, events.vectoring);
+    if ((events.vectoring & InterruptionInfo.errorCodeValid) !== 0) vmcs.set(F.idtVectoringErrorCode, events.vectoringError);
+    vmcs.set(F.exitInstructionLength, events.vectoring !== 0 ? events.vectoringLength : (details.length ?? 0));
+    vmcs.set(F.entryInterruptionInformation, vmcs.lo(F.entryInterruptionInformation) & 0x7fff_ffff);
+    if (reason === ExitReason.tripleFault) regs.waiting = Waiting.shutdown;
+    transition.saveGuest(details.resume ?? false);
+    // What the guest left its translations with is what they are cached for.
+    this.translationChanged(this.p.paging.secondStage !== undefined);
+    if (!this.storeMsrs()) this.abort(1);
+    this.host();
+  }
+
+  private host(): void {
+    const { regs } = this.p;
+    this.transition.loadHost();
+    regs.exited = true;
+    if (this.loadMsrs(F.exitMsrLoadCount, F.exitMsrLoadAddress) !== 0) this.abort(4);
+  }
+
+  /** A VMX abort: the hypervisor's own lists are wrong, and it could not go on. */
+  private abort(indicator: number): never {
+    const { regs } = this.p;
+    regs.words[(this.vmcs.place + 4) >> 2] = indicator;
+    throw axError('BadState', `VMX abort ${indicator}: an MSR list of the VMCS cannot be ${indicator === 1 ? 'stored' : 'loaded'}`);
+  }
+}

@@ -1,0 +1,106 @@
+/** The VMCS as it lies in its region (SDM vol. 3, 25.2): revision, abort indicator, launch state, then every field in 8 bytes. */
+import { VmcsField, vmcsFieldType, vmcsFieldWidth } from '@axvisor/axvisor_api/arch/x86';
+import { toBigint, type Registers } from '../registers.ts';
+
+/** Byte offsets in the region of what is no field. */
+const LAUNCHED = 8;
+const FIELDS = 64;
+
+/** Fields of features that this processor lacks. */
+const ABSENT: ReadonlySet<number> = new Set<number>([
+  VmcsField.postedInterruptVector, VmcsField.eptpIndex, VmcsField.guestInterruptStatus, VmcsField.pmlIndex, VmcsField.pmlAddress,
+  VmcsField.apicAccessAddress, VmcsField.postedInterruptDescriptorAddress, VmcsField.vmFunctionControls, VmcsField.eoiExitBitmap0,
+  VmcsField.eoiExitBitmap1, VmcsField.eoiExitBitmap2, VmcsField.eoiExitBitmap3, VmcsField.eptpListAddress, VmcsField.vmreadBitmapAddress,
+  VmcsField.vmwriteBitmapAddress, VmcsField.virtualizationExceptionInformationAddress, VmcsField.enclsExitingBitmap,
+  VmcsField.subPagePermissionTablePointer, VmcsField.guestIa32PerfGlobalCtrl, VmcsField.guestIa32Bndcfgs, VmcsField.guestIa32RtitCtl,
+  VmcsField.hostIa32PerfGlobalCtrl,
+]);
+
+const encodings = Object.values(VmcsField).filter((field) => !ABSENT.has(field));
+
+/** Offset of each field in the region, by encoding; -1 where there is none. */
+const offsets: Int16Array = new Int16Array(0x7000).fill(-1);
+encodings.forEach((field, i) => (offsets[field] = FIELDS + 8 * i));
+
+/** A field by its encoding. */
+export type Field = number;
+export const F: typeof VmcsField = VmcsField;
+
+/** The current VMCS: its region in linear memory. */
+export class Vmcs {
+  /** Byte offset in linear memory, -1 if there is no current VMCS. */
+  place = -1;
+  /** Physical address. */
+  address = -1n;
+  private readonly regs: Registers;
+
+  constructor(regs: Registers) {
+    this.regs = regs;
+  }
+
+  /** Whether an encoding, possibly of a high half, names a field of this processor. */
+  static has(field: number): boolean {
+    return field >= 0 && field < 0x7000 && offsets[field & ~1]! >= 0 && ((field & 1) === 0 || ((field >>> 13) & 3) === 1);
+  }
+
+  /** All fields of this processor. */
+  static readonly fields: readonly number[] = encodings;
+
+  private at(field: Field): number {
+    return (this.place + offsets[field]!) >> 2;
+  }
+
+  /** Low word; all of a 16- or 32-bit field. */
+  lo(field: Field): number {
+    return this.regs.words[this.at(field)]!;
+  }
+
+  hi(field: Field): number {
+    return this.regs.words[this.at(field) + 1]!;
+  }
+
+  set(field: Field, lo: number, hi = 0): void {
+    const at = this.at(field);
+    this.regs.words[at] = lo;
+    this.regs.words[at + 1] = hi;
+  }
+
+  /** A bit of a control word. */
+  has(field: Field, bit: number): boolean {
+    return (this.lo(field) & bit) !== 0;
+  }
+
+  /** VMREAD. */
+  read(field: number): bigint {
+    if ((field & 1) !== 0) return BigInt(this.hi(field & ~1) >>> 0);
+    const width = vmcsFieldWidth(field);
+    return width === 64 ? toBigint(this.lo(field), this.hi(field)) : BigInt(width === 16 ? this.lo(field) & 0xffff : this.lo(field) >>> 0);
+  }
+
+  /** VMWRITE of a field that may be written. */
+  write(field: number, value: bigint): void {
+    const lo = Number(BigInt.asIntN(32, value));
+    if ((field & 1) !== 0) {
+      this.regs.words[this.at(field & ~1) + 1] = lo;
+      return;
+    }
+    const width = vmcsFieldWidth(field);
+    this.set(field, width === 16 ? lo & 0xffff : lo, width === 64 ? Number(BigInt.asIntN(32, value >> 32n)) : 0);
+  }
+
+  static readOnly(field: number): boolean {
+    return vmcsFieldType(field) === 'readOnly';
+  }
+
+  get launched(): boolean {
+    return this.regs.words[(this.place + LAUNCHED) >> 2] !== 0;
+  }
+
+  set launched(value: boolean) {
+    Vmcs.setLaunched(this.regs, this.place, value);
+  }
+
+  static setLaunched(regs: Registers, place: number, value: boolean): void {
+    regs.words[(place + LAUNCHED) >> 2] = value ? 1 : 0;
+  }
+}
