@@ -6,6 +6,7 @@ import { errors } from '@axvisor/axvisor_api/errors';
 import { host, thisCpuId } from '@axvisor/axvisor_api/host';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { initProcessor, processor } from '@axvisor/axvisor_api/processor';
+import { smp } from '@axvisor/axvisor_api/smp';
 import { time } from '@axvisor/axvisor_api/time';
 import { archVcpu } from '@axvisor/axvisor_api/vcpu';
 import { vmm } from '@axvisor/axvisor_api/vmm';
@@ -21,7 +22,7 @@ export const component: Component<
   typeof addr.id | typeof arm.id | typeof host.id | typeof memory.id | typeof processor.id | typeof time.id | typeof vmm.id
 > = axComponent({
   name: '@axvisor/arm_vcpu',
-  requires: [addr, arm, errors, host, memory, processor, time, vmm],
+  requires: [addr, arm, errors, host, memory, processor, smp, time, vmm],
   provides: () => {
     const machine = new Machine();
     const { pes } = machine;

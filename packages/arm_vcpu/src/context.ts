@@ -28,26 +28,29 @@ export const Control = { pins: 0 } as const;
 
 export class VCpuContext implements Disposable {
   readonly address: HostPhysAddr;
+  /** Another thread made it and gives it back. */
+  readonly #isShared: boolean;
   /** The frame as 64-bit words. */
   readonly #longs: BigUint64Array;
   /** The control words. */
   readonly control: Int32Array;
 
-  /** @throws {AxError} NoMemory */
-  constructor() {
-    const frame = allocFrame();
+  /** @param shared - where another thread made it. @throws {AxError} NoMemory */
+  constructor(shared?: HostPhysAddr) {
+    const frame = shared ?? allocFrame();
     if (frame === undefined) throw axError('NoMemory', 'no frame for the context of a vCPU');
+    this.#isShared = shared !== undefined;
     this.address = frame;
     const { longs, words } = physMemory();
     const first = Number(frame);
     this.#longs = longs.subarray(first / 8, (first + FRAME_SIZE) / 8);
     this.control = words.subarray((first + CONTROL) / 4, (first + CONTROL) / 4 + Object.keys(Control).length);
-    this.clear();
+    if (!this.#isShared) this.#longs.fill(0n);
   }
 
-  /** Everything zero, as after power-on. */
+  /** All registers zero, as after power-on. Pins are wires, and stay as they are. */
   clear(): void {
-    this.#longs.fill(0n);
+    this.#longs.fill(0n, 0, CONTROL / 8);
   }
 
   x(i: number): bigint {
@@ -76,6 +79,6 @@ export class VCpuContext implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    deallocFrame(this.address);
+    if (!this.#isShared) deallocFrame(this.address);
   }
 }

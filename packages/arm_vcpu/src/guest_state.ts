@@ -2,6 +2,7 @@
  * Where the system registers of a vCPU are: in its context, or on the processing element it is bound to. A vCPU that is bound again where
  * it was, with nobody in between, finds its values there and loads nothing.
  */
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { SYSREG, sysRegRead, sysRegWrite, tlbiStage1, tlbiStage2 } from '@axvisor/axvisor_api/arch/arm';
 import { VCpuContext } from './context.ts';
 import { ALL_ONES } from './fields.ts';
@@ -14,7 +15,7 @@ let states = 0;
 const encodingOf = (key: SavedKey): number => SAVED_BY_KEY.get(key)?.encoding ?? 0;
 
 export class GuestState implements Disposable {
-  readonly context: VCpuContext = new VCpuContext();
+  readonly context: VCpuContext;
   /** Tells it from others, also those that are gone. */
   readonly serial: number = ++states;
   /** The processing element whose registers are this vCPU's current values; the context's are old. */
@@ -25,6 +26,11 @@ export class GuestState implements Disposable {
   /** CPUs on which the TLB holds nothing of an earlier use of the VMID. */
   #flushed = 0n;
   #lastCpu: number | undefined;
+
+  /** @param shared - the context that another thread made. @throws {AxError} NoMemory */
+  constructor(shared?: HostPhysAddr) {
+    this.context = new VCpuContext(shared);
+  }
 
   get translation(): GuestTranslation | undefined {
     return this.#translation;

@@ -8,18 +8,22 @@ import type { ArmVCpu } from './vcpu.ts';
 export class VmCpus {
   readonly byAffinity: Map<bigint, ArmVCpu> = new Map();
   /** CNTVOFF_EL2 of all its vCPUs: its virtual counter starts at 0. */
-  readonly counterOffset: bigint = currentTicks();
+  readonly counterOffset: bigint;
+
+  constructor(counterOffset: bigint) {
+    this.counterOffset = counterOffset;
+  }
 }
 
 export class Machine {
   readonly pes: Pes = new Pes();
   readonly #vms = new Map<number, VmCpus>();
 
-  /** Adds a vCPU to its VM. @throws {AxError} AlreadyExists if the VM has a vCPU with this affinity */
-  join(vcpu: ArmVCpu): VmCpus {
+  /** Adds a vCPU to its VM. @param counterOffset - of a VM that another thread made. @throws {AxError} AlreadyExists if the VM has a vCPU with this affinity */
+  join(vcpu: ArmVCpu, counterOffset: bigint = currentTicks()): VmCpus {
     let vm = this.#vms.get(vcpu.vmId);
     if (vm === undefined) {
-      vm = new VmCpus();
+      vm = new VmCpus(counterOffset);
       this.#vms.set(vcpu.vmId, vm);
     }
     if (vm.byAffinity.has(vcpu.affinity)) throw axError('AlreadyExists', `VM ${vcpu.vmId} has a vCPU with affinity 0x${vcpu.affinity.toString(16)} already`);

@@ -46,7 +46,7 @@ export class GuestSysRegs implements SysRegHost {
   }
 
   get hasGic(): boolean {
-    return this.#parts.interrupts.hasCpuInterface && this.#parts.features().listRegisters !== undefined;
+    return this.#parts.interrupts.hasSystemRegisters && this.#parts.features().listRegisters !== undefined;
   }
 
   get hasPmu(): boolean {

@@ -1,11 +1,13 @@
 /** An Arm vCPU: the state of a guest's processing element, and the way into the guest and back (Arm ARM, D1.5 "Virtualization"). */
-import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { enterGuest, SYSREG, sysRegRead } from '@axvisor/axvisor_api/arch/arm';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
+import { thisCpuId } from '@axvisor/axvisor_api/host';
 import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
+import { Signal, signalCpu } from '@axvisor/axvisor_api/smp';
 import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { fetchInstruction, type AbortRegisters, type Stage2Fault } from './aborts.ts';
 import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
@@ -58,6 +60,8 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   readonly #dtb: bigint;
   readonly #interrupts: InterruptUnit;
   readonly #mmio: MmioTransaction;
+  /** Another thread made it and decides its power-on state. */
+  readonly #attached: boolean;
   #entry = 0n;
   #boundTo: Pe | undefined;
   /** The last stage 2 fault, until the guest goes on. */
@@ -77,9 +81,11 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     this.vcpuId = vcpuId;
     this.affinity = config.cpuId;
     this.#dtb = config.dtb ?? 0n;
-    this.#vm = machine.join(this);
+    const { share } = config;
+    this.#attached = share !== undefined;
+    this.#vm = machine.join(this, share?.['counterOffset']);
     try {
-      this.guest = new GuestState();
+      this.guest = new GuestState(share?.['context'] as HostPhysAddr | undefined);
     } catch (e) {
       machine.leave(this);
       throw e;
@@ -122,8 +128,13 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     this.#suspended = false;
     this.sysRegHost.debug.clear();
     guest.discard();
-    guest.context.clear();
     this.#interrupts.reset();
+    if (this.#attached) {
+      // What was loaded for it may be code.
+      signalCpu(thisCpuId(), Signal.instructions);
+      return;
+    }
+    guest.context.clear();
     this.#powerOn(entry, argument);
   }
 
@@ -405,6 +416,10 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
 
   resumeAt(entry: bigint, argument: bigint): void {
     this.#powerOn(entry, argument);
+  }
+
+  share(): VCpuShare {
+    return { context: this.guest.context.address, counterOffset: this.#vm.counterOffset };
   }
 
   // ── for people ──

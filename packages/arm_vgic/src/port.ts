@@ -22,6 +22,10 @@ export class CpuPort implements CpuInterrupts {
     return true;
   }
 
+  get systemRegisters(): boolean {
+    return this.#core.version === 3;
+  }
+
   get changed(): boolean {
     return this.#cpu.changed;
   }

@@ -78,6 +78,8 @@ export interface CpuInterrupts {
    * interface itself and drives the CPU's pins.
    */
   useListRegisters(): boolean;
+  /** The CPU interface is system registers, whoever has it (GICv3). */
+  readonly systemRegisters?: boolean;
   /** The wire of a private interrupt (timers). */
   setPrivateLine(intid: number, level: boolean): void;
   /** Makes an interrupt pending as an edge does, or clears that. */

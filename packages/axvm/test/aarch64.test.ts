@@ -139,7 +139,7 @@ test('CPU_ON starts CPUs by affinity with their argument, and CPU_OFF ends them'
     flag: .word 0`, { cpuNum: 17 }, screen);
   expect(vcpuPowerState(1, 16)).toBe('off');
   await runVms();
-  expect([...screen.text].sort().join('')).toBe('1' + '1' + 'B' + 'a');
+  expect([...screen.text].sort().join('')).toBe('11Ba');
   expect(vm.ended).toEqual({ end: 'poweroff', code: 0 });
 });
 

@@ -61,9 +61,9 @@ export class InterruptUnit {
     return this.#source === this.#queue;
   }
 
-  /** The guest has the system-register CPU interface. */
-  get hasCpuInterface(): boolean {
-    return this.#usesLists;
+  /** The guest's CPU interface is system registers: the processing element's own, or the controller's. */
+  get hasSystemRegisters(): boolean {
+    return this.#usesLists || this.#source.systemRegisters === true;
   }
 
   attach(source: CpuInterrupts, hasListRegisters: boolean): void {

@@ -1,5 +1,5 @@
 /** The PrimeCell UART PL011 (Arm, DDI 0183, r1p5): 16-byte FIFOs. What is written leaves at once, enabled or not, as on QEMU. */
-import type { ConsolePort, DeviceContext, DeviceSpec, IrqLine } from '@axvisor/axvisor_api/device';
+import type { ConsolePort, Device, DeviceContext, DeviceSpec, IrqLine } from '@axvisor/axvisor_api/device';
 import type { Model } from './model.ts';
 import { Primecell, PRIMECELL_SIZE } from './primecell.ts';
 
@@ -40,6 +40,9 @@ const MODEM: readonly (readonly [output: number, flag: number, interrupt: number
 const CONNECTED = Fr.cts | Fr.dsr | Fr.dcd;
 
 class Pl011 extends Primecell {
+  readonly posted: readonly number[] = [Reg.dr];
+  /** Linux reads half words. */
+  readonly latched: NonNullable<Device['latched']> = [{ offset: Reg.fr, width: 2, value: () => this.#flags() }];
   readonly #irq: IrqLine | undefined;
   readonly #console: ConsolePort;
   readonly #kept = new Map<number, number>();
@@ -87,7 +90,7 @@ class Pl011 extends Primecell {
       case Reg.rsrEcr:
         return this.#status;
       case Reg.fr:
-        return this.#modem() | Fr.txfe | (this.#rx.length === 0 ? Fr.rxfe : 0) | (this.#rx.length >= this.#depth ? Fr.rxff : 0);
+        return this.#flags();
       case Reg.ris:
         return this.#raw;
       case Reg.mis:
@@ -128,6 +131,10 @@ class Pl011 extends Primecell {
     if (this.#loops) this.#arrive(byte);
     else this.#console.write(Uint8Array.of(byte));
     this.#raw |= Int.tx;
+  }
+
+  #flags(): number {
+    return this.#modem() | Fr.txfe | (this.#rx.length === 0 ? Fr.rxfe : 0) | (this.#rx.length >= this.#depth ? Fr.rxff : 0);
   }
 
   get #depth(): number {

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble } from '@axvisor/softcpu_riscv/asm';
+import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
+import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, test } from 'vitest';
 import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from '../stress/guest.ts';
 import { axvisor, cachedImage, ROOT, Session } from './session.ts';
@@ -17,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
  * Four harts at once, each ROUNDS times: an atomic addition, an increment by LR and SC, a plain increment under a lock made of AMOs,
  * and now and then an IPI and remote fences to all. The first hart compares the counters with what they have to be.
  */
-const COUNTERS = String.raw`
+const RISCV_COUNTERS = String.raw`
         .equ    HARTS, 4
         .equ    ROUNDS, 20000
         .text
@@ -114,6 +115,99 @@ wrong_text: .asciz "a count is wrong\n"
 counters: .zero 64
 `;
 
+/** The same for Arm: LSE atomics, exclusives, a lock of acquire and release; TLB and instruction cache maintenance for all, and SGIs to the others. */
+const ARM_COUNTERS = String.raw`
+start:  mrs     x19, MPIDR_EL1
+        ands    x19, x19, 0xff
+        adr     x20, counters
+        b.ne    work
+        mov     x21, 1
+1:      movz    x0, 0xc400, lsl 16      // PSCI CPU_ON
+        movk    x0, 3
+        mov     x1, x21
+        adr     x2, start
+        mov     x3, 0
+        hvc     0
+        cbnz    x0, wrong
+        add     x21, x21, 1
+        cmp     x21, 4
+        b.lo    1b
+work:   mov     w22, 20000
+loop:   mov     x0, 1
+        ldadd   x0, xzr, [x20]          // counter 0
+        add     x1, x20, 8
+1:      ldxr    x2, [x1]                // counter 1
+        add     x2, x2, 1
+        stxr    w3, x2, [x1]
+        cbnz    w3, 1b
+        add     x1, x20, 16
+2:      swpa    x0, x2, [x1]            // the lock
+        cbnz    x2, 2b
+        ldr     x2, [x20, 24]           // counter 2
+        add     x2, x2, 1
+        str     x2, [x20, 24]
+        stlr    xzr, [x1]
+        add     x1, x20, 48
+3:      ldaxp   x2, x4, [x1]            // counters 3 and 4, as a pair
+        add     x2, x2, 1
+        add     x4, x4, 1
+        stlxp   w3, x2, x4, [x1]
+        cbnz    w3, 3b
+        tst     w22, 255
+        b.ne    4f
+        tlbi    vmalle1is
+        dsb     ish
+        ic      ialluis
+        dsb     ish
+        isb
+        movz    x2, 0x100, lsl 32       // IRM: all others
+        msr     ICC_SGI1R_EL1, x2
+4:      sub     w22, w22, 1
+        cbnz    w22, loop
+        mov     x0, 1
+        add     x1, x20, 32
+        ldaddal x0, xzr, [x1]           // CPUs that are done
+        cbnz    x19, stop
+5:      ldar    x2, [x1]
+        cmp     x2, 4
+        b.ne    5b
+        movz    x3, 80000 & 0xffff
+        movk    x3, 80000 >> 16, lsl 16
+        ldr     x2, [x20]
+        cmp     x2, x3
+        b.ne    wrong
+        ldr     x2, [x20, 8]
+        cmp     x2, x3
+        b.ne    wrong
+        ldr     x2, [x20, 24]
+        cmp     x2, x3
+        b.ne    wrong
+        ldp     x2, x4, [x20, 48]
+        cmp     x2, x3
+        b.ne    wrong
+        cmp     x4, x3
+        b.ne    wrong
+        adr     x21, right_text
+        b       say
+wrong:  adr     x21, wrong_text
+say:    movz    x9, 0x900, lsl 16
+6:      ldrb    w0, [x21], 1
+        cbz     w0, off
+        str     w0, [x9]
+        b       6b
+off:    movz    x0, 0x8400, lsl 16      // SYSTEM_OFF
+        movk    x0, 8
+        hvc     0
+stop:   movz    x0, 0x8400, lsl 16      // CPU_OFF
+        movk    x0, 2
+        hvc     0
+right_text: .asciz "every count is right\n"
+wrong_text: .asciz "a count is wrong\n"
+        .balign 64
+counters: .zero 64
+        .balign 16
+`;
+
 describe.each([2, 4])('%i vCPUs on 2 threads', (cpus) => {
   test('the embedded guest starts its harts, exchanges interrupts, reboots and powers off', TIMEOUT, async () => {
     await using guest = new Session(['run', '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2']);
@@ -132,11 +226,16 @@ describe.each([2, 4])('%i vCPUs on 2 threads', (cpus) => {
   });
 });
 
-test('atomics, locks, remote fences and IPIs of four harts leave exact counts', TIMEOUT, async () => {
-  const kernel = join(folder, 'counters.bin');
-  writeFileSync(kernel, assemble(COUNTERS, { base: 0x8020_0000n }).bytes);
+const COUNTERS = [
+  { arch: 'riscv64', kernel: assembleRiscv(RISCV_COUNTERS, { base: 0x8020_0000n }).bytes, loadAddr: '0x80200000' },
+  { arch: 'aarch64', kernel: assembleArm(ARM_COUNTERS, { base: 0x4020_0000n }).bytes, loadAddr: '0x40200000' },
+];
+
+test.each(COUNTERS)('on $arch, atomics, locks, maintenance for all and IPIs of four CPUs leave exact counts', TIMEOUT, async ({ arch, kernel: bytes, loadAddr }) => {
+  const kernel = join(folder, `${arch}.bin`);
+  writeFileSync(kernel, bytes);
   for (const threads of ['2', '4']) {
-    const { status, output } = await axvisor('run', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '16M', '--cpus', '4', '--threads', threads, '--timeout', '100');
+    const { status, output } = await axvisor('run', '--arch', arch, '--kernel', kernel, '--load-addr', loadAddr, '--memory', '16M', '--cpus', '4', '--threads', threads, '--timeout', '100');
     expect(output).toContain('every count is right');
     expect(status).toBe(0);
   }
@@ -171,19 +270,26 @@ test('an idle guest costs next to nothing, and a timeout ends its threads', TIME
   expect(cost(8) - cost(2)).toBeLessThan(3);
 });
 
-const image = await cachedImage('debian-riscv64');
+const DEBIANS = [
+  { guest: 'debian-riscv64', args: [] },
+  { guest: 'debian-arm64', args: ['--arch', 'aarch64'] },
+  { guest: 'debian-arm64', args: ['--arch', 'aarch64', '--gic', '2'] },
+] as const;
+const images = new Map(await Promise.all(['debian-riscv64', 'debian-arm64'].map(async (name) => [name, await cachedImage(name)] as const)));
 
-describe.skipIf(image === undefined)('Debian on 2 threads', () => {
+describe.each(DEBIANS.filter(({ guest }) => images.get(guest) !== undefined))('$guest $args on 2 threads', ({ guest: name, args }) => {
+  const prompt = images.get(name)?.spec.boot?.marker ?? '';
+
   test('boots, works in parallel, reboots and powers off', TIMEOUT, async () => {
-    await using guest = new Session(['run', '--guest', 'debian-riscv64', '--cpus', '4', '--threads', '2']);
-    await guest.expect('~ # ', 120);
+    await using guest = new Session(['run', '--guest', name, ...args, '--cpus', '4', '--threads', '2']);
+    await guest.expect(prompt, 120);
     guest.type('for i in 1 2 3 4; do (i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; echo job do""ne) & done; wait; echo all do""ne\n');
     expect((await guest.expect('all done', 120)).match(/job done/g)?.length).toBe(4);
     guest.type('i=0; while [ $i -lt 50 ]; do /bin/true; echo $i | cat > /dev/null; i=$((i+1)); done; echo pipes do""ne\n');
     await guest.expect('pipes done', 120);
     guest.type('reboot\n');
     await guest.expect('Linux version', 120);
-    await guest.expect('~ # ', 120);
+    await guest.expect(prompt, 120);
     guest.type('poweroff\n');
     expect(await guest.exited()).toBe(0);
   });

@@ -32,6 +32,9 @@ export const Call = {
   writeMemory: 16,
   consoleWrite: 17,
   consoleRead: 18,
+  privateLine: 19,
+  setPending: 20,
+  sendSgi: 21,
 } as const;
 
 /** Results of {@link Call.cpuUp} by number. */
@@ -47,6 +50,8 @@ export interface VmDescription {
   /** Where there is memory: [start, end). Everything else is devices. */
   readonly memory: readonly (readonly [start: bigint, end: bigint])[];
   readonly vcpus: readonly VCpuDescription[];
+  /** The controller has parts that belong to CPUs: whether their CPU interfaces are system registers. */
+  readonly cpuInterrupts?: { readonly systemRegisters: boolean };
   /** Where {@link Latches} are, of which registers, and the registers to which writes are posted. */
   readonly latches: bigint;
   readonly latched: readonly (readonly [address: number, width: AccessWidth])[];

@@ -7,6 +7,7 @@ import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/
 import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
 import { latched, latchWords } from './latches.ts';
+import { RemoteCpuInterrupts } from './remote_interrupts.ts';
 import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
 
 /** The monitor has stopped a vCPU while its thread asked for something: what it was doing is void. */
@@ -21,6 +22,8 @@ export interface RemoteVCpu {
   readonly line: VCpuLine;
   /** The generation of the start that this thread knows of. */
   generation: number;
+  /** Its part of an interrupt controller, where there are such. */
+  readonly interrupts: RemoteCpuInterrupts | undefined;
   /** It is on, and this thread runs it. */
   active: boolean;
 }
@@ -37,7 +40,7 @@ export class RemoteVm implements Disposable {
   readonly #latched: ReadonlyMap<number, { readonly width: AccessWidth; readonly index: number }>;
   readonly #posted: ReadonlySet<number>;
 
-  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted }: VmDescription) {
+  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts }: VmDescription) {
     this.id = id;
     this.#memory = memory;
     this.#latches = latchWords(latches, registers.length);
@@ -46,7 +49,11 @@ export class RemoteVm implements Disposable {
     this.vcpus = vcpus.map(({ cpuId, share, home }, i) => {
       const vcpu = createVCpu({ vmId: id, vcpuId: i, arch: { cpuId, share } });
       vcpu.setup(this.#entry, root, vmid);
-      return { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, active: false };
+      const interrupts =
+        cpuInterrupts === undefined ? undefined : new RemoteCpuInterrupts(cpuInterrupts.systemRegisters, (operation, ...args) => void this.#call(remote, operation, args));
+      const remote: RemoteVCpu = { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, active: false };
+      if (interrupts !== undefined) vcpu.arch.attachInterrupts?.(interrupts);
+      return remote;
     });
   }
 
@@ -58,7 +65,8 @@ export class RemoteVm implements Disposable {
   }
 
   /** Forgets what this thread has of a vCPU's state, which others may have changed. */
-  forget({ vcpu }: RemoteVCpu): void {
+  forget({ vcpu, interrupts }: RemoteVCpu): void {
+    interrupts?.forget();
     // Before the checked life cycle would save it.
     vcpu.arch.setup();
     vcpu.reset(this.#entry);

@@ -24,6 +24,16 @@ const FINAL: ReadonlySet<AxVCpuExitReason['reason']> = new Set(['CpuDown', 'Syst
 
 const earlier = (a: Ticks | undefined, b: Ticks | undefined): Ticks | undefined => (a === undefined ? b : b === undefined ? a : a < b ? a : b);
 
+/** What `f` returns, or `otherwise` where the monitor has stopped the vCPU meanwhile: the next look at it finds out. */
+function unlessStopped<T>(f: () => T, otherwise: T): T {
+  try {
+    return f();
+  } catch (e) {
+    if (e instanceof Stopped) return otherwise;
+    throw e;
+  }
+}
+
 export class Runner {
   readonly #vms = new Map<number, RemoteVm>();
   /** The vCPUs that live here, of all VMs. */
@@ -113,12 +123,17 @@ export class Runner {
       if (!remote.active || this.#isStopped(remote)) continue;
       const { vcpu: candidate } = remote;
       if (candidate.state === VCpuState.Blocked) {
-        if (!candidate.arch.hasPendingInterrupt()) continue;
+        if (!this.#isWoken(remote)) continue;
         candidate.unblock();
       }
       found ??= remote;
     }
     return found;
+  }
+
+  /** Whether a waiting vCPU has an interrupt. Asking may mean calling the monitor, which may stop it meanwhile. */
+  #isWoken({ vcpu: { arch } }: RemoteVCpu): boolean {
+    return unlessStopped(() => arch.hasPendingInterrupt(), false);
   }
 
   /** Whether the monitor wants it out of the guest; then it is. */
@@ -204,7 +219,7 @@ export class Runner {
   #deadline(): Ticks | undefined {
     let deadline = nextDeadline();
     for (const { active, line, vcpu: waiting } of this.#local)
-      if (active && !line.hold && waiting.state === VCpuState.Blocked) deadline = earlier(deadline, waiting.arch.nextTimer());
+      if (active && !line.hold && waiting.state === VCpuState.Blocked) deadline = earlier(deadline, unlessStopped(() => waiting.arch.nextTimer(), undefined));
     return deadline;
   }
 }

@@ -5,6 +5,8 @@ import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { ConsolePort, DeviceBus } from '@axvisor/axvisor_api/device';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { wake } from '@axvisor/axvisor_api/host';
+import type { CpuInterrupts, InterruptController } from '@axvisor/axvisor_api/intc';
+import { guestCpus } from '@axvisor/axvisor_api/smp';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
 import type { Executor } from '../executor.ts';
@@ -23,6 +25,19 @@ const ALLOWED: Readonly<Record<'boot' | 'pause' | 'resume' | 'reset' | 'shutdown
   reset: ['loaded', 'running', 'suspended', 'stopped'],
   shutdown: ['loading', 'loaded', 'running', 'suspended'],
 };
+
+/** A CPU's part of the controller for a thread that does not run it: list registers are where the vCPU is, so they are not used. */
+const byPins = (interrupts: CpuInterrupts): CpuInterrupts => ({
+  useListRegisters: () => false,
+  systemRegisters: interrupts.systemRegisters === true,
+  setPrivateLine: (intid, level) => interrupts.setPrivateLine(intid, level),
+  setPending: (intid, pending) => interrupts.setPending(intid, pending),
+  sendSgi: (request) => interrupts.sendSgi(request),
+  flush: (count) => interrupts.flush(count),
+  sync: (states, ended) => interrupts.sync(states, ended),
+  changed: false,
+  highestPending: () => interrupts.highestPending(),
+});
 
 export class AxVm implements Vm {
   readonly config: VmConfig;
@@ -101,7 +116,7 @@ export class AxVm implements Vm {
         board?.deviceTree({ cpuIds: this.slots.map((s) => s.cpuId), memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
       for (const { vcpu } of this.slots) {
         vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
-        if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(intc.cpu(vcpu.id));
+        if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(guestCpus() > 0 ? byPins(intc.cpu(vcpu.id)) : intc.cpu(vcpu.id));
       }
       this.#load();
     } catch (e) {
@@ -130,6 +145,10 @@ export class AxVm implements Vm {
 
   get vcpus(): readonly AxVCpu[] {
     return this.slots.map((s) => s.vcpu);
+  }
+
+  get intc(): InterruptController | undefined {
+    return this.#machine.intc;
   }
 
   get bus(): DeviceBus {
