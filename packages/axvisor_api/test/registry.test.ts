@@ -33,7 +33,7 @@ const fakeMemory = (first: bigint): Component<readonly ['axvisor', 'memory'], ne
     name: 'fake-memory',
     provides: () => {
       let next = first;
-      const definitions: Memory = {
+      const definitions: Omit<Memory, 'allocZeroedFrames'> = {
         allocFrame: () => (next += 0x1000n) as HostPhysAddr,
         allocContiguousFrames: () => undefined,
         deallocFrame: () => {},
