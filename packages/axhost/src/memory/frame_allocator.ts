@@ -136,8 +136,10 @@ export class FrameAllocator {
 
   /** Calls `f` with each run of frames from `first` on, of `count`, that were used before they were handed out this time. */
   forUsed(first: number, count: number, f: (first: number, count: number) => void): void {
-    const used = (frame: number): boolean => frame < first + count && ((this.#used[frame >>> 5]! >>> (frame & 31)) & 1) === 1;
-    for (let frame = first; frame < first + count; frame++) {
+    const end = first + count;
+    const used = (frame: number): boolean => frame < end && ((this.#used[frame >>> 5]! >>> (frame & 31)) & 1) === 1;
+    for (let frame = first; frame < end; frame++) {
+      if (this.#used[frame >>> 5] === 0) frame |= 31;
       const start = frame;
       while (used(frame)) frame++;
       if (frame > start) f(start, frame - start);

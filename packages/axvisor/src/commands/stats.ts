@@ -6,20 +6,51 @@ import { timeByPart, type Vm } from '@axvisor/axvisor_api/vm';
 import type { ExitStatus } from '../errors.ts';
 import { memoryHash } from '../inspect/memory_hash.ts';
 
+/** What a VM printed: its hash but for the last bytes, which are few where guests print them one by one. */
+class Digest {
+  readonly #hash: Hash = createHash('sha256');
+  readonly #last = new Uint8Array(4096);
+  #waiting = 0;
+  bytes = 0;
+
+  add(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    if (this.#waiting + bytes.length > this.#last.length) this.#flush();
+    if (bytes.length > this.#last.length) this.#hash.update(bytes);
+    else {
+      this.#last.set(bytes, this.#waiting);
+      this.#waiting += bytes.length;
+    }
+  }
+
+  get sha256(): string {
+    this.#flush();
+    return this.#hash.copy().digest('hex');
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#last.subarray(0, this.#waiting));
+    this.#waiting = 0;
+  }
+}
+
 /** How much each VM printed, and a hash of it. */
 export class ConsoleDigests {
-  readonly #vms = new Map<number, { readonly hash: Hash; bytes: number }>();
+  readonly #vms = new Map<number, Digest>();
 
   add(vm: number, bytes: Uint8Array): void {
-    let digest = this.#vms.get(vm);
-    if (digest === undefined) this.#vms.set(vm, (digest = { hash: createHash('sha256'), bytes: 0 }));
-    digest.hash.update(bytes);
-    digest.bytes += bytes.length;
+    this.#of(vm).add(bytes);
   }
 
   of(vm: number): { readonly console_bytes: number; readonly console_sha256: string } {
-    const digest = this.#vms.get(vm);
-    return { console_bytes: digest?.bytes ?? 0, console_sha256: (digest?.hash.copy() ?? createHash('sha256')).digest('hex') };
+    const { bytes, sha256 } = this.#of(vm);
+    return { console_bytes: bytes, console_sha256: sha256 };
+  }
+
+  #of(vm: number): Digest {
+    let digest = this.#vms.get(vm);
+    if (digest === undefined) this.#vms.set(vm, (digest = new Digest()));
+    return digest;
   }
 }
 
