@@ -30,6 +30,8 @@ export interface VmStats {
   readonly exits: Readonly<Record<string, number>>;
   /** Instructions its vCPUs retired, where they run on threads of their own; else the processor counts for all VMs. */
   readonly instructions?: bigint;
+  /** The CPU that each of its vCPUs lives on, where they run on threads of their own. */
+  readonly homes?: readonly number[];
   readonly resets: number;
   /** Interrupts that devices and the hypervisor asserted for its vCPUs. */
   readonly interrupts: number;

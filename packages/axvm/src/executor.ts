@@ -1,4 +1,5 @@
 /** What runs the vCPUs of virtual machines: the thread that keeps the machines itself, in slices, or threads of their own. */
+import type { VmStats } from '@axvisor/axvisor_api/vm';
 import type { Stopwatch } from './stopwatch.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
@@ -19,8 +20,8 @@ export interface Executor {
   resume(vm: AxVm): void;
   /** `slot` may have an interrupt: it wakes, or leaves the guest to see it. */
   rouse(vm: AxVm, slot: VCpuSlot): void;
-  /** Exits by reason, and guest instructions where they are counted for each VM. */
-  stats(vm: AxVm): { readonly exits: Readonly<Record<string, number>>; readonly instructions?: bigint };
+  /** Exits by reason; guest instructions and homes of vCPUs where they are known for each VM. */
+  stats(vm: AxVm): Pick<VmStats, 'exits' | 'instructions' | 'homes'>;
   /** Runs until no VM is running or suspended, or `until` holds. */
   run(until: () => boolean): Promise<void>;
 }

@@ -65,8 +65,8 @@ export interface RunReport {
 }
 
 function vmStats(vm: Vm): Readonly<Record<string, unknown>> {
-  const { exits, resets, interrupts, deviceAccesses } = vm.stats();
-  return { exits, resets, interrupts_injected: interrupts, device_accesses: deviceAccesses };
+  const { exits, homes, resets, interrupts, deviceAccesses } = vm.stats();
+  return { exits, ...(homes === undefined ? {} : { vcpu_cpus: homes }), resets, interrupts_injected: interrupts, device_accesses: deviceAccesses };
 }
 
 export async function writeStats(file: string, { vms, seconds, status, printed, hashMemory }: RunReport): Promise<void> {

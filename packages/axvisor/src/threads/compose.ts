@@ -14,13 +14,15 @@ export interface ThreadedOptions {
   readonly console: NonNullable<HostOptions['console']>;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
   readonly processor: ProcessorOptions;
+  /** What a guest CPU's thread executes, if not its own program. */
+  readonly program?: URL;
 }
 
 /** Links this thread and starts the others, which the result ends. */
-export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor }: ThreadedOptions): Promise<CpuThreads> {
+export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor, program }: ThreadedOptions): Promise<CpuThreads> {
   const share = createHostShare({ memory, guestCpus });
   // They load their program while this thread is linked.
-  const threads = new CpuThreads(arch, share);
+  const threads = new CpuThreads(arch, share, program);
   try {
     let areas: PerCpuAreas | undefined;
     await compose(arch, { share, cpu: guestCpus, console, logLevel }, processor, { onPerCpu: (created) => (areas = created) });

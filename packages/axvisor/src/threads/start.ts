@@ -19,14 +19,15 @@ export interface CpuThreadOrder {
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
 }
 
+/** As this module itself: from source, or compiled. */
+const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './cpu_thread.ts' : './cpu_thread.js', import.meta.url);
+
 /** Threads that run until they are disposed of. One that ends by itself is reported to the monitor, which fails its VMs. */
 export class CpuThreads implements AsyncDisposable {
   readonly #workers: readonly Worker[];
   #stopping = false;
 
-  constructor(arch: Architecture, share: HostShare) {
-    // As this module itself: from source, or compiled.
-    const program = new URL(import.meta.url.endsWith('.ts') ? './cpu_thread.ts' : './cpu_thread.js', import.meta.url);
+  constructor(arch: Architecture, share: HostShare, program: URL = PROGRAM) {
     this.#workers = Array.from({ length: share.guestCpus }, (_, cpu) => {
       const worker = new Worker(program, { name: `cpu${cpu}`, workerData: { arch, share, cpu } satisfies CpuThreadData });
       let failed = false;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { axvisor } from '../guests/session.ts';
+import { Session } from '../guests/session.ts';
 import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from './guest.ts';
 
 const { values } = parseArgs({
@@ -21,10 +21,12 @@ try {
   const seconds = Number(values.seconds);
   writeFileSync(kernel, stressGuest({ harts: Number(values.harts), seconds, seed: Number(values.seed) }));
   const start = performance.now();
-  const { status, output } = await axvisor(
+  await using session = new Session([
     'run', '--kernel', kernel, '--load-addr', `0x${LOAD_ADDRESS.toString(16)}`, '--memory', `${MEMORY_MIB}M`, '--cpus', values.harts, '--threads', values.threads,
     '--engine', values.engine, '--timeout', String(seconds + 120),
-  );
+  ]);
+  const status = await session.exited(seconds + 180);
+  const { output } = session;
   if (status !== 0) throw new Error(`exit status ${status}: ${output.slice(-400)}`);
   const { rounds, ipis, timers } = stressResult(output);
   console.log(`passed: ${values.harts} harts, threads ${values.threads}, seed ${values.seed}, ${((performance.now() - start) / 1000).toFixed(1)} s: ${rounds} rounds, ${ipis} IPIs taken, ${timers} timer interrupts`);

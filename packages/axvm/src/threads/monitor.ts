@@ -83,7 +83,8 @@ export class Monitor implements Executor {
   readonly #orders: Order[][] = Array.from({ length: guestCpus() }, () => []);
   /** Whom to tell when a CPU has carried out all its orders. */
   readonly #idle: (() => void)[][] = this.#orders.map(() => []);
-  readonly #gone = new Set<number>();
+  /** CPUs whose threads have ended, and what is said about it. */
+  readonly #gone = new Map<number, string>();
 
   constructor(vms: () => Iterable<AxVm>) {
     this.#vms = vms;
@@ -136,7 +137,9 @@ export class Monitor implements Executor {
     for (const home of siblings) load[home]!++;
     const all = [...load.keys()];
     const named = all.filter((cpu) => physCpuSet === undefined || ((physCpuSet >> BigInt(cpu)) & 1n) === 1n);
-    const candidates = named.length > 0 ? named : all;
+    const allowed = named.length > 0 ? named : all;
+    const alive = allowed.filter((cpu) => !this.#gone.has(cpu));
+    const candidates = alive.length > 0 ? alive : allowed;
     const least = Math.min(...candidates.map((cpu) => load[cpu] as number));
     const best = candidates.filter((cpu) => load[cpu] === least);
     return best.includes(favorPhysCpu) ? favorPhysCpu : (best[0] as number);
@@ -160,6 +163,8 @@ export class Monitor implements Executor {
   started(vm: AxVm, slot: VCpuSlot): void {
     const { lines, homes } = this.#of(vm);
     const { id } = slot.vcpu;
+    const reason = this.#gone.get(homes[id] as number);
+    if (reason !== undefined) return vm.end({ end: 'failed', message: reason });
     const generation = (lines[id] as VCpuLine).nextGeneration();
     this.#order(homes[id] as number, { order: 'start', vm: vm.id, vcpu: id, generation });
   }
@@ -193,14 +198,15 @@ export class Monitor implements Executor {
     signalCpu(this.#of(vm).homes[vcpu.id] as number, Signal.kick);
   }
 
-  stats(vm: AxVm): { readonly exits: Readonly<Record<string, number>>; readonly instructions: bigint } {
+  stats(vm: AxVm): ReturnType<Executor['stats']> {
     const exits: Record<string, number> = {};
     let instructions = 0n;
-    for (const line of this.#of(vm).lines) {
+    const { lines, homes } = this.#of(vm);
+    for (const line of lines) {
       for (const [reason, n] of Object.entries(line.exits)) exits[reason] = (exits[reason] ?? 0) + n;
       instructions += line.instructions;
     }
-    return { exits, instructions };
+    return { exits, instructions, homes };
   }
 
   async run(until: () => boolean): Promise<void> {
@@ -256,7 +262,7 @@ export class Monitor implements Executor {
   }
 
   #failed(cpu: number, reason: string): void {
-    this.#gone.add(cpu);
+    this.#gone.set(cpu, `the thread of CPU ${cpu} has ended: ${reason}`);
     for (const tell of this.#idle[cpu]?.splice(0) ?? []) tell();
     for (const { vm, homes, lines } of [...this.#attached.values()]) {
       if (!homes.includes(cpu)) continue;
@@ -266,7 +272,8 @@ export class Monitor implements Executor {
         // Others may wait for it to leave the guest.
         vm.slot(i).vcpu.arch.setup();
       });
-      if (vm.status !== 'stopped') vm.end({ end: 'failed', message: `the thread of CPU ${cpu} has ended: ${reason}` });
+      const lost = homes.flatMap((home, i) => (home === cpu ? [i] : [])).join(', ');
+      if (vm.status === 'running' || vm.status === 'suspended') vm.end({ end: 'failed', message: `vCPU ${lost}: ${this.#gone.get(cpu)}` });
     }
     wake();
   }
