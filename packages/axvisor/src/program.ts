@@ -54,7 +54,7 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--fetch', 'fetch the default guest first if it is not in the cache')
     .option('--dump-dtb <file>', 'write the device tree and exit')
     .option('--clock <kind>', 'real, or virtual: time counts retired instructions, runs are reproducible', 'real')
-    .option('--threads <n>', 'threads that run vCPUs: a number, or auto for as many as are useful', '1')
+    .option('--threads <n>', 'threads that run vCPUs: a number, or auto for as many as are useful', 'auto')
     .option('--engine <kind>', 'auto (translate what is hot), interpreter, translator (translate everything)', 'auto')
     .option('--expect <text>', 'end successfully when the text appears on a console')
     .option('--timeout <seconds>', 'end with status 3 after this time')

@@ -30,7 +30,8 @@ export async function profile(files: readonly string[], raw: RawProfileOptions):
   const symbols = raw.symbols === undefined ? undefined : readSymbols(await readSymbolFile(raw.symbols), raw.symbols);
   const code = await guestCode(runSettings(raw).arch);
   const sampler = new Sampler(period, () => performance.now() / 1000, code.addressSpace);
-  const status = await run(files, raw, () => setProbe(period, sampler.probe));
+  // The probe is this thread's.
+  const status = await run(files, { ...raw, threads: '1' }, () => setProbe(period, sampler.probe));
   const regions = hotRegions(sampler.pages, symbols, top, code);
   const text = raw.json === true ? `${JSON.stringify({ period: Number(period), samples: sampler.count, regions }, null, 2)}\n` : regionsText(regions, sampler.count, period);
   if (raw.output === undefined) process.stderr.write(text);

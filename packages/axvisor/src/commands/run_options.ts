@@ -53,7 +53,7 @@ export interface RunSettings {
   readonly engine: 'auto' | 'interpreter' | 'translator';
   readonly translationBytes: number;
   readonly clock: 'real' | 'virtual';
-  /** Threads that run guests; 1: this one does. */
+  /** Threads that run guests; 1: this one does; `auto`: as many as are useful where results may differ from run to run, else 1. */
   readonly threads: number | 'auto';
   /** Recorded or replayed. */
   readonly taped: boolean;
@@ -93,7 +93,7 @@ function checkTape(raw: RawRunOptions): void {
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
   checkTape(raw);
-  const threads = raw.threads === 'auto' ? 'auto' : parseCount(raw.threads ?? '1', '--threads', 1, MAX_THREADS);
+  const threads = raw.threads === undefined || raw.threads === 'auto' ? 'auto' : parseCount(raw.threads, '--threads', 1, MAX_THREADS);
   const taped = raw.record !== undefined || raw.replay !== undefined;
   if (threads !== 'auto' && threads > 1) {
     if (raw.clock === 'virtual') throw usageError('--threads: a virtual clock counts the instructions of one thread; leave one of --clock and --threads out');
