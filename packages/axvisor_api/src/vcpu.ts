@@ -77,12 +77,34 @@ const UNSIGNED: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
   8: (value) => BigInt.asUintN(64, value),
 };
 
+/** General registers of x86 by their names in 64-bit mode. */
+export type X86Gpr = 'rax' | 'rcx' | 'rdx' | 'rbx' | 'rsp' | 'rbp' | 'rsi' | 'rdi';
+
+/** How an x86 CPU starts where a boot protocol wants more than RESET gives. Interrupts are off, registers that are not named are 0. */
+export interface X86Start {
+  /** 16 bits as RESET leaves it; 32 bits with flat segments and no paging; 64 bits with flat segments and paging. */
+  readonly mode: 'real' | 'protected' | 'long';
+  /** Offset in the code segment. */
+  readonly rip: bigint;
+  /** Selectors of the code segment and of the others; their descriptors are in the GDT, if there is one. */
+  readonly code: number;
+  readonly data: number;
+  /** Base of the code segment. Default: 16 times the selector in real mode, else 0. */
+  readonly codeBase?: bigint;
+  readonly gdt?: { readonly base: GuestPhysAddr; readonly limit: number };
+  /** Long mode: the page table. */
+  readonly cr3?: GuestPhysAddr;
+  readonly registers: Readonly<Partial<Record<X86Gpr, bigint>>>;
+}
+
 /** How an architecture's vCPU is made. */
 export interface ArchVCpuConfig {
   /** The number by which the guest names this CPU: hart id, MPIDR affinity, APIC id. */
   readonly cpuId: bigint;
   /** GPA of the device tree, where the boot protocol passes it in a register. */
   readonly dtb?: GuestPhysAddr;
+  /** x86: the state after setup, of the first CPU. Default: that of RESET, with the entry in place of the reset vector. */
+  readonly start?: X86Start;
   /**
    * This thread takes up a vCPU that another one made: state that is not on a processor is in memory they share. Who made it puts it
    * in its power-on state; here setup, reset and setStartArgs only forget what this thread knows of it.
