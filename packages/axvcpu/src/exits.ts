@@ -19,7 +19,7 @@ const DESCRIBE: Describe = {
   Halt: () => 'waits for an interrupt',
   CpuUp: ({ targetCpu, entryPoint, arg }) => `starts CPU ${targetCpu} at ${hex(entryPoint)} with ${hex(arg)}`,
   CpuDown: ({ state }) => `switches its CPU off (state ${hex(state)})`,
-  SystemDown: () => 'switches the machine off',
+  SystemDown: ({ failure }) => `switches the machine off${failure === true ? ' after a failure' : ''}`,
   SystemReset: ({ warm }) => `restarts the machine (${warm ? 'warm' : 'cold'})`,
   Nothing: () => 'handled',
   FailEntry: ({ hardwareEntryFailureReason }) => `the processor refused to enter the guest, reason ${hex(hardwareEntryFailureReason)}`,

@@ -1,6 +1,6 @@
 /** Exit statuses, and errors that end the program with one of them and a message for people. */
 
-export const ExitStatus = { ok: 0, usage: 2, timeout: 3, vmFailed: 4 } as const;
+export const ExitStatus = { ok: 0, usage: 2, timeout: 3, vmFailed: 4, unexpected: 5 } as const;
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus];
 
 export class CliError extends Error {

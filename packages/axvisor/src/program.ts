@@ -14,7 +14,8 @@ const RUN_HELP = `
 Without CONFIG, --kernel and --guest the cached Debian image of the architecture is booted, else the embedded guest.
 On a terminal, Ctrl-A x leaves and Ctrl-A h shows the other keys. Elsewhere the console is plain standard input and output.
 
-Exit status: 0 the guest powered off, or with --expect the text appeared; 2 usage or configuration; 3 timeout; 4 the VM failed.`;
+Exit status: 0 the guest powered off, or with --expect the text appeared; 2 usage or configuration; 3 timeout; 4 the VM failed, or
+the guest reported a failure; 5 with --expect, the guest powered off and the text had not appeared.`;
 
 const LOCKSTEP_HELP = `
 Time is virtual, and there is no input. Registers, memory and console are compared.

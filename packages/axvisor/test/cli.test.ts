@@ -35,7 +35,7 @@ describe('mistakes end with status 2 and one clear message', () => {
     ['0 CPUs', ['run', '--guest', 'embedded', '--cpus', '0'], "--cpus: '0' is not a number from 1 to 512"],
     ['1000 CPUs', ['run', '--guest', 'embedded', '--cpus', '1000'], "--cpus: '1000' is not"],
     ['a bad size', ['run', '--guest', 'embedded', '--memory', 'lots'], "--memory: 'lots' is not a size"],
-    ['too much memory', ['run', '--guest', 'embedded', '--memory', '64G'], 'guest memory: 65536M wanted, at most'],
+    ['too much memory', ['run', '--guest', 'embedded', '--memory', '64G'], 'guest memory: 65536M do not fit; one run has 2 GiB in all'],
     ['an initrd larger than memory', ['run', '--guest', 'embedded', '--memory', '4M', '--initrd', file('initrd', new Uint8Array(8 << 20))], 'the initrd (8388608 bytes) does not fit'],
     ['a missing disk', ['run', '--guest', 'embedded', '--disk', '/nonexistent.img'], 'disk /nonexistent.img'],
     ['an odd disk', ['run', '--guest', 'embedded', '--disk', file('odd.img', new Uint8Array(700))], '700 bytes, not a whole number of 512-byte sectors'],
@@ -73,4 +73,31 @@ test('the device tree is dumped and can be given back', async () => {
   expect((await axvisor('run', '--guest', 'embedded', '--dump-dtb', dtb)).status).toBe(0);
   expect(readFileSync(dtb).readUInt32BE(0)).toBe(0xd00dfeed);
   expect((await axvisor('run', '--guest', 'embedded', '--dtb', dtb, '--expect', 'axvisor> ', '--timeout', '30')).status).toBe(0);
+});
+
+describe('how a guest ends is the exit status', () => {
+  /** lui, addi: a7 = "SRST"; li a6, 0; li a0, 0 (shutdown); li a1, reason; ecall. */
+  const shutdown = (reason: number): string =>
+    file(`shutdown-${reason}`, new Uint8Array(Uint32Array.of(0x5352_58b7, 0x3548_8893, 0x0000_0813, 0x0000_0513, (reason << 20) | 0x593, 0x0000_0073).buffer));
+  const run = (reason: number, ...more: readonly string[]): ReturnType<typeof axvisor> =>
+    axvisor('run', '--kernel', shutdown(reason), '--load-addr', '0x80200000', '--memory', '8M', '--timeout', '30', ...more);
+
+  test.each([[[]], [['--threads', '2']]])('power-off, and a failure that the guest states %s', async (more) => {
+    expect((await run(0, ...more)).status).toBe(0);
+    const failed = await run(1, ...more);
+    expect([failed.status, failed.output]).toEqual([4, expect.stringContaining('the guest reported failure 1')]);
+  });
+
+  test('power-off without what was expected', async () => {
+    const { status, output } = await run(0, '--expect', 'login:');
+    expect([status, output]).toEqual([5, expect.stringContaining("the guest powered off and 'login:' had not appeared")]);
+  });
+
+  test('statistics count what the processors of threads did', async () => {
+    const stats = join(folder, 'threads.json');
+    await run(0, '--threads', '2', '--stats', stats);
+    const { counters } = JSON.parse(readFileSync(stats, 'utf8')) as { counters: Record<string, number> };
+    expect(counters).toMatchObject({ decoded_instructions: 6, exceptions: expect.any(Number) as number });
+    expect(counters['exceptions']).toBeGreaterThan(0);
+  });
 });

@@ -40,7 +40,8 @@ export type AxVCpuExitReason =
   /** Start `targetCpu` (the architecture's CPU number) at `entryPoint` with `arg`. */
   | { readonly reason: 'CpuUp'; readonly targetCpu: bigint; readonly entryPoint: GuestPhysAddr; readonly arg: bigint }
   | { readonly reason: 'CpuDown'; readonly state: bigint }
-  | { readonly reason: 'SystemDown' }
+  /** The guest switches the machine off; `failure`: because it cannot go on, as it says. */
+  | { readonly reason: 'SystemDown'; readonly failure?: true }
   | { readonly reason: 'SystemReset'; readonly warm: boolean }
   /** Handled inside the vCPU; a chance to poll. `yields`: the guest spins for another vCPU, which should run first. */
   | { readonly reason: 'Nothing'; readonly yields?: true }

@@ -93,6 +93,8 @@ export interface Vms {
   runVms(until?: () => boolean): Promise<void>;
   /** What the time of {@link Vms.runVms} went to. */
   timeByPart(): TimeByPart;
+  /** Counters, as `processorStats` has them, of the processor of each other thread that runs guests. */
+  threadCounters(): Promise<readonly Readonly<Record<string, number>>[]>;
 }
 
 export let createVm: Vms['createVm'];
@@ -100,10 +102,11 @@ export let vms: Vms['vms'];
 export let findVm: Vms['findVm'];
 export let runVms: Vms['runVms'];
 export let timeByPart: Vms['timeByPart'];
+export let threadCounters: Vms['threadCounters'];
 
-export const vm: AxApiDef<'vm', Vms, 'timeByPart'> = apiDef({
+export const vm: AxApiDef<'vm', Vms, 'timeByPart' | 'threadCounters'> = apiDef({
   name: 'vm',
-  functions: { createVm: required, vms: required, findVm: required, runVms: required, timeByPart: () => ({ guest: 0, exits: 0, idle: 0, host: 0 }) },
-  bind: (f: Vms) => ({ createVm, vms, findVm, runVms, timeByPart } = f),
+  functions: { createVm: required, vms: required, findVm: required, runVms: required, timeByPart: () => ({ guest: 0, exits: 0, idle: 0, host: 0 }), threadCounters: () => Promise.resolve([]) },
+  bind: (f: Vms) => ({ createVm, vms, findVm, runVms, timeByPart, threadCounters } = f),
   providers: ['@axvisor/axvm'],
 });

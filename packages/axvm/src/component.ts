@@ -67,6 +67,7 @@ function createMonitor(): { readonly vm: Vms; readonly vmm: Vmm } {
       findVm: find,
       runVms: (until = () => false) => executor().run(until),
       timeByPart: () => executor().time.seconds,
+      threadCounters: () => executor().counters(),
     },
     vmm: {
       currentVmId: () => current().vmId,

@@ -22,6 +22,8 @@ export interface Executor {
   rouse(vm: AxVm, slot: VCpuSlot): void;
   /** Exits by reason; guest instructions and homes of vCPUs where they are known for each VM. */
   stats(vm: AxVm): Pick<VmStats, 'exits' | 'instructions' | 'homes'>;
+  /** Counters of the processors of other threads. */
+  counters(): Promise<readonly Readonly<Record<string, number>>[]>;
   /** Runs until no VM is running or suspended, or `until` holds. */
   run(until: () => boolean): Promise<void>;
 }

@@ -83,6 +83,10 @@ export class Scheduler implements Executor {
     return { exits: Object.fromEntries(Array.from(this.#exits.get(vm) ?? [], ([reason, { count }]) => [reason, count])) };
   }
 
+  counters(): Promise<readonly []> {
+    return Promise.resolve([]);
+  }
+
   async run(until: () => boolean): Promise<void> {
     this.#perCpu ??= initPerCpu(thisCpuId());
     if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();

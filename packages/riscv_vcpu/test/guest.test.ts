@@ -60,6 +60,7 @@ describe('boot', () => {
 
   test.each([
     [0, 0, { reason: 'SystemDown' }],
+    [0, 1, { reason: 'SystemDown', failure: true }],
     [1, 0, { reason: 'SystemReset', warm: false }],
     [2, 1, { reason: 'SystemReset', warm: true }],
   ])('system_reset type %d, reason %d', (type, reason, expected) =>

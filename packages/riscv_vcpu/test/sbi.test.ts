@@ -258,11 +258,12 @@ describe('HSM', () => {
 describe('SRST', () => {
   test.each([
     [0n, 0n, { reason: 'SystemDown' }],
-    [0n, 1n, { reason: 'SystemDown' }],
+    [0n, 1n, { reason: 'SystemDown', failure: true }],
     [1n, 0n, { reason: 'SystemReset', warm: false }],
     [2n, 1n, { reason: 'SystemReset', warm: true }],
     // The parameters have 32 bits.
     [1n << 32n, 1n << 32n, { reason: 'SystemDown' }],
+    [1n << 32n, (1n << 32n) + 1n, { reason: 'SystemDown', failure: true }],
   ])('type %o, reason %o', (type, reason, exit) => onVm(1, (call) => expect(call(Eid.SRST, 0n, type, reason).exit).toEqual(exit)));
 
   test.each([[3n, 0n], [0xf000_0000n, 0n], [0n, 2n], [0n, 0xe000_0000n], [ALL, ALL]])('type %o, reason %o is not valid', (type, reason) =>

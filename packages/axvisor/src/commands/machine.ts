@@ -9,7 +9,7 @@ import type { VmPlan } from './run_options.ts';
 const OVERHEAD = 192 * 1024 * 1024;
 /** A further software processor: decode cache, copies of code. */
 const HART = 48 * 1024 * 1024;
-/** What the software processors address. */
+/** What the software processors address: places in generated code are signed 32-bit numbers. */
 const MAX_HOST_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 65536;
 
@@ -19,9 +19,17 @@ export function hostMemory(plans: readonly VmPlan[], harts = 0): number {
   // A processor's translation tables grow with the memory it addresses.
   const hart = HART + 2 ** Math.ceil(Math.log2(guests + OVERHEAD + harts * 2 * HART)) / 32;
   const rounded = Math.ceil((guests + OVERHEAD + harts * hart) / WASM_PAGE) * WASM_PAGE;
-  if (rounded > MAX_HOST_MEMORY) throw usageError(`guest memory: ${Math.ceil(guests / (1 << 20))}M wanted, at most ${Math.floor((MAX_HOST_MEMORY - OVERHEAD) / (1 << 20))}M in all`);
+  if (rounded > MAX_HOST_MEMORY) {
+    const own = OVERHEAD + harts * hart;
+    throw usageError(
+      `guest memory: ${mib(guests)} do not fit; one run has 2 GiB in all, of which ${mib(own)} are the hypervisor's and at most ${Math.max(0, Math.floor((MAX_HOST_MEMORY - own) / MIB))}M the guests'`,
+    );
+  }
   return rounded;
 }
+
+const MIB = 1 << 20;
+const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)}M`;
 
 /** @throws {CliError} saying which VM cannot be */
 export function createVms(plans: readonly VmPlan[], multiplexer: ConsoleMultiplexer): Vm[] {

@@ -110,6 +110,7 @@ function outcomeOf(vms: readonly Vm[], { expect }: RunSettings): Outcome {
     if (ended?.end === 'failed') return { status: ExitStatus.vmFailed, message: `VM ${id} failed: ${ended.message}` };
     if (ended?.end === 'poweroff' && ended.code !== 0) return { status: ExitStatus.vmFailed, message: `VM ${id}: the guest reported failure ${ended.code}` };
   }
-  if (expect !== undefined) return { status: ExitStatus.vmFailed, message: `the guest powered off and '${expect}' had not appeared` };
+  // The guest did nothing wrong, and still a script must not take this for what it waits for.
+  if (expect !== undefined) return { status: ExitStatus.unexpected, message: `the guest powered off and '${expect}' had not appeared` };
   return { status: ExitStatus.ok };
 }

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { processorStats } from '@axvisor/axvisor_api/processor';
-import { timeByPart, type Vm } from '@axvisor/axvisor_api/vm';
+import { threadCounters, timeByPart, type Vm } from '@axvisor/axvisor_api/vm';
 import type { ExitStatus } from '../errors.ts';
 import { memoryHash } from '../inspect/memory_hash.ts';
 
@@ -70,7 +70,9 @@ function vmStats(vm: Vm): Readonly<Record<string, unknown>> {
 }
 
 export async function writeStats(file: string, { vms, seconds, status, printed, hashMemory }: RunReport): Promise<void> {
-  const { instructions, counters } = processorStats();
+  const { instructions, counters: own } = processorStats();
+  const counters: Record<string, number> = {};
+  for (const each of [own, ...(await threadCounters())]) for (const [name, count] of Object.entries(each)) counters[name] = (counters[name] ?? 0) + count;
   const exits: Record<string, number> = {};
   for (const vm of vms) for (const [reason, count] of Object.entries(vm.stats().exits)) exits[reason] = (exits[reason] ?? 0) + count;
   // Of vCPUs on threads the processor of this one knows nothing.

@@ -59,7 +59,7 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [Call.sendIpi]: nothing(({ services }, i, [targetCpu = 0n, targetCpuAux = 0n, flags = 0n, vector = 0n]) =>
     services.sendIpi(i, { reason: 'SendIPI', targetCpu, targetCpuAux, sendToAll: (flags & 1n) !== 0n, sendToSelf: (flags & 2n) !== 0n, vector }),
   ),
-  [Call.systemDown]: nothing(({ services }) => services.systemDown()),
+  [Call.systemDown]: nothing(({ services }, _i, [failure]) => services.systemDown(failure === 1n)),
   [Call.systemReset]: nothing(({ services }) => services.systemReset()),
   [Call.fail]: nothing(({ services }, _i, _a, bytes) => services.fail(toText(bytes))),
   [Call.readMemory]: ({ vm }, _i, [addr = 0n, length]) => {
@@ -85,6 +85,8 @@ export class Monitor implements Executor {
   readonly #idle: (() => void)[][] = this.#orders.map(() => []);
   /** CPUs whose threads have ended, and what is said about it. */
   readonly #gone = new Map<number, string>();
+  /** What each CPU told last. */
+  readonly #counters = new Map<number, Readonly<Record<string, number>>>();
 
   constructor(vms: () => Iterable<AxVm>) {
     this.#vms = vms;
@@ -148,12 +150,7 @@ export class Monitor implements Executor {
   async closed(vm: AxVm): Promise<void> {
     const attached = this.#of(vm);
     // Until its threads know, they may touch what they share.
-    await Promise.all(
-      [...this.#orders.keys()].map((cpu) => {
-        this.#order(cpu, { order: 'detach', vm: vm.id });
-        return this.#gone.has(cpu) ? undefined : new Promise<void>((resolve) => this.#idle[cpu]?.push(resolve));
-      }),
-    );
+    await this.#orderAll({ order: 'detach', vm: vm.id });
     this.#attached.delete(vm);
     this.#byId.delete(vm.id);
     for (const slot of vm.slots) slot.onPower = () => {};
@@ -209,6 +206,11 @@ export class Monitor implements Executor {
     return { exits, instructions, homes };
   }
 
+  async counters(): Promise<readonly Readonly<Record<string, number>>[]> {
+    await this.#orderAll({ order: 'count' });
+    return [...this.#counters.values()];
+  }
+
   async run(until: () => boolean): Promise<void> {
     this.time.enter('host');
     while (!until()) {
@@ -230,6 +232,10 @@ export class Monitor implements Executor {
       const order = this.#orders[cpu]?.shift();
       if (order === undefined) for (const tell of this.#idle[cpu]?.splice(0) ?? []) tell();
       return order === undefined ? NONE : { values: [], bytes: toBytes(encodeOrder(order)) };
+    }
+    if (operation === Call.counters) {
+      this.#counters.set(cpu, JSON.parse(toText(bytes)) as Readonly<Record<string, number>>);
+      return NONE;
     }
     const [id, index, generation, ...args] = all;
     const attached = this.#byId.get(Number(id));
@@ -281,6 +287,16 @@ export class Monitor implements Executor {
   #order(cpu: number, order: Order): void {
     this.#orders[cpu]?.push(order);
     signalCpu(cpu, Signal.order);
+  }
+
+  /** Gives every CPU an order, and waits until they have carried out all they have. */
+  async #orderAll(order: Order): Promise<void> {
+    await Promise.all(
+      [...this.#orders.keys()].map((cpu) => {
+        this.#order(cpu, order);
+        return this.#gone.has(cpu) ? undefined : new Promise<void>((resolve) => this.#idle[cpu]?.push(resolve));
+      }),
+    );
   }
 
   #of(vm: AxVm): Attached {

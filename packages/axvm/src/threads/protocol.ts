@@ -11,7 +11,7 @@ import type { VCpuPowerState } from '@axvisor/axvisor_api/vmm';
 import { EXIT_REASONS } from '../vm/exits.ts';
 import type { CpuUpResult } from '../vm/services.ts';
 
-/** Calls. Values are VM, vCPU and generation of the caller, then the arguments; only {@link Call.order} has none of them. */
+/** Calls. Values are VM, vCPU and generation of the caller, then the arguments; {@link Call.order} and {@link Call.counters} have none of them. */
 export const Call = {
   /** The next order of this CPU; empty when there is none. */
   order: 1,
@@ -35,6 +35,8 @@ export const Call = {
   privateLine: 19,
   setPending: 20,
   sendSgi: 21,
+  /** Counters of this CPU's processor, as JSON. */
+  counters: 22,
 } as const;
 
 /** Results of {@link Call.cpuUp} by number. */
@@ -68,6 +70,8 @@ export interface VCpuDescription {
 export type Order =
   | { readonly order: 'attach'; readonly vm: VmDescription }
   | { readonly order: 'detach'; readonly vm: number }
+  /** Tell your counters. */
+  | { readonly order: 'count' }
   /** The vCPU is in its power-on state. */
   | { readonly order: 'start'; readonly vm: number; readonly vcpu: number; readonly generation: number };
 

@@ -123,7 +123,7 @@ export class RemoteVm implements Disposable {
       cpuUp: (targetCpu, entry, arg) => CPU_UP_RESULTS[Number(call(Call.cpuUp, targetCpu, entry, arg)[0])] as CpuUpResult,
       cpuDown: () => void call(Call.cpuDown),
       sendIpi: (_vcpu, r) => void call(Call.sendIpi, r.targetCpu, r.targetCpuAux, (r.sendToAll ? 1n : 0n) | (r.sendToSelf ? 2n : 0n), r.vector),
-      systemDown: () => void call(Call.systemDown),
+      systemDown: (failure) => void call(Call.systemDown, failure ? 1n : 0n),
       systemReset: () => void call(Call.systemReset),
       fail: (message) => void this.#call(caller, Call.fail, [], toBytes(message)),
     };

@@ -13,7 +13,7 @@ import { currentTicks, expireTimers, nanosToTicks, nextDeadline, time, type Tick
 import { initPerCpu, vcpu, VCpuState, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { vmm, type Vmm } from '@axvisor/axvisor_api/vmm';
 import { handleExit } from '../vm/exits.ts';
-import { Activity, Call, decodeOrder, toText, type Order } from './protocol.ts';
+import { Activity, Call, decodeOrder, toBytes, toText, type Order } from './protocol.ts';
 import { RemoteVm, Stopped, type RemoteVCpu } from './remote_vm.ts';
 
 /** How long a vCPU runs while others of this CPU wait. */
@@ -103,6 +103,9 @@ export class Runner {
         this.#local = this.#local.filter((v) => v.vm !== vm);
         return;
       }
+      case 'count':
+        callMonitor(Call.counters, [], toBytes(JSON.stringify(processorStats().counters)));
+        return;
       case 'start': {
         const remote = this.vm(order.vm).remote(order.vcpu);
         this.#forget(remote);

@@ -71,8 +71,8 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
     vm.cpuDown(vcpu.id);
     return 'off';
   },
-  SystemDown: (vm) => {
-    vm.systemDown();
+  SystemDown: (vm, _vcpu, { failure }) => {
+    vm.systemDown(failure === true);
     return 'off';
   },
   SystemReset: (vm) => {

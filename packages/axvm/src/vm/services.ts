@@ -27,11 +27,14 @@ export interface VmServices {
   cpuUp(targetCpu: bigint, entry: GuestPhysAddr, arg: bigint): CpuUpResult;
   cpuDown(vcpu: number): void;
   sendIpi(vcpu: number, request: IpiRequest): void;
-  systemDown(): void;
+  systemDown(failure: boolean): void;
   systemReset(): void;
   /** The guest cannot go on. */
   fail(message: string): void;
 }
+
+/** The code of a guest that switches itself off because of a failure, and has no other. */
+const SYSTEM_FAILURE = 1;
 
 /** The services of a VM on this thread. */
 export function servicesOf(vm: AxVm, count: VmServices['count']): VmServices {
@@ -67,7 +70,7 @@ export function servicesOf(vm: AxVm, count: VmServices['count']): VmServices {
         if (sendToSelf ? other === self : sendToAll ? other !== self : named) vm.inject(other, Number(vector));
       }
     },
-    systemDown: () => vm.end({ end: 'poweroff', code: 0 }),
+    systemDown: (failure) => vm.end({ end: 'poweroff', code: failure ? SYSTEM_FAILURE : 0 }),
     systemReset: () => vm.reset(),
     fail: (message) => vm.end({ end: 'failed', message }),
   };

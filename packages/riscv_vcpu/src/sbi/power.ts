@@ -73,7 +73,8 @@ const RESETS: readonly NonNullable<SbiAnswer['exit']>[] = [
   { reason: 'SystemReset', warm: false },
   { reason: 'SystemReset', warm: true },
 ];
-/** No reason, and system failure. */
+const ResetReason = { none: 0n, systemFailure: 1n } as const;
+/** Both of them. */
 const RESET_REASONS = 2n;
 
 export const srstExtension: SbiExtension = {
@@ -82,9 +83,11 @@ export const srstExtension: SbiExtension = {
   functions: [
     [0n, {
       name: 'system_reset',
-      call: (_hart, [type, reason]) => {
+      call: (_hart, [type, longReason]) => {
         const exit = RESETS[Number(BigInt.asUintN(32, type))];
-        return exit === undefined || BigInt.asUintN(32, reason) >= RESET_REASONS ? error(SbiError.INVALID_PARAM) : { exit };
+        const reason = BigInt.asUintN(32, longReason);
+        if (exit === undefined || reason >= RESET_REASONS) return error(SbiError.INVALID_PARAM);
+        return { exit: exit.reason === 'SystemDown' && reason === ResetReason.systemFailure ? { ...exit, failure: true } : exit };
       },
     }],
   ],
