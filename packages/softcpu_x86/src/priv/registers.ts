@@ -4,7 +4,7 @@
  */
 import { readEflags, writeEflags } from '../eflags.ts';
 import {
-  ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, MMU, MMU_IDX, MODE, PC, READ_HIGH, READ_LOW, SEG_BASE,
+  ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, PC, READ_HIGH, READ_LOW, SEG_BASE,
   SELECTOR, SSE_TRAP, UMIP_TRAP, WRITE_HIGH, WRITE_LOW,
 } from '../state.ts';
 import { FaultRecord } from './abort.ts';
@@ -321,6 +321,7 @@ export class Registers {
     put(AVX_TRAP, (cr0 & CR0.TS) !== 0 || real || v86 || (cr4 & CR4.OSXSAVE) === 0 || (sys[slot.xcr0]! & 6) !== 6 ? 1 : 0);
     put(UMIP_TRAP, (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0);
     put(ALIGN_TRAP, (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0);
+    put(NON_ADDRESS_BITS, (cr4 & CR4.LA57) !== 0 ? 7 : 16);
     const csLimit = wide ? -1 : limits[SEG.cs]! | 0;
     if (words[base + (CS_LIMIT >> 2)] !== csLimit) {
       put(CS_LIMIT, csLimit);
