@@ -89,6 +89,8 @@ export function operandBits({ kind, size }: Operand, operandSize: number, l: num
       return l === 0 ? 64 : 128;
     case 'dup':
       return l === 0 ? 64 : 256;
+    case 'f':
+      return l === 0 ? 32 : 64;
     case 'e':
       return l === 0 ? 16 : 32;
     default:

@@ -50,8 +50,8 @@ export class RecordWriter {
     const wrap = relative && definition.direct === true && wraps(insn, near);
     const index = choose(entry, insn, row, wrap);
     const inPage = near && !wrap && this.#table.has(index, 0, true);
-    if (inPage) f.imm = (distance as number) << RECORD_SHIFT;
-    this.#put(words, record, this.#table.handler(index, 0, inPage, inPage && (distance as number) <= 0), insn.length);
+    if (inPage) f.imm = distance << RECORD_SHIFT;
+    this.#put(words, record, this.#table.handler(index, 0, inPage, inPage && distance <= 0), insn.length);
     return definition.ends === true ? -insn.length : insn.length;
   }
 

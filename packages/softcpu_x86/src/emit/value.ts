@@ -1,5 +1,5 @@
 /** Operand sizes: extending 64-bit values from them. */
-import { i32, i64 } from '@axvisor/softcpu';
+import { i64 } from '@axvisor/softcpu';
 import type { AccessSize, GuestAccess, I64 } from '@axvisor/softcpu';
 
 /** Operand size in bits. */
@@ -30,6 +30,4 @@ export const constant = (value: number | bigint): I64 => i64.const(value);
 export const TOP: I64 = i64.const(-(1n << 63n));
 
 /** 0 or 1 as i64. */
-export const fromBool = i64.extend_i32_u;
-/** The low word. */
-export const low: typeof i32.wrap_i64 = i32.wrap_i64;
+export const fromBool: typeof i64.extend_i32_u = i64.extend_i32_u;

@@ -39,7 +39,7 @@ const two = (opcode: string, name: string): string => `
 np 0F ${opcode} ${name}ps Vx,Wx sse a3
 66 0F ${opcode} ${name}pd Vx,Wx sse2 a3`;
 const extend = ['bw', 'bd', 'bq', 'wd', 'wq', 'dq'].flatMap((pair, i) => {
-  const source = ['h', 'q', 'e', 'h', 'q', 'h'][i] as string;
+  const source = ['h', 'f', 'e', 'h', 'f', 'h'][i] as string;
   return [`66 0F 38 2${i} pmovsx${pair} Vx,W${source} sse41 a2`, `66 0F 38 3${i} pmovzx${pair} Vx,W${source} sse41 a2`];
 }).join('\n');
 const minmax = ['minsb', 'minsd', 'minuw', 'minud', 'maxsb', 'maxsd', 'maxuw', 'maxud'].map((name, i) => `66 0F 38 3${(8 + i).toString(16).toUpperCase()} p${name} Vx,Wx sse41 a3`).join('\n');

@@ -7,16 +7,16 @@ const rows = (row: (i: number) => string): string => Array.from({ length: 8 }, (
 export const X87_ROWS: string = `
 ${rows((i) => `
 D8/${i}:m ${names[i] as string} Md fpu
-D8/${i}:r ${names[i] as string} T0,Ti fpu
+D8/${i}:r ${names[i] as string} ${i === 2 || i === 3 ? 'Ti' : 'T0,Ti'} fpu
 DA/${i}:m fi${(names[i] as string).slice(1)} Md fpu
 DC/${i}:m ${names[i] as string} Mq fpu
 DE/${i}:m fi${(names[i] as string).slice(1)} Mw fpu`)}
 ${[0, 1, 4, 5, 6, 7].map((i) => `
 DC/${i}:r ${reversed[i] as string} Ti,T0 fpu
 DE/${i}:r ${reversed[i] as string}p Ti,T0 fpu`).join('\n')}
-DC/2:r fcom T0,Ti fpu alias
-DC/3:r fcomp T0,Ti fpu alias
-DE/2:r fcomp T0,Ti fpu alias
+DC/2:r fcom Ti fpu alias
+DC/3:r fcomp Ti fpu alias
+DE/2:r fcomp Ti fpu alias
 DE:D9 fcompp - fpu
 D9/0:m fld Md fpu
 D9/2:m fst Md fpu

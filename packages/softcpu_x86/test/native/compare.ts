@@ -103,7 +103,7 @@ function undefinedFlags(insn: Decoded, test: Case): number {
     const count = counts(insn, test);
     if (count !== 1) flags |= Flag.OF;
     if (count === 0) return 0;
-    if (/^sh/.test(name) && count >= size) flags |= Flag.CF;
+    if (name.startsWith('sh') && count >= size) flags |= Flag.CF;
   }
   if (/^sh[lr]d$/.test(name)) {
     const count = counts(insn, test);
