@@ -23,5 +23,3 @@ export const sbox: Uint8Array = Uint8Array.from({ length: 256 }, (_, x) => subst
 /** Inverse S-box. */
 export const inverseSbox: Uint8Array = new Uint8Array(256);
 sbox.forEach((value, x) => (inverseSbox[value] = x));
-/** Products with the coefficients of (inverse) MixColumns. */
-export const product: (coefficient: number, x: number) => number = multiply;

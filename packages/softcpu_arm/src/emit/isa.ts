@@ -15,7 +15,8 @@ import { simdElement } from './simd/element.ts';
 import { simdLong } from './simd/long.ts';
 import { simdSame } from './simd/same.ts';
 import { simdTwo } from './simd/two.ts';
-import { CRYPTO_EXEC, FP_EXEC } from './host.ts';
+import { FP_EXEC } from './host.ts';
+import { cryptoFunctions, cryptography } from './simd/crypto.ts';
 import { simdFloat } from './simd/float.ts';
 import { fastFloat, fastFloatFunctions } from './simd/float_fast.ts';
 import { simdMemory } from './simd/memory.ts';
@@ -30,7 +31,7 @@ import { SYSTEM, ZERO, systemInstructions } from './system.ts';
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...fastFloat, ...vectorInteger, ...vectorPermute, ...vectorShift, ...vectorFloat };
+const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...cryptography, ...fastFloat, ...vectorInteger, ...vectorPermute, ...vectorShift, ...vectorFloat };
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
@@ -71,6 +72,6 @@ export const isa: Isa = {
     { offset: FPCR, value: 0 },
   ],
   instructions,
-  functions: { ...flagFunctions, ...inexactFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [CRYPTO_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
+  functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
 };

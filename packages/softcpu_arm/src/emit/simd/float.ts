@@ -8,8 +8,7 @@ import { executed } from '../../fp/exec.ts';
 import { plain, single, source, target, vector } from '../define.ts';
 import type { Definition, Definitions, Get } from '../define.ts';
 import { condition } from '../flags.ts';
-import { cryptographic } from '../crypto.ts';
-import { CRYPTO_EXEC, FP_EXEC } from '../host.ts';
+import { FP_EXEC } from '../host.ts';
 import { guarded, half, readLane, setHalves, writeLane } from './lanes.ts';
 import type { Log } from './lanes.ts';
 
@@ -72,7 +71,6 @@ const conditionalSelect: Definition = {
 
 export const simdFloat: Definitions = {
   ...Object.fromEntries([...executed].map((name) => [name, slow(name, FP_EXEC)])),
-  ...Object.fromEntries(cryptographic.map((name) => [name, slow(name, CRYPTO_EXEC)])),
   ...Object.fromEntries(
     Object.entries(flips).map(([name, f]) => [
       `${name}_f`,
