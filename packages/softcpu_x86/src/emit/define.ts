@@ -109,6 +109,9 @@ export function placesOf(row: Row, memory: boolean, operandSize: number): Place[
       case 'M':
       case 'O':
         return 'm';
+      case 'W':
+      case 'Q':
+        return memory ? 'm' : '-';
       case 'R':
       case 'G':
       case 'Z':

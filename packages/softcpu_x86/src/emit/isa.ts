@@ -4,7 +4,7 @@ import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, GPR, MMU_IDX, NON_ADDRESS_BITS, PC, RES, SEG_BASE, SINK, ZERO } from '../state.ts';
+import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, FPU_TRAP, GPR, MMU_IDX, NON_ADDRESS_BITS, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
 import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
@@ -17,6 +17,9 @@ import { Operands, SEGMENT_FAULT } from './operands.ts';
 import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
+import { SIMD_EXCEPTION, SIMD_EXEC } from './simd/float.ts';
+import { simdDefinitions } from './simd/index.ts';
+import { FPU_FAULT, SSE_FAULT, isSimd } from './simd/operands.ts';
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
 import { strings } from './string.ts';
@@ -131,9 +134,8 @@ function handlerFor(row: Row, definition: Definition, choice: Choice): number {
 
 /** By op number; absent where nothing executes a row, which is then undefined. */
 export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
-  const definition = definitions[row.name];
-  // Names of general instructions that SIMD has too.
-  if (definition === undefined || row.operands.some(({ kind }) => 'VWUPQNHLT'.includes(kind))) return undefined;
+  const definition = isSimd(row) ? simdDefinitions[row.name] : definitions[row.name];
+  if (definition === undefined) return undefined;
   return { definition, handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
 });
 
@@ -161,8 +163,12 @@ export const isa: Isa = {
     v: { offset: 12, op: 'i32.load8_u' },
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ] },
-  assumptions: [{ offset: NON_ADDRESS_BITS, value: 16 }],
+  assumptions: [
+    { offset: NON_ADDRESS_BITS, value: 16 },
+    { offset: SSE_TRAP, value: 0 },
+    { offset: FPU_TRAP, value: 0 },
+  ],
   instructions,
-  functions,
-  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND],
+  functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
+  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION],
 };

@@ -2,6 +2,8 @@
 import { Engine, Status, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
+import { SIMD_EXEC } from '../emit/simd/float.ts';
+import { createSimdExec } from '../fp/simd_exec.ts';
 import { RecordWriter } from '../emit/record.ts';
 import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
@@ -70,7 +72,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])) },
+      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])), functions: { [SIMD_EXEC]: createSimdExec(memory, STATE) } },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;

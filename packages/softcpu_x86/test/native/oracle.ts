@@ -57,6 +57,9 @@ export interface Case {
   readonly code: Uint8Array;
   readonly gpr: BigUint64Array;
   readonly flags: number;
+  /** MXCSR and the XMM registers, two words each; absent: they do not matter. */
+  readonly mxcsr?: number;
+  readonly xmm?: BigUint64Array;
 }
 
 /** What it did. */
@@ -66,18 +69,23 @@ export interface Outcome {
   readonly rip: bigint;
   /** Number of the exception: 1 single step, so none of its own. */
   readonly trap: number;
+  readonly mxcsr: number;
+  readonly xmm: BigUint64Array;
   /** Bytes of data that differ, as [offset, value]; the first ones of more. */
   readonly changes: readonly (readonly [number, number])[];
 }
 
-const INPUT = 16 * 8 + 8 + 8 + 4 + 4 + 16;
+const XMM = 32 * 8;
+const INPUT = 16 * 8 + 8 + 8 + 4 + 4 + 16 + 8 + XMM;
 const CHANGES = 80;
-const OUTPUT = 16 * 8 + 8 + 8 + 4 + 4 + CHANGES * 4;
+const OUTPUT = 16 * 8 + 8 + 8 + 4 + 4 + 8 + XMM + CHANGES * 4;
+/** Where changes begin. */
+const CHANGED = 160 + XMM;
 
 /** Asks for all cases in one process. */
 export function ask(cases: readonly Case[]): Outcome[] {
   const input = new DataView(new ArrayBuffer(cases.length * INPUT));
-  cases.forEach(({ mode, rip, code, gpr, flags }, i) => {
+  cases.forEach(({ mode, rip, code, gpr, flags, mxcsr, xmm }, i) => {
     const at = i * INPUT;
     gpr.forEach((value, n) => input.setBigUint64(at + n * 8, value, true));
     input.setBigUint64(at + 128, BigInt(flags), true);
@@ -85,6 +93,8 @@ export function ask(cases: readonly Case[]): Outcome[] {
     input.setUint32(at + 144, mode, true);
     input.setUint32(at + 148, code.length, true);
     code.forEach((byte, n) => input.setUint8(at + 152 + n, byte));
+    input.setUint32(at + 168, mxcsr ?? 0, true);
+    xmm?.forEach((value, n) => input.setBigUint64(at + 176 + n * 8, value, true));
   });
   const output = execFileSync(runner(), { input: new Uint8Array(input.buffer), maxBuffer: 1 << 30 });
   const view = new DataView(output.buffer, output.byteOffset, output.length);
@@ -96,7 +106,9 @@ export function ask(cases: readonly Case[]): Outcome[] {
       flags: Number(view.getBigUint64(at + 128, true)),
       rip: view.getBigUint64(at + 136, true),
       trap: view.getUint32(at + 144, true),
-      changes: Array.from({ length: changed }, (_value, n) => [view.getUint16(at + 152 + n * 4, true), view.getUint8(at + 154 + n * 4)] as const),
+      mxcsr: view.getUint32(at + 152, true),
+      xmm: BigUint64Array.from({ length: 32 }, (_value, n) => view.getBigUint64(at + 160 + n * 8, true)),
+      changes: Array.from({ length: changed }, (_value, n) => [view.getUint16(at + CHANGED + n * 4, true), view.getUint8(at + CHANGED + 2 + n * 4)] as const),
     };
   });
 }

@@ -29,6 +29,9 @@ struct input {
   uint32_t mode; /* 64 or 32 */
   uint32_t length;
   uint8_t code[16];
+  uint32_t mxcsr; /* 0: vector registers are left alone */
+  uint32_t pad;
+  uint64_t xmm[16][2];
 };
 struct change {
   uint16_t offset;
@@ -39,6 +42,8 @@ struct output {
   uint64_t flags;
   uint64_t rip;
   uint32_t trap, changed;
+  uint32_t mxcsr, pad;
+  uint64_t xmm[16][2];
   struct change changes[CHANGES];
 };
 
@@ -59,6 +64,8 @@ static void finish(ucontext_t *context) {
   result.flags = regs[REG_EFL];
   result.rip = regs[REG_RIP];
   result.trap = regs[REG_TRAPNO];
+  result.mxcsr = context->uc_mcontext.fpregs->mxcsr;
+  memcpy(result.xmm, context->uc_mcontext.fpregs->_xmm, sizeof result.xmm);
   uint8_t *data = (uint8_t *)DATA;
   for (uint32_t i = 0; i < DATA_SIZE; i++) {
     if (data[i] == pristine[i]) continue;
@@ -94,6 +101,15 @@ static void handler(int signal, siginfo_t *info, void *argument) {
   for (int i = 0; i < 16; i++) regs[order[i]] = in->gpr[i];
   regs[REG_EFL] = in->flags | 0x102;
   regs[REG_RIP] = in->rip;
+  if (in->mxcsr != 0) {
+    struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
+    fp->mxcsr = in->mxcsr;
+    memcpy(fp->_xmm, in->xmm, sizeof in->xmm);
+    /* With an XSAVE area behind it, x87 and SSE state are in use. */
+    uint32_t magic;
+    memcpy(&magic, (char *)fp + 464, sizeof magic);
+    if (magic == 0x46505853u) *(uint64_t *)((char *)fp + 512) |= 3;
+  }
   regs[REG_CSGSFS] = (in->mode == 64 ? 0x33 : 0x23) | ((greg_t)0x2b << 48);
 }
 

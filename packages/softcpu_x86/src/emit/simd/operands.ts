@@ -1,0 +1,220 @@
+/**
+ * Operands of SSE and MMX instructions. XMM registers are 16 bytes of the state block, MMX registers the significands of the x87 ones.
+ *
+ * Record: r the first register operand, b the second where there is no memory operand: numbers of XMM and MMX registers, offsets of
+ * general ones; the memory operand as everywhere; imm the immediate byte.
+ */
+import { i32, i64, i64x2, v128 } from '@axvisor/softcpu';
+import type { Emitter, I32, I64, V128 } from '@axvisor/softcpu';
+import type { Decoded } from '../../isa/decode.ts';
+import type { Operand, Row } from '../../isa/table.ts';
+import { FPR, FPU_TRAP, FSW, FTW, GPR, Gpr, SSE_TRAP, VT, YMM } from '../../state.ts';
+import { operandBits } from '../define.ts';
+import type { RecordFields } from '../define.ts';
+import { checkSegment, memoryAddress } from '../operands.ts';
+import type { Operands } from '../operands.ts';
+import { GENERAL_PROTECTION } from '../pair.ts';
+import { bytesOf, loadOf, zext } from '../value.ts';
+import type { Size } from '../value.ts';
+
+/** Services that raise #UD or #NM, as CR0 and CR4 want, of SSE and of x87 and MMX instructions. */
+export const SSE_FAULT = 'sseTrap';
+export const FPU_FAULT = 'fpuTrap';
+
+export const ZERO: V128 = v128.const(0n);
+const LOW = v128.const((1n << 64n) - 1n);
+/** TOP of the x87 status word. */
+const TOP = 7 << 11;
+/** Sign and exponent of an MMX register, all ones. */
+const MMX_UPPER = v128.const(0xffffn << 64n);
+
+const XMM_KINDS = 'VWUHL';
+const MMX_KINDS = 'PQN';
+const isXmm = ({ kind, size }: Operand): boolean => XMM_KINDS.includes(kind) || (kind === 'fixed' && size === 'X0');
+const isMmx = ({ kind }: Operand): boolean => MMX_KINDS.includes(kind);
+const isGeneral = ({ kind }: Operand): boolean => kind === 'E' || kind === 'G' || kind === 'R';
+/** Operands that ModRM.rm names. */
+const isRm = ({ kind }: Operand): boolean => 'EWUQNRM'.includes(kind);
+
+/** Names of SIMD instructions without vector registers. */
+const WITHOUT_REGISTERS: ReadonlySet<string> = new Set(['emms', 'ldmxcsr', 'stmxcsr']);
+/** Whether a row has vector registers, or is about them. */
+export const isSimd = (row: Row): boolean => row.operands.some((operand) => isXmm(operand) || isMmx(operand)) || WITHOUT_REGISTERS.has(row.name);
+
+/** Numbers and offsets of the registers; {@link RecordFields} has the rest already. */
+export function simdRecord(fields: RecordFields, insn: Decoded, row: Row): void {
+  let first = true;
+  for (const operand of row.operands) {
+    if (operand.kind === 'fixed' || operand.kind === 'I' || (insn.isMemory && isRm(operand))) continue;
+    const number = isRm(operand) ? insn.rm : insn.reg;
+    // There are eight MMX registers, whatever REX says.
+    const value = isGeneral(operand) ? GPR + 8 * number : isMmx(operand) ? number & 7 : number;
+    if (first) fields.r = value;
+    else fields.b = value;
+    first = false;
+  }
+  if (row.operands.some(({ kind }) => kind === 'I')) fields.imm = insn.imm & 0xff;
+}
+
+/** Memory operands of 16 bytes that need not be aligned. */
+const UNALIGNED = /^(movups|movupd|movdqu|lddqu|pcmp[ei]str[im])$/;
+
+export class SimdOperands {
+  readonly e: Emitter;
+  readonly row: Row;
+  readonly #operands: Operands;
+  readonly #memory: boolean;
+  #linear: I64 | undefined;
+
+  constructor(operands: Operands, row: Row) {
+    this.e = operands.e;
+    this.row = row;
+    this.#operands = operands;
+    this.#memory = row.operands.some((operand, i) => isRm(operand) && operands.variant.places[i] === 'm');
+  }
+
+  /** Raises what CR0 and CR4 want of the instruction; an MMX instruction resets the x87 stack. */
+  guard(): void {
+    const { e } = this;
+    const mmx = this.row.operands.some(isMmx) || this.row.features.includes('mmx');
+    if (mmx) e.if(e.state('i32.load', FPU_TRAP), () => e.service(FPU_FAULT), undefined, false);
+    else e.if(e.state('i32.load', SSE_TRAP), () => e.service(SSE_FAULT), undefined, false);
+  }
+
+  /** All registers are in use now. */
+  enterMmx(): void {
+    const { e } = this;
+    e.setState('i32.store', FSW, i32.and(e.state('i32.load', FSW), i32.const(~TOP)));
+    e.setState('i32.store', FTW, i32.const(0));
+  }
+
+  isMmx(i: number): boolean {
+    return isMmx(this.row.operands[i] as Operand);
+  }
+
+  isMemory(i: number): boolean {
+    return this.#memory && isRm(this.row.operands[i] as Operand);
+  }
+
+  /** Bytes of operand `i`. */
+  bytes(i: number): number {
+    return operandBits(this.row.operands[i] as Operand, this.#operands.size, 0) / 8;
+  }
+
+  /** The record's field of register operand `i`. */
+  #field(i: number): 'r' | 'b' {
+    const before = this.row.operands.slice(0, i).filter((operand) => operand.kind !== 'fixed' && operand.kind !== 'I' && !(this.#memory && isRm(operand)));
+    return before.length === 0 ? 'r' : 'b';
+  }
+
+  /** Offset of vector register operand `i` in the state block. */
+  #place(i: number): I32 {
+    const operand = this.row.operands[i] as Operand;
+    if (operand.kind === 'fixed') return i32.const(YMM); // XMM0
+    const number = this.e.field(this.#field(i));
+    return isMmx(operand) ? i32.add(i32.shl(number, i32.const(4)), i32.const(FPR)) : i32.add(i32.shl(number, i32.const(5)), i32.const(YMM));
+  }
+
+  /** Linear address of the memory operand, `bytes` of which may be accessed; aligned to 16 where it has to be. */
+  address(bytes: number, write: boolean): I64 {
+    if (this.#linear !== undefined) return this.#linear;
+    const { e } = this;
+    const { fast } = this.#operands.variant;
+    const { linear, offset } = memoryAddress(e, fast);
+    if (!fast) checkSegment(e, offset, bytes, write);
+    if (bytes === 16 && !UNALIGNED.test(this.row.name)) {
+      e.if(i32.wrap_i64(i64.and(linear, i64.const(15))), () => e.service(GENERAL_PROTECTION), undefined, false);
+    }
+    this.#linear = linear;
+    return linear;
+  }
+
+  /** Operand `i`: a register, or memory of its size with zeroes above. Bound. */
+  get(i: number): V128 {
+    const { e } = this;
+    if (!this.isMemory(i)) {
+      const place = this.#place(i);
+      return e.let(this.isMmx(i) ? e.read('v128.load64_zero', place, stateOf(e)) : e.read('v128.load', place, stateOf(e)));
+    }
+    const bytes = this.bytes(i);
+    const linear = this.address(bytes, false);
+    if (bytes < 16) return e.let(low64(e.load(loadOf[(bytes * 8) as Size], linear)));
+    const first = e.load('u64', linear);
+    return e.let(i64x2.replace_lane(i64x2.splat(first), 1, e.load('u64', i64.add(linear, i64.const(8)))));
+  }
+
+  /** Writes operand `i`, as many bytes of it as it has; a register whole, of MMX the lower half. */
+  set(i: number, value: V128): void {
+    const { e } = this;
+    if (this.isMemory(i)) {
+      const bytes = this.bytes(i);
+      const linear = this.address(bytes, true);
+      const bound = e.let(value);
+      if (bytes < 16) {
+        e.store(bytesOf((bytes * 8) as Size), linear, i64x2.extract_lane(bound, 0));
+        return;
+      }
+      // Where the second half faults the first is written already, with what the instruction writes there when it is done again.
+      e.store(8, linear, i64x2.extract_lane(bound, 0));
+      e.store(8, i64.add(linear, i64.const(8)), i64x2.extract_lane(bound, 1));
+      return;
+    }
+    if (this.isMmx(i)) {
+      this.enterMmx();
+      e.write('v128.store', this.#place(i), v128.or(v128.and(value, LOW), MMX_UPPER), stateOf(e));
+    } else {
+      e.write('v128.store', this.#place(i), value, stateOf(e));
+    }
+  }
+
+  /** Writes the low bytes of XMM operand `i` and keeps the others. */
+  setLow(i: number, bytes: 4 | 8, value: V128): void {
+    const { e } = this;
+    const bound = e.let(i64x2.extract_lane(value, 0));
+    e.write(bytes === 8 ? 'i64.store' : 'i64.store32', this.#place(i), bound, stateOf(e));
+  }
+
+  /** Writes XMM0, which some instructions imply. */
+  setXmm0(value: V128): void {
+    this.e.setState('v128.store', YMM, value);
+  }
+
+  /** A general register, or memory in its place; zero-extended from `size`. */
+  general(i: number, size: Size): I64 {
+    const { e } = this;
+    if (this.isMemory(i)) return e.load(loadOf[size], this.address(size / 8, false));
+    return zext(e.reg(this.#field(i)), size);
+  }
+
+  /** Writes a general register as 32 or 64 bits, or memory. */
+  setGeneral(i: number, size: Size, value: I64): void {
+    const { e } = this;
+    if (this.isMemory(i)) e.store(bytesOf(size), this.address(size / 8, true), value);
+    else e.setReg(this.#field(i), zext(value, size < 32 ? 32 : size));
+  }
+
+  /** Linear address of what rDI points to in the segment of field g, and the address size of the variant. */
+  stringDestination(): I64 {
+    const { e } = this;
+    return e.let(i64.add(zext(e.state('i64.load', GPR + 8 * Gpr.rdi), this.#operands.variant.address), e.reg('g')));
+  }
+
+  /** 64 or 32, of operands that are one or the other by REX.W. */
+  get wide(): Size {
+    return this.#operands.size === 64 ? 64 : 32;
+  }
+
+  get imm(): I32 {
+    return this.e.field('imm');
+  }
+}
+
+/** Where the state block lies. */
+export function stateOf(e: Pick<Emitter, 'state'>): number {
+  const read = e.state('i32.load', VT);
+  // While definitions are only inspected there is no place yet.
+  return read.kind === 'read' ? read.offset - VT : 0;
+}
+
+/** 64 bits with zeroes above. */
+export const low64 = (value: I64): V128 => i64x2.replace_lane(ZERO, 0, value);

@@ -1,0 +1,257 @@
+/** SSE instructions that JavaScript executes on the state block: operands at VT and VT + 16, the result at VT (SDM vol. 2). */
+import { binary32, binary64, exact, flag, rounding } from '@axvisor/softcpu/softfloat';
+import type { Format, Rounding } from '@axvisor/softcpu/softfloat';
+import type { WasmMemory } from '@axvisor/softcpu';
+import { rows } from '../isa/table.ts';
+import type { Row } from '../isa/table.ts';
+import { MXCSR, VT } from '../state.ts';
+import { SimdEnv, formatOf, isNan, isZero, operations } from './simd_env.ts';
+import { compareStrings } from './strings.ts';
+
+/** Executes the instruction of a row. @returns 1 if it raises an exception that is not masked */
+export type SimdExec = (op: number, imm: number) => number;
+
+/** What an instruction works on. */
+export class SimdState {
+  readonly env: SimdEnv = new SimdEnv();
+  view: DataView;
+  readonly at: number;
+
+  constructor(memory: WasmMemory, state: number) {
+    this.view = new DataView(memory.buffer);
+    this.at = state + VT;
+  }
+
+  /** Lane `i` of `bytes` of the first or second operand, unsigned. */
+  lane(which: 0 | 1, bytes: number, i: number): bigint {
+    const at = this.at + which * 16 + i * bytes;
+    const { view } = this;
+    if (bytes === 8) return view.getBigUint64(at, true);
+    return BigInt(bytes === 4 ? view.getUint32(at, true) : bytes === 2 ? view.getUint16(at, true) : view.getUint8(at));
+  }
+
+  /** Writes the result: lanes of `bytes`, zeroes above. */
+  result(bytes: number, lanes: readonly bigint[]): void {
+    const { view, at } = this;
+    view.setBigUint64(at, 0n, true);
+    view.setBigUint64(at + 8, 0n, true);
+    lanes.forEach((value, i) => {
+      if (bytes === 8) view.setBigUint64(at + i * 8, BigInt.asUintN(64, value), true);
+      else if (bytes === 4) view.setUint32(at + i * 4, Number(BigInt.asUintN(32, value)), true);
+      else view.setUint16(at + i * 2, Number(BigInt.asUintN(16, value)), true);
+    });
+  }
+}
+
+type Handler = (s: SimdState, imm: number) => void;
+
+const bytesOf = (format: Format): 4 | 8 => (format === binary64 ? 8 : 4);
+const lanesOf = (format: Format, packed: boolean): readonly number[] => Array.from({ length: packed ? 16 / bytesOf(format) : 1 }, (_, i) => i);
+const ONES = (format: Format): bigint => (1n << BigInt(8 * bytesOf(format))) - 1n;
+
+function arithmetic(name: keyof typeof operations, format: Format, packed: boolean): Handler {
+  const bytes = bytesOf(format);
+  return (s) => s.result(bytes, lanesOf(format, packed).map((i) => s.env.run(format, format, operations[name], s.lane(0, bytes, i), s.lane(1, bytes, i))));
+}
+
+/** Signaling comparison: less, equal, greater, unordered. */
+const ordered = (format: Format, s: SimdState, a: bigint, b: bigint, signaling: boolean): -1 | 0 | 1 | undefined => {
+  let found: -1 | 0 | 1 | undefined;
+  s.env.run(format, format, (f, env, [x, y]) => {
+    found = exact.compare(f, env, x as bigint, y as bigint, signaling);
+    return 0n;
+  }, a, b);
+  return found;
+};
+
+/** The second operand for NaNs and zeroes. */
+function extremum(max: boolean, format: Format, packed: boolean): Handler {
+  const bytes = bytesOf(format);
+  return (s) => s.result(bytes, lanesOf(format, packed).map((i) => {
+    const [a, b] = [s.lane(0, bytes, i), s.lane(1, bytes, i)];
+    return ordered(format, s, a, b, true) === (max ? 1 : -1) ? s.env.operand(format, a) : s.env.operand(format, b);
+  }));
+}
+
+const PREDICATES: readonly ((found: -1 | 0 | 1 | undefined) => boolean)[] = [
+  (found) => found === 0, (found) => found === -1, (found) => found === -1 || found === 0, (found) => found === undefined,
+];
+/** LT, LE and their opposites signal quiet NaNs. */
+function compare(format: Format, packed: boolean): Handler {
+  const bytes = bytesOf(format);
+  return (s, imm) => s.result(bytes, lanesOf(format, packed).map((i) => {
+    const found = ordered(format, s, s.lane(0, bytes, i), s.lane(1, bytes, i), (imm & 3) === 1 || (imm & 3) === 2);
+    return (PREDICATES[imm & 3] as (typeof PREDICATES)[number])(found) !== ((imm & 4) !== 0) ? ONES(format) : 0n;
+  }));
+}
+function flags(format: Format, signaling: boolean): Handler {
+  const bytes = bytesOf(format);
+  return (s) => {
+    const found = ordered(format, s, s.lane(0, bytes, 0), s.lane(1, bytes, 0), signaling);
+    s.result(4, [found === undefined ? 0x45n : found === 0 ? 0x40n : found < 0 ? 1n : 0n]);
+  };
+}
+
+/** Horizontal and alternating sums: what each lane of the result is made of, as [operand, lane] twice, and how. */
+type Pick = (i: number) => readonly [readonly [0 | 1, number], readonly [0 | 1, number], 'add' | 'sub'];
+function combined(format: Format, pick: Pick): Handler {
+  const bytes = bytesOf(format);
+  return (s) => s.result(bytes, lanesOf(format, true).map((i) => {
+    const [[x, n], [y, m], name] = pick(i);
+    return s.env.run(format, format, operations[name], s.lane(x, bytes, n), s.lane(y, bytes, m));
+  }));
+}
+const horizontal = (format: Format, name: 'add' | 'sub'): Handler => {
+  const half = 8 / bytesOf(format);
+  return combined(format, (i) => {
+    const which = i < half ? 0 : 1;
+    const first = (i % half) * 2;
+    return [[which, first], [which, first + 1], name];
+  });
+};
+
+// ── conversions ──
+
+const toFormat = (from: Format, to: Format, lanes: number): Handler => (s) =>
+  s.result(bytesOf(to), Array.from({ length: lanes }, (_, i) => s.env.run(from, to, (f, env, [a]) => exact.convert(f, to, env, a as bigint), s.lane(1, bytesOf(from), i))));
+/** To signed integers of `bits`, in the direction of MXCSR or truncated. */
+const toIntegers = (from: Format, lanes: number, truncate: boolean, bits: (s: SimdState) => 32 | 64): Handler => (s) => {
+  if (truncate) s.env.env.rounding = rounding.RTZ;
+  const size = bits(s);
+  s.result(size / 8, Array.from({ length: lanes }, (_, i) => {
+    const value = s.env.operand(from, s.lane(1, bytesOf(from), i));
+    s.env.env.flags = 0;
+    const integer = exact.toInteger(from, s.env.env, value, { bits: size, signed: true });
+    if ((s.env.env.flags & flag.NV) !== 0) s.env.raised |= 1;
+    else if ((s.env.env.flags & flag.NX) !== 0) s.env.raised |= 32;
+    return integer;
+  }));
+};
+const fromIntegers = (to: Format, lanes: number, bits: (s: SimdState) => 32 | 64): Handler => (s) => {
+  const size = bits(s);
+  s.result(bytesOf(to), Array.from({ length: lanes }, (_, i) => {
+    s.env.env.flags = 0;
+    const result = exact.fromInteger(to, s.env.env, BigInt.asIntN(size, s.lane(1, size / 8, i)));
+    if ((s.env.env.flags & flag.NX) !== 0) s.env.raised |= 32;
+    return result;
+  }));
+};
+const always32 = (): 32 => 32;
+/** The size that the definition left in the first operand. */
+const asked = (s: SimdState): 32 | 64 => (s.lane(0, 4, 0) === 64n ? 64 : 32);
+
+const DIRECTIONS: readonly Rounding[] = [rounding.RNE, rounding.RDN, rounding.RUP, rounding.RTZ];
+const round = (format: Format, packed: boolean): Handler => (s, imm) => {
+  if ((imm & 4) === 0) s.env.env.rounding = DIRECTIONS[imm & 3] as Rounding;
+  const bytes = bytesOf(format);
+  s.result(bytes, lanesOf(format, packed).map((i) => {
+    const value = s.env.operand(format, s.lane(1, bytes, i));
+    s.env.env.flags = 0;
+    const result = exact.roundToIntegral(format, s.env.env, value, (imm & 8) === 0);
+    if ((s.env.env.flags & flag.NV) !== 0) s.env.raised |= 1;
+    if ((s.env.env.flags & flag.NX) !== 0) s.env.raised |= 32;
+    return result;
+  }));
+};
+
+// ── approximations: 12 bits of the significand, without exceptions ──
+
+const scratch = new DataView(new ArrayBuffer(4));
+const fromBits = (bits: bigint): number => {
+  scratch.setUint32(0, Number(bits));
+  return scratch.getFloat32(0);
+};
+function approximate(f: (x: number) => number): (bits: bigint) => bigint {
+  return (bits) => {
+    if (isNan(binary32, bits)) return bits | 0x40_0000n;
+    const input = isZero(binary32, bits) || (bits & 0x7f80_0000n) === 0n ? bits & 0x8000_0000n : bits;
+    const value = f(fromBits(input));
+    if (Number.isNaN(value)) return 0xffc0_0000n;
+    scratch.setFloat32(0, value);
+    const result = BigInt(scratch.getUint32(0));
+    // Denormal results are zero; of a number the last 11 bits are left out, rounded.
+    if ((result & 0x7f80_0000n) === 0n) return result & 0x8000_0000n;
+    return (result & 0x7f80_0000n) === 0x7f80_0000n ? result : (result + 0x400n) & ~0x7ffn;
+  };
+}
+const reciprocal = approximate((x) => 1 / x);
+const reciprocalRoot = approximate((x) => (x === 0 ? 1 / x : 1 / Math.sqrt(x)));
+const estimated = (f: (bits: bigint) => bigint, packed: boolean): Handler => (s) => s.result(4, lanesOf(binary32, packed).map((i) => f(s.lane(1, 4, i))));
+
+// ── others ──
+
+/** Products of lanes that the upper immediate bits choose, summed in pairs, to the lanes that the lower ones choose. */
+const dotProduct = (format: Format): Handler => (s, imm) => {
+  const bytes = bytesOf(format);
+  const lanes = lanesOf(format, true);
+  const products = lanes.map((i) => ((imm >> (4 + i)) & 1) === 0 ? 0n : s.env.run(format, format, operations.mul, s.lane(0, bytes, i), s.lane(1, bytes, i)));
+  const sum = (a: bigint, b: bigint): bigint => s.env.run(format, format, operations.add, a, b);
+  const [first, second, third, fourth] = products as [bigint, bigint, bigint?, bigint?];
+  const low = sum(first, second);
+  const total = third === undefined || fourth === undefined ? low : sum(low, sum(third, fourth));
+  s.result(bytes, lanes.map((i) => ((imm >> i) & 1) === 0 ? 0n : total));
+};
+
+/** Sums of the distances of four bytes, at eight places. */
+const distances: Handler = (s, imm) => {
+  const a = (imm & 4) === 0 ? 0 : 4;
+  const b = (imm & 3) * 4;
+  s.result(2, Array.from({ length: 8 }, (_, i) => {
+    let sum = 0n;
+    for (let k = 0; k < 4; k++) {
+      const difference = s.lane(0, 1, a + i + k) - s.lane(1, 1, b + k);
+      sum += difference < 0n ? -difference : difference;
+    }
+    return sum;
+  }));
+};
+
+/** A lane of the source to a lane of the destination; the lower immediate bits clear lanes. */
+const insert: Handler = (s, imm) => {
+  const source = s.lane(1, 4, imm >> 6);
+  s.result(4, [0, 1, 2, 3].map((i) => (((imm >> i) & 1) !== 0 ? 0n : i === ((imm >> 4) & 3) ? source : s.lane(0, 4, i))));
+};
+
+function handlerOf({ name }: Row): Handler | undefined {
+  const match = /^(add|sub|mul|div|sqrt|min|max|cmp)([ps])([sd])$/.exec(name);
+  if (match !== null) {
+    const [, stem, shape, type] = match as unknown as [string, string, string, string];
+    const format = formatOf(type === 'd');
+    const packed = shape === 'p';
+    if (stem === 'min' || stem === 'max') return extremum(stem === 'max', format, packed);
+    return stem === 'cmp' ? compare(format, packed) : arithmetic(stem as keyof typeof operations, format, packed);
+  }
+  return named[name];
+}
+
+const named: Readonly<Record<string, Handler>> = {
+  ucomiss: flags(binary32, false), comiss: flags(binary32, true), ucomisd: flags(binary64, false), comisd: flags(binary64, true),
+  haddps: horizontal(binary32, 'add'), haddpd: horizontal(binary64, 'add'), hsubps: horizontal(binary32, 'sub'), hsubpd: horizontal(binary64, 'sub'),
+  addsubps: combined(binary32, (i) => [[0, i], [1, i], i % 2 === 0 ? 'sub' : 'add']), addsubpd: combined(binary64, (i) => [[0, i], [1, i], i % 2 === 0 ? 'sub' : 'add']),
+  cvtps2pd: toFormat(binary32, binary64, 2), cvtpd2ps: toFormat(binary64, binary32, 2), cvtss2sd: toFormat(binary32, binary64, 1), cvtsd2ss: toFormat(binary64, binary32, 1),
+  cvtps2dq: toIntegers(binary32, 4, false, always32), cvttps2dq: toIntegers(binary32, 4, true, always32), cvtpd2dq: toIntegers(binary64, 2, false, always32), cvttpd2dq: toIntegers(binary64, 2, true, always32),
+  cvtps2pi: toIntegers(binary32, 2, false, always32), cvttps2pi: toIntegers(binary32, 2, true, always32), cvtpd2pi: toIntegers(binary64, 2, false, always32), cvttpd2pi: toIntegers(binary64, 2, true, always32),
+  cvtss2si: toIntegers(binary32, 1, false, asked), cvttss2si: toIntegers(binary32, 1, true, asked), cvtsd2si: toIntegers(binary64, 1, false, asked), cvttsd2si: toIntegers(binary64, 1, true, asked),
+  cvtdq2ps: fromIntegers(binary32, 4, always32), cvtdq2pd: fromIntegers(binary64, 2, always32), cvtpi2ps: fromIntegers(binary32, 2, always32), cvtpi2pd: fromIntegers(binary64, 2, always32),
+  cvtsi2ss: fromIntegers(binary32, 1, asked), cvtsi2sd: fromIntegers(binary64, 1, asked),
+  roundps: round(binary32, true), roundpd: round(binary64, true), roundss: round(binary32, false), roundsd: round(binary64, false),
+  rcpps: estimated(reciprocal, true), rcpss: estimated(reciprocal, false), rsqrtps: estimated(reciprocalRoot, true), rsqrtss: estimated(reciprocalRoot, false),
+  dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances, insertps: insert,
+  pcmpestri: compareStrings(true, true), pcmpistri: compareStrings(false, true), pcmpestrm: compareStrings(true, false), pcmpistrm: compareStrings(false, false),
+};
+
+/** @param state - where the state block lies in `memory`. */
+export function createSimdExec(memory: WasmMemory, state: number): SimdExec {
+  const s = new SimdState(memory, state);
+  const handlers = rows.map(handlerOf);
+  return (op, imm) => {
+    if (s.view.buffer !== memory.buffer) s.view = new DataView(memory.buffer);
+    const handler = handlers[op];
+    if (handler === undefined) throw new RangeError(`${rows[op]?.name ?? op} is not executed by JavaScript`);
+    s.env.begin(s.view.getInt32(state + MXCSR, true));
+    handler(s, imm);
+    const { mxcsr, unmasked } = s.env.end();
+    s.view.setInt32(state + MXCSR, mxcsr, true);
+    return unmasked ? 1 : 0;
+  };
+}

@@ -1,0 +1,127 @@
+/** SSE and MMX instructions with random operands, against this machine's own processor where there is one. */
+import { describe, expect, it } from 'vitest';
+import type { Execution } from '@axvisor/softcpu';
+import { defined } from '../../src/emit/isa.ts';
+import { isSimd } from '../../src/emit/simd/operands.ts';
+import { rows } from '../../src/isa/table.ts';
+import type { Row } from '../../src/isa/table.ts';
+import { Flag, GPR, MXCSR, YMM } from '../../src/state.ts';
+import { FlatProcessor } from '../../src/testing/flat.ts';
+import { ask, CODE_REGION, DATA_REGION, haveNative, hostFeatures, pristineData } from '../native/oracle.ts';
+import type { Case, Outcome } from '../native/oracle.ts';
+
+const CASES = process.env['AXVISOR_NIGHTLY'] === '1' ? 3000 : 12;
+/** Approximations whose last bits are the processor's choice; states of the x87 unit that the runner does not show. */
+const LEFT_OUT = /^(rcp|rsqrt|emms|ldmxcsr|stmxcsr|maskmov)/;
+const MMX = 'PQN';
+
+const features = haveNative ? hostFeatures() : new Set<string>();
+const LINUX_NAMES: Readonly<Record<string, string>> = { sse3: 'pni', sse41: 'sse4_1', sse42: 'sse4_2' };
+const testable = rows.filter((row) =>
+  isSimd(row) && !row.vex && defined[row.op] !== undefined && !LEFT_OUT.test(row.name) && !row.alias &&
+  !row.operands.some(({ kind }) => MMX.includes(kind)) && row.features.every((name) => features.has(LINUX_NAMES[name] ?? name)));
+
+let seed = 1;
+const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) >>> 8;
+const below = (limit: number): number => random() % limit;
+
+const SINGLES = [0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0x7f80_0001, 1, 0x8000_0001, 0x007f_ffff, 0x0080_0000, 0x7f7f_ffff, 0x4f00_0000, 0x4b00_0001];
+const DOUBLES = [0n, 1n << 63n, 0x3ff0_0000_0000_0000n, 0xbff8_0000_0000_0000n, 0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n, 0x7ff8_0000_0000_0001n, 0x7ff0_0000_0000_0001n, 1n, 0x000f_ffff_ffff_ffffn, 0x0010_0000_0000_0000n, 0x7fef_ffff_ffff_ffffn, 0x41e0_0000_0000_0000n, 0x43e0_0000_0000_0000n];
+function word(): bigint {
+  switch (below(6)) {
+    case 0:
+      return DOUBLES[below(DOUBLES.length)] as bigint;
+    case 1:
+      return (BigInt(SINGLES[below(SINGLES.length)] as number) << 32n) | BigInt(SINGLES[below(SINGLES.length)] as number);
+    case 2: // numbers of ordinary size
+      return (BigInt(0x3f00_0000 + below(0x100_0000) * 2) << 32n) | BigInt(0x3f00_0000 + below(0x100_0000));
+    case 3:
+      return (BigInt(0x3fe0_0000 + below(0x40_0000)) << 32n) | BigInt(below(1 << 24));
+    default:
+      return (BigInt(random()) << 44n) ^ (BigInt(random()) << 22n) ^ BigInt(random());
+  }
+}
+
+/** One encoding of a row: registers or memory at [RBX]. */
+function encode(row: Row): Uint8Array {
+  const bytes: number[] = [];
+  if (row.prefix === '66' || row.prefix === 'F3' || row.prefix === 'F2') bytes.push(Number.parseInt(row.prefix, 16));
+  const wide = row.operands.some(({ kind, size }) => kind === 'E' && size === 'y') || row.operands.some(({ kind, size }) => kind === 'G' && size === 'y');
+  const memory = row.memory ?? below(3) === 0;
+  bytes.push(0x40 | (wide && below(2) === 0 ? 8 : 0) | (below(2) << 2) | (memory ? 0 : below(2)));
+  bytes.push(0x0f);
+  if (row.map === 2) bytes.push(0x38);
+  if (row.map === 3) bytes.push(0x3a);
+  bytes.push(row.opcode);
+  // RSP and RBX keep their values: results go to RAX, RCX, RDX.
+  const general = row.operands.some(({ kind }) => kind === 'G');
+  const reg = row.reg ?? (general ? below(3) : below(8));
+  const rm = row.operands.some(({ kind }) => kind === 'E') ? below(3) : below(8);
+  if (general) (bytes as number[])[bytes.indexOf(0x0f) - 1] = ((bytes[bytes.indexOf(0x0f) - 1] as number) & ~4);
+  if (row.operands.some(({ kind }) => kind === 'E')) (bytes as number[])[bytes.indexOf(0x0f) - 1] = ((bytes[bytes.indexOf(0x0f) - 1] as number) & ~1);
+  bytes.push((memory ? 0 : 0xc0) | (reg << 3) | (memory ? 3 : rm));
+  if (row.operands.some(({ kind }) => kind === 'I')) bytes.push(below(256));
+  return Uint8Array.from(bytes);
+}
+
+function makeCase(row: Row): Case {
+  const code = encode(row);
+  const gpr = BigUint64Array.from({ length: 16 }, word);
+  // Mostly aligned; now and then not, which most instructions do not like.
+  gpr[3] = BigInt(DATA_REGION.base + 0x800 + below(64) * 16 + (below(8) === 0 ? below(16) : 0));
+  const flags = [0x1f80, 0x1f80, 0x1fa0, 0x1fbf, 0x9fc0, 0x3f80, 0x5fa0, 0x7f80, 0x1f00, 0][below(below(4) === 0 ? 10 : 4)] as number;
+  return { mode: 64, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, mxcsr: flags === 0 ? 0x1d80 : flags, xmm: BigUint64Array.from({ length: 32 }, word) };
+}
+
+const TRAPS: Readonly<Record<string, readonly number[]>> = { '': [1], fault: [14, 13], generalProtection: [13], simdException: [19], undefined: [6] };
+const pristine = pristineData();
+
+function check(p: FlatProcessor, test: Case, expected: Outcome): string | undefined {
+  test.gpr.forEach((value, i) => p.put(GPR + 8 * i, value));
+  (test.xmm as BigUint64Array).forEach((value, i) => p.put(YMM + 32 * (i >> 1) + 8 * (i & 1), value));
+  p.word(MXCSR, test.mxcsr as number);
+  p.eflags = test.flags;
+  p.exchange(CODE_REGION.base);
+  p.load(test.rip, Uint8Array.from([...test.code, 0xcc, 0xcc]));
+  p.load(DATA_REGION.base, pristine);
+  p.run(test.rip, 1);
+  if (!(TRAPS[p.stopped] ?? []).includes(expected.trap)) return `stopped ${p.stopped === '' ? 'not' : p.stopped}, trap ${expected.trap}`;
+  const problems: string[] = [];
+  if (expected.trap !== 1) return undefined;
+  expected.gpr.forEach((value, i) => {
+    if (p.gpr(i) !== value) problems.push(`r${i} ${p.gpr(i).toString(16)}, not ${value.toString(16)}`);
+  });
+  expected.xmm.forEach((value, i) => {
+    const have = p.get(YMM + 32 * (i >> 1) + 8 * (i & 1));
+    if (have !== value) problems.push(`xmm${i >> 1}.${i & 1} ${have.toString(16)}, not ${value.toString(16)}`);
+  });
+  if (p.read(MXCSR) !== expected.mxcsr) problems.push(`mxcsr ${p.read(MXCSR).toString(16)}, not ${expected.mxcsr.toString(16)} (was ${(test.mxcsr as number).toString(16)})`);
+  const arithmetic = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
+  if (((p.eflags ^ expected.flags) & arithmetic) !== 0) problems.push(`flags ${p.eflags.toString(16)}, not ${expected.flags.toString(16)}`);
+  const data = Uint8Array.from(pristine);
+  for (const [offset, value] of expected.changes) data[offset] = value;
+  const have = p.memory(DATA_REGION.base, DATA_REGION.size);
+  const at = data.findIndex((value, i) => have[i] !== value);
+  if (at >= 0) problems.push(`memory differs from ${at.toString(16)} on`);
+  return problems.length === 0 ? undefined : problems.join('; ');
+}
+
+describe.runIf(haveNative)('against this machine', () => {
+  it.each(['interpreter', 'translator'] as const satisfies readonly Execution[])('%s', (execution) => {
+    const p = new FlatProcessor([{ ...CODE_REGION, copies: execution === 'translator' ? 1000 : 1 }, DATA_REGION], execution);
+    const wrong = new Map<string, string>();
+    for (let from = 0; from < testable.length; from += 40) {
+      const cases = testable.slice(from, from + 40).flatMap((row) => Array.from({ length: execution === 'translator' ? Math.ceil(CASES / 4) : CASES }, () => [row, makeCase(row)] as const));
+      ask(cases.map(([, test]) => test)).forEach((outcome, i) => {
+        const [row, test] = cases[i] as (typeof cases)[number];
+        const problem = check(p, test, outcome);
+        if (problem !== undefined && !wrong.has(`${row.prefix} ${row.name}`)) wrong.set(`${row.prefix} ${row.name}`, `${Buffer.from(test.code).toString('hex')}: ${problem}`);
+      });
+    }
+    expect(Object.fromEntries(wrong)).toEqual({});
+  }, 3_600_000);
+
+  it('covers what is defined', () => {
+    expect(testable.length).toBeGreaterThan(200);
+  });
+});
