@@ -64,6 +64,7 @@ const V86 = 1 << 17;
 /** Makes the guest one of virtual-8086 mode. */
 const v86: Breaks = (h) => {
   h.w(F.entryControls, ENTRY);
+  h.w(F.guestCr4, 0x2000);
   h.w(F.guestRflags, V86 | 2);
   h.w(F.guestRip, 0x500);
   for (const name of ['Es', 'Cs', 'Ss', 'Ds', 'Fs', 'Gs'] as const) {
