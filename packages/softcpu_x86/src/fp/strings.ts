@@ -19,18 +19,17 @@ function implicitLength(s: SimdState, which: 0 | 1, bytes: number, count: number
 /** By bits 3:2 of the immediate: equal any, ranges, equal each, equal ordered. Bit j of the answer is about element j of the second string. */
 function aggregate(kind: number, count: number, equal: (i: number, j: number) => boolean, inRange: (i: number, j: number) => boolean, lengths: readonly [number, number]): number {
   const [n, m] = lengths;
+  const first = Array.from({ length: n }, (_, i) => i);
+  const holds: readonly ((j: number) => boolean)[] = [
+    (j) => j < m && first.some((i) => equal(i, j)),
+    (j) => j < m && first.some((i) => i % 2 === 0 && i + 1 < n && inRange(i, j)),
+    // Behind both ends elements are equal, behind one they are not.
+    (j) => (j < n && j < m ? equal(j, j) : j >= n && j >= m),
+    (j) => first.every((i) => i + j >= count || (i + j < m && equal(i, i + j))),
+  ];
   let bits = 0;
   for (let j = 0; j < count; j++) {
-    let found = false;
-    if (kind === 0) for (let i = 0; i < n && j < m; i++) found ||= equal(i, j);
-    else if (kind === 1) for (let i = 0; i + 1 < n && j < m; i += 2) found ||= inRange(i, j);
-    // Behind both ends elements are equal, behind one they are not.
-    else if (kind === 2) found = j < n && j < m ? equal(j, j) : j >= n && j >= m;
-    else {
-      found = true;
-      for (let i = 0; i < n && i + j < count; i++) found &&= i + j < m && equal(i, i + j);
-    }
-    if (found) bits |= 1 << j;
+    if (holds[kind]?.(j) === true) bits |= 1 << j;
   }
   return bits;
 }

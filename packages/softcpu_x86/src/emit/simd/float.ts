@@ -7,7 +7,6 @@ import type { I32, V128 } from '@axvisor/softcpu';
 import { MXCSR, VT } from '../../state.ts';
 import type { Definition, Definitions } from '../define.ts';
 import { unpackFlags } from '../flags.ts';
-import type { Size } from '../value.ts';
 import { simd } from './define.ts';
 import type { Body } from './define.ts';
 import { ZERO, low64 } from './operands.ts';
@@ -195,9 +194,9 @@ const toInteger = (kind: 'ss' | 'sd', truncate: boolean): Definition =>
     const inRange = i32.and(f64.ge(rounded, f64.const(-limit)), f64.lt(rounded, f64.const(limit)));
     const silent = i32.or(f64.eq(rounded, value), inexactRaised(o));
     const usual = all(plainMode(o), inRange, silent, everywhere(kind, ordinary(isDouble(kind), b)));
-    e.if(usual, () => o.setGeneral(0, size as Size, i64.trunc_sat_f64_s(rounded)), () => {
+    e.if(usual, () => o.setGeneral(0, size, i64.trunc_sat_f64_s(rounded)), () => {
       slowly(o, low64(i64.const(size)), b);
-      o.setGeneral(0, size as Size, i64x2.extract_lane(result(o), 0));
+      o.setGeneral(0, size, i64x2.extract_lane(result(o), 0));
     }, true);
   }, { bySize: true });
 
