@@ -8,8 +8,14 @@ import { createInterruptController, type InterruptController } from '@axvisor/ax
 import { component as memoryAddr } from '@axvisor/memory_addr';
 import { component as percpu } from '@axvisor/percpu';
 import { component as vlapic } from '@axvisor/x86_vlapic';
+import type { VmConfig } from '@axvisor/axvisor_api/config';
+import type { VmImages } from '@axvisor/axvisor_api/vm';
+import { createVmConfig } from '@axvisor/axvmconfig';
 import { describe, expect, test } from 'vitest';
-import { PC_VIRTIO_SLOTS, pcAcpi, pcDevices, pcIntc, pcRam } from '../src/board/pc_x86_64.ts';
+import { pcAcpi, pcRam, pcX86_64 } from '../src/board/pc_x86_64.ts';
+
+const board = (size: bigint) => pcX86_64({ memoryRegions: pcRam(size).map(({ base, size: s }) => ({ gpa: base, size: s, flags: 7, mapType: 'alloc' as const })) });
+const PC_VIRTIO_SLOTS = board(1n << 28n).virtioSlots;
 
 class Pc {
   readonly #image = resolve([axdevice, vlapic, memoryAddr, percpu, axhost({ memory: 16 << 20, clock: 'virtual' })]);
@@ -21,10 +27,10 @@ class Pc {
   readonly devices = new Map<string, Device>();
 
   constructor(size = 256n << 20n) {
-    this.intc = this.run(() => createInterruptController(pcIntc(false), { vmId: 1, vcpuCount: 1, currentVcpu: () => 0, setVcpuInterrupt: () => {} }));
+    this.intc = this.run(() => createInterruptController(board(size).intc, { vmId: 1, vcpuCount: 1, currentVcpu: () => 0, setVcpuInterrupt: () => {} }));
     this.bus = this.run(() => createBus());
     for (const d of this.intc.devices) this.run(() => this.bus.add(d));
-    for (const spec of pcDevices(pcRam(size))) this.add(spec);
+    for (const spec of board(size).devices) this.add(spec);
   }
 
   add(spec: DeviceSpec): void {
@@ -154,4 +160,47 @@ test('memory: what does not fit below PCI is above 4 GiB; the clock tells firmwa
     return pc.in(0x71);
   };
   expect([cmos(0x34), cmos(0x35), cmos(0x5b), cmos(0x5c), cmos(0x5d)]).toEqual([0, 0xbf, 0, 0x40, 1]);
+});
+
+describe('starts', () => {
+  const plan = (options: Partial<VmConfig>, images: VmImages) => {
+    const config = { ...createVmConfig({ id: 7, name: 'pc' }), ...options };
+    const ram = pcRam(64n << 20n);
+    return resolve([memoryAddr]).run(() => pcX86_64({ ...config, memoryRegions: [] }).plan!({ config, images, ram, cpuIds: [0n] }));
+  };
+  const raw = Uint8Array.of(0xf4, 0xeb, 0xfd);
+  const path = 'file';
+  const at = (pieces: readonly { readonly address: bigint; readonly bytes: Uint8Array }[], address: bigint): Uint8Array | undefined => pieces.find((p) => p.address === address)?.bytes;
+
+  test("a boot loader of the guest's own at 0x8000, and the kernel that it starts", () => {
+    const { entry, start, pieces } = plan({ entryPoint: 0x8000n, bios: { path, loadAddr: 0x8000n }, kernel: { path, loadAddr: 0x20_0000n } }, { kernel: raw, bios: Uint8Array.of(0xfa) });
+    expect([entry, start, at(pieces, 0x8000n), at(pieces, 0x20_0000n)]).toEqual([0x8000n, { mode: 'real', rip: 0x8000n, code: 0, data: 0, registers: {} }, Uint8Array.of(0xfa), raw]);
+    expect(() => plan({ bios: { path, loadAddr: 0x8000n } }, { kernel: raw, bios: raw })).toThrow('needs a load address');
+  });
+
+  test('a raw kernel alone: our stub, or as said', () => {
+    const { entry, pieces } = plan({ kernel: { path, loadAddr: 0x20_0000n } }, { kernel: raw });
+    expect([entry, at(pieces, 0x8000n)?.[0], at(pieces, 0x20_0000n), String.fromCharCode(...at(pieces, 0xe_0000n)!.subarray(0, 7))]).toEqual([0x8000n, 0xfa, raw, 'RSD PTR']);
+    expect(plan({ entryPoint: 0x7c00n, kernel: { path, loadAddr: 0x7c00n } }, { kernel: raw })).toMatchObject({ entry: 0x7c00n, start: { mode: 'real', rip: 0x7c00n, code: 0 } });
+    expect(plan({ entryPoint: 0x1_2340n, kernel: { path, loadAddr: 0x1_2340n } }, { kernel: raw }).start).toMatchObject({ rip: 0x2340n, code: 0x1000 });
+    expect(() => plan({}, { kernel: raw })).toThrow('neither bzImage nor ELF nor multiboot');
+    expect(() => plan({ kernel: { path, loadAddr: 0x400_0000n } }, { kernel: raw })).toThrow('does not fit');
+    expect(() => plan({}, {})).toThrow('VM 7 has neither a kernel nor firmware');
+  });
+
+  test('firmware in ROM', () => {
+    const bios = Uint8Array.from({ length: 0x4_0000 }, (_, i) => i >> 16);
+    const { entry, start, rom, pieces } = plan({ bios: { path } }, { bios });
+    expect([entry, start?.mode, rom, at(pieces, 0xe_0000n)?.[0]]).toEqual([0xffff_fff0n, 'real', [{ address: 0xfffc_0000n, size: 0x4_0000n }], 2]);
+    expect(() => plan({ bios: { path } }, { bios, kernel: raw })).toThrow('firmware and a kernel');
+  });
+
+  test('a kernel by its protocol, with ACPI; the entry can be chosen', () => {
+    const kernel = new Uint8Array(0x400);
+    kernel.set([0x02, 0xb0, 0xad, 0x1b, 0, 0, 1, 0, 0xfe, 0x4f, 0x51, 0xe4, 0, 0, 0x10, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0x10, 0]);
+    const images = { kernel, ramdisk: new Uint8Array(100) };
+    expect(plan({ cmdline: 'x' }, images)).toMatchObject({ entry: 0x10_0020n, start: { mode: 'protected' } });
+    expect(plan({ entryPoint: 0x10_0040n }, images).entry).toBe(0x10_0040n);
+    expect(at(plan({}, images).pieces, 0xe_0000n)).toBeDefined();
+  });
 });

@@ -3,10 +3,17 @@
  * board `pc` has them, so that what is built for it runs here.
  */
 import type { DeviceSpec } from '@axvisor/axvisor_api/device';
-import type { IntcOptions } from '@axvisor/axvisor_api/intc';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { pcDsdt } from '../acpi/dsdt.ts';
 import { acpiTables, type AcpiTables } from '../acpi/tables.ts';
-import type { RamRegion } from '../image/placement.ts';
+import type { BootPlan } from '../image/boot_plan.ts';
+import type { LoadPiece } from '../image/kernel.ts';
+import { checkPlaced, type RamRegion } from '../image/placement.ts';
+import { bootStub, planFirmware } from '../image/x86/firmware.ts';
+import { isPcKernel, planPcBoot } from '../image/x86/plan.ts';
+import { placedOf } from '../image/x86/request.ts';
+import { startReal } from '../image/x86/start.ts';
+import type { Board, BoardBoot, BoardOptions } from './board.ts';
 
 const LOCAL_APIC = 0xfee0_0000;
 const IO_APIC = 0xfec0_0000;
@@ -37,9 +44,6 @@ export const PC_RESERVED: readonly { readonly base: bigint; readonly size: bigin
   { base: 0xfffc_0000n, size: 0x4_0000n },
 ];
 
-/** The controllers as firmware leaves them, unless a guest brings its own. */
-export const pcIntc = (firmware: boolean): IntcOptions => ({ base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), firmwareState: !firmware });
-
 /** `size` bytes of RAM: what does not fit below PCI's memory is above 4 GiB. */
 export function pcRam(size: bigint): RamRegion[] {
   const low = size < LOW_RAM_END ? size : LOW_RAM_END;
@@ -47,7 +51,7 @@ export function pcRam(size: bigint): RamRegion[] {
 }
 
 /** The devices every PC here has. */
-export function pcDevices(ram: readonly RamRegion[]): DeviceSpec[] {
+function pcDevices(ram: readonly RamRegion[]): DeviceSpec[] {
   const bytes = (wanted: (r: RamRegion) => boolean): number => Number(ram.filter(wanted).reduce((sum, r) => sum + r.size, 0n));
   return [
     { model: 'pci-host', base: BigInt(ECAM.base), irq: 0, options: { window: PCI_WINDOW.first, windowSize: PCI_WINDOW.last + 1 - PCI_WINDOW.first } },
@@ -63,7 +67,7 @@ export function pcDevices(ram: readonly RamRegion[]): DeviceSpec[] {
 }
 
 /** Free places for virtio functions, in order: devices 3 to 18. */
-export const PC_VIRTIO_SLOTS: readonly Pick<DeviceSpec, 'base' | 'irq' | 'options'>[] = Array.from({ length: VIRTIO_COUNT }, (_, i) => {
+const VIRTIO_SLOTS: readonly Pick<DeviceSpec, 'base' | 'irq' | 'options'>[] = Array.from({ length: VIRTIO_COUNT }, (_, i) => {
   const slot = FIRST_VIRTIO_SLOT + i;
   return { base: BigInt(slot), irq: PCI_GSI + pciPin(slot, 0), options: { transport: 'pci' } };
 });
@@ -80,3 +84,55 @@ export const pcAcpi = (apicIds: readonly bigint[]): AcpiTables =>
     },
     ACPI_BASE,
   );
+
+/** The first instruction of a start. */
+const entryOf = ({ rip, code, codeBase, mode }: NonNullable<BootPlan['start']>): bigint => rip + (codeBase ?? (mode === 'real' ? BigInt(code) << 4n : 0n));
+
+const whole = (address: bigint, bytes: Uint8Array): LoadPiece => ({ address, bytes, memorySize: BigInt(bytes.length) });
+
+/** Firmware in ROM; a loader of the guest's own at an address in RAM with a raw kernel; a raw kernel alone; or a kernel of a known format. */
+function plan({ config, images, ram, cpuIds }: BoardBoot): BootPlan {
+  const { kernel, bios } = images;
+  const none = { dtbAddress: undefined, initrd: undefined };
+  // What a loader of the guest's own starts is put where it expects it, whatever it is.
+  const rawAt = kernel !== undefined && (bios !== undefined || !isPcKernel(kernel)) ? config.kernel?.loadAddr : undefined;
+  if (bios !== undefined && config.bios?.loadAddr === undefined) {
+    ensure(kernel === undefined, 'InvalidInput', `VM ${config.id} has firmware and a kernel; firmware here loads its systems from disk`);
+    const { start, rom, shadow } = planFirmware(bios);
+    return { ...none, entry: entryOf(start), start, pieces: [rom, shadow], placed: [placedOf('firmware', shadow)], rom: [{ address: rom.address, size: rom.memorySize }] };
+  }
+  const acpi = pcAcpi(cpuIds);
+  ensure(bios === undefined || kernel === undefined || rawAt !== undefined, 'InvalidInput', `VM ${config.id}: a kernel that a boot loader starts needs a load address`);
+  if (bios !== undefined || rawAt !== undefined) {
+    const loader = bios === undefined || config.bios?.loadAddr === undefined ? undefined : whole(config.bios.loadAddr, bios);
+    const stub = loader === undefined && config.entryPoint === undefined ? bootStub(rawAt) : undefined;
+    const start = stub?.start ?? startReal(config.entryPoint ?? loader?.address ?? 0n).start;
+    const first = loader ?? stub?.piece;
+    const image = kernel === undefined || rawAt === undefined ? undefined : whole(rawAt, kernel);
+    const placed = [...(first === undefined ? [] : [placedOf('firmware', first)]), ...(image === undefined ? [] : [placedOf('kernel', image)])];
+    checkPlaced(placed, ram);
+    return { ...none, entry: entryOf(start), start, pieces: [...(first === undefined ? [] : [first]), ...(image === undefined ? [] : [image]), ...acpi.pieces.map((p) => whole(p.address, p.bytes))], placed };
+  }
+  if (kernel === undefined) throw axError('InvalidInput', `VM ${config.id} has neither a kernel nor firmware`);
+  const { start, pieces, placed } = planPcBoot({
+    kernel, initrd: images.ramdisk, cmdline: config.cmdline ?? '', ram, reserved: PC_RESERVED, rsdp: acpi.rsdp,
+    ...(config.kernel?.loadAddr === undefined ? {} : { loadAddr: config.kernel.loadAddr }),
+  });
+  const from = config.entryPoint === undefined ? start : { ...start, rip: config.entryPoint };
+  return { ...none, entry: entryOf(from), start: from, pieces: [...pieces, ...acpi.pieces.map((p) => whole(p.address, p.bytes))], placed };
+}
+
+/** The board for a configuration: its memory tells the clock what firmware wants to know. */
+export function pcX86_64({ memoryRegions, bios }: BoardOptions): Board {
+  const firmware = bios !== undefined && bios.loadAddr === undefined;
+  return {
+    ramBase: 0n,
+    gpaBits: 40,
+    intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), firmwareState: !firmware },
+    devices: pcDevices(memoryRegions.map((r) => ({ base: r.gpa, size: r.size }))),
+    virtioSlots: VIRTIO_SLOTS,
+    cpuId: BigInt,
+    startsAllCpus: true,
+    plan,
+  };
+}

@@ -10,6 +10,7 @@ import { architecture } from '@axvisor/axvisor_api/processor';
 import { createVCpu, nestedFormat } from '@axvisor/axvisor_api/vcpu';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { boardOf, type Board } from '../board/board.ts';
+import type { BootPlan } from '../image/boot_plan.ts';
 import type { RamRegion } from '../image/placement.ts';
 import { VCpuSlot } from './vcpu_slot.ts';
 
@@ -118,13 +119,14 @@ export function chooseBoard(config: VmConfig): Board | undefined {
   return board;
 }
 
-/** The address space of a VM with its RAM mapped. */
-export function buildAddressSpace(board: Board | undefined, ram: GuestRam, vmid: number): AddrSpace {
+/** The address space of a VM with its RAM mapped, and memory for its firmware. */
+export function buildAddressSpace(board: Board | undefined, ram: GuestRam, { rom = [] }: BootPlan, vmid: number): AddrSpace {
   const highest = ram.regions.map((r) => r.base + r.size).reduce((a, b) => (a > b ? a : b), 0n);
   const gpaBits = Math.max(board?.gpaBits ?? 0, highest.toString(2).length);
   const space = createAddrSpace({ ...nestedFormat(gpaBits), vmid });
   try {
     ram.map(space);
+    for (const { address, size } of rom) space.mapAlloc(gpa(address), size, MappingFlags.READ | MappingFlags.WRITE | MappingFlags.EXECUTE);
     return space;
   } catch (e) {
     space[Symbol.dispose]();
@@ -132,16 +134,19 @@ export function buildAddressSpace(board: Board | undefined, ram: GuestRam, vmid:
   }
 }
 
+/** The numbers by which the guest names its CPUs. */
+export const guestCpuIds = (board: Board | undefined, config: VmConfig): bigint[] =>
+  Array.from({ length: config.cpuNum }, (_, i) => config.physCpuIds?.[i] ?? board?.cpuId(i) ?? BigInt(i));
+
 /** The vCPUs, created but not set up; each is put in `made` so that a failure later can undo it. */
-export function buildVCpus(board: Board | undefined, config: VmConfig, dtb: bigint | undefined, made: Disposable[]): VCpuSlot[] {
-  return Array.from({ length: config.cpuNum }, (_, i) => {
-    const cpuId = config.physCpuIds?.[i] ?? board?.cpuId(i) ?? BigInt(i);
+export function buildVCpus(cpuIds: readonly bigint[], config: VmConfig, { dtbAddress, start }: BootPlan, made: Disposable[]): VCpuSlot[] {
+  return cpuIds.map((cpuId, i) => {
     const set = config.physCpuSets?.[i];
     const vcpu = createVCpu({
       vmId: config.id,
       vcpuId: i,
       ...(set === undefined ? {} : { physCpuSet: set }),
-      arch: { cpuId, ...(dtb === undefined ? {} : { dtb: gpa(dtb) }) },
+      arch: { cpuId, ...(dtbAddress === undefined ? {} : { dtb: gpa(dtbAddress) }), ...(start === undefined || i > 0 ? {} : { start }) },
     });
     made.push(vcpu);
     return new VCpuSlot(vcpu, cpuId);
@@ -170,7 +175,7 @@ export function buildMachine(
   for (const spec of [...(board?.devices ?? []), ...virtioSpecs(config, images, board)]) {
     ensure(spec.irq === 0 || intc !== undefined, 'InvalidInput', `device ${spec.name ?? spec.model} has interrupt ${spec.irq}, but the VM has no interrupt controller`);
     const irq = spec.irq === 0 ? undefined : intc?.line(spec.irq);
-    const device = createDevice(spec, { ...deviceContext, irq });
+    const device = createDevice(spec, { ...deviceContext, ...(intc?.writeMsi === undefined ? {} : { msi: (address, data) => intc.writeMsi?.(address, data) }), irq });
     bus.add(device);
     irqs.set(device.name, spec.irq);
   }

@@ -6,24 +6,17 @@ import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { architecture } from '@axvisor/axvisor_api/processor';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { isFdt } from '../fdt/writer.ts';
+import type { BootPlan } from '../image/boot_plan.ts';
 import { planKernel, type LoadPiece } from '../image/kernel.ts';
 import { checkPlaced, placeDtb, placeInitrd, type Placed, type RamRegion } from '../image/placement.ts';
-
-/** What is loaded where; made once, used at every power-on. */
-export interface BootPlan {
-  readonly entry: bigint;
-  readonly dtbAddress: bigint | undefined;
-  readonly initrd: { readonly start: bigint; readonly end: bigint } | undefined;
-  readonly pieces: readonly LoadPiece[];
-  /** What is placed already, for the device tree to avoid. */
-  readonly placed: readonly Placed[];
-}
 
 /** An upper bound for a generated tree, so that it can be placed before it is made. */
 const dtbRoom = ({ cpuNum, cmdline = '', devices }: VmConfig, given: Uint8Array | undefined): number =>
   given?.length ?? 0x4000 + 0x400 * (cpuNum + devices.length) + 3 * cmdline.length;
 
 /**
+ * Plans the start of a kernel that is told about its machine by a device tree.
+ *
  * @throws {AxError} InvalidInput or InvalidExecutable naming the image that is wrong
  */
 export function planBoot(config: VmConfig, images: VmImages, ram: readonly RamRegion[], ramBase: bigint): BootPlan {

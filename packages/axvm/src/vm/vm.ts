@@ -10,8 +10,9 @@ import { guestCpus } from '@axvisor/axvisor_api/smp';
 import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
 import type { Executor } from '../executor.ts';
-import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, planRam, type GuestRam, type Machine } from './build.ts';
-import { loadPieces, planBoot, type BootPlan } from './load.ts';
+import type { BootPlan } from '../image/boot_plan.ts';
+import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, guestCpuIds, planRam, type GuestRam, type Machine } from './build.ts';
+import { loadPieces, planBoot } from './load.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
 
 /** What happens in guest context and is done once the guest has been left. */
@@ -58,6 +59,7 @@ export class AxVm implements Vm {
   readonly #ram: GuestRam;
   readonly #machine: Machine;
   readonly #plan: BootPlan;
+  readonly #startsAllCpus: boolean;
   readonly #onClose: () => void;
   #status: VMStatus = 'loading';
   #ended: VmEnd | undefined;
@@ -83,11 +85,13 @@ export class AxVm implements Vm {
     this.committedFrames = this.#ram.committed;
     const first = this.#ram.regions[0];
     if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
-    this.#plan = planBoot(config, images, this.#ram.regions, first.base);
-    this.addressSpace = buildAddressSpace(board, this.#ram, options.vmid);
+    const cpuIds = guestCpuIds(board, config);
+    this.#startsAllCpus = board?.startsAllCpus === true;
+    this.#plan = board?.plan?.({ config, images, ram: this.#ram.regions, cpuIds }) ?? planBoot(config, images, this.#ram.regions, first.base);
+    this.addressSpace = buildAddressSpace(board, this.#ram, this.#plan, options.vmid);
     const undo: Disposable[] = [this.addressSpace];
     try {
-      this.slots = buildVCpus(board, config, this.#plan.dtbAddress, undo);
+      this.slots = buildVCpus(cpuIds, config, this.#plan, undo);
       this.#machine = buildMachine(
         board,
         config,
@@ -96,7 +100,7 @@ export class AxVm implements Vm {
           vmId: config.id,
           vcpuCount: config.cpuNum,
           setVcpuInterrupt: (vcpu, vector, level) => this.#setInterrupt(vcpu, vector, level),
-          cpuIds: this.slots.map((s) => s.cpuId),
+          cpuIds,
           currentVcpu: () => this.accessing,
           memory: this.addressSpace,
         },
@@ -113,9 +117,10 @@ export class AxVm implements Vm {
       const memory = this.#ram.regions;
       this.dtb =
         images.dtb ??
-        board?.deviceTree({ cpuIds: this.slots.map((s) => s.cpuId), memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
+        board?.deviceTree?.({ cpuIds, memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
       for (const { vcpu } of this.slots) {
         vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
+        if (intc?.localApic !== undefined) vcpu.arch.attachLocalApic?.(intc.localApic(vcpu.id));
         if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(guestCpus() > 0 ? byPins(intc.cpu(vcpu.id)) : intc.cpu(vcpu.id));
       }
       this.#load();
@@ -165,7 +170,11 @@ export class AxVm implements Vm {
   boot(): void {
     this.#expect('boot');
     this.#status = 'running';
-    this.start(this.slot(0));
+    this.#powerOn();
+  }
+
+  #powerOn(): void {
+    for (const slot of this.#startsAllCpus ? this.slots : [this.slot(0)]) this.start(slot);
   }
 
   /** Lets a vCPU run that is in its power-on state. */
@@ -201,7 +210,7 @@ export class AxVm implements Vm {
     this.#load();
     for (const { vcpu } of this.slots) vcpu.reset(gpa(this.#plan.entry));
     this.#status = 'running';
-    this.start(this.slot(0));
+    this.#powerOn();
   }
 
   shutdown(): void {

@@ -13,6 +13,9 @@ import { Strings } from './strings.ts';
 
 const FOUR_GIB = 0x1_0000_0000n;
 
+/** Whether `file` is of a format that says itself how it is started. */
+export const isPcKernel = (file: Uint8Array): boolean => isBzImage(file) || isElf(file) || multibootHeader(file) !== undefined;
+
 /**
  * Plans the start of `request.kernel`.
  *
