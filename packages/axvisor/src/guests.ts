@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { usageError } from './errors.ts';
+import { embeddedAarch64 } from './guests/embedded_aarch64.ts';
 import { embeddedRiscv64 } from './guests/embedded_riscv64.ts';
 import { fetchImage, findImage, ImageError, images, openImage, type FetchProgress, type StoredImage } from './images/index.ts';
 
@@ -20,7 +21,7 @@ export interface Guest {
 }
 
 /** The embedded guest of each architecture. */
-const EMBEDDED: Readonly<Partial<Record<Architecture, () => Uint8Array>>> = { riscv64: embeddedRiscv64 };
+const EMBEDDED: Readonly<Partial<Record<Architecture, () => Uint8Array>>> = { riscv64: embeddedRiscv64, aarch64: embeddedAarch64 };
 
 /** Names in the image table, by our architecture names. */
 const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64', aarch64: 'debian-arm64' };

@@ -6,5 +6,6 @@ export { ConsoleMultiplexer, type MultiplexerOptions } from './console/multiplex
 export { VmConsole } from './console/vm_console.ts';
 export { openDisk } from './disk/file_disk.ts';
 export { ExitStatus } from './errors.ts';
+export { embeddedAarch64 } from './guests/embedded_aarch64.ts';
 export { embeddedRiscv64 } from './guests/embedded_riscv64.ts';
 export { main } from './program.ts';

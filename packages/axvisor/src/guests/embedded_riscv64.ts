@@ -1,6 +1,7 @@
 /** The embedded guest: a small supervisor-mode kernel for RISC-V, assembled from its source on first use. */
 
 import { assemble } from '@axvisor/softcpu_riscv/asm';
+import { shellTexts } from './embedded/commands.ts';
 import * as boot from './embedded_riscv64/boot.ts';
 import * as console from './embedded_riscv64/console.ts';
 import * as fdt from './embedded_riscv64/fdt.ts';
@@ -15,7 +16,7 @@ import * as trap from './embedded_riscv64/trap.ts';
 import * as trapCommand from './embedded_riscv64/trap_command.ts';
 
 const code = [boot, sbi, strings, fdt, pages, paging, trap, console, shell, trapCommand, smp].map(({ text }) => text);
-const data = [boot, fdt, pages, trap, console, shell, trapCommand, smp].map(({ rodata }) => rodata);
+const data = [...[boot, fdt, pages, trap, console, trapCommand, smp].map(({ rodata }) => rodata), shellTexts];
 
 /** The kernel's assembly source: one section in GNU syntax, position-independent. */
 export const embeddedRiscv64Source: string = [constants, ...code, '        .balign 4096\nrodata_start:', ...data, bss].join('\n');

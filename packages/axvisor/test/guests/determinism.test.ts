@@ -30,8 +30,8 @@ async function expectIdentical(engines: readonly string[], ...args: string[]): P
   for (const engine of engines) expect(await fingerprint('--engine', engine, ...args), engine).toEqual(first);
 }
 
-test('the embedded guest', { timeout: 60_000 }, async () => {
-  await expectIdentical(['interpreter', 'auto', 'translator'], '--guest', 'embedded', '--cpus', '2', '--expect', 'axvisor> ');
+test.each(['riscv64', 'aarch64'])('the embedded guest of %s', { timeout: 60_000 }, async (arch) => {
+  await expectIdentical(['interpreter', 'auto', 'translator'], '--arch', arch, '--guest', 'embedded', '--cpus', '2', '--expect', 'axvisor> ');
 });
 
 test('another command line gives another memory', { timeout: 60_000 }, async () => {
@@ -45,14 +45,18 @@ test('--hash-memory says where the hash goes', async () => {
   expect(output).toContain('--stats');
 });
 
-const image = await cachedImage('debian-riscv64');
+const DEBIANS = [
+  { guest: 'debian-riscv64', arch: 'riscv64', console: 'ttyS0' },
+  { guest: 'debian-arm64', arch: 'aarch64', console: 'ttyAMA0' },
+] as const;
+const there = new Set((await Promise.all(DEBIANS.map(async ({ guest }) => ((await cachedImage(guest)) === undefined ? [] : [guest])))).flat());
 
-describe.skipIf(image === undefined)('Debian', () => {
+describe.each(DEBIANS.filter(({ guest }) => there.has(guest)))('$guest', ({ guest, arch, console }) => {
   // Preemption by timers, two vCPUs, page faults, entropy, and the date all show in what it prints.
   const work = 'for i in 1 2 3; do (i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; echo $i) & done; wait; head -c 65536 /dev/urandom | sha256sum; date; cat /proc/interrupts';
 
   test('with two vCPUs under load', { timeout: 240_000 }, async () => {
     // Translating everything at its first execution takes minutes for so much code.
-    await expectIdentical(['interpreter', 'auto'], '--guest', 'debian-riscv64', '--cpus', '2', '--append', `console=ttyS0 quiet axvisor.run="${work}"`);
+    await expectIdentical(['interpreter', 'auto'], '--arch', arch, '--guest', guest, '--cpus', '2', '--append', `console=${console} quiet axvisor.run="${work}"`);
   });
 });

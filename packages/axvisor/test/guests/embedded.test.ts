@@ -1,33 +1,43 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { axvisor, Session } from './session.ts';
 
 const PROMPT = 'axvisor> ';
 
-test('every command of the embedded guest works, and poweroff ends with status 0', { timeout: 60_000 }, async () => {
-  await using guest = new Session(['run', '--guest', 'embedded', '--memory', '64M', '--cpus', '4']);
-  await guest.expect(PROMPT);
-  const say = async (line: string): Promise<string> => {
-    guest.type(`${line}\r`);
-    return guest.expect(PROMPT);
-  };
-  expect(await say('help')).toContain('poweroff');
-  expect(await say('uptime')).toMatch(/\d+\.\d/);
-  expect(await say('mem')).toMatch(/free/i);
-  expect(await say('trap')).toMatch(/illegal/i);
-  expect(await say('smp')).toMatch(/3/);
-  expect(await say('echo hello')).toContain('hello');
-  expect(await say('nonsense')).toMatch(/nonsense|unknown/i);
-  guest.type('poweroff\r');
-  expect(await guest.exited()).toBe(0);
-});
+describe.each([
+  ['riscv64', ['--arch', 'riscv64'], /illegal/],
+  ['aarch64 with a GICv3', ['--arch', 'aarch64'], /undefined/],
+  ['aarch64 with a GICv2', ['--arch', 'aarch64', '--gic', '2'], /undefined/],
+] as const)('%s', (_name, args, trap) => {
+  const run = ['run', '--guest', 'embedded', ...args];
 
-test('reboot comes back to the prompt', { timeout: 60_000 }, async () => {
-  await using guest = new Session(['run', '--guest', 'embedded']);
-  await guest.expect(PROMPT);
-  guest.type('reboot\r');
-  await guest.expect(PROMPT);
-  guest.type('poweroff\r');
-  expect(await guest.exited()).toBe(0);
+  test('every command of the embedded guest works, and poweroff ends with status 0', { timeout: 60_000 }, async () => {
+    await using guest = new Session([...run, '--memory', '64M', '--cpus', '4']);
+    await guest.expect(PROMPT);
+    const say = async (line: string): Promise<string> => {
+      guest.type(`${line}\r`);
+      return guest.expect(PROMPT);
+    };
+    expect(await say('help')).toContain('poweroff');
+    expect(await say('uptime')).toMatch(/\d+\.\d/);
+    expect(await say('mem')).toMatch(/self-test: 64 pages/);
+    const traps = await say('trap');
+    expect(traps).toMatch(trap);
+    expect(traps.match(/recovered/g)).toHaveLength(5);
+    for (let round = 0; round < 2; round++) expect((await say('smp')).match(/took 100 interrupts/g)).toHaveLength(3);
+    expect(await say('echo hello')).toContain('hello');
+    expect(await say('nonsense')).toMatch(/nonsense|unknown/i);
+    guest.type('poweroff\r');
+    expect(await guest.exited()).toBe(0);
+  });
+
+  test('reboot comes back to the prompt', { timeout: 60_000 }, async () => {
+    await using guest = new Session(run);
+    await guest.expect(PROMPT);
+    guest.type('reboot\r');
+    await guest.expect(PROMPT);
+    guest.type('poweroff\r');
+    expect(await guest.exited()).toBe(0);
+  });
 });
 
 test('--expect, --timeout and --stats', { timeout: 60_000 }, async () => {

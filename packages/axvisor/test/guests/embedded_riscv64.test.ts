@@ -1,92 +1,21 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, it } from 'vitest';
+import { present, QemuSession } from './qemu_session.ts';
 import { EMBEDDED_RISCV64_BASE, embeddedRiscv64, embeddedRiscv64Source } from '../../src/guests/embedded_riscv64.ts';
 
 const QEMU = 'qemu-system-riscv64';
 
-function present(tool: string): boolean {
-  try {
-    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-}
 const haveQemu = present(QEMU);
 const directory = mkdtempSync(join(tmpdir(), 'embedded-'));
 const kernel = join(directory, 'Image');
 writeFileSync(kernel, embeddedRiscv64());
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** A guest in QEMU, at whose console one waits for text and types. */
-class Session implements Disposable {
-  readonly #qemu: ChildProcessWithoutNullStreams;
-  readonly #exit: Promise<number | null>;
-  #output = '';
-  #seen = 0;
-  #wake = (): void => {};
-  carriageReturns = false;
-
-  constructor(...args: string[]) {
-    this.#qemu = spawn(QEMU, ['-M', 'virt', '-display', 'none', '-serial', 'stdio', '-monitor', 'none', '-kernel', kernel, ...args]);
-    this.#qemu.stdout.setEncoding('latin1').on('data', (text: string) => {
-      this.carriageReturns ||= text.includes('\r\n');
-      this.#output += text.replaceAll('\r', ''); // firmware adds its own
-      this.#wake();
-    });
-    this.#exit = new Promise((resolve) => this.#qemu.on('exit', resolve));
-  }
-
-  /** Waits for the text, after all that was waited for before; returns what came up to its end. */
-  async until(text: string): Promise<string> {
-    const deadline = Date.now() + 20_000;
-    for (;;) {
-      const at = this.#output.indexOf(text, this.#seen);
-      if (at >= 0) {
-        const piece = this.#output.slice(this.#seen, at + text.length);
-        this.#seen = at + text.length;
-        return piece;
-      }
-      if (Date.now() > deadline) throw new Error(`no "${text}" in: ${this.#output.slice(this.#seen)}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 1000);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
-  type(text: string): void {
-    this.#qemu.stdin.write(text);
-  }
-
-  /** Types a command and returns what it printed. */
-  async command(line: string): Promise<string> {
-    this.type(`${line}\r`);
-    await this.until(`${line}\n`);
-    return (await this.until('axvisor> ')).slice(0, -'axvisor> '.length);
-  }
-
-  get exit(): Promise<number | null> {
-    return this.#exit;
-  }
-
-  /** CPU time QEMU has used, in seconds. */
-  get cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.#qemu.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  }
-
-  [Symbol.dispose](): void {
-    this.#qemu.kill('SIGKILL');
-  }
-}
+const session = (...args: string[]): QemuSession => new QemuSession(QEMU, '-M', 'virt', '-kernel', kernel, ...args);
 
 describe('the embedded kernel', () => {
   it('is a boot image of the RISC-V Linux form', () => {
@@ -105,7 +34,7 @@ describe('the embedded kernel', () => {
   });
 
   it.runIf(haveQemu)('answers every command', { timeout: 60_000 }, async () => {
-    using guest = new Session('-smp', '4', '-m', '128M');
+    using guest = session('-smp', '4', '-m', '128M');
     const boot = await guest.until('axvisor> ');
     expect(boot).toContain('axvisor embedded kernel, riscv64\n');
     expect(boot).toMatch(/memory 128 MiB at 0x80000000, harts 4, boot hart \d, timebase 10000000 Hz/);
@@ -147,7 +76,7 @@ describe('the embedded kernel', () => {
   });
 
   it.runIf(haveQemu)('edits lines', { timeout: 60_000 }, async () => {
-    using guest = new Session('-smp', '1', '-m', '64M');
+    using guest = session('-smp', '1', '-m', '64M');
     await guest.until('axvisor> ');
     guest.type('\x7fecho wrx\x7f\x08orld\r');
     await guest.until('\nworld\naxvisor> ');
@@ -163,7 +92,7 @@ describe('the embedded kernel', () => {
   });
 
   it.runIf(haveQemu)('ticks at 10 Hz, idles in wfi, and reboots', { timeout: 60_000 }, async () => {
-    using guest = new Session('-smp', '1', '-m', '4G');
+    using guest = session('-smp', '1', '-m', '4G');
     await guest.until('axvisor> ');
     const before = guest.cpuSeconds;
     const state = async (): Promise<number[]> => /up (\d+\.\d) s, (\d+) ticks/.exec(await guest.command('uptime'))!.slice(1).map(Number);
@@ -190,7 +119,7 @@ describe('the embedded kernel', () => {
     const tree = readFileSync(dtb, 'latin1');
     expect(tree).toContain(from);
     writeFileSync(dtb, tree.replaceAll(from, to.padEnd(from.length, '\0').slice(0, from.length)), 'latin1');
-    using guest = new Session('-smp', '1', '-m', '64M', '-dtb', dtb);
+    using guest = session('-smp', '1', '-m', '64M', '-dtb', dtb);
     expect(await guest.until('axvisor> ')).toContain(expected);
     expect(await guest.command('echo works')).toBe('works\n');
   });
@@ -204,14 +133,14 @@ describe('the embedded kernel', () => {
     );
     const file = join(directory, 'stub');
     writeFileSync(file, stub.bytes);
-    using guest = new Session('-kernel', file, '-device', `loader,file=${kernel},addr=0x80600000,force-raw=on`, '-smp', '4', '-m', '64M');
+    using guest = session('-kernel', file, '-device', `loader,file=${kernel},addr=0x80600000,force-raw=on`, '-smp', '4', '-m', '64M');
     expect(await guest.until('axvisor> ')).toMatch(/boot hart 2, [^]*PLIC context 5/);
     expect(await guest.command('mem')).toContain('self-test: 64 pages');
     expect((await guest.command('smp')).match(/hart [013] took 100 interrupts/g)).toHaveLength(3);
   });
 
   it.runIf(haveQemu)('spares the initrd', { timeout: 60_000 }, async () => {
-    using guest = new Session('-smp', '1', '-m', '64M', '-initrd', kernel);
+    using guest = session('-smp', '1', '-m', '64M', '-initrd', kernel);
     expect(await guest.until('axvisor> ')).toMatch(/initrd 0x[0-9a-f]+\.\.0x[0-9a-f]+, left alone/);
     expect(await guest.command('mem')).toContain('self-test: 64 pages');
   });

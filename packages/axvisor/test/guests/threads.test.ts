@@ -208,16 +208,16 @@ counters: .zero 64
         .balign 16
 `;
 
-describe.each([2, 4])('%i vCPUs on 2 threads', (cpus) => {
-  test('the embedded guest starts its harts, exchanges interrupts, reboots and powers off', TIMEOUT, async () => {
-    await using guest = new Session(['run', '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2']);
+describe.each([['riscv64', 2], ['riscv64', 4], ['aarch64', 4]] as const)('%s: %i vCPUs on 2 threads', (arch, cpus) => {
+  test('the embedded guest starts its CPUs, exchanges interrupts, reboots and powers off', TIMEOUT, async () => {
+    await using guest = new Session(['run', '--arch', arch, '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2']);
     await guest.expect(PROMPT);
     for (let round = 0; round < 3; round++) {
       guest.type('smp\r');
       const said = await guest.expect(PROMPT);
       expect(said).not.toMatch(/does not/);
-      expect(said).toContain(`100 rounds with ${cpus - 1} harts`);
-      for (let hart = 1; hart < cpus; hart++) expect(said).toContain(`hart ${hart} took 100 interrupts`);
+      expect(said).toContain(`100 rounds with ${cpus - 1} `);
+      expect(said.match(/took 100 interrupts/g)).toHaveLength(cpus - 1);
     }
     guest.type('reboot\r');
     await guest.expect(PROMPT);

@@ -21,7 +21,7 @@ export interface Scope {
 }
 
 const TOKEN = /\s*(?:(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+(?![\w.$]))|(\d+[bf](?![\w.$])|[A-Za-z_.$][\w.$]*)|('\\?.')|(<<|>>|:lo12:|[-+*/%&|^~()]))/y;
-const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0' };
+const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', t: '\t', r: '\r', '0': '\0' };
 
 /** The character that a backslash and a letter stand for. */
 export const escaped = (letter: string): string => escapes[letter] ?? letter;

@@ -1,4 +1,5 @@
 /** Constants, the per-hart record and the uninitialised data of the embedded RISC-V kernel. */
+import { bssSource } from '../embedded/layout.ts';
 
 export const constants: string = String.raw`
         .equ    PAGE_SIZE, 4096
@@ -24,7 +25,6 @@ export const constants: string = String.raw`
         .equ    SIE_SEIE, 1 << 9
 `;
 
-/** Each variable is a name and a size in bytes; they follow the image in memory and are cleared at the start, but for the stacks. */
 const variables: readonly (readonly [name: string, bytes: string])[] = [
   ['boot_time', '8'], ['first_hart', '8'], ['ticks', '8'], ['tick_interval', '8'],
   ['fdt_start', '8'], ['fdt_size', '8'], ['ram_base', '8'], ['ram_size', '8'], ['timebase', '8'], ['hart_count', '8'],
@@ -35,13 +35,4 @@ const variables: readonly (readonly [name: string, bytes: string])[] = [
   ['pongs', '8'], ['harts', 'HART_SIZE * MAX_HARTS'],
 ];
 
-export const bss: string = [
-  '        .balign 4096',
-  'bss_start:',
-  '        .equ    bss_size, 0',
-  ...variables.flatMap(([name, bytes]) => [`        .equ    ${name}, bss_start + bss_size`, `        .set    bss_size, bss_size + (${bytes})`]),
-  '        .equ    bss_end, bss_start + bss_size',
-  '        .equ    stacks, bss_start + ((bss_size + 15) & -16)',
-  '        .equ    kernel_end, stacks + STACK_SIZE * MAX_HARTS',
-  '',
-].join('\n');
+export const bss: string = bssSource(variables, 'MAX_HARTS');

@@ -1,4 +1,4 @@
-/** The command line of the embedded RISC-V kernel: line editing, the table of commands and the short ones among them. */
+/** The command line of the embedded RISC-V kernel: line editing, and the short commands. */
 
 export const text: string = String.raw`
         .equ    LINE_SIZE, 128
@@ -191,48 +191,4 @@ command_poweroff:
         ld      ra, 8(sp)
         addi    sp, sp, 16
         ret
-`;
-
-/** Name and purpose of each command, in the order of `help`; its code is at `command_<name>`. */
-const commands: readonly (readonly [name: string, help: string])[] = [
-  ['help', 'list the commands'],
-  ['uptime', 'seconds since the start, and timer ticks'],
-  ['mem', 'count pages and test the page allocator'],
-  ['trap', 'take exceptions on purpose and recover'],
-  ['smp', 'start the other harts, exchange interrupts, stop them'],
-  ['echo', 'repeat the rest of the line'],
-  ['reboot', 'reset the machine'],
-  ['poweroff', 'switch the machine off'],
-];
-
-export const rodata: string = String.raw`
-        .balign 4, 0
-commands:
-${commands.map(([name]) => `        .word   name_of_${name} - commands, command_${name} - commands, help_of_${name} - commands`).join('\n')}
-        .word   0, 0, 0
-${commands.map(([name, help]) => `name_of_${name}:\n        .asciz  "${name}"\nhelp_of_${name}:\n        .asciz  "${help}"`).join('\n')}
-prompt: .asciz  "axvisor> "
-rub_out:
-        .asciz  "\b \b"
-cancelled:
-        .asciz  "^C"
-unknown_command:
-        .asciz  "%s: unknown command, try help\n"
-help_line:
-        .asciz  "  %s: %s\n"
-uptime: .asciz  "up %u.%u s, %u ticks\n"
-mem_pages:
-        .asciz  "%u pages of 4 KiB, %u free\n"
-mem_good:
-        .asciz  "self-test: %u pages written, read in both mappings and freed\n"
-mem_bad:
-        .asciz  "self-test failed\n"
-echo_line:
-        .asciz  "%s\n"
-rebooting:
-        .asciz  "rebooting\n"
-powering_off:
-        .asciz  "powering off\n"
-reset_failed:
-        .asciz  "system reset failed, error 0x%x\n"
 `;
