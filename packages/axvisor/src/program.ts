@@ -19,8 +19,8 @@ the guest reported a failure; 5 with --expect, the guest powered off and the tex
 
 const LOCKSTEP_HELP = `
 Time is virtual, and there is no input. Registers, memory and console are compared.
---against qemu compares pc and x registers after each instruction with qemu-system-riscv64, the first 1000 by default, of a program
-that takes no interrupts. Reads of cycle, time and instret and what firmware returns, with the instruction
+--against qemu compares pc and general registers after each instruction with qemu-system-riscv64 or qemu-system-aarch64, the first 1000 by
+default, of a program that takes no interrupts. Reads of counters and timers and what firmware returns, with the instruction
 behind the call, count as equal.
 
 Exit status: 0 they agree; 2 usage or configuration; 4 they differ.`;
@@ -101,6 +101,8 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .command('generate')
     .description('write a description to standard output')
     .requiredOption('--kernel <file>', 'kernel image')
+    .option('--arch <name>', `architecture: ${ARCHITECTURES.join(', ')} (default: the one the hypervisor is started for)`)
+    .option('--gic <version>', 'aarch64: interrupt controller, 2 or 3')
     .option('--load-addr <address>', 'where the kernel goes')
     .option('--id <n>', 'VM id', '1')
     .option('--name <name>', 'VM name', 'guest')

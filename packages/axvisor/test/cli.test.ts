@@ -23,6 +23,13 @@ describe('help and version', () => {
   });
 });
 
+/** No more than the header of a RISC-V Image. */
+function riscvImage(): Uint8Array {
+  const image = new Uint8Array(64);
+  new DataView(image.buffer).setUint32(56, 0x0543_5352, true);
+  return image;
+}
+
 describe('mistakes end with status 2 and one clear message', () => {
   const cases: readonly (readonly [string, readonly string[], string])[] = [
     ['an unknown command', ['fly'], 'unknown command'],
@@ -42,6 +49,10 @@ describe('mistakes end with status 2 and one clear message', () => {
     ['a bad device tree', ['run', '--guest', 'embedded', '--dtb', file('bad.dtb', 'not a tree, but long enough to have a header of forty bytes')], 'not a flattened device tree'],
     ['a missing configuration', ['run', '/nonexistent.toml'], 'configuration /nonexistent.toml'],
     ['a bad configuration', ['run', file('bad.toml', '[base]\nid = 0\nnam = "x"\n')], 'bad.toml:'],
+    ['a GIC where there is none', ['run', '--guest', 'embedded', '--gic', '2'], '--gic: only aarch64 has a GIC; --arch is riscv64'],
+    ['a GIC of no known version', ['run', '--arch', 'aarch64', '--guest', 'embedded', '--gic', '4'], "--gic: '4' is none of 2, 3"],
+    ['more vCPUs than a GICv2 has room for', ['run', '--arch', 'aarch64', '--guest', 'embedded', '--gic', '2', '--cpus', '9'], 'for 1 to 8 vCPUs, not 9'],
+    ['a kernel for another architecture', ['run', '--arch', 'aarch64', '--kernel', file('riscv.img', riscvImage())], 'RISC-V Image: made for riscv64, this machine is aarch64'],
     ['an engine that is not there', ['run', '--guest', 'embedded', '--engine', 'steam'], "--engine: 'steam' is none of auto, interpreter, translator"],
     ['an image nobody knows', ['images', 'path', 'multics'], 'there is no image multics'],
   ];
@@ -57,6 +68,10 @@ test('a generated configuration checks, and its schema is JSON', async () => {
   expect(generated.status).toBe(0);
   const checked = await axvisor('config', 'check', file('generated.toml', generated.output));
   expect([checked.status, checked.output]).toEqual([0, expect.stringContaining('is well described')]);
+  const arm = await axvisor('config', 'generate', '--kernel', 'Image', '--arch', 'aarch64', '--gic', '2');
+  expect(arm.output).toMatch(/arch = "aarch64"[\s\S]*gic_version = 2[\s\S]*gpa = 0x4000_0000/);
+  const rejected = await axvisor('config', 'generate', '--kernel', 'Image', '--gic', '2');
+  expect([rejected.status, rejected.output]).toEqual([2, expect.stringContaining('--gic: only aarch64 has a GIC')]);
   const schema = await axvisor('config', 'schema');
   expect(JSON.parse(schema.output)).toHaveProperty('properties');
 });
@@ -65,14 +80,14 @@ test('lists for machines are JSON', async () => {
   const models = JSON.parse((await axvisor('devices', '--json')).output) as { model: string }[];
   expect(models.map((m) => m.model)).toContain('virtio-blk');
   const images = JSON.parse((await axvisor('images', 'list', '--json')).output) as { name: string }[];
-  expect(images.map((i) => i.name)).toContain('debian-riscv64');
+  expect(images.map((i) => i.name)).toEqual(expect.arrayContaining(['debian-riscv64', 'debian-arm64', 'u-boot-arm64']));
 });
 
-test('the device tree is dumped and can be given back', async () => {
-  const dtb = join(folder, 'board.dtb');
-  expect((await axvisor('run', '--guest', 'embedded', '--dump-dtb', dtb)).status).toBe(0);
+test.each(['riscv64', 'aarch64'])('the device tree of %s is dumped and can be given back', async (arch) => {
+  const dtb = join(folder, `${arch}.dtb`);
+  expect((await axvisor('run', '--arch', arch, '--guest', 'embedded', '--dump-dtb', dtb)).status).toBe(0);
   expect(readFileSync(dtb).readUInt32BE(0)).toBe(0xd00dfeed);
-  expect((await axvisor('run', '--guest', 'embedded', '--dtb', dtb, '--expect', 'axvisor> ', '--timeout', '30')).status).toBe(0);
+  expect((await axvisor('run', '--arch', arch, '--guest', 'embedded', '--dtb', dtb, '--expect', 'axvisor> ', '--timeout', '30')).status).toBe(0);
 });
 
 describe('how a guest ends is the exit status', () => {

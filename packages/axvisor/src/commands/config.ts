@@ -4,10 +4,10 @@ import { generateVmConfig, vmConfigSchema } from '@axvisor/axvisor_api/config';
 import { deviceModels } from '@axvisor/axvisor_api/device';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
-import { compose } from '../compose/index.ts';
+import { ARCHITECTURES, compose } from '../compose/index.ts';
 import { usageError } from '../errors.ts';
 import { parseAddress, parseCount, parseSize } from '../numbers.ts';
-import { readConfig } from './run_options.ts';
+import { gicVersion, oneOf, readConfig } from './run_options.ts';
 
 /** These commands run no guest: the smallest host will do. */
 const HOST = { memory: 64 * 1024 * 1024 };
@@ -27,6 +27,8 @@ export async function configCheck(files: readonly string[]): Promise<void> {
 }
 
 export interface GenerateOptions {
+  readonly arch?: string;
+  readonly gic?: string;
   readonly kernel: string;
   readonly loadAddr?: string;
   readonly id: string;
@@ -37,8 +39,11 @@ export interface GenerateOptions {
 }
 
 export async function configGenerate(options: GenerateOptions): Promise<void> {
-  await compose(DEFAULT_ARCH, HOST);
+  const arch = options.arch === undefined ? undefined : oneOf(options.arch, ARCHITECTURES, '--arch');
+  await compose(arch ?? DEFAULT_ARCH, HOST);
   const config = createVmConfig({
+    ...(arch === undefined ? {} : { arch }),
+    ...gicVersion(options, arch ?? DEFAULT_ARCH),
     id: parseCount(options.id, '--id', 1, 0x7fff_ffff),
     name: options.name,
     cpuNum: parseCount(options.cpus, '--cpus', 1, MAX_CPUS),

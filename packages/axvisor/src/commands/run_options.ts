@@ -76,7 +76,8 @@ const MAX_THREADS = 64;
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 const MIN_MEMORY = 1n << 20n;
 
-function oneOf<T extends string>(value: string, allowed: readonly T[], what: string): T {
+/** @throws {CliError} for a value that is not allowed */
+export function oneOf<T extends string>(value: string, allowed: readonly T[], what: string): T {
   const found = allowed.find((a) => a === value);
   if (found === undefined) throw usageError(`${what}: '${value}' is none of ${allowed.join(', ')}`);
   return found;
@@ -137,7 +138,7 @@ async function readKernel(path: string): Promise<Uint8Array> {
 }
 
 /** @throws {CliError} for an architecture without a GIC */
-function gicVersion(raw: RawRunOptions, arch: Architecture): Pick<VmConfig, 'gicVersion'> {
+export function gicVersion(raw: { readonly gic?: string }, arch: Architecture): Pick<VmConfig, 'gicVersion'> {
   if (raw.gic === undefined) return {};
   if (arch !== 'aarch64') throw usageError(`--gic: only aarch64 has a GIC; --arch is ${arch}`);
   return { gicVersion: oneOf(raw.gic, ['2', '3'], '--gic') === '2' ? 2 : 3 };
