@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { usageError } from './errors.ts';
-import { embeddedAarch64 } from './guests/embedded_aarch64.ts';
-import { embeddedRiscv64 } from './guests/embedded_riscv64.ts';
-import { fetchImage, findImage, ImageError, images, openImage, type FetchProgress, type StoredImage } from './images/index.ts';
+import { ImageError } from './images/error.ts';
+import type { FetchProgress, StoredImage } from './images/index.ts';
+import { images } from './images/table.ts';
 
 /** A guest's files in memory, and how it wants to be booted. */
 export interface Guest {
@@ -20,8 +20,11 @@ export interface Guest {
   readonly minMemory?: bigint;
 }
 
-/** The embedded guest of each architecture. */
-const EMBEDDED: Readonly<Partial<Record<Architecture, () => Uint8Array>>> = { riscv64: embeddedRiscv64, aarch64: embeddedAarch64 };
+/** The embedded guest of each architecture. It and the store are loaded only when they are wanted. */
+const EMBEDDED: Readonly<Partial<Record<Architecture, () => Promise<Uint8Array>>>> = {
+  riscv64: async () => (await import('./guests/embedded_riscv64.ts')).embeddedRiscv64(),
+  aarch64: async () => (await import('./guests/embedded_aarch64.ts')).embeddedAarch64(),
+};
 
 /** Names in the image table, by our architecture names. */
 const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64', aarch64: 'debian-arm64' };
@@ -41,15 +44,16 @@ async function load(image: StoredImage): Promise<Guest> {
   };
 }
 
-function embedded(arch: Architecture): Guest {
+async function embedded(arch: Architecture): Promise<Guest> {
   const make = EMBEDDED[arch];
   if (make === undefined) throw usageError(`there is no embedded guest for ${arch}`);
-  return { name: EMBEDDED_NAME, kernel: make() };
+  return { name: EMBEDDED_NAME, kernel: await make() };
 }
 
 /** The guest `name`. @throws {CliError} if it does not exist or is not in the cache */
 export async function findGuest(name: string, arch: Architecture): Promise<Guest> {
   if (name === EMBEDDED_NAME) return embedded(arch);
+  const { findImage, openImage } = await import('./images/index.ts');
   try {
     const spec = findImage(name);
     if (spec.architecture !== arch) throw usageError(`guest ${name} is for ${spec.architecture}, not ${arch}`);
@@ -72,6 +76,7 @@ export async function defaultGuest(
 ): Promise<Guest> {
   const name = DEFAULT_GUEST[arch];
   if (name === undefined) return embedded(arch);
+  const { fetchImage, openImage } = await import('./images/index.ts');
   try {
     return await load(fetch === undefined ? await openImage(name) : await fetchImage(name, fetch));
   } catch (e) {

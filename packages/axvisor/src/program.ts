@@ -1,14 +1,20 @@
-/** The command line, as a table for commander: every command, option and help text. */
+/** The command line, as a table for commander: every command, option and help text. What carries a command out is loaded when it is given. */
 import { Command, CommanderError } from 'commander';
 import { ARCHITECTURES } from './compose/index.ts';
-import { configCheck, configGenerate, configSchema, devices, type GenerateOptions } from './commands/config.ts';
-import { imagesFetch, imagesList, imagesPath } from './commands/images.ts';
-import { lockstep, type RawLockstepOptions } from './commands/lockstep.ts';
-import { profile, type RawProfileOptions } from './commands/profile.ts';
-import { run } from './commands/run.ts';
+import type { GenerateOptions } from './commands/config.ts';
+import type { RawLockstepOptions } from './commands/lockstep.ts';
+import type { RawProfileOptions } from './commands/profile.ts';
 import type { RawRunOptions } from './commands/run_options.ts';
 import { CliError, ExitStatus } from './errors.ts';
 import { guestNames } from './guests.ts';
+
+interface ListOptions {
+  readonly json?: boolean;
+}
+
+interface ImageFetchOptions {
+  readonly refresh?: boolean;
+}
 
 const RUN_HELP = `
 Without CONFIG, --kernel and --guest the cached Debian image of the architecture is booted, else the embedded guest.
@@ -64,14 +70,14 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--replay <file>', 'run again what was recorded, with the same options, to the same instruction')
     .option('--hash-memory', 'with --stats: a hash of the memory of each guest when it ends')
     .addHelpText('after', RUN_HELP)
-    .action(async (files: string[], options: RawRunOptions) => done(await run(files, options)));
+    .action(async (files: string[], options: RawRunOptions) => done(await (await import('./commands/run.ts')).run(files, options)));
 
   guestOptions(program.command('lockstep').description('run guests on two processors side by side, and find the first instruction after which they differ'))
     .option('--against <what>', 'what the interpreter is compared with: auto, translator, interpreter, qemu', 'auto')
     .option('--interval <n>', 'instructions between two comparisons', '20000000')
     .option('--instructions <n>', 'compare so many instructions (default: to the end of the guest)')
     .addHelpText('after', LOCKSTEP_HELP)
-    .action(async (files: string[], options: RawLockstepOptions) => done(await lockstep(files, { ...options, clock: 'virtual', engine: 'auto' })));
+    .action(async (files: string[], options: RawLockstepOptions) => done(await (await import('./commands/lockstep.ts')).lockstep(files, { ...options, clock: 'virtual', engine: 'auto' })));
 
   guestOptions(program.command('profile').description('boot guests, and say when they end where they executed'))
     .option('--clock <kind>', 'real, or virtual: time counts retired instructions, profiles are reproducible', 'real')
@@ -83,20 +89,20 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--symbols <file>', 'names of the kernel: ELF file or System.map')
     .option('--output <file>', 'write the profile there (default: to standard error)')
     .option('--json', 'as JSON')
-    .action(async (files: string[], options: RawProfileOptions) => done(await profile(files, options)));
+    .action(async (files: string[], options: RawProfileOptions) => done(await (await import('./commands/profile.ts')).profile(files, options)));
 
   const images = program.command('images').description('guest images in the cache');
-  images.command('list').description('list them').option('--json', 'as JSON').action(imagesList);
+  images.command('list').description('list them').option('--json', 'as JSON').action(async (options: ListOptions) => (await import('./commands/images.ts')).imagesList(options));
   images
     .command('fetch')
     .description('fetch one, or all, through the system package manager')
     .argument('[name]')
     .option('--refresh', 'fetch again for a newer version')
-    .action(imagesFetch);
-  images.command('path').description('print the folder of one').argument('<name>').action(imagesPath);
+    .action(async (name: string | undefined, options: ImageFetchOptions) => (await import('./commands/images.ts')).imagesFetch(name, options));
+  images.command('path').description('print the folder of one').argument('<name>').action(async (name: string) => (await import('./commands/images.ts')).imagesPath(name));
 
   const config = program.command('config').description('guest descriptions in TOML');
-  config.command('check').description('check files and report every problem with its line').argument('<file...>').action(configCheck);
+  config.command('check').description('check files and report every problem with its line').argument('<file...>').action(async (files: string[]) => (await import('./commands/config.ts')).configCheck(files));
   config
     .command('generate')
     .description('write a description to standard output')
@@ -109,10 +115,10 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--cpus <n>', 'number of vCPUs', '1')
     .option('--memory <size>', 'guest memory', '256M')
     .option('--append <string>', 'kernel command line')
-    .action((options: GenerateOptions) => configGenerate(options));
-  config.command('schema').description('print the JSON schema').action(configSchema);
+    .action(async (options: GenerateOptions) => (await import('./commands/config.ts')).configGenerate(options));
+  config.command('schema').description('print the JSON schema').action(async () => (await import('./commands/config.ts')).configSchema());
 
-  program.command('devices').description('list the device models').option('--json', 'as JSON').action(devices);
+  program.command('devices').description('list the device models').option('--json', 'as JSON').action(async (options: ListOptions) => (await import('./commands/config.ts')).devices(options));
   return program;
 }
 

@@ -6,15 +6,12 @@ import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { saveCompiled } from '../compile_cache.ts';
-import { compose } from '../compose/index.ts';
-import { composeThreads } from '../threads/compose.ts';
+import { compose, preload } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { ConsoleDigests, writeStats } from './stats.ts';
-import { tapedHost } from '../replay/host.ts';
-import { finishTape, openTape } from '../replay/run.ts';
 import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
@@ -26,14 +23,17 @@ type Outcome = { readonly status: ExitStatus; readonly message?: string };
 export async function run(files: readonly string[], raw: RawRunOptions, before?: () => void): Promise<ExitStatus> {
   const settings = runSettings(raw);
   using console = nodeConsole();
-  const plans = await planVms(files, raw, settings.arch, note);
   const { arch, clock, logLevel, engine, translationBytes } = settings;
-  const tape = await openTape(raw, plans, console.isTerminal);
+  // While files are read.
+  preload(arch);
+  const plans = await planVms(files, raw, arch, note);
+  const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
+  const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = { engine, translationBytes };
   const guestCpus = threadsFor(plans, settings);
   await using threads = new AsyncDisposableStack();
-  if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, tape === undefined ? {} : { wrapHost: tapedHost(tape) });
-  else threads.use(await composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
+  if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
+  else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
   // Before anything could end the process.
   saveCompiled();
   const start = performance.now();
@@ -75,7 +75,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
     clearTimeout(timer);
   }
   outcome ??= outcomeOf(vms, settings);
-  if (tape !== undefined) finishTape(tape, vms, printed);
+  if (replay !== undefined && tape !== undefined) replay.finishTape(tape, vms, printed);
   if (settings.stats !== undefined) {
     const seconds = (performance.now() - start) / 1000;
     await writeStats(settings.stats, { vms, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });

@@ -29,6 +29,12 @@ function find(arch: Architecture): Promise<Composition> {
   return load();
 }
 
+/** Begins to load what {@link compose} needs. */
+export function preload(arch: Architecture): void {
+  // Whoever composes is told what is wrong with it.
+  find(arch).catch(() => {});
+}
+
 /** Links the hypervisor for `arch` in this thread. */
 export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Promise<Image> {
   return (await find(arch)).compose(host, processor, hooks);
