@@ -177,7 +177,8 @@ export const moves: Definitions = {
   cmpxchg16b: define((o) => exchangePair(o, 64), { outline: true }),
   bswap: define((o) => {
     // Of a 16-bit register, which is undefined, processors leave 0.
-    o.set(0, o.variant.size === 16 ? i64.const(0) : swapBytes(o.e, o.raw(0), o.sizeOf(0)));
+    if (o.variant.size === 16) o.e.setReg('r', i64.and(o.e.reg('r'), constant(~0xffffn)));
+    else o.set(0, swapBytes(o.e, o.raw(0), o.sizeOf(0)));
   }, { bySize: true }),
   movbe: define((o) => o.set(0, swapBytes(o.e, o.raw(1), o.sizeOf(0))), always),
   ...named(CONDITIONS.map((cc) => `cmov${cc}`), (_name, i) =>

@@ -36,6 +36,34 @@ export class Subject {
     return this.#decoder.insn;
   }
 
+  /** The same of a sequence, which ends with INT3 or a fault. AF is not compared: logical instructions leave it undefined. */
+  checkSequence(test: Case, expected: Outcome, steps: number): string | undefined {
+    const p = this.#processor;
+    test.gpr.forEach((value, i) => p.put(GPR + 8 * i, value));
+    p.eflags = test.flags;
+    p.exchange(CODE_REGION.base);
+    p.memory(CODE_REGION.base, CODE_REGION.size).fill(0xcc);
+    p.engine.invalidate(p.placeOf(CODE_REGION.base), CODE_REGION.size);
+    p.load(test.rip, test.code);
+    p.run(test.rip, steps);
+    const problems: string[] = [];
+    const breakpoint = p.stopped === 'system' && p.memory(Number(p.get(PC)), 1)[0] === 0xcc;
+    if (breakpoint ? expected.trap !== 3 : !(TRAPS[p.stopped] ?? []).includes(expected.trap)) problems.push(`stopped ${p.stopped}, trap ${expected.trap}`);
+    const rip = p.get(PC) + (breakpoint ? 1n : 0n);
+    if (rip !== expected.rip) problems.push(`rip ${rip.toString(16)}, not ${expected.rip.toString(16)}`);
+    expected.gpr.forEach((value, i) => void (p.gpr(i) === value || problems.push(`r${i} ${p.gpr(i).toString(16)}, not ${value.toString(16)}`)));
+    if (((p.eflags ^ expected.flags) & (ARITHMETIC & ~Flag.AF)) !== 0) problems.push(`flags ${p.eflags.toString(16)}, not ${expected.flags.toString(16)}`);
+    const data = p.memory(DATA_REGION.base, DATA_REGION.size);
+    const wanted = new Map(expected.changes);
+    for (let i = 0; i < data.length && wanted.size < 80; i++) {
+      if (data[i] === (wanted.get(i) ?? pristine[i])) continue;
+      problems.push(`data[${i.toString(16)}] ${(data[i] as number).toString(16)}`);
+      break;
+    }
+    data.set(pristine);
+    return problems.length === 0 ? undefined : problems.join('; ');
+  }
+
   /** What is wrong with a case; undefined if nothing is. */
   check(test: Case, expected: Outcome): string | undefined {
     const p = this.#processor;

@@ -45,7 +45,8 @@ const INTERESTING = [0n, 1n, 2n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn,
 const ARITHMETIC = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
 const SEGMENT_PREFIXES: readonly number[] = [0x26, 0x2e, 0x36, 0x3e];
 
-function* instructionBytes(random: Random, row: Row, mode: 64 | 32): Generator<number> {
+/** Bytes that begin as an encoding of the row does, and go on at random. */
+export function* instructionBytes(random: Random, row: Row, mode: 64 | 32): Generator<number> {
   const long = mode === 64;
   if (row.lock && random.chance(30)) yield 0xf0;
   if (row.rep && random.chance(60)) yield random.pick([0xf2, 0xf3]);

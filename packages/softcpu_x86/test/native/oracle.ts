@@ -57,6 +57,8 @@ export interface Case {
   readonly code: Uint8Array;
   readonly gpr: BigUint64Array;
   readonly flags: number;
+  /** Several instructions, which run up to the first exception. */
+  readonly sequence?: boolean;
   /** MXCSR and the XMM registers, two words each; absent: they do not matter. */
   readonly mxcsr?: number;
   readonly xmm?: BigUint64Array;
@@ -76,7 +78,9 @@ export interface Outcome {
 }
 
 const XMM = 32 * 8;
-const INPUT = 16 * 8 + 8 + 8 + 4 + 4 + 16 + 8 + XMM;
+/** Code beyond the first 16 bytes. */
+const MORE = 144;
+const INPUT = 16 * 8 + 8 + 8 + 4 + 4 + 16 + 8 + XMM + MORE;
 const CHANGES = 80;
 const OUTPUT = 16 * 8 + 8 + 8 + 4 + 4 + 8 + XMM + CHANGES * 4;
 /** Where changes begin. */
@@ -85,14 +89,15 @@ const CHANGED = 160 + XMM;
 /** Asks for all cases in one process. */
 export function ask(cases: readonly Case[]): Outcome[] {
   const input = new DataView(new ArrayBuffer(cases.length * INPUT));
-  cases.forEach(({ mode, rip, code, gpr, flags, mxcsr, xmm }, i) => {
+  cases.forEach(({ mode, rip, code, gpr, flags, mxcsr, xmm, sequence }, i) => {
     const at = i * INPUT;
     gpr.forEach((value, n) => input.setBigUint64(at + n * 8, value, true));
     input.setBigUint64(at + 128, BigInt(flags), true);
     input.setBigUint64(at + 136, BigInt(rip), true);
     input.setUint32(at + 144, mode, true);
     input.setUint32(at + 148, code.length, true);
-    code.forEach((byte, n) => input.setUint8(at + 152 + n, byte));
+    code.forEach((byte, n) => input.setUint8(at + (n < 16 ? 152 : INPUT - MORE - 16) + n, byte));
+    input.setUint32(at + 172, sequence === true ? 1 : 0, true);
     input.setUint32(at + 168, mxcsr ?? 0, true);
     xmm?.forEach((value, n) => input.setBigUint64(at + 176 + n * 8, value, true));
   });

@@ -30,8 +30,9 @@ struct input {
   uint32_t length;
   uint8_t code[16];
   uint32_t mxcsr; /* 0: vector registers are left alone */
-  uint32_t pad;
+  uint32_t sequence; /* not one instruction, but up to the first exception */
   uint64_t xmm[16][2];
+  uint8_t more[144]; /* code behind the first 16 bytes */
 };
 struct change {
   uint16_t offset;
@@ -83,6 +84,7 @@ static void handler(int signal, siginfo_t *info, void *argument) {
   (void)info;
   if (running) {
     struct input *current = &inputs[next - 1];
+    if (regs[REG_TRAPNO] == 1 && current->sequence && steps++ < 5000) return;
     /* A repeated string instruction traps after each iteration. */
     if (regs[REG_TRAPNO] == 1 && (uint64_t)regs[REG_RIP] == current->rip && current->mode != 0 && steps++ < 5000 &&
         (memchr(current->code, 0xf3, 4) || memchr(current->code, 0xf2, 4)))
@@ -97,7 +99,8 @@ static void handler(int signal, siginfo_t *info, void *argument) {
   running = 1;
   steps = 0;
   memset((void *)CODE, 0xcc, CODE_SIZE);
-  memcpy((void *)in->rip, in->code, in->length);
+  memcpy((void *)in->rip, in->code, in->length < 16 ? in->length : 16);
+  if (in->length > 16) memcpy((void *)(in->rip + 16), in->more, in->length - 16);
   for (int i = 0; i < 16; i++) regs[order[i]] = in->gpr[i];
   regs[REG_EFL] = in->flags | 0x102;
   regs[REG_RIP] = in->rip;
