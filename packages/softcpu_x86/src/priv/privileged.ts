@@ -157,6 +157,16 @@ export class Privileged implements PrivilegedLp {
     return (this.regs.systemFlags & Flag.TF) !== 0;
   }
 
+  /** Instructions are to be executed one at a time, with a look at events after each. */
+  get slow(): boolean {
+    return this.stepping || this.debug.onData;
+  }
+
+  /** Hosted: a guest was entered once. */
+  get inGuest(): boolean {
+    return this.guest !== undefined && !this.regs.exited;
+  }
+
   translate(lo: number, hi: number, access: Access, size: number, offset = 0): number {
     const { regs, paging, debug } = this;
     let limited = false;

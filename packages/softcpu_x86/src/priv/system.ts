@@ -55,7 +55,7 @@ type VirtualizationOp = (typeof VMX_INSNS)[number] | (typeof SVM_INSNS)[number];
 /** Names of the instructions that {@link SystemInstructions.execute} knows. An index is what the engine passes. */
 export const SYSTEM_OPS = [
   'mov_to_sreg', 'pop_sreg', 'load_far_pointer', 'jmpf_ptr', 'callf_ptr', 'jmpf_mem', 'callf_mem', 'retf', 'iret', 'int3', 'int', 'into', 'int1',
-  'cli', 'sti', 'pushf', 'popf', 'hlt', 'pause', 'sldt', 'str', 'lldt', 'ltr', 'verr', 'verw', 'sgdt', 'sidt', 'lgdt', 'lidt', 'smsw', 'lmsw',
+  'cli', 'sti', 'pushf', 'popf', 'hlt', 'pause', 'sldt', 'str', 'lldt', 'ltr', 'verr', 'verw', 'arpl', 'sgdt', 'sidt', 'lgdt', 'lidt', 'smsw', 'lmsw',
   'invlpg', 'lar', 'lsl', 'syscall', 'sysret', 'sysenter', 'sysexit', 'swapgs', 'clts', 'invd', 'wbinvd', 'mov_from_cr', 'mov_to_cr', 'mov_from_dr',
   'mov_to_dr', 'rdmsr', 'wrmsr', 'rdtsc', 'rdtscp', 'rdpmc', 'rdpid', 'cpuid', 'rsm', 'getsec', 'xgetbv', 'xsetbv', 'monitor', 'mwait', 'clac', 'stac',
   'rdrand', 'rdseed', 'in_imm', 'in_dx', 'out_imm', 'out_dx', 'ins', 'outs', 'invpcid', 'rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase', 'fxsave',
@@ -136,6 +136,7 @@ export class SystemInstructions {
       ltr: protectedOnly(privileged((insn) => this.loadSystem('ltr', insn))),
       verr: protectedOnly((insn) => this.setZero(segments.verify(this.word(insn), false))),
       verw: protectedOnly((insn) => this.setZero(segments.verify(this.word(insn), true))),
+      arpl: protectedOnly((insn) => this.arpl(insn)),
       sgdt: (insn) => this.storeTable('sgdt', insn),
       sidt: (insn) => this.storeTable('sidt', insn),
       lgdt: privileged((insn) => this.loadTable('lgdt', insn)),
@@ -372,6 +373,20 @@ export class SystemInstructions {
   private loadTable(name: 'lgdt' | 'lidt', insn: SystemInsn): void {
     this.guest?.instruction(name, insn);
     this.p.segments.loadTable(name === 'lidt', insn.seg, insn.lo, insn.hi, insn.opSize);
+  }
+
+  /** ARPL: the destination's RPL becomes at least the source's. */
+  private arpl(insn: SystemInsn): void {
+    const { regs, linear } = this.p;
+    const destination = this.word(insn);
+    const rpl = regs.lo(insn.reg) & 3;
+    const raised = (destination & 3) < rpl;
+    if (raised) {
+      const value = (destination & ~3) | rpl;
+      if (insn.rm >= 0) regs.setSized(insn.rm, 2, value, 0);
+      else linear.store(insn.seg, insn.lo, insn.hi, 2, value, 0);
+    }
+    this.setZero(raised);
   }
 
   private inspect(insn: SystemInsn, value: number): void {

@@ -1,0 +1,71 @@
+/** A bare processor with RAM at 0, the reset vector aliased into it, and ports that record. */
+import { wasm } from '@axvisor/softcpu';
+import type { Execution } from '@axvisor/softcpu';
+import { assemble } from '../../src/isa/asm.ts';
+import { Lp, planLp, type LpOptions } from '../../src/lp.ts';
+
+const WASM_PAGE = 0x1_0000;
+export const RAM = 1 << 20;
+
+export class Machine {
+  readonly lp: Lp;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** What was written to port 0xe9. */
+  output = '';
+  readonly ports: string[] = [];
+  now = 0n;
+  readonly #ram: number;
+
+  constructor(engine: Execution = 'interpreter', options: Partial<LpOptions> = {}) {
+    const pages = 0x200;
+    const memory = new wasm.Memory({ initial: pages, maximum: pages, shared: true });
+    const plan = planLp(0, pages * WASM_PAGE, 64);
+    this.#ram = Math.ceil(plan.end / WASM_PAGE) * WASM_PAGE;
+    const bytes = new Uint8Array(memory.buffer);
+    this.bytes = bytes.subarray(this.#ram, this.#ram + RAM);
+    this.view = new DataView(memory.buffer, this.#ram, RAM);
+    this.lp = new Lp({
+      memory,
+      memoryLimits: { min: pages, max: pages, shared: true },
+      plan,
+      ram: [{ pa: 0, size: RAM, offset: this.#ram }, { pa: 0xffff_0000, size: 0x1_0000, offset: this.#ram + RAM - 0x1_0000 }],
+      now: () => this.now,
+      ports: {
+        read: (port, size) => {
+          this.ports.push(`in ${port.toString(16)} ${size}`);
+          return 0xa5a5_a5a5;
+        },
+        write: (port, size, value) => {
+          if (port === 0xe9) this.output += String.fromCharCode(value);
+          else this.ports.push(`out ${port.toString(16)} ${size} ${value.toString(16)}`);
+        },
+      },
+      engine,
+      ...options,
+    });
+  }
+
+  /** Assembles to a physical address. */
+  load(at: number, source: string, bits: 16 | 32 | 64 = 16, base: bigint = BigInt(at)): ReadonlyMap<string, bigint> {
+    const { code, symbols } = assemble(source, { base, bits });
+    this.bytes.set(code, at);
+    this.lp.invalidatePhys(at, code.length);
+    return symbols;
+  }
+
+  /** From the reset vector, which jumps to 0:`entry`, until HLT or so many steps. */
+  boot(entry: number, steps = 100_000): string {
+    this.load(RAM - 16, `.byte 0xea\n.word ${entry}, 0`, 16, 0xfff0n);
+    return this.lp.run(steps);
+  }
+}
+
+/** Descriptor tables for all modes at 0x800 and 0x900, as assembler. Selectors: code32 8, data 16, code64 24, user code64 43, user data 35, TSS 48. */
+export const TABLES = `
+.align 8
+gdt:    .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
+        .quad 0x00cff3000000ffff, 0x00affb000000ffff, 0x0000890030000067, 0
+gdtr:   .word 63
+        .long gdt
+`;
