@@ -12,8 +12,9 @@ import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { createVmConfig } from '@axvisor/axvmconfig';
 import { describe, expect, test } from 'vitest';
-import { pcAcpi, pcRam, pcX86_64 } from '../src/board/pc_x86_64.ts';
+import { pcAcpi, pcMemory, pcX86_64 } from '../src/board/pc_x86_64.ts';
 
+const pcRam = (size: bigint) => pcMemory([{ gpa: 0n, size }]).map((r) => ({ base: r.gpa, size: r.size }));
 const board = (size: bigint) => pcX86_64({ memoryRegions: pcRam(size).map(({ base, size: s }) => ({ gpa: base, size: s, flags: 7, mapType: 'alloc' as const })) });
 const PC_VIRTIO_SLOTS = board(1n << 28n).virtioSlots;
 

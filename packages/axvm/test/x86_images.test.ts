@@ -3,7 +3,7 @@ import { component as memoryAddr } from '@axvisor/memory_addr';
 import { resolve } from '@axvisor/axvisor_api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pcRam, PC_RESERVED } from '../src/board/pc_x86_64.ts';
+import { PC_RESERVED, pcMemory } from '../src/board/pc_x86_64.ts';
 import { readElf } from '../src/image/elf.ts';
 import type { LoadPiece } from '../src/image/kernel.ts';
 import { bootStub, planFirmware } from '../src/image/x86/firmware.ts';
@@ -11,6 +11,7 @@ import { memoryMap } from '../src/image/x86/memory_map.ts';
 import { planPcBoot as planned } from '../src/image/x86/plan.ts';
 import type { PcBootPlan, PcBootRequest } from '../src/image/x86/request.ts';
 
+const pcRam = (size: bigint) => pcMemory([{ gpa: 0n, size }]).map((r) => ({ base: r.gpa, size: r.size }));
 const image = resolve([memoryAddr]);
 const planPcBoot = (r: PcBootRequest): PcBootPlan => image.run(() => planned(r));
 

@@ -1,5 +1,5 @@
 /** A board: where memory, interrupt controller and devices are, and the device tree that says so. */
-import type { VmConfig } from '@axvisor/axvisor_api/config';
+import type { MemoryRegionConfig, VmConfig } from '@axvisor/axvisor_api/config';
 import type { DeviceBus, DeviceSpec } from '@axvisor/axvisor_api/device';
 import type { IntcOptions } from '@axvisor/axvisor_api/intc';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
@@ -37,6 +37,8 @@ export interface Board {
   readonly intc: IntcOptions;
   /** Most vCPUs, where the place of the interrupt controller limits them. */
   readonly maxCpus?: number;
+  /** Where configured RAM really is, on boards whose devices lie amid it. */
+  layoutRam?(regions: readonly MemoryRegionConfig[]): MemoryRegionConfig[];
   /** The devices every VM on this board has. */
   readonly devices: readonly DeviceSpec[];
   /** Free places for virtio devices, in order. */

@@ -8,7 +8,7 @@ import { pcDsdt } from '../acpi/dsdt.ts';
 import { acpiTables, type AcpiTables } from '../acpi/tables.ts';
 import type { BootPlan } from '../image/boot_plan.ts';
 import type { LoadPiece } from '../image/kernel.ts';
-import { checkPlaced, type RamRegion } from '../image/placement.ts';
+import { checkPlaced } from '../image/placement.ts';
 import { bootStub, planFirmware } from '../image/x86/firmware.ts';
 import { isPcKernel, planPcBoot } from '../image/x86/plan.ts';
 import { placedOf } from '../image/x86/request.ts';
@@ -44,19 +44,22 @@ export const PC_RESERVED: readonly { readonly base: bigint; readonly size: bigin
   { base: 0xfffc_0000n, size: 0x4_0000n },
 ];
 
-/** `size` bytes of RAM: what does not fit below PCI's memory is above 4 GiB. */
-export function pcRam(size: bigint): RamRegion[] {
-  const low = size < LOW_RAM_END ? size : LOW_RAM_END;
-  return [{ base: 0n, size: low }, ...(size > low ? [{ base: HIGH_RAM, size: size - low }] : [])];
-}
+/** RAM around PCI's memory: what a region has beyond its start continues above 4 GiB. */
+export const pcMemory = <R extends { readonly gpa: bigint; readonly size: bigint }>(regions: readonly R[]): R[] =>
+  regions.flatMap((region) => {
+    const { gpa, size } = region;
+    if (gpa >= LOW_RAM_END || gpa + size <= LOW_RAM_END) return [region];
+    const low = LOW_RAM_END - gpa;
+    return [{ ...region, size: low }, { ...region, gpa: HIGH_RAM, size: size - low }];
+  });
 
 /** The devices every PC here has. */
-function pcDevices(ram: readonly RamRegion[]): DeviceSpec[] {
-  const bytes = (wanted: (r: RamRegion) => boolean): number => Number(ram.filter(wanted).reduce((sum, r) => sum + r.size, 0n));
+function pcDevices(ram: readonly { readonly gpa: bigint; readonly size: bigint }[]): DeviceSpec[] {
+  const bytes = (isHigh: boolean): number => Number(ram.filter((r) => r.gpa >= HIGH_RAM === isHigh).reduce((sum, r) => sum + r.size, 0n));
   return [
     { model: 'pci-host', base: BigInt(ECAM.base), irq: 0, options: { window: PCI_WINDOW.first, windowSize: PCI_WINDOW.last + 1 - PCI_WINDOW.first } },
     { model: 'ns16550a', name: 'com1', base: BigInt(COM1.port), irq: COM1.irq, options: { space: 'port' } },
-    { model: 'mc146818', base: 0x70n, irq: 8, options: { memory: bytes((r) => r.base < HIGH_RAM), memoryAbove4G: bytes((r) => r.base >= HIGH_RAM) } },
+    { model: 'mc146818', base: 0x70n, irq: 8, options: { memory: bytes(false), memoryAbove4G: bytes(true) } },
     { model: 'i8042', base: 0x60n, irq: 1 },
     { model: 'port92', base: 0x92n, irq: 0 },
     { model: 'port80', base: 0x80n, irq: 0 },
@@ -129,7 +132,8 @@ export function pcX86_64({ memoryRegions, bios }: BoardOptions): Board {
     ramBase: 0n,
     gpaBits: 40,
     intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), firmwareState: !firmware },
-    devices: pcDevices(memoryRegions.map((r) => ({ base: r.gpa, size: r.size }))),
+    devices: pcDevices(pcMemory(memoryRegions)),
+    layoutRam: pcMemory,
     virtioSlots: VIRTIO_SLOTS,
     cpuId: BigInt,
     startsAllCpus: true,

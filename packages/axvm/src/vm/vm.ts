@@ -81,7 +81,8 @@ export class AxVm implements Vm {
     this.#executor = options.executor;
     this.#onClose = options.onClose;
     const board = chooseBoard(config);
-    this.#ram = planRam(config, options.promisedFrames);
+    const memoryRegions = board?.layoutRam?.(config.memoryRegions) ?? config.memoryRegions;
+    this.#ram = planRam({ ...config, memoryRegions }, options.promisedFrames);
     this.committedFrames = this.#ram.committed;
     const first = this.#ram.regions[0];
     if (first === undefined) throw axError('InvalidInput', `VM ${config.id} has no memory`);
