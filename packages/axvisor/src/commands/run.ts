@@ -48,6 +48,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
       if (matcher?.(bytes) === true) outcome ??= { status: ExitStatus.ok };
     },
     onQuit: () => void (outcome ??= { status: ExitStatus.ok }),
+    onPowerButton: (id) => vms.find((vm) => vm.id === id)?.pressPowerButton?.() === true,
   });
   const vms = createVms(plans, multiplexer);
   if (settings.dumpDtb !== undefined) return dumpDtb(vms, settings.dumpDtb);

@@ -1,6 +1,7 @@
 /**
  * Shares one terminal among the consoles of several VMs: input goes to the one in front; when there is more than one, output goes
- * by lines with the prefix `[VM n]`. On a terminal Ctrl-A is the escape: x leaves, c goes to the next VM, a digit to that VM, h helps.
+ * by lines with the prefix `[VM n]`. On a terminal Ctrl-A is the escape: x leaves, c goes to the next VM, a digit to that VM,
+ * p presses the power button, h helps.
  */
 import { consoleRead, consoleWrite } from '@axvisor/axvisor_api/host';
 import { VmConsole } from './vm_console.ts';
@@ -10,7 +11,7 @@ const NEWLINE = 10;
 /** A line that is longer is shown in pieces. */
 const LINE_LIMIT = 4096;
 
-const HELP = 'Ctrl-A x: leave   Ctrl-A c: next VM   Ctrl-A 1…9: VM by id   Ctrl-A a: send Ctrl-A   Ctrl-A h: this help';
+const HELP = 'Ctrl-A x: leave   Ctrl-A c: next VM   Ctrl-A 1…9: VM by id   Ctrl-A p: power button   Ctrl-A a: send Ctrl-A   Ctrl-A h: this help';
 
 export interface MultiplexerOptions {
   /** Whether Ctrl-A is an escape. */
@@ -20,6 +21,8 @@ export interface MultiplexerOptions {
   /** Called with everything a VM prints, before prefixes. */
   readonly onOutput?: (vm: number, bytes: Uint8Array) => void;
   readonly onQuit: () => void;
+  /** Presses the power button of a VM; returns whether it has one. Absent: none has. */
+  readonly onPowerButton?: (vm: number) => boolean;
 }
 
 /** What a VM printed of its current line and is not on the terminal yet. */
@@ -99,7 +102,14 @@ export class ConsoleMultiplexer {
     if (key === 'x') this.#options.onQuit();
     else if (key === 'c') this.#toFront(ids[(ids.indexOf(this.#front ?? 0) + 1) % ids.length]);
     else if (/[1-9]/.test(key)) this.#toFront(Number(key));
+    else if (key === 'p') this.#pressPowerButton();
     else if (key === 'h' || key === '?') this.#say(HELP);
+  }
+
+  #pressPowerButton(): void {
+    const id = this.#front;
+    if (id === undefined) return;
+    this.#say(this.#options.onPowerButton?.(id) === true ? `pressed the power button of VM ${id}` : `VM ${id} has no power button`);
   }
 
   #toFront(id: number | undefined): void {
