@@ -1,7 +1,7 @@
 /** Devices of a PC against their data sheets. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bench, type Bench } from './fixture.ts';
+import { bench, RAM_BASE, type Bench } from './fixture.ts';
 
 const at = (model: string, base: bigint, options: Readonly<Record<string, unknown>> = {}): Bench => bench({ model, base, options }, 1);
 
@@ -260,7 +260,55 @@ describe('ACPI PM', () => {
   });
 });
 
-test.each([['ns16550a', 0x3f8n, { space: 'port' }], ['mc146818', 0x70n, {}], ['i8042', 0x60n, {}], ['port92', 0x92n, {}], ['port80', 0x80n, {}], ['acpi-pm', 0x600n, {}], ['isa-debug-exit', 0xf4n, {}]] as const)(
+describe('fw-cfg', () => {
+  const cfg = (): Bench => at('fw-cfg', 0x510n, { cpus: 3, memory: 0x1234_5678, files: { 'etc/a': Uint8Array.of(1, 2, 3), 'etc/bb': Uint8Array.from({ length: 5000 }, (_, i) => i & 0xff) } });
+  const item = (b: Bench, key: number, length: number): number[] => {
+    b.write(0, key, 2);
+    return Array.from({ length }, () => b.read(1));
+  };
+  const big32 = (n: number): number => new DataView(Uint8Array.of(n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255).buffer).getUint32(0, true);
+  /** A request at RAM_BASE. */
+  const dma = (b: Bench, control: number, length: number, address: bigint): number => {
+    [control, length, Number(address >> 32n), Number(address & 0xffff_ffffn)].forEach((n, i) => b.memory.writeValue((RAM_BASE + BigInt(4 * i)) as never, 4, BigInt(big32(n))));
+    b.write(4, big32(0), 4);
+    b.write(8, big32(Number(RAM_BASE)), 4);
+    return big32(Number(b.memory.readValue(RAM_BASE as never, 4)));
+  };
+
+  test('items byte for byte, zeros behind their end', () => {
+    const b = cfg();
+    expect([item(b, 0, 5), item(b, 1, 4), item(b, 3, 8), item(b, 4, 2), item(b, 5, 3), item(b, 0x4444, 2)]).toEqual([
+      [0x51, 0x45, 0x4d, 0x55, 0], [3, 0, 0, 0], [0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0], [1, 0], [3, 0, 0], [0, 0],
+    ]);
+  });
+
+  test('the directory, and files by it', () => {
+    const b = cfg();
+    const directory = item(b, 0x19, 4 + 128);
+    expect([directory.slice(0, 12), String.fromCharCode(...directory.slice(12, 18)), directory.slice(68, 74)]).toEqual([[0, 0, 0, 2, 0, 0, 0, 3, 0, 0x20, 0, 0], 'etc/a\0', [0, 0, 0x13, 0x88, 0, 0x21]]);
+    expect(item(b, 0x20, 4)).toEqual([1, 2, 3, 0]);
+  });
+
+  test('DMA: select, skip and read; errors for what is not memory or cannot be', () => {
+    const b = cfg();
+    expect([b.read(4, 4), b.read(8, 4)]).toEqual([0x554d_4551, 0x4746_4320]);
+    expect(dma(b, 0x21_000a, 4097, RAM_BASE + 0x100n)).toBe(0);
+    expect([...b.bytes.subarray(0x100, 0x104), b.bytes[0x100 + 4096]]).toEqual([0, 1, 2, 3, 0]);
+    expect(dma(b, 4, 2, 0n)).toBe(0);
+    expect(dma(b, 2, 1, RAM_BASE + 0x100n)).toBe(0);
+    expect(b.bytes[0x100]).toBe(4099 & 0xff);
+    expect([dma(b, 2, 1, 0n), dma(b, 2, 0xffff_ffff, RAM_BASE)]).toEqual([1, 1]);
+    b.write(4, 0xffff_ffff, 4);
+    b.write(8, 0xffff_ffff, 4);
+  });
+
+  test('options are checked', () => {
+    expect(() => at('fw-cfg', 0x510n, { files: { x: 'text' } })).toThrow('file x has no content');
+    expect(() => at('fw-cfg', 0x510n, { files: 5 })).toThrow('option files is an object');
+  });
+});
+
+test.each([['fw-cfg', 0x510n, {}], ['ns16550a', 0x3f8n, { space: 'port' }], ['mc146818', 0x70n, {}], ['i8042', 0x60n, {}], ['port92', 0x92n, {}], ['port80', 0x80n, {}], ['acpi-pm', 0x600n, {}], ['isa-debug-exit', 0xf4n, {}]] as const)(
   'garbage at %s',
   (model, base, options) => {
     const step = fc.record({ offset: fc.nat(0xff), region: fc.nat(3), width: fc.constantFrom(1, 2, 4, 8), value: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), write: fc.boolean(), wait: fc.nat(2_000_000_000) });

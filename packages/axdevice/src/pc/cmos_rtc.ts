@@ -23,10 +23,11 @@ const TIME_REGISTERS: readonly number[] = [TimeReg.seconds, TimeReg.minutes, Tim
 /** Where firmware leaves the size of memory: below 640 KiB, above 1 MiB in KiB, above 16 MiB and above 4 GiB in units of 64 KiB. */
 const Memory = { base: 0x15, extended: [0x17, 0x30], above16M: 0x34, above4G: 0x5b } as const;
 const MIB = 0x10_0000;
+/** How many CPUs firmware waits for beyond the first. */
+const CPUS = 0x5f;
 
 class CmosRtc extends PortDevice {
   readonly #irq: IrqLine | undefined;
-  readonly #initial: Uint8Array;
   readonly #bytes: Uint8Array;
   #index = 0;
   /** What the guest added to the wall clock, in nanoseconds. */
@@ -42,8 +43,7 @@ class CmosRtc extends PortDevice {
   constructor(spec: DeviceSpec, { irq }: DeviceContext) {
     super(spec, [ports(portOf(spec, 2), 2)]);
     this.#irq = irq;
-    this.#initial = initialMemory(numberOption(spec, 'memory', 0), numberOption(spec, 'memoryAbove4G', 0));
-    this.#bytes = this.#initial.slice();
+    this.#bytes = initialMemory(numberOption(spec, 'memory', 0), numberOption(spec, 'memoryAbove4G', 0), numberOption(spec, 'cpus', 1));
     this.#seen = this.#seconds;
   }
 
@@ -197,7 +197,7 @@ class CmosRtc extends PortDevice {
 }
 
 /** Memory as firmware leaves it: 24 hours, BCD, the sizes of memory below and above 4 GiB in bytes. */
-function initialMemory(memory: number, above4G: number): Uint8Array {
+function initialMemory(memory: number, above4G: number, cpus: number): Uint8Array {
   const bytes = new Uint8Array(SIZE);
   bytes[Reg.a] = A_RESET;
   bytes[Reg.b] = B.hours24;
@@ -209,6 +209,7 @@ function initialMemory(memory: number, above4G: number): Uint8Array {
   const high = Math.min(0xff_ffff, Math.floor(above4G / 0x1_0000));
   view.setUint16(Memory.above4G, high & 0xffff, true);
   view.setUint8(Memory.above4G + 2, high >> 16);
+  view.setUint8(CPUS, Math.min(0xff, cpus - 1));
   return bytes;
 }
 
@@ -219,6 +220,7 @@ export const cmosRtc: Model = {
   options: [
     { name: 'memory', summary: 'bytes of RAM below 4 GiB, for firmware' },
     { name: 'memoryAbove4G', summary: 'bytes of RAM above 4 GiB, for firmware' },
+    { name: 'cpus', summary: 'number of CPUs, for firmware' },
   ],
   create: (spec, context) => new CmosRtc(spec, context),
 };

@@ -155,7 +155,7 @@ function mcfg({ ecam }: AcpiMachine): Uint8Array {
   return t.sealed();
 }
 
-function pointers(signature: string, addresses: readonly number[], width: 4 | 8): Uint8Array {
+function addressTable(signature: string, addresses: readonly number[], width: 4 | 8): Uint8Array {
   const t = new Table(signature, 1, HEADER + width * addresses.length);
   for (const [i, a] of addresses.entries()) (width === 4 ? t.u32.bind(t) : t.u64.bind(t))(HEADER + width * i, a);
   return t.sealed();
@@ -169,6 +169,10 @@ function definitionBlock(aml: readonly number[]): Uint8Array {
 
 const RSDP_SIZE = 36;
 const TABLE_ALIGN = 64;
+/** The root pointer's checksums: of its first version and of all. */
+export const RSDP_CHECKSUMS: readonly { readonly at: number; readonly length: number }[] = [{ at: 8, length: 20 }, { at: 32, length: RSDP_SIZE }];
+/** Addresses in the FADT. */
+const FADT_POINTERS = [[36, 4], [40, 4], [140, 8]] as const;
 
 /** ACPI tables at their addresses. */
 export interface AcpiTables {
@@ -177,6 +181,8 @@ export interface AcpiTables {
   readonly pieces: readonly { readonly address: bigint; readonly bytes: Uint8Array }[];
   /** The first byte behind them. */
   readonly end: bigint;
+  /** Fields that hold addresses: of which table, where in it, of how many bytes. */
+  readonly pointers: readonly { readonly table: bigint; readonly offset: number; readonly size: 4 | 8 }[];
 }
 
 /** Writes the tables of `machine` from `base` on, below 1 MiB in paragraphs where systems look for the root pointer. */
@@ -191,9 +197,10 @@ export function acpiTables(machine: AcpiMachine, base: number): AcpiTables {
   };
   const facsAt = place(facs());
   const dsdtAt = place(definitionBlock(machine.dsdt));
-  const listed = [fadt(machine, facsAt, dsdtAt), madt(machine), mcfg(machine)].map(place);
-  const rsdtAt = place(pointers('RSDT', listed, 4));
-  const xsdtAt = place(pointers('XSDT', listed, 8));
+  const fadtAt = place(fadt(machine, facsAt, dsdtAt));
+  const listed = [fadtAt, ...[madt(machine), mcfg(machine)].map(place)];
+  const rsdtAt = place(addressTable('RSDT', listed, 4));
+  const xsdtAt = place(addressTable('XSDT', listed, 8));
   const rsdp = new Uint8Array(RSDP_SIZE);
   const view = new DataView(rsdp.buffer);
   for (const [i, c] of [...'RSD PTR '].entries()) rsdp[i] = c.charCodeAt(0);
@@ -202,8 +209,14 @@ export function acpiTables(machine: AcpiMachine, base: number): AcpiTables {
   view.setUint32(16, rsdtAt, true);
   view.setUint32(20, RSDP_SIZE, true);
   view.setBigUint64(24, BigInt(xsdtAt), true);
-  seal(rsdp, 8, 20);
-  seal(rsdp, 32, RSDP_SIZE);
+  for (const { at, length } of RSDP_CHECKSUMS) seal(rsdp, at, length);
   pieces.push({ address: BigInt(base), bytes: rsdp });
-  return { rsdp: BigInt(base), pieces, end: BigInt(next) };
+  const pointers = [
+    ...FADT_POINTERS.map(([offset, size]) => ({ table: BigInt(fadtAt), offset, size })),
+    ...listed.map((_, i) => ({ table: BigInt(rsdtAt), offset: HEADER + 4 * i, size: 4 as const })),
+    ...listed.map((_, i) => ({ table: BigInt(xsdtAt), offset: HEADER + 8 * i, size: 8 as const })),
+    { table: BigInt(base), offset: 16, size: 4 as const },
+    { table: BigInt(base), offset: 24, size: 8 as const },
+  ];
+  return { rsdp: BigInt(base), pieces, end: BigInt(next), pointers };
 }

@@ -58,7 +58,7 @@ export interface Board {
 }
 
 /** What can be chosen of a board. */
-export type BoardOptions = Pick<VmConfig, 'gicVersion' | 'memoryRegions' | 'bios'>;
+export type BoardOptions = Pick<VmConfig, 'gicVersion' | 'memoryRegions' | 'bios' | 'cpuNum' | 'physCpuIds'>;
 
 const BOARDS: Readonly<Partial<Record<Architecture, (options: BoardOptions) => Board>>> = {
   riscv64: () => virtRiscv64, aarch64: virtAarch64, x86_64: pcX86_64,

@@ -5,11 +5,13 @@
 import type { DeviceSpec } from '@axvisor/axvisor_api/device';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { pcDsdt } from '../acpi/dsdt.ts';
-import { acpiTables, type AcpiTables } from '../acpi/tables.ts';
+import { acpiLoaderFiles } from '../acpi/loader.ts';
+import { acpiTables, type AcpiMachine, type AcpiTables } from '../acpi/tables.ts';
 import type { BootPlan } from '../image/boot_plan.ts';
 import type { LoadPiece } from '../image/kernel.ts';
 import { checkPlaced } from '../image/placement.ts';
 import { bootStub, planFirmware } from '../image/x86/firmware.ts';
+import { memoryMap } from '../image/x86/memory_map.ts';
 import { isPcKernel, planPcBoot } from '../image/x86/plan.ts';
 import { placedOf } from '../image/x86/request.ts';
 import { startReal } from '../image/x86/start.ts';
@@ -20,8 +22,9 @@ const IO_APIC = 0xfec0_0000;
 /** RAM below 4 GiB ends here at most; then come PCI's memory, configuration space and the APICs. */
 const LOW_RAM_END = 0xc000_0000n;
 const HIGH_RAM = 0x1_0000_0000n;
-const PCI_WINDOW = { first: 0xc000_0000, last: 0xdfff_ffff } as const;
-const ECAM = { base: 0xe000_0000, size: 0x10_0000 } as const;
+const ECAM = { base: 0xc000_0000, size: 0x10_0000 } as const;
+/** Up to the I/O APIC, since firmware gives addresses from the top. */
+const PCI_WINDOW = { first: 0xc010_0000, last: 0xfebf_ffff } as const;
 const PM_BASE = 0x600;
 const SCI = 9;
 /** Firmware's tables, in the area where systems look for the root pointer. */
@@ -32,6 +35,9 @@ const PCI_ISA_IRQS = [10, 11] as const;
 const COM1 = { port: 0x3f8, irq: 4 } as const;
 const FIRST_VIRTIO_SLOT = 3;
 const VIRTIO_COUNT = 16;
+/** Firmware knows what is below 1 MiB itself. */
+const FIRMWARE_MAP_FROM = 0x10_0000n;
+const E820_ENTRY = 20;
 
 /** The interrupt of pin `pin` (0: INTA) of PCI device `slot`: devices take turns, as bridges wire them (PCI-to-PCI Bridge Specification, table 9-1). */
 const pciPin = (slot: number, pin: number): number => (slot + pin) & 3;
@@ -54,12 +60,12 @@ export const pcMemory = <R extends { readonly gpa: bigint; readonly size: bigint
   });
 
 /** The devices every PC here has. */
-function pcDevices(ram: readonly { readonly gpa: bigint; readonly size: bigint }[]): DeviceSpec[] {
+function pcDevices(ram: readonly { readonly gpa: bigint; readonly size: bigint }[], cpus: number): DeviceSpec[] {
   const bytes = (isHigh: boolean): number => Number(ram.filter((r) => r.gpa >= HIGH_RAM === isHigh).reduce((sum, r) => sum + r.size, 0n));
   return [
     { model: 'pci-host', base: BigInt(ECAM.base), irq: 0, options: { window: PCI_WINDOW.first, windowSize: PCI_WINDOW.last + 1 - PCI_WINDOW.first } },
     { model: 'ns16550a', name: 'com1', base: BigInt(COM1.port), irq: COM1.irq, options: { space: 'port' } },
-    { model: 'mc146818', base: 0x70n, irq: 8, options: { memory: bytes(false), memoryAbove4G: bytes(true) } },
+    { model: 'mc146818', base: 0x70n, irq: 8, options: { memory: bytes(false), memoryAbove4G: bytes(true), cpus } },
     { model: 'i8042', base: 0x60n, irq: 1 },
     { model: 'port92', base: 0x92n, irq: 0 },
     { model: 'port80', base: 0x80n, irq: 0 },
@@ -75,18 +81,30 @@ const VIRTIO_SLOTS: readonly Pick<DeviceSpec, 'base' | 'irq' | 'options'>[] = Ar
   return { base: BigInt(slot), irq: PCI_GSI + pciPin(slot, 0), options: { transport: 'pci' } };
 });
 
+/** What ACPI's tables say of a PC with these CPUs. */
+export const pcAcpiMachine = (apicIds: readonly bigint[]): AcpiMachine => ({
+  apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base,
+  dsdt: pcDsdt({
+    pciWindow: PCI_WINDOW, ecam: ECAM, pm: PM_BASE, uarts: [COM1],
+    pciInterrupt: (slot, pin) => ({ apic: PCI_GSI + pciPin(slot, pin), pic: PCI_ISA_IRQS[pciPin(slot, pin) & 1] as number }),
+  }),
+});
+
 /** ACPI's tables for a PC with these CPUs. */
-export const pcAcpi = (apicIds: readonly bigint[]): AcpiTables =>
-  acpiTables(
-    {
-      apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base,
-      dsdt: pcDsdt({
-        pciWindow: PCI_WINDOW, ecam: ECAM, pm: PM_BASE, uarts: [COM1],
-        pciInterrupt: (slot, pin) => ({ apic: PCI_GSI + pciPin(slot, pin), pic: PCI_ISA_IRQS[pciPin(slot, pin) & 1] as number }),
-      }),
-    },
-    ACPI_BASE,
-  );
+export const pcAcpi = (apicIds: readonly bigint[]): AcpiTables => acpiTables(pcAcpiMachine(apicIds), ACPI_BASE);
+
+/** What firmware is told: tables, memory, and the number of CPUs. */
+function firmwareConfig(ram: readonly { readonly gpa: bigint; readonly size: bigint }[], apicIds: readonly bigint[]): DeviceSpec {
+  const map = memoryMap(ram.map(({ gpa, size }) => ({ base: gpa, size })), PC_RESERVED).filter((r) => r.base >= FIRMWARE_MAP_FROM);
+  const e820 = new DataView(new ArrayBuffer(E820_ENTRY * map.length));
+  for (const [i, { base, size, type }] of map.entries()) {
+    e820.setBigUint64(E820_ENTRY * i, base, true);
+    e820.setBigUint64(E820_ENTRY * i + 8, size, true);
+    e820.setUint32(E820_ENTRY * i + 16, type, true);
+  }
+  const memory = Number(ram.filter((r) => r.gpa < HIGH_RAM).reduce((sum, r) => sum + r.size, 0n));
+  return { model: 'fw-cfg', base: 0x510n, irq: 0, options: { cpus: apicIds.length, memory, files: { ...acpiLoaderFiles(pcAcpiMachine(apicIds)), 'etc/e820': new Uint8Array(e820.buffer) } } };
+}
 
 /** The first instruction of a start. */
 const entryOf = ({ rip, code, codeBase, mode }: NonNullable<BootPlan['start']>): bigint => rip + (codeBase ?? (mode === 'real' ? BigInt(code) << 4n : 0n));
@@ -126,13 +144,15 @@ function plan({ config, images, ram, cpuIds }: BoardBoot): BootPlan {
 }
 
 /** The board for a configuration: its memory tells the clock what firmware wants to know. */
-export function pcX86_64({ memoryRegions, bios }: BoardOptions): Board {
+export function pcX86_64({ memoryRegions, bios, cpuNum, physCpuIds }: BoardOptions): Board {
+  const ram = pcMemory(memoryRegions);
+  const apicIds = physCpuIds ?? Array.from({ length: cpuNum }, (_, i) => BigInt(i));
   const firmware = bios !== undefined && bios.loadAddr === undefined;
   return {
     ramBase: 0n,
     gpaBits: 40,
     intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), firmwareState: !firmware },
-    devices: pcDevices(pcMemory(memoryRegions)),
+    devices: [...pcDevices(ram, cpuNum), ...(firmware ? [firmwareConfig(ram, apicIds)] : [])],
     layoutRam: pcMemory,
     virtioSlots: VIRTIO_SLOTS,
     cpuId: BigInt,
