@@ -1,6 +1,6 @@
 /** A logical processor without an engine: the privileged architecture over plain memory. */
 import { Privileged, SYSTEM_OPS, type PrivilegedOptions, type Status, type SystemInsn, type SystemOp } from '../../src/priv/index.ts';
-import { slot, type Stored } from '../../src/priv/registers.ts';
+import type { Stored } from '../../src/priv/registers.ts';
 import { STATE_SIZE } from '../../src/state.ts';
 
 /** Bytes of RAM, at physical address 0. */
