@@ -12,8 +12,8 @@ const PROMPT = 'axvisor> ';
 const GUEST = ['run', '--guest', 'embedded', '--memory', '32M', '--cpus', '2'];
 
 /** Runs the embedded guest with somebody at the keyboard. */
-async function record(file: string): Promise<string> {
-  await using guest = new Session([...GUEST, '--record', file]);
+async function record(file: string, run: readonly string[] = GUEST): Promise<string> {
+  await using guest = new Session([...run, '--record', file]);
   for (const line of ['help', 'uptime', 'smp', 'echo recorded', 'poweroff']) {
     await guest.expect(PROMPT);
     guest.type(`${line}\r`);
@@ -22,13 +22,14 @@ async function record(file: string): Promise<string> {
   return guest.output;
 }
 
-test('a run with input, several vCPUs and a real clock is replayed to the last bit, on either engine', { timeout: 120_000 }, async () => {
-  const file = join(folder, 'embedded');
-  const printed = await record(file);
+test.each([['riscv64', []], ['aarch64', ['--gic', '3']], ['aarch64', ['--gic', '2']]])('a run of %s %s with input, several vCPUs and a real clock is replayed to the last bit, on either engine', { timeout: 120_000 }, async (arch, more) => {
+  const file = join(folder, `embedded-${arch}`);
+  const run = [...GUEST, '--arch', arch, ...more];
+  const printed = await record(file, run);
   expect(printed).toContain('recorded');
   expect(statSync(file).size).toBeLessThan(100_000);
   // Instructions, console and memory are compared with the recording's end by the replay itself.
-  for (const engine of ['interpreter', 'auto', 'translator']) expect(await axvisor(...GUEST, '--replay', file, '--engine', engine)).toEqual({ status: 0, output: printed });
+  for (const engine of ['interpreter', 'auto', 'translator']) expect(await axvisor(...run, '--replay', file, '--engine', engine)).toEqual({ status: 0, output: printed });
 });
 
 test('a timeout comes where it came', { timeout: 60_000 }, async () => {

@@ -138,7 +138,7 @@ const WITH_M: ReadonlySet<string> = new Set(['sha1c', 'sha1p', 'sha1m', 'sha1su0
 
 /** Functions that the definitions call: `(d, n, m)`. */
 export const cryptoFunctions: Readonly<Record<string, FunctionDefinition>> = Object.fromEntries(
-  names.map((name) => [name, { params: ['v128', 'v128', 'v128'], result: 'v128', body: (b, ...params) => (bodies[name] as Body)(b, ...params) } satisfies FunctionDefinition]),
+  names.map((name) => [name, { params: ['v128', 'v128', 'v128'], result: 'v128', body: (b, x, y, z) => bodies[name](b, x as V128, y as V128, z as V128) } satisfies FunctionDefinition]),
 );
 
 function definition(name: Name): Definition {

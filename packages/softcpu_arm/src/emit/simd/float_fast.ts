@@ -58,7 +58,6 @@ const zero = i64.const(0);
 export const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR));
 /** FPSR.IXC, as 0 or 1. */
 export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), i32.const(IXC)), i32.const(0));
-const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
   e.write('v128.store', e.field('d'), p.whole(value), stateBase(e));
