@@ -11,6 +11,7 @@ import { component as vlapic } from '@axvisor/x86_vlapic';
 import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { createVmConfig } from '@axvisor/axvmconfig';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { pcAcpi, pcMemory, pcX86_64 } from '../src/board/pc_x86_64.ts';
 
@@ -204,4 +205,37 @@ describe('starts', () => {
     expect(plan({ entryPoint: 0x10_0040n }, images).entry).toBe(0x10_0040n);
     expect(at(plan({}, images).pieces, 0xe_0000n)).toBeDefined();
   });
+});
+
+test('garbage at every port and every register in memory disturbs nobody but the guest', () => {
+  const width = fc.constantFrom<AccessWidth>(1, 2, 4, 8);
+  const value = fc.oneof(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), fc.nat(0xff).map(BigInt), fc.constantFrom(0x8000_1800n, 0xc010_0000n, 0x8030n, 0x700n));
+  const port = fc.oneof(fc.nat(0xffff), fc.constantFrom(0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x80, 0x92, 0x3f8, 0x3f9, 0x3fc, 0x4d0, 0x510, 0x511, 0x514, 0x518, 0x600, 0x602, 0x604, 0x608, 0xcf8, 0xcf9, 0xcfc));
+  const address = fc.oneof(
+    fc.nat(0xfff).map((n) => 0xfee0_0000 + n), fc.nat(0x3f).map((n) => 0xfee0_0000 + 16 * n), fc.constantFrom(0xfec0_0000, 0xfec0_0010, 0xfec0_0040), fc.nat(0x3_ffff).map((n) => 0xc000_0000 + n),
+    fc.nat(0x1_ffff).map((n) => 0xc010_0000 + n), fc.nat(0xffff_fff0),
+  );
+  const step = fc.oneof(
+    fc.record({ space: fc.constant('port' as const), at: port, width, value, write: fc.boolean() }),
+    fc.record({ space: fc.constant('mmio' as const), at: address, width, value, write: fc.boolean() }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), (steps) => {
+      const pc = new Pc();
+      for (const slot of PC_VIRTIO_SLOTS.slice(0, 3)) pc.add({ model: 'virtio-console', ...slot });
+      pc.add({ model: 'fw-cfg', base: 0x510n, irq: 0 });
+      const apic = pc.intc.localApic!(0);
+      for (const s of steps)
+        pc.run(() => {
+          const v = BigInt.asUintN(8 * s.width, s.value);
+          const gpa = BigInt(s.at) as GuestPhysAddr;
+          const read = s.write ? 0n : ((s.space === 'port' ? pc.bus.portRead(s.at, s.width) : pc.bus.mmioRead(gpa, s.width)) ?? 0n);
+          expect(read >> BigInt(8 * s.width)).toBe(0n);
+          if (s.write && s.space === 'port') pc.bus.portWrite(s.at, s.width, v);
+          if (s.write && s.space === 'mmio') pc.bus.mmioWrite(gpa, s.width, v);
+          if (apic.pending() !== undefined) apic.acknowledge();
+        });
+    }),
+    { numRuns: 60 },
+  );
 });
