@@ -11,7 +11,7 @@ const [perRow = '20', seed = '1', execution = 'interpreter', pattern = ''] = pro
 let total = 0;
 let wrong = 0;
 const covered = new Set<number>();
-for (const mode of [64, 32] as const) {
+for (const mode of [64, 32, 16] as const) {
   const subject = new Subject(Execution[execution as Execution], mode);
   const random = new Random(Number(seed));
   const generator = new Generator(random);

@@ -18,6 +18,8 @@ describe.skipIf(!haveNative)('single instructions', () => {
     ['translator', 64, 1],
     ['interpreter', 32, 4],
     ['translator', 32, 1],
+    ['interpreter', 16, 4],
+    ['translator', 16, 1],
   ] as const)('do in the %s, in %i-bit mode, what this processor does', (execution, mode, perRow) => {
     const random = new Random(mode + perRow);
     const generator = new Generator(random);

@@ -50,9 +50,13 @@ export function pristineData(): Uint8Array {
   });
 }
 
+/** Size of code in bits. */
+export type Mode = 64 | 32 | 16;
+
 /** One instruction, with the registers it finds. */
 export interface Case {
-  readonly mode: 64 | 32;
+  /** 16: with segments that begin and end as code and data memory do. */
+  readonly mode: Mode;
   readonly rip: number;
   readonly code: Uint8Array;
   readonly gpr: BigUint64Array;

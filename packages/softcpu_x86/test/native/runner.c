@@ -2,9 +2,11 @@
  * Executes single instructions on this machine's processor: reads cases from standard input, writes what they did to standard output.
  *
  * Each case is loaded by returning from a signal handler with TF set, and ends with the next signal: the single-step trap, or the
- * fault of the instruction. Cases of mode 32 run in a 32-bit code segment of the same process.
+ * fault of the instruction. Cases of mode 32 run in a 32-bit code segment of the same process,
+ * those of mode 16 in a 16-bit one, with data and stack segments that end where data memory does.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,7 +28,7 @@ struct input {
   uint64_t gpr[16];
   uint64_t flags;
   uint64_t rip;
-  uint32_t mode; /* 64 or 32 */
+  uint32_t mode; /* 64, 32 or 16 */
   uint32_t length;
   uint8_t code[16];
   uint32_t mxcsr; /* 0: vector registers are left alone */
@@ -58,12 +60,24 @@ static int running;
 static uint8_t pristine[DATA_SIZE];
 static uint32_t steps;
 
+/* Selectors of the local descriptor table: code and data of 16 bits. */
+#define CODE16 0x07
+#define DATA16 0x0f
+#define FLAT 0x2b
+
+static void describe(unsigned entry, unsigned base, unsigned limit, int contents) {
+  struct user_desc d = {.entry_number = entry, .base_addr = base, .limit = limit, .contents = contents, .useable = 1};
+  if (syscall(SYS_modify_ldt, 0x11, &d, sizeof d) != 0) _exit(2);
+}
+
+static void data_segments(int selector) { __asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(selector)); }
+
 static void finish(ucontext_t *context) {
   greg_t *regs = context->uc_mcontext.gregs;
   memset(&result, 0, sizeof result);
   for (int i = 0; i < 16; i++) result.gpr[i] = regs[order[i]];
   result.flags = regs[REG_EFL];
-  result.rip = regs[REG_RIP];
+  result.rip = regs[REG_RIP] + (inputs[next - 1].mode == 16 ? CODE : 0);
   result.trap = regs[REG_TRAPNO];
   result.mxcsr = context->uc_mcontext.fpregs->mxcsr;
   memcpy(result.xmm, context->uc_mcontext.fpregs->_xmm, sizeof result.xmm);
@@ -86,7 +100,7 @@ static void handler(int signal, siginfo_t *info, void *argument) {
     struct input *current = &inputs[next - 1];
     if (regs[REG_TRAPNO] == 1 && current->sequence && steps++ < 5000) return;
     /* A repeated string instruction traps after each iteration. */
-    if (regs[REG_TRAPNO] == 1 && (uint64_t)regs[REG_RIP] == current->rip && current->mode != 0 && steps++ < 5000 &&
+    if (regs[REG_TRAPNO] == 1 && (uint64_t)regs[REG_RIP] + (current->mode == 16 ? CODE : 0) == current->rip && steps++ < 5000 &&
         (memchr(current->code, 0xf3, 4) || memchr(current->code, 0xf2, 4)))
       return;
     finish(context);
@@ -103,7 +117,7 @@ static void handler(int signal, siginfo_t *info, void *argument) {
   if (in->length > 16) memcpy((void *)(in->rip + 16), in->more, in->length - 16);
   for (int i = 0; i < 16; i++) regs[order[i]] = in->gpr[i];
   regs[REG_EFL] = in->flags | 0x102;
-  regs[REG_RIP] = in->rip;
+  regs[REG_RIP] = in->mode == 16 ? in->rip - CODE : in->rip;
   if (in->mxcsr != 0) {
     struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
     fp->mxcsr = in->mxcsr;
@@ -113,7 +127,8 @@ static void handler(int signal, siginfo_t *info, void *argument) {
     memcpy(&magic, (char *)fp + 464, sizeof magic);
     if (magic == 0x46505853u) *(uint64_t *)((char *)fp + 512) |= 3;
   }
-  regs[REG_CSGSFS] = (in->mode == 64 ? 0x33 : 0x23) | ((greg_t)0x2b << 48);
+  data_segments(in->mode == 16 ? DATA16 : FLAT);
+  regs[REG_CSGSFS] = in->mode == 16 ? CODE16 | ((greg_t)DATA16 << 48) : (in->mode == 64 ? 0x33 : 0x23) | ((greg_t)FLAT << 48);
 }
 
 int main(void) {
@@ -141,7 +156,9 @@ int main(void) {
   const int signals[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
   for (int i = 0; i < 5; i++) sigaction(signals[i], &action, NULL);
   syscall(SYS_arch_prctl, ARCH_SET_GS, DATA + 0x1000);
-  __asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(0x2b));
+  describe(0, CODE, CODE_SIZE - 1, 2);
+  describe(1, DATA, DATA_SIZE - 1, 0);
+  data_segments(FLAT);
   __asm__ volatile("ud2");
   return 1;
 }
