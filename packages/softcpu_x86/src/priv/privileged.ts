@@ -1,5 +1,6 @@
 /** The privileged architecture of one logical processor, put together: what the engine and native hypervisor software use. */
-import type { VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { GUEST_CONTEXT_SIZE, HOST_INTERRUPT_VECTOR, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { axError } from '@axvisor/axvisor_api/errors';
 import { CS_LIMIT, Flag, MMU, MMU_IDX } from '../state.ts';
 import { ABORT } from './abort.ts';
 import { ControlRegisters } from './control.ts';
@@ -28,7 +29,6 @@ import { Tss } from './tss.ts';
 import { CAPABILITIES } from './vmx/capabilities.ts';
 import { VmxOperation } from './vmx/operation.ts';
 import { Xsave } from './xsave.ts';
-import { HOST_INTERRUPT_VECTOR } from '@axvisor/axvisor_api/arch/x86';
 
 const PHYSICAL_BITS = 46;
 const FREQUENCY = 1_000_000_000n;
@@ -334,7 +334,7 @@ export class Privileged implements PrivilegedLp {
   // ── native software ──
 
   /**
-   * VMLAUNCH or VMRESUME with the registers of the context at byte offset `context` of linear memory, RSP excepted. After success the guest is to be run
+   * VMLAUNCH or VMRESUME with the registers of the context at physical address `context`, RSP excepted. After success the guest is to be run
    * until {@link exited}, and {@link saveContext} called.
    */
   vmEnter(launch: boolean, context: number): VmxResult {
@@ -354,8 +354,16 @@ export class Privileged implements PrivilegedLp {
     svm.run(vmcb);
   }
 
-  private loadContext(place: number, svm: boolean): void {
+  /** Place of a guest register context. @throws {AxError} InvalidInput for an address that is no memory */
+  private contextAt(address: number): number {
+    const place = this.physical.place(address, GUEST_CONTEXT_SIZE);
+    if (place < 0) throw axError('InvalidInput', `there is no memory for a guest context at 0x${address.toString(16)}`);
+    return place;
+  }
+
+  private loadContext(address: number, svm: boolean): void {
     const { words } = this.regs;
+    const place = this.contextAt(address);
     const rsp = this.regs.gpr(4);
     const lo = words[rsp]!;
     const hi = words[rsp + 1]!;
@@ -366,9 +374,9 @@ export class Privileged implements PrivilegedLp {
   }
 
   /** Puts the general registers back into a context after the guest was left. */
-  saveContext(place: number, svm: boolean): void {
+  saveContext(address: number, svm: boolean): void {
     const { regs } = this;
-    const at = place >> 2;
+    const at = this.contextAt(address) >> 2;
     for (let i = svm ? 1 : 0; i < 16; i++) {
       if (i === 4) continue;
       regs.words[at + 2 * i] = regs.lo(i);
