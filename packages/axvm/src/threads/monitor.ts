@@ -16,6 +16,7 @@ import { servicesOf, type VmServices } from '../vm/services.ts';
 import type { VCpuSlot } from '../vm/vcpu_slot.ts';
 import type { AxVm } from '../vm/vm.ts';
 import { Latches, latchesOf } from './latches.ts';
+import { serveLocalApic } from './remote_apic.ts';
 import { decodeSgi } from './remote_interrupts.ts';
 import { Call, CPU_UP_RESULTS, encodeOrder, LINE_SIZE, toBytes, toText, VCpuLine, type Order } from './protocol.ts';
 
@@ -72,6 +73,10 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [Call.privateLine]: nothing(({ vm }, i, [intid, level]) => vm.intc?.cpu?.(i).setPrivateLine(Number(intid), level === 1n)),
   [Call.setPending]: nothing(({ vm }, i, [intid, pending]) => vm.intc?.cpu?.(i).setPending(Number(intid), pending === 1n)),
   [Call.sendSgi]: nothing(({ vm }, i, args) => vm.intc?.cpu?.(i).sendSgi(decodeSgi(args))),
+  [Call.localApic]: ({ vm }, i, args) => {
+    const apic = vm.intc?.localApic?.(i);
+    return apic === undefined ? NONE : optional(serveLocalApic(apic, args));
+  },
   [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
 };
 
@@ -124,11 +129,12 @@ export class Monitor implements Executor {
     });
     const systemRegisters = vm.intc?.cpu?.(0).systemRegisters;
     const cpuInterrupts = systemRegisters === undefined ? {} : { cpuInterrupts: { systemRegisters } };
+    const localApics = vm.intc?.localApic === undefined ? {} : { localApics: true as const };
     const memory = vm.addressSpace.areas().map(({ range }) => [range.start, range.end] as const);
     for (const cpu of this.#orders.keys())
       this.#order(cpu, {
         order: 'attach',
-        vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus, latches: latchesAt, latched: registers.map(({ address, width }) => [address, width]), posted, ...cpuInterrupts },
+        vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus, latches: latchesAt, latched: registers.map(({ address, width }) => [address, width]), posted, ...cpuInterrupts, ...localApics },
       });
   }
 

@@ -37,6 +37,8 @@ export const Call = {
   sendSgi: 21,
   /** Counters of this CPU's processor, as JSON. */
   counters: 22,
+  /** An operation of the caller's local APIC. */
+  localApic: 23,
 } as const;
 
 /** Results of {@link Call.cpuUp} by number. */
@@ -54,6 +56,8 @@ export interface VmDescription {
   readonly vcpus: readonly VCpuDescription[];
   /** The controller has parts that belong to CPUs: whether their CPU interfaces are system registers. */
   readonly cpuInterrupts?: { readonly systemRegisters: boolean };
+  /** The CPUs have local APICs. */
+  readonly localApics?: true;
   /** Where {@link Latches} are, of which registers, and the registers to which writes are posted. */
   readonly latches: bigint;
   readonly latched: readonly (readonly [address: number, width: AccessWidth])[];

@@ -7,6 +7,7 @@ import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/
 import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
 import { latched, latchWords } from './latches.ts';
+import { RemoteLocalApic } from './remote_apic.ts';
 import { RemoteCpuInterrupts } from './remote_interrupts.ts';
 import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
 
@@ -24,6 +25,7 @@ export interface RemoteVCpu {
   generation: number;
   /** Its part of an interrupt controller, where there are such. */
   readonly interrupts: RemoteCpuInterrupts | undefined;
+  readonly localApic: RemoteLocalApic | undefined;
   /** It is on, and this thread runs it. */
   active: boolean;
 }
@@ -40,7 +42,7 @@ export class RemoteVm implements Disposable {
   readonly #latched: ReadonlyMap<number, { readonly width: AccessWidth; readonly index: number }>;
   readonly #posted: ReadonlySet<number>;
 
-  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts }: VmDescription) {
+  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts, localApics }: VmDescription) {
     this.id = id;
     this.#memory = memory;
     this.#latches = latchWords(latches, registers.length);
@@ -51,7 +53,11 @@ export class RemoteVm implements Disposable {
       vcpu.setup(this.#entry, root, vmid);
       const interrupts =
         cpuInterrupts === undefined ? undefined : new RemoteCpuInterrupts(cpuInterrupts.systemRegisters, (operation, ...args) => void this.#call(remote, operation, args));
-      const remote: RemoteVCpu = { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, active: false };
+      const localApic = localApics === undefined ? undefined : new RemoteLocalApic(Number(cpuId), (...args) => this.#call(remote, Call.localApic, args).values[0]);
+      const remote: RemoteVCpu = {
+        vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, localApic, active: false,
+      };
+      if (localApic !== undefined) vcpu.arch.attachLocalApic?.(localApic);
       if (interrupts !== undefined) vcpu.arch.attachInterrupts?.(interrupts);
       return remote;
     });
@@ -65,8 +71,9 @@ export class RemoteVm implements Disposable {
   }
 
   /** Forgets what this thread has of a vCPU's state, which others may have changed. */
-  forget({ vcpu, interrupts }: RemoteVCpu): void {
+  forget({ vcpu, interrupts, localApic }: RemoteVCpu): void {
     interrupts?.forget();
+    localApic?.forget();
     // Before the checked life cycle would save it.
     vcpu.arch.setup();
     vcpu.reset(this.#entry);

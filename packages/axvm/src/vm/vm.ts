@@ -11,6 +11,7 @@ import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
 import type { Executor } from '../executor.ts';
 import type { BootPlan } from '../image/boot_plan.ts';
+import { ownTsc } from '../threads/remote_apic.ts';
 import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, guestCpuIds, planRam, type GuestRam, type Machine } from './build.ts';
 import { loadPieces, planBoot } from './load.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
@@ -121,7 +122,7 @@ export class AxVm implements Vm {
         board?.deviceTree?.({ cpuIds, memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
       for (const { vcpu } of this.slots) {
         vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
-        if (intc?.localApic !== undefined) vcpu.arch.attachLocalApic?.(intc.localApic(vcpu.id));
+        if (intc?.localApic !== undefined) vcpu.arch.attachLocalApic?.(guestCpus() > 0 ? ownTsc(intc.localApic(vcpu.id)) : intc.localApic(vcpu.id));
         if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(guestCpus() > 0 ? byPins(intc.cpu(vcpu.id)) : intc.cpu(vcpu.id));
       }
       this.#load();
