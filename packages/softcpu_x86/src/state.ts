@@ -16,14 +16,21 @@ export const SINK = 136;
 export const SEG_BASE = 144;
 
 /**
- * The arithmetic flags (SDM vol. 1, 3.4.3.1), lazily. RES is the last result, sign-extended from the operand's width: ZF is
- * RES == 0, SF its sign (but see ADJ), PF the parity of its low byte (but see ADJ).
+ * The arithmetic flags (SDM vol. 1, 3.4.3.1), lazily: what these three words (i64) mean is in {@link FLAG_KIND}. `eflags.ts` reads and
+ * writes them in JavaScript, `emit/flags.ts` in definitions; nobody else needs to know.
+ *
+ * Of kind {@link FlagKind.words}: RES is the last result, sign-extended from the operand's width; ZF is RES == 0, SF its sign (but see
+ * ADJ), PF the parity of its low byte (but see ADJ). Of a difference or a sum: the first operand, zero-extended.
  */
 export const RES = 192;
-/** i64: bit 63 is CF, bit 62 is CF ^ OF (the carry into the top bit); the others say nothing. */
+/** Bit 63 is CF, bit 62 is CF ^ OF (the carry into the top bit); the others say nothing. Of a difference or a sum: the second operand. */
 export const AUX = 200;
-/** i64: bit 4 is AF, bit 63 inverts SF, bit 62 inverts PF; the others are 0. */
+/** Bit 4 is AF, bit 63 inverts SF, bit 62 inverts PF; the others are 0. Of a difference or a sum: nothing. */
 export const ADJ = 208;
+/** One of {@link FlagKind}, of a difference or a sum plus 256 times what 64 has more than the operands' bits (i64). */
+export const FLAG_KIND = 496;
+
+export const FlagKind = { words: 0, difference: 1, sum: 2 } as const;
 
 /** Linear address (CS base + RIP) of the instruction that called a helper (i64); outside the run loop, of the next one. */
 export const PC = 216;

@@ -3,7 +3,7 @@ import { i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { addFlags, carryBit, logicFlags, overflowBit, setCarry, setOverflow, setWords, stepFlags, subFlags } from './flags.ts';
+import { addCarryFlags, addFlags, carryBit, logicFlags, overflowBit, setCarry, setOverflow, setWords, stepFlags, subBorrowFlags, subFlags } from './flags.ts';
 import { DIVIDE_128, MULTIPLY_HIGH } from './functions.ts';
 import { gpr, setGpr } from './operands.ts';
 import type { Operands } from './operands.ts';
@@ -206,9 +206,9 @@ const maskOf64Half = (): I64 => i64.xor(maskOf(64), TOP);
 
 export const arithmetic: Definitions = {
   add: binary((_e, _size, a, b) => i64.add(a, b), addFlags),
-  adc: binary((e, _size, a, b) => i64.add(i64.add(a, b), carry(e)), addFlags),
+  adc: binary((e, _size, a, b) => i64.add(i64.add(a, b), carry(e)), addCarryFlags),
   sub: binary(subtract, subFlags),
-  sbb: binary((e, _size, a, b) => i64.sub(i64.sub(a, b), carry(e)), subFlags),
+  sbb: binary((e, _size, a, b) => i64.sub(i64.sub(a, b), carry(e)), subBorrowFlags),
   and: binary(and, logic),
   or: binary((_e, _size, a, b) => i64.or(a, b), logic),
   xor: binary((_e, _size, a, b) => i64.xor(a, b), logic),
@@ -216,7 +216,7 @@ export const arithmetic: Definitions = {
   test: comparison(and, logic),
   inc: step(1),
   dec: step(-1),
-  neg: unary((_size, a) => i64.sub(i64.const(0), a), (e, size, a, result) => subFlags(e, size, i64.const(0), a, result)),
+  neg: unary((_size, a) => i64.sub(i64.const(0), a), (e, size, a) => subFlags(e, size, i64.const(0), a)),
   not: unary((_size, a) => i64.xor(a, i64.const(-1)), () => {}),
   mul: multiply(false),
   imul: define((o, row) => {

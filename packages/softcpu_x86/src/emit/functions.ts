@@ -2,7 +2,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Block, Expr, FunctionDefinition, I32, I64 } from '@axvisor/softcpu';
 import { READ_HIGH, READ_LOW, WRITE_HIGH, WRITE_LOW } from '../state.ts';
-import { PACK_FLAGS, packFlagsBody } from './flags.ts';
+import { flagFunctions } from './flags.ts';
 
 /** Whether bytes of a segment may be accessed: `(segment, offset, bytes - 1, write)`. */
 export const SEGMENT_OK = 'segmentOk';
@@ -55,7 +55,7 @@ function divide128(block: Block, high: I64, low: I64, divisor: I64): I64 {
 const define = (params: FunctionDefinition['params'], result: FunctionDefinition['result'], body: (block: Block, ...params: never[]) => Expr): FunctionDefinition => ({ params, result, body: body as NonNullable<FunctionDefinition['body']> });
 
 export const functions: Readonly<Record<string, FunctionDefinition>> = {
-  [PACK_FLAGS]: define(['i64', 'i64', 'i64'], 'i32', packFlagsBody),
+  ...flagFunctions,
   [SEGMENT_OK]: define(['i32', 'i32', 'i32', 'i32'], 'i32', segmentOk),
   [MULTIPLY_HIGH]: define(['i64', 'i64'], 'i64', multiplyHigh),
   [DIVIDE_128]: define(['i64', 'i64', 'i64'], 'i64', divide128),

@@ -6,7 +6,7 @@ import type { Row } from '../isa/table.ts';
 import { EFLAGS, Flag, SELECTOR } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { addFlags, carryBit, condition, overflowBit, packFlags, setCarries, setCarry, setOverflow, subFlags, unpackFlags } from './flags.ts';
+import { addFlags, carryBit, carryWord, condition, overflowBit, packFlags, setCarries, setCarry, setOverflow, subFlags, unpackFlags } from './flags.ts';
 import { compareExchange, isAligned, lockedUpdate, readPlace } from './locked.ts';
 import { checkSegment, gpr, setGpr } from './operands.ts';
 import type { Address, Operands } from './operands.ts';
@@ -120,9 +120,8 @@ const cmpxchg: Definition = define((o) => {
     e.assign(old, o.get(0));
     e.if(i64.eq(old.get, expected), () => o.set(0, replacement));
   }
-  const result = e.let(i64.sub(expected, old.get));
   e.if(i64.ne(old.get, expected), () => setGpr(e, 0, size, old.get));
-  subFlags(e, size, expected, old.get, result);
+  subFlags(e, size, expected, old.get);
 }, { bySize: true, outline: true });
 
 const xadd: Definition = define((o) => {
@@ -140,7 +139,7 @@ const xadd: Definition = define((o) => {
     o.set(1, old);
     o.set(0, sum); // the same register twice ends as the sum
   }
-  addFlags(e, size, old, b, sum);
+  addFlags(e, size, old, b);
 }, always);
 
 /** Sign of rAX into rDX, or of its lower half into its upper one. */
@@ -214,7 +213,7 @@ export const moves: Definitions = {
   clc: define(({ e }) => setCarry(e, constant(0))),
   stc: define(({ e }) => setCarry(e, TOP)),
   cmc: define(({ e }) => {
-    const carries = e.let(carryBit(e));
+    const carries = e.let(carryWord(e));
     // OF is CF ^ bit 62: both bits change.
     setCarries(e, i64.xor(carries, constant(3n << 62n)));
   }),

@@ -182,7 +182,7 @@ const scas: Body = (step) => {
   const b = e.load(loadOf[size], step.at(RDI, false));
   const a = e.let(zext(gpr(e, 0), size));
   step.advance(RDI, ONE);
-  subFlags(e, size, a, b, e.let(i64.sub(a, b)));
+  subFlags(e, size, a, b);
   return ONE;
 };
 
@@ -192,7 +192,7 @@ const cmps: Body = (step) => {
   const b = e.load(loadOf[size], step.at(RDI, false));
   step.advance(RSI, ONE);
   step.advance(RDI, ONE);
-  subFlags(e, size, a, b, e.let(i64.sub(a, b)));
+  subFlags(e, size, a, b);
   return ONE;
 };
 
