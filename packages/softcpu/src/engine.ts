@@ -8,7 +8,7 @@ import type { SharedCode } from './interp/codepages.ts';
 import { UNLINKED } from './interp/enter.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
 import type { HandlerTable } from './interp/generate.ts';
-import { ACCESS_EXACT, ACCESS_STORE, ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
 import type { Layout } from './interp/layout.ts';
 import { RECORD_SIZE } from './isa.ts';
 import type { Isa } from './isa.ts';
@@ -379,7 +379,8 @@ export class Engine {
     const exact = (mode & ACCESS_EXACT) !== 0;
     const { counters } = this;
     const refills = counters.tlb_refills;
-    const place = this.#accessPlace(lo, hi, size, access, exact);
+    const denied = (mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size);
+    const place = denied ? 0 : this.#accessPlace(lo, hi, size, access, exact);
     counters.tlb_misses++;
     if (counters.tlb_refills === refills) counters[access === Access.store ? 'slow_stores' : 'slow_loads']++;
     if (place === 0) {
@@ -387,6 +388,15 @@ export class Engine {
       this.words[engine + (ENGINE.status >>> 2)] = this.#trap((this.words[engine + (ENGINE.record >>> 2)] as number) >>> 0);
     }
     return place;
+  }
+
+  /** Whether a store is translated, to both pages that it may touch; else its exception is recorded. */
+  #mayStore(lo: number, hi: number, size: number): boolean {
+    const first = Math.min(size, PAGE_SIZE - (lo & (PAGE_SIZE - 1)));
+    if (this.#machine.translate(lo, hi, Access.store, first, 0) < 0) return false;
+    if (first === size) return true;
+    const [nextLo, nextHi] = advance(lo, hi, first);
+    return this.#machine.translate(nextLo, nextHi, Access.store, size - first, first) >= 0;
   }
 
   /**
@@ -403,6 +413,7 @@ export class Engine {
     const exact = (mode & ACCESS_EXACT) !== 0 || this.#strict;
     if (offset + size > PAGE_SIZE || (exact && (offset & (size - 1)) !== 0)) return 0;
     const machine = this.#machine;
+    if ((mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size)) return 0;
     const physical = machine.translate(lo, hi, access, size, 0);
     if (physical < 0) return 0;
     const place = machine.place(physical);

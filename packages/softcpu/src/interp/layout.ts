@@ -61,6 +61,8 @@ export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
 export const ACCESS_STORE = 16;
 /** Must be aligned and in memory: the caller wants the place, not the value. */
 export const ACCESS_EXACT = 32;
+/** A load of what is to be stored to: it faults as the store would. */
+export const ACCESS_UPDATE = 64;
 
 export interface Layout {
   /** State block of the ISA. */

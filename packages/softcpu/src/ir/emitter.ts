@@ -87,6 +87,8 @@ export interface Emitter extends Block {
   nextPc(): I64;
   /** Reads guest memory, evaluated now. */
   load(access: Access, address: I64): I64;
+  /** The same of what will be written to: where it may not be, it faults as that store would. */
+  loadForUpdate(access: Access, address: I64): I64;
   /** Writes the low bytes of `value` to guest memory. */
   store(size: AccessSize, address: I64, value: I64): void;
   /**

@@ -4,7 +4,7 @@ import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { ACCESS_EXACT, ACCESS_STORE, tlbTableSize } from '../interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
@@ -39,9 +39,17 @@ export abstract class AccessEmitter extends BlockEmitter {
   protected abstract fail(failed: I32): void;
 
   load(access: Access, address: I64): I64 {
+    return this.#load(access, address, 0);
+  }
+
+  loadForUpdate(access: Access, address: I64): I64 {
+    return this.#load(access, address, ACCESS_UPDATE);
+  }
+
+  #load(access: Access, address: I64, flags: number): I64 {
     const { size, op } = loads[access];
     const at = this.let(address);
-    return this.let(read(op, this.#translate(size, at, i64.const(0), false, 0)));
+    return this.let(read(op, this.#translate(size, at, i64.const(0), false, flags)));
   }
 
   store(size: AccessSize, address: I64, value: I64): void {

@@ -119,6 +119,10 @@ class ShapeEmitter implements Emitter {
     this.#memory();
     return i64Local;
   }
+  loadForUpdate(_access: Access, _address: I64): I64 {
+    this.#memory();
+    return i64Local;
+  }
   store(_size: AccessSize, _address: I64, _value: I64): void {
     this.#memory();
   }

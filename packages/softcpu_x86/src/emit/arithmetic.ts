@@ -38,7 +38,7 @@ function binary(compute: Compute, setFlags: SetFlags): Definition {
       setFlags(e, size, old, b, kept.get);
       return;
     }
-    const a = o.bound(0);
+    const a = o.update(0);
     const result = e.let(compute(e, size, a, b));
     o.set(0, result);
     setFlags(e, size, a, b, result);
@@ -69,7 +69,7 @@ const unary = (compute: (size: Size, a: I64) => I64, setFlags: (e: Emitter, size
       setFlags(e, size, old, e.let(compute(size, old)));
       return;
     }
-    const a = o.bound(0);
+    const a = o.update(0);
     const result = e.let(compute(size, a));
     o.set(0, result);
     setFlags(e, size, a, result);

@@ -30,7 +30,7 @@ const bitTest = (change?: (value: I64, bit: I64) => I64): Definition =>
     } else if (o.variant.lock) {
       old = lockedUpdate(o, (value) => change(value, bit));
     } else {
-      old = o.bound(0);
+      old = o.update(0);
       o.set(0, change(old, bit));
     }
     setCarry(e, select(i64.eqz(i64.and(old, bit)), c(0), c(-(1n << 63n))));

@@ -36,7 +36,7 @@ export function lockedUpdate(o: Operands, f: (old: I64) => I64): I64 {
       again(i64.ne(compareExchange(e, size, place, old.get, next), old.get));
     });
   }, () => {
-    e.assign(old, e.load(loadOf[size], linear));
+    e.assign(old, e.loadForUpdate(loadOf[size], linear));
     e.store(bytesOf(size), linear, f(old.get));
   }, true);
   return old.get;

@@ -95,7 +95,7 @@ function exchange(o: Operands, size: Size, value: I64): I64 {
       again(i64.ne(old.get, seen));
     });
   }, () => {
-    e.assign(old, e.load(loadOf[size], linear));
+    e.assign(old, e.loadForUpdate(loadOf[size], linear));
     e.store(bytesOf(size), linear, value);
   }, true);
   return old.get;
@@ -111,7 +111,7 @@ const cmpxchg: Definition = define((o) => {
   if (o.place(0) === 'm') {
     const { linear } = o.address(0, true);
     const plainly = (): void => {
-      e.assign(old, e.load(loadOf[size], linear));
+      e.assign(old, e.loadForUpdate(loadOf[size], linear));
       e.store(bytesOf(size), linear, select(i64.eq(old.get, expected), replacement, old.get));
     };
     if (o.variant.lock) e.if(isAligned(linear, size), () => e.assign(old, compareExchange(e, size, e.hostAddress(bytesOf(size), linear), expected, replacement)), plainly, true);
@@ -128,7 +128,7 @@ const xadd: Definition = define((o) => {
   const { e } = o;
   const size = o.sizeOf(0);
   const b = o.bound(1);
-  const old = o.variant.lock ? lockedUpdate(o, (value) => i64.add(value, b)) : o.bound(0);
+  const old = o.variant.lock ? lockedUpdate(o, (value) => i64.add(value, b)) : o.update(0);
   const sum = e.let(i64.add(old, b));
   if (o.variant.lock) {
     o.set(1, old);

@@ -165,6 +165,12 @@ export class Operands {
     return place === 'm' || place === 'i' ? raw : zext(raw, this.sizeOf(i));
   }
 
+  /** Operand `i`, zero-extended and bound, of which a changed value will be written back. */
+  update(i: number): I64 {
+    if (this.place(i) !== 'm') return this.bound(i);
+    return this.e.loadForUpdate(loadOf[this.sizeOf(i)], this.address(i, true).linear);
+  }
+
   /** Operand `i`, zero-extended and bound. */
   bound(i: number): I64 {
     return this.e.let(this.get(i));

@@ -21,7 +21,7 @@ export function exchangePair(o: Operands, half: 32 | 64): void {
     const replacement = join(1, 3);
     const old = e.variable(constant(0));
     const plainly = (): void => {
-      e.assign(old, e.load('u64', linear));
+      e.assign(old, e.loadForUpdate('u64', linear));
       e.if(i64.eq(old.get, expected), () => e.store(8, linear, replacement), () => e.store(8, linear, old.get));
     };
     if (o.variant.lock) e.if(isAligned(linear, 64), () => e.assign(old, compareExchange(e, 64, e.hostAddress(8, linear), expected, replacement)), plainly, true);

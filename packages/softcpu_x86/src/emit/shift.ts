@@ -27,7 +27,7 @@ function shifting(shift: (e: Emitter, size: Size, a: I64, count: I64) => Shifted
     const { e } = o;
     const size = o.sizeOf(0);
     const count = countOf(o, 1);
-    const a = o.bound(0);
+    const a = o.update(0);
     if (o.place(0) !== 'm') {
       e.if(i64.eqz(count), () => {
         if (size === 32) o.set(0, a);
@@ -135,7 +135,7 @@ const double = (left: boolean): Definition =>
     const size = o.sizeOf(0);
     const count = countOf(o, 2);
     const source = o.bound(1);
-    const a = o.bound(0);
+    const a = o.update(0);
     const compute = (): { readonly result: I64; readonly carries: I64 } => {
       const rest = e.let(i64.sub(c(size), count));
       const less = e.let(i64.sub(count, c(1)));

@@ -1,5 +1,5 @@
 /** A processor without privileged architecture, for tests: addresses are offsets in regions of RAM, exceptions end the run and are told. */
-import { Engine, Status, planLayout, wasm } from '@axvisor/softcpu';
+import { Access, Engine, Permission, Status, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
 import { SIMD_EXEC } from '../emit/simd/float.ts';
@@ -17,6 +17,8 @@ export interface Region {
   readonly size: number;
   /** How many of it there are, of which one at a time is in place. */
   readonly copies?: number;
+  /** Stores to it fault. */
+  readonly readOnly?: boolean;
 }
 
 interface Placed extends Region {
@@ -31,6 +33,8 @@ export class FlatProcessor {
   readonly words: Int32Array;
   /** What ended the run: a service's name, `fault` for an access to nothing; '' if nothing did. */
   stopped = '';
+  /** What the access was that faulted, as {@link Access}; -1 if none did. */
+  faulted = -1;
   /** Record of the instruction that called the service. */
   record = 0;
   readonly #regions: readonly Placed[];
@@ -40,10 +44,10 @@ export class FlatProcessor {
     const memoryBytes = 1 << 25;
     const layout = planLayout(isa, { state: STATE, base: STATE + STATE_SIZE, memoryBytes, poolPages: 64 });
     let next = Math.ceil(layout.end / WASM_PAGE) * WASM_PAGE;
-    this.#regions = regions.map(({ base, size, copies = 1 }) => {
+    this.#regions = regions.map(({ base, size, copies = 1, readOnly = false }) => {
       const places = Array.from({ length: copies }, (_, i) => next + i * size);
       next += copies * size;
-      return { base, size, places, current: 0 };
+      return { base, size, readOnly, places, current: 0 };
     });
     if (next > memoryBytes) throw new RangeError('the memory is too small');
     const limits = { min: memoryBytes / WASM_PAGE, max: memoryBytes / WASM_PAGE, shared: true };
@@ -56,12 +60,13 @@ export class FlatProcessor {
     let writer: RecordWriter | undefined;
     this.engine = new Engine(
       {
-        permissions: () => 7,
-        translate: (lo, hi) => {
+        permissions: () => (this.#regions.some(({ readOnly }) => readOnly === true) ? Permission.read | Permission.execute : 7),
+        translate: (lo, hi, access) => {
           // A physical address is a place here: pages of copies differ.
           const place = hi === 0 ? this.placeOf(lo >>> 0) : -1;
-          if (place >= 0) return place;
+          if (place >= 0 && !(access === Access.store && this.#isReadOnly(lo >>> 0))) return place;
           this.stopped = 'fault';
+          this.faulted = access;
           return -1;
         },
         place: (physical) => physical,
@@ -95,6 +100,10 @@ export class FlatProcessor {
       if (address >= base && address < base + size) return (places[current % places.length] as number) + address - base;
     }
     return -1;
+  }
+
+  #isReadOnly(address: number): boolean {
+    return this.#regions.some(({ base, size, readOnly }) => readOnly === true && address >= base && address < base + size);
   }
 
   /** Puts the next copy of the region at an address in place. */
@@ -158,6 +167,7 @@ export class FlatProcessor {
   /** Runs from a linear address. @returns the steps taken */
   run(pc: number, steps: number): number {
     this.stopped = '';
+    this.faulted = -1;
     this.word(PC, pc | 0);
     this.word(PC + 4, 0);
     return this.engine.run(steps);
