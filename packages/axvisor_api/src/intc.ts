@@ -37,6 +37,8 @@ export interface IntcOptions {
   readonly cpuInterfaceBase?: bigint;
   /** APIC: GPA of the I/O APIC. Default 0xfec0_0000; `base` is where the local APICs are at power-on. */
   readonly ioApicBase?: bigint;
+  /** APIC: GPA of the high-precision event timers; absent: there are none. */
+  readonly hpetBase?: bigint;
   /**
    * APIC: power-on state as firmware leaves it, for guests that are started without any: the first CPU in virtual wire mode (MultiProcessor
    * specification 1.4, 3.6.2.2), and the inputs that PCI uses level-triggered.

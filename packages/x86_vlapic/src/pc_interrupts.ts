@@ -6,6 +6,7 @@ import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth, Device, DeviceRegion, IrqLine } from '@axvisor/axvisor_api/device';
 import { ensure } from '@axvisor/axvisor_api/errors';
 import type { IntcContext, IntcOptions, InterruptController, LocalApic } from '@axvisor/axvisor_api/intc';
+import { Hpet, type HpetRoute } from './hpet.ts';
 import { IO_APIC_PINS, IoApic } from './io_apic.ts';
 import { LocalApicUnit, type ApicBus } from './local_apic.ts';
 import { decodeMsi, Delivery, isAddressed, type Message } from './message.ts';
@@ -21,6 +22,7 @@ const MAX_CPUS = 512;
 /** ISA interrupts go to both controllers under the same number, except the timer: 0 at the 8259, pin 2 at the I/O APIC. */
 const TIMER_IRQ = 0;
 const TIMER_PIN = 2;
+const CLOCK_IRQ = 8;
 const ISA_IRQS = 16;
 /** Where PCI interrupts A to D … (global interrupts 16 to 23) are for systems that use the 8259. */
 const PCI_ISA_IRQS = [10, 11] as const;
@@ -71,6 +73,9 @@ export class PcInterrupts implements InterruptController, ApicBus {
   readonly #apics: readonly LocalApicUnit[];
   readonly #ioApic: IoApic;
   readonly #pic: PicPair;
+  readonly #hpet: Hpet | undefined;
+  /** Its wires to what is not the 8254's. */
+  readonly #hpetLines = new Map<number, IrqLine>();
   readonly #context: IntcContext;
   /** How many wires assert each global system interrupt, and each input of the 8259 pair. */
   readonly #asserted: Uint16Array = new Uint16Array(IO_APIC_PINS);
@@ -79,11 +84,11 @@ export class PcInterrupts implements InterruptController, ApicBus {
   #turn = 0;
 
   /** @throws {AxError} InvalidInput */
-  constructor({ base, ioApicBase = IO_APIC_BASE, firmwareState = false }: IntcOptions, context: IntcContext) {
+  constructor({ base, ioApicBase = IO_APIC_BASE, hpetBase, firmwareState = false }: IntcOptions, context: IntcContext) {
     const { vcpuCount, cpuIds } = context;
     ensure(vcpuCount >= 1 && vcpuCount <= MAX_CPUS, 'InvalidInput', `there are 1 to ${MAX_CPUS} local APICs, not ${vcpuCount}`);
     ensure(cpuIds === undefined || cpuIds.length === vcpuCount, 'InvalidInput', `${cpuIds?.length} APIC IDs for ${vcpuCount} CPUs`);
-    ensure(base % PAGE === 0n && ioApicBase % PAGE === 0n, 'InvalidInput', 'the registers of APICs are pages');
+    ensure(base % PAGE === 0n && ioApicBase % PAGE === 0n && (hpetBase ?? 0n) % PAGE === 0n, 'InvalidInput', 'the registers of APICs and timers are pages');
     const ids = cpuIds ?? Array.from({ length: vcpuCount }, (_, i) => BigInt(i));
     for (const id of ids) ensure(id >= 0n && id < 0xffff_ffffn, 'InvalidInput', `APIC ID ${id} does not fit in 32 bits`);
     ensure(new Set(ids).size === ids.length, 'InvalidInput', 'APIC IDs must differ');
@@ -94,9 +99,9 @@ export class PcInterrupts implements InterruptController, ApicBus {
       this.#ioApic.setLine(PIC_PIN, level);
       for (const apic of this.#apics) apic.setLint(0, level);
     });
+    this.#hpet = hpetBase === undefined ? undefined : new Hpet(hpetBase, (route, level) => this.#hpetInterrupt(route, level));
     const timer = new Pit((level) => {
-      this.#pic.setLine(TIMER_IRQ, level);
-      this.#ioApic.setLine(TIMER_PIN, level);
+      if (this.#hpet?.replacesLegacy !== true) this.#setTimer(level);
     });
     const page = new LocalApicPage(base, () => this.#apics[context.currentVcpu?.() ?? 0], (address, data) => this.writeMsi(address, data));
     // The bus resets devices one by one; the local APICs go with the I/O APIC, without which they hear of nothing.
@@ -107,7 +112,7 @@ export class PcInterrupts implements InterruptController, ApicBus {
       write: (offset, width, value) => ioApic.write(offset, width, value),
       reset: () => this.reset(),
     };
-    this.devices = [page, withCpus, this.#pic, timer];
+    this.devices = [page, withCpus, this.#pic, timer, ...(this.#hpet === undefined ? [] : [this.#hpet])];
     for (const apic of this.#apics) apic.reset();
   }
 
@@ -120,12 +125,17 @@ export class PcInterrupts implements InterruptController, ApicBus {
   /** @throws {AxError} OutOfRange */
   line(irq: number): IrqLine {
     ensure(Number.isInteger(irq) && irq >= 1 && irq <= this.sources && irq !== TIMER_PIN, 'OutOfRange', `wires are 1 to ${this.sources} without 2, not ${irq}`);
+    return this.#wire(irq, () => irq !== CLOCK_IRQ || this.#hpet?.replacesLegacy !== true);
+  }
+
+  /** @param counts - whether the wire is heard when it is asserted */
+  #wire(irq: number, counts: () => boolean): IrqLine {
     const isa = irq < ISA_IRQS ? irq : (PCI_ISA_IRQS[irq & 1] as number);
     let asserted = false;
     return {
       irq,
       set: (level) => {
-        if (level === asserted) return;
+        if (level === asserted || (level && !counts())) return;
         asserted = level;
         const step = level ? 1 : -1;
         const wires = ((this.#asserted[irq] as number) + step);
@@ -136,6 +146,19 @@ export class PcInterrupts implements InterruptController, ApicBus {
         this.#ioApic.setLine(irq, wires > 0);
       },
     };
+  }
+
+  #setTimer(level: boolean): void {
+    this.#pic.setLine(TIMER_IRQ, level);
+    this.#ioApic.setLine(TIMER_PIN, level);
+  }
+
+  #hpetInterrupt(route: HpetRoute, level: boolean): void {
+    if (route === 'timer') return this.#setTimer(level);
+    const irq = route === 'clock' ? CLOCK_IRQ : route;
+    let line = this.#hpetLines.get(irq);
+    if (line === undefined) this.#hpetLines.set(irq, (line = this.#wire(irq, () => true)));
+    line.set(level);
   }
 
   /** @throws {AxError} OutOfRange */
