@@ -43,11 +43,11 @@ const GDT = [
 /** Vectors that push an error code. */
 const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17, 21]);
 
-const stubs = (wide: boolean): string =>
+const stubs: string =
   Array.from({ length: 256 }, (_, vector) => `
 .align 16
 ${vector === 0 ? 'stubs:' : ''}
-        ${WITH_ERROR.has(vector) ? '' : `push ${wide ? 0 : 'byte ptr 0'}`.replace('byte ptr ', '')}
+        ${WITH_ERROR.has(vector) ? '' : 'push 0'}
         .byte 0x68
         .long ${vector}
         jmp common`).join('\n');
@@ -70,12 +70,8 @@ decimal: add al, 48
         ret
 `;
 
-/** One character. */
-export const say = (character: string): string => `push eax\n mov al, ${character.charCodeAt(0)}\n out 0xe9, al\n pop eax`;
-
-/** An image whose cases run in 32-bit protected mode at privilege level 0, with IOPL 3, EBX being theirs. Handlers continue at [NEXT]. */
-export function protectedImage(cases: string): Uint8Array {
-  return image(`${LAYOUT}
+/** From the reset vector to 32-bit protected mode with the GDT in RAM. */
+const ENTER_PROTECTED = `${LAYOUT}
 .code16
 start:  cli
         xor ax, ax
@@ -85,8 +81,6 @@ start:  cli
         mov sp, 0x7000
         .byte 0x66, 0x2e, 0x0f, 0x01, 0x16
         .word gdtr - ${BASE}
-        .byte 0x66, 0x2e, 0x0f, 0x01, 0x1e
-        .word idtr - ${BASE}
         mov eax, cr0
         or al, 0x21
         mov cr0, eax
@@ -106,6 +100,37 @@ wide:   mov eax, 16
         mov edi, GDT
         mov ecx, ${GDT.length * 2}
         rep movsd
+        mov word ptr [TSS + 102], 0x68
+        mov word ptr [0x600], 0x40cd # int 0x40, where 16-bit code reaches
+`;
+
+const FINISH = `
+finish: mov al, 10
+        out 0xe9, al
+        mov al, 1
+        out 0xf4, al
+stop:   hlt
+        jmp stop
+`;
+
+const TABLES = (idtLimit: number): string => `
+.align 8
+gdt:    .quad ${GDT.map((entry) => `0x${entry.toString(16)}`).join(', ')}
+gdtr:   .word 0x7f
+        .long gdt
+gdtr2:  .word 0x7f
+        .long GDT
+        .long 0
+idtr:   .word ${idtLimit}
+        .long IDT
+        .long 0
+`;
+
+/** An image whose cases run in 32-bit protected mode at privilege level 0, with IOPL 3, EBX being theirs. Handlers continue at [NEXT]. */
+export function protectedImage(cases: string): Uint8Array {
+  return image(`${ENTER_PROTECTED}
+        lgdt [gdtr2]
+        lidt [idtr]
         # Interrupt gates for all vectors, at privilege level 3.
         mov edi, IDT
         mov eax, stubs
@@ -122,19 +147,12 @@ gates:  mov edx, eax
         jnz gates
         mov dword ptr [TSS + 4], 0x9000
         mov dword ptr [TSS + 8], 16
-        mov word ptr [TSS + 102], 0x68
         mov eax, 0x38
         ltr ax
         push 0x3002
         popf
 ${cases}
-finish: mov al, 10
-        out 0xe9, al
-        mov al, 1
-        out 0xf4, al
-stop:   hlt
-        jmp stop
-
+${FINISH}
 common: mov eax, 16
         mov ds, eax
         mov es, eax
@@ -164,17 +182,88 @@ inner:  mov eax, 16
         popf
         jmp dword ptr [NEXT]
 ${PRINT}
-${stubs(false)}
-.align 8
-gdt:    .quad ${GDT.map((entry) => `0x${entry.toString(16)}`).join(', ')}
-gdtr:   .word 0x7f
-        .long gdt
-idtr:   .word 0x7ff
-        .long IDT
-`, 'lgdt_after');
+${stubs}
+${TABLES(0x7ff)}`);
 }
 
-function image(source: string, _: string): Uint8Array {
+/** The same in 64-bit mode, RBX being the cases'. */
+export function longImage(cases: string): Uint8Array {
+  return image(`${ENTER_PROTECTED}
+        lgdt [gdtr2]
+        mov dword ptr [0x10000], 0x11007
+        mov dword ptr [0x11000], 0x87
+        mov eax, 0x10000
+        mov cr3, eax
+        mov eax, 0x620
+        mov cr4, eax
+        mov ecx, 0xc0000080
+        rdmsr
+        or eax, 0x901
+        wrmsr
+        mov eax, cr0
+        or eax, 0x80000000
+        mov cr0, eax
+        .byte 0xea
+        .long deep
+        .word 0x28
+.code64
+deep:   lidt [rip + idtr]
+        mov edi, IDT
+        mov eax, offset_of_stubs
+        mov ecx, 256
+gates:  mov edx, eax
+        mov word ptr [rdi], ax
+        mov word ptr [rdi + 2], 0x28
+        shr edx, 16
+        mov dword ptr [rdi + 4], 0xee00
+        mov word ptr [rdi + 6], dx
+        mov qword ptr [rdi + 8], 0
+        add edi, 16
+        add eax, 16
+        dec ecx
+        jnz gates
+        mov dword ptr [TSS + 4], 0x9000
+        mov dword ptr [TSS + 36], 0xa000 # IST1
+        mov eax, 0x38
+        ltr ax
+        push 0x3002
+        popfq
+${cases}
+${FINISH}
+common: mov rbp, rsp
+        mov ax, word ptr [rbp]
+        call print4
+        mov ax, word ptr [rbp + 8]
+        call print4
+        mov ax, word ptr [rbp + 24]
+        call print4
+        mov ax, word ptr [rbp + 16]
+        call print4
+        mov eax, dword ptr [rbp + 32]
+        shr eax, 8
+        and eax, 0xfe7f
+        call print4
+        mov ax, word ptr [rbp + 48]
+        call print4
+        mov ax, word ptr [rbp + 40]
+        call print4
+        mov eax, 16
+        mov ds, eax
+        mov es, eax
+        mov ss, eax
+        mov fs, eax
+        mov gs, eax
+        mov rsp, TOP
+        push 0x3002
+        popfq
+        jmp qword ptr [NEXT]
+${PRINT}
+offset_of_stubs = stubs
+${stubs}
+${TABLES(0xfff)}`);
+}
+
+function image(source: string): Uint8Array {
   const { code, symbols } = assemble(source, { base: BASE, bits: 16 });
   if (code.length > IMAGE - 16) throw new RangeError(`the image has ${code.length} bytes`);
   const bytes = new Uint8Array(IMAGE);
