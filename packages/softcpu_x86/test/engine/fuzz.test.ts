@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { Decoder, MAX_LENGTH, disassemble, rows } from '../../src/isa/index.ts';
+import { CODE, GPR } from '../../src/state.ts';
+import { FlatProcessor } from '../../src/testing/flat.ts';
+import { Random } from '../native/generate.ts';
+
+const MODES = [CODE.code64, CODE.code32 | CODE.stack32, CODE.code32, CODE.code32 | CODE.stack32 | CODE.segmented, CODE.code16 | CODE.segmented | CODE.real, CODE.code16, CODE.code16 | CODE.stack32 | CODE.segmented];
+
+/** Bytes that begin as some row does, behind any prefixes. */
+function noise(random: Random): Uint8Array {
+  const bytes = Uint8Array.from({ length: 24 }, () => random.below(256));
+  let at = random.below(4);
+  for (let i = 0; i < at; i++) bytes[i] = random.pick([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48, 0x41, 0x4f]);
+  const row = random.pick(rows);
+  if (row.vex) {
+    bytes[at++] = 0xc4;
+    bytes[at] = ((bytes[at] as number) & 0xe0) | row.map;
+    at += 2;
+  } else {
+    if (row.map > 0) bytes[at++] = 0x0f;
+    if (row.map > 1) bytes[at++] = row.map === 2 ? 0x38 : 0x3a;
+  }
+  bytes[at] = row.opcode;
+  return bytes;
+}
+
+describe('any bytes', () => {
+  it('are decoded from as few of them as there are needed, at most 15', () => {
+    const random = new Random(5);
+    const decoder = new Decoder();
+    for (let i = 0; i < 8000; i++) {
+      const bytes = noise(random);
+      const mode = random.pick(MODES);
+      expect(decoder.decode(bytes, 0, bytes.length, mode)).toBe(true);
+      const { length, op } = decoder.insn;
+      expect(length).toBeLessThanOrEqual(MAX_LENGTH);
+      if (length > 1) expect(decoder.decode(bytes, 0, length - 1, mode)).toBe(false);
+      expect(decoder.decode(bytes, 0, length, mode) || length === MAX_LENGTH).toBe(true);
+      expect(decoder.insn.op).toBe(op);
+    }
+  });
+
+  it('are disassembled', () => {
+    const random = new Random(6);
+    for (let i = 0; i < 3000; i++) {
+      const lines = disassemble(noise(random), 0x1000n, random.pick(MODES));
+      expect(lines.reduce((sum, { length }) => sum + length, 0)).toBe(24);
+    }
+  });
+
+  it.each(MODES)('are executed or raise an exception in mode %i', (mode) => {
+    const code = { base: 0x1_0000, size: 0x1000, copies: 50 };
+    const processor = new FlatProcessor([code, { base: 0x2_0000, size: 0x2000 }], 'interpreter', mode);
+    const random = new Random(mode + 1);
+    const stops = new Set<string>();
+    for (let i = 0; i < 1500; i++) {
+      processor.exchange(code.base);
+      processor.load(code.base, noise(random));
+      for (let n = 0; n < 16; n++) processor.put(GPR + 8 * n, random.chance(50) ? BigInt(0x2_0000 + random.below(0x2000)) : random.wide());
+      processor.run(code.base, 3);
+      stops.add(processor.stopped);
+    }
+    expect([...stops]).toEqual(expect.arrayContaining(['', 'fault', 'undefined', 'system']));
+  });
+});
