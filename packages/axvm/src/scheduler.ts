@@ -137,8 +137,7 @@ export class Scheduler implements Executor {
     this.#last = slot;
     this.#yieldSoon = false;
     vm.accessing = vcpu.id;
-    const end = currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS);
-    setHostTimer(earlier(end, nextDeadline()));
+    let end = this.#arm(currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS));
     this.time.enter('guest');
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
@@ -151,8 +150,10 @@ export class Scheduler implements Executor {
         // A reset or power-off took the vCPU off this CPU already.
         if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
         if (next === 'wait') return vcpu.block();
-        // The end of the slice comes as an interrupt of the host's timer.
+        // The end of the slice comes as an interrupt of the host's timer, and so does a timer that a device set meanwhile.
         if (next === 'yield' || this.#yieldSoon) return;
+        const deadline = nextDeadline();
+        if (deadline !== undefined && deadline < end) end = this.#arm(end);
       }
     } catch (e) {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
@@ -161,6 +162,13 @@ export class Scheduler implements Executor {
     } finally {
       this.time.enter('host');
     }
+  }
+
+  /** Sets the host's timer to `end`, or to what is due before; returns which. */
+  #arm(end: Ticks): Ticks {
+    const at = earlier(end, nextDeadline()) ?? end;
+    setHostTimer(at);
+    return at;
   }
 
   /** Takes the vCPU that ran last off this CPU. */

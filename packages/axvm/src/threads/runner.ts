@@ -161,7 +161,8 @@ export class Runner {
     this.#yieldSoon = false;
     const end = currentTicks() + nanosToTicks(SLICE_NANOS);
     const alone = !this.#local.some((other) => other !== remote && other.active && other.vcpu.state !== VCpuState.Blocked);
-    setHostTimer(alone ? this.#deadline() : earlier(end, this.#deadline()));
+    let timer = alone ? this.#deadline() : earlier(end, this.#deadline());
+    setHostTimer(timer);
     try {
       const services = vm.services(remote);
       if (running.state === VCpuState.Free) running.bind();
@@ -177,7 +178,10 @@ export class Runner {
           running.block();
           return this.#release(remote);
         }
-        if (next === 'yield' || this.#yieldSoon || (pendingSignals() & (Signal.kick | Signal.order)) !== 0 || (!alone && currentTicks() >= end)) return;
+        // The end of the slice comes as an interrupt of the host's timer, and so does a timer that was set meanwhile.
+        if (next === 'yield' || this.#yieldSoon || (pendingSignals() & (Signal.kick | Signal.order)) !== 0) return;
+        const sooner = earlier(timer, nextDeadline());
+        if (sooner !== timer) setHostTimer((timer = sooner));
       }
     } catch (e) {
       this.#broken(remote, e);

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { Stopwatch } from '../src/stopwatch.ts';
+
+/** Busy for some microseconds. */
+function work(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+test('parts add up to the time that passed, and the part of exits is estimated well', () => {
+  const watch = new Stopwatch();
+  const start = performance.now();
+  watch.enter('guest');
+  for (let i = 0; i < 4000; i++) {
+    work(0.006);
+    watch.beginExit();
+    work(0.006);
+    watch.endExit();
+  }
+  watch.enter('idle');
+  work(5);
+  watch.enter(undefined);
+  const total = (performance.now() - start) / 1000;
+  const { guest, exits, idle, host } = watch.seconds;
+  expect(guest + exits + idle).toBeGreaterThan(total * 0.9);
+  expect(guest + exits + idle).toBeLessThanOrEqual(total);
+  expect([idle >= 0.005, host]).toEqual([true, 0]);
+  expect(exits / (guest + exits)).toBeGreaterThan(0.25);
+  expect(exits / (guest + exits)).toBeLessThan(0.75);
+});
+
+test('exits never take more than there was', () => {
+  const watch = new Stopwatch();
+  watch.enter('guest');
+  watch.beginExit();
+  work(2);
+  watch.endExit();
+  watch.enter(undefined);
+  const { guest, exits } = watch.seconds;
+  expect(guest).toBeGreaterThanOrEqual(0);
+  expect(exits).toBeLessThan(1);
+});
