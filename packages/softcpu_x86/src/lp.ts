@@ -13,7 +13,9 @@ import { SIMD_EXCEPTION, SIMD_EXEC } from './emit/simd/float.ts';
 import { FPU_FAULT, SSE_FAULT } from './emit/simd/operands.ts';
 import { BOUND, UNDEFINED } from './emit/simple.ts';
 import { SYSTEM } from './emit/system.ts';
+import { X87_EXCEPTION, X87_EXEC } from './emit/x87.ts';
 import { createSimdExec } from './fp/simd_exec.ts';
+import { createX87Exec } from './fp/x87_exec.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
 import { ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
@@ -131,7 +133,7 @@ export class Lp {
       ...(others === undefined ? {} : { shared: { copies: plan.copies, writes: others.writes, self: others.self } }),
       ...(options.engine === undefined ? {} : { execution: options.engine }),
       ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
-      functions: { [SIMD_EXEC]: createSimdExec(memory, this.#state) },
+      functions: { [SIMD_EXEC]: createSimdExec(memory, this.#state), [X87_EXEC]: createX87Exec(memory, this.#state) },
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);
@@ -312,6 +314,7 @@ export class Lp {
       [SSE_FAULT]: fault(() => (cr0(CR0.EM) || (this.priv.regs.cr4 & CR4.OSFXSR) === 0 ? V.UD : V.NM)),
       [FPU_FAULT]: fault(() => (cr0(CR0.EM) ? V.UD : V.NM)),
       [SIMD_EXCEPTION]: fault(() => ((this.priv.regs.cr4 & CR4.OSXMMEXCPT) !== 0 ? V.XM : V.UD)),
+      [X87_EXCEPTION]: always(V.MF),
     };
   }
 

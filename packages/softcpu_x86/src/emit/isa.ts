@@ -25,8 +25,9 @@ import { stack } from './stack.ts';
 import { strings } from './string.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 import type { Size } from './value.ts';
+import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
 
-const definitions: Definitions = { ...simple, ...systemInstructions, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal };
+const definitions: Definitions = { ...simple, ...systemInstructions, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
 
 /** What a decoded instruction is executed by: the definition, and the choice among its handlers. */
 export interface Defined {
@@ -169,6 +170,6 @@ export const isa: Isa = {
     { offset: FPU_TRAP, value: 0 },
   ],
   instructions,
-  functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
-  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION],
+  functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
+  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };

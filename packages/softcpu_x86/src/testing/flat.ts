@@ -3,7 +3,9 @@ import { Access, Engine, Permission, Status, planLayout, wasm } from '@axvisor/s
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
 import { SIMD_EXEC } from '../emit/simd/float.ts';
+import { X87_EXEC } from '../emit/x87.ts';
 import { createSimdExec } from '../fp/simd_exec.ts';
+import { createX87Exec } from '../fp/x87_exec.ts';
 import { RecordWriter } from '../emit/record.ts';
 import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
@@ -77,7 +79,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])), functions: { [SIMD_EXEC]: createSimdExec(memory, STATE) } },
+      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])), functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE) } },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;

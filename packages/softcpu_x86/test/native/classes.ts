@@ -9,8 +9,8 @@ const LEFT_OUT: ReadonlySet<string> = new Set([...Object.keys(systemInstructions
 
 /** Whether a row is one to be compared in a mode. */
 export function executable(row: Row, mode: number): boolean {
-  // Vector instructions have a test of their own.
-  if (defined[row.op] === undefined || LEFT_OUT.has(row.name) || isSimd(row)) return false;
+  // Vector and x87 instructions have tests of their own.
+  if (defined[row.op] === undefined || LEFT_OUT.has(row.name) || isSimd(row) || row.features.includes('fpu')) return false;
   if (mode === 64 ? row.not64 : row.only64) return false;
   // Reserved NOPs of one vendor are undefined to the other.
   if (row.name === 'nop' && row.map === 1 && row.opcode < 0x18) return false;

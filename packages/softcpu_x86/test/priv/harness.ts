@@ -1,4 +1,6 @@
 /** A logical processor without an engine: the privileged architecture over plain memory. */
+import { wasm } from '@axvisor/softcpu';
+import type { WasmMemory } from '@axvisor/softcpu';
 import { Privileged, SYSTEM_OPS, type PrivilegedOptions, type Status, type SystemInsn, type SystemOp } from '../../src/priv/index.ts';
 import type { Stored } from '../../src/priv/registers.ts';
 import { STATE_SIZE } from '../../src/state.ts';
@@ -12,7 +14,7 @@ const plain: SystemInsn = {
 };
 
 export class Harness {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly lp: Privileged;
@@ -25,7 +27,7 @@ export class Harness {
   portValue = 0;
 
   constructor(options: Partial<PrivilegedOptions> = {}) {
-    this.memory = new WebAssembly.Memory({ initial: RAM / 0x1_0000 + 1, maximum: RAM / 0x1_0000 + 1, shared: true });
+    this.memory = new wasm.Memory({ initial: RAM / 0x1_0000 + 1, maximum: RAM / 0x1_0000 + 1, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
     if (STATE + STATE_SIZE > this.bytes.length) throw new RangeError('no room for the state block');
