@@ -159,12 +159,6 @@ export interface AxArchVCpu extends Disposable {
   share?(): VCpuShare;
   /** State for people: program counter and registers by name. */
   dump(): Readonly<Record<string, bigint>>;
-  /**
-   * Sets registers by the names of {@link AxArchVCpu.dump}, for boot protocols that start a CPU otherwise than at power-on. Absent where none does.
-   *
-   * @throws {AxError} InvalidInput for a name that is none
-   */
-  setRegisters?(registers: Readonly<Record<string, bigint>>): void;
 }
 
 /** An architecture's per-CPU part: virtualization switched on and off. */

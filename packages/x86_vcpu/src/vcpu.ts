@@ -5,7 +5,7 @@ import { Cr4, Gpr, SegmentAccess, Vector, readCr, xrstor, xsave, writeCr } from 
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, X86Start } from '@axvisor/axvisor_api/vcpu';
 import { Context } from './context.ts';
 import { loadMachineStatus, writeCr0, writeCr4 } from './control_registers.ts';
 import type { CpuidView } from './cpuid.ts';
@@ -23,7 +23,7 @@ import { handleInstruction, type InstructionHost } from './instructions.ts';
 import { GuestMsrs } from './msr.ts';
 import { NestedMemory } from './nested.ts';
 import { GuestFault } from './paging.ts';
-import { entryPoint, resetRegisters } from './power_on.ts';
+import { entryPoint, resetRegisters, startRegisters } from './power_on.ts';
 import { SharedState } from './shared_state.ts';
 
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
@@ -57,7 +57,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   readonly #events = new Events();
   #apic: LocalApic | undefined;
   #memory: NestedMemory | undefined;
+  readonly #start: X86Start | undefined;
   #entry = 0n;
+  /** What is to be done before it runs next. */
+  #starts: (() => void) | undefined;
   #boundTo: Cpu | undefined;
   /** Where {@link SharedState} is on a processor. */
   #loadedOn: Cpu | undefined;
@@ -75,6 +78,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     this.vmId = vmId;
     this.vcpuId = vcpuId;
     this.#apicId = Number(config.cpuId);
+    this.#start = config.start;
     this.context = new Context();
     try {
       this.guest = newGuest(this.context);
@@ -103,30 +107,52 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     this.guest.setRoot(root, vmid);
   }
 
-  /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. */
+  /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. Done when a processor is at hand. */
   setup(): void {
     this.#discard();
+    this.#waitsForSipi = this.vcpuId !== 0;
+    this.#starts = () => this.#powerOn();
+  }
+
+  #powerOn(): void {
     this.context.clear();
     this.#shared.reset();
     this.guest.reset();
     this.msrs.reset();
-    const { selector, base, ip } = entryPoint(this.#entry);
-    resetRegisters(this.guest, selector, base, ip);
-    this.#waitsForSipi = this.vcpuId !== 0;
+    if (this.#start === undefined) {
+      const { selector, base, ip } = entryPoint(this.#entry);
+      resetRegisters(this.guest, selector, base, ip);
+    } else {
+      startRegisters(this.guest, this.#start);
+      setRegisters(this.guest, this.context, this.#start.registers);
+    }
   }
 
   /** Starts execution at `entry` with `arg` in RDI. */
   setStartArgs(entry: GuestPhysAddr, arg: bigint): void {
     this.#entry = entry;
-    this.setup();
+    this.#discard();
     this.#waitsForSipi = false;
-    this.context.set(Gpr.RDI, arg);
+    this.#starts = () => {
+      this.#powerOn();
+      const { selector, base, ip } = entryPoint(entry);
+      resetRegisters(this.guest, selector, base, ip);
+      this.context.set(Gpr.RDI, arg);
+    };
   }
 
-  /** What boot protocols demand, by the names of {@link X86VCpu.dump}. @throws {AxError} InvalidInput for a name that is none */
+  /** Sets registers by the names of {@link X86VCpu.dump}. @throws {AxError} InvalidInput for a name that is none */
   setRegisters(registers: Readonly<Record<string, bigint>>): void {
+    this.#started();
     setRegisters(this.guest, this.context, registers);
     this.#waitsForSipi = false;
+  }
+
+  /** Puts the control structure in the state that was asked for. */
+  #started(): void {
+    const starts = this.#starts;
+    this.#starts = undefined;
+    starts?.();
   }
 
   /** Forgets what is under way, on the processor and here. */
@@ -141,6 +167,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   bind(): void {
     const cpu = this.#cpus.current();
     ensure(this.#memory !== undefined, 'BadState', `${this.#who} has no nested page table`);
+    this.#started();
     this.guest.bind();
     this.#boundTo = cpu;
   }
@@ -527,6 +554,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   // ── for people ──
 
   dump(): Readonly<Record<string, bigint>> {
+    this.#started();
     return { ...dumpRegisters(this.guest, this.context), cr2: this.#loadedOn === undefined ? this.#shared.cr2 : readCr(2) };
   }
 }

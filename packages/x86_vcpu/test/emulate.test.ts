@@ -60,15 +60,17 @@ describe('instructions', () => {
     ['movnti [rbx], eax', [0x0f, 0xc3, 0x03], 0n, ['write32 0 11111111']],
     ['mov rax, moffs', [0x48, 0xa1, 0, 0, 0x20, 0, 0, 0, 0, 0], 5n, ['read64 0'], 5n],
   ];
-  test.each(cases)('%s', (_, bytes, value, log, rax) => {
-    withMachine((m) => {
-      m.vcpu.setGpr(RAX, 0x1111_1111_1111_1111n);
-      m.vcpu.setGpr(RCX, 0x2222_2222n);
-      expect(access(m, bytes, value, log[0]?.startsWith('write') === true)).toEqual(log);
-      expect(m.vcpu.getGpr(RAX)).toBe(rax ?? 0x1111_1111_1111_1111n);
-      expect(m.cpu.field(F.guestRip)).toBe(CODE + BigInt(bytes.length));
-    }, 64);
-  });
+  for (const [name, bytes, value, log, rax] of cases) {
+    test(name, () => {
+      withMachine((m) => {
+        m.vcpu.setGpr(RAX, 0x1111_1111_1111_1111n);
+        m.vcpu.setGpr(RCX, 0x2222_2222n);
+        expect(access(m, bytes, value, log[0]?.startsWith('write') ?? false)).toEqual(log);
+        expect(m.vcpu.getGpr(RAX)).toBe(rax ?? 0x1111_1111_1111_1111n);
+        expect(m.cpu.field(F.guestRip)).toBe(CODE + BigInt(bytes.length));
+      }, 64);
+    });
+  }
 
   test('flags of arithmetic', () => {
     withMachine((m) => {

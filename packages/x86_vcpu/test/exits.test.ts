@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ExitReason, Msr, VmcsField } from '@axvisor/axvisor_api/arch/x86';
 import { EMULATED } from '../src/emulate/emulation.ts';
 import { guestCpuid, isValidXcr0 } from '../src/index.ts';
+import type { X86VCpu } from '../src/vcpu.ts';
 import { withMachine, type Machine } from './fixture.ts';
 
 const F = VmcsField;
@@ -129,7 +130,7 @@ describe('control registers', () => {
       m.vcpu.setGpr(RAX, 0x8000_0011n);
       m.run((cpu) => cpu.exit(ExitReason.crAccess, moveTo(0, RAX), 3));
       expect(m.cpu.field(F.entryControls) & 0x200n).toBe(0n);
-      m.vcpu.setRegisters?.({ cr0: 0x11n, cr4: 0x20n, efer: 0x100n });
+      (m.vcpu as X86VCpu).setRegisters({ cr0: 0x11n, cr4: 0x20n, efer: 0x100n });
       m.run((cpu) => cpu.exit(ExitReason.crAccess, moveTo(0, RAX), 3));
       expect(m.cpu.field(F.entryControls) & 0x200n).toBe(0x200n);
       expect(m.vcpu.dump()['efer']).toBe(0x500n);

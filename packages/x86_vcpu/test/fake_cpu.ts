@@ -135,7 +135,7 @@ export class FakeCpu {
     };
   }
 
-  component(): Component<typeof x86.id | typeof processor.id> {
+  component(): Component<typeof x86.id | typeof processor.id, never> {
     return component({
       name: 'fake processor',
       requires: [],

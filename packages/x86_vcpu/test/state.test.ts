@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Msr, VmcsField } from '@axvisor/axvisor_api/arch/x86';
 import { newArchVCpu } from '@axvisor/axvisor_api/vcpu';
 import { controls } from '../src/index.ts';
+import type { X86VCpu } from '../src/vcpu.ts';
 import { gpa, withMachine } from './fixture.ts';
 
 const F = VmcsField;
@@ -47,11 +48,11 @@ test('RESET: real mode at the entry, VMXE hidden', () => {
 
 test('registers by name, as boot protocols want them', () => {
   withMachine(({ cpu, vcpu }) => {
-    vcpu.setRegisters?.({ rip: 0x100_0200n, rsi: 0x7000n, cr0: 0x8000_0011n, cr4: 0x20n, efer: 0x500n, 'cs.rights': 0xa09bn, 'cs.selector': 0x10n });
+    (vcpu as X86VCpu).setRegisters({ rip: 0x100_0200n, rsi: 0x7000n, cr0: 0x8000_0011n, cr4: 0x20n, efer: 0x500n, 'cs.rights': 0xa09bn, 'cs.selector': 0x10n });
     expect(vcpu.dump()).toMatchObject({ rip: 0x100_0200n, rsi: 0x7000n, cr0: 0x8000_0011n, cr4: 0x20n, efer: 0x500n, 'cs.rights': 0xa09bn });
     // IA-32e mode guest follows LMA.
     expect(cpu.field(F.entryControls) & 0x200n).toBe(0x200n);
-    expect(() => vcpu.setRegisters?.({ r99: 0n })).toThrow('no register r99');
+    expect(() => (vcpu as X86VCpu).setRegisters({ r99: 0n })).toThrow('no register r99');
   });
 });
 

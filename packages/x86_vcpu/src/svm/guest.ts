@@ -127,7 +127,6 @@ export class SvmGuest implements Guest {
     this.#root = root;
     const asids = Math.max(2, asidCount());
     this.#asid = 1 + (vmid % (asids - 1));
-    this.#writeRoot();
   }
 
   #writeRoot(): void {
@@ -165,7 +164,6 @@ export class SvmGuest implements Guest {
     this.#nmiBlocked = false;
     this.#windows = 0n;
     this.#writeVirtualInterrupt();
-    this.#writeRoot();
   }
 
   #writeVirtualInterrupt(): void {
@@ -173,7 +171,7 @@ export class SvmGuest implements Guest {
   }
 
   bind(): void {
-    this.#view.setUint8(Vmcb.tlbControl, TlbControl.flushAsid);
+    this.#writeRoot();
   }
 
   unbind(): void {}

@@ -166,7 +166,6 @@ export class VmxGuest implements Guest {
     if (root.format !== 'ept') throw axError('Unsupported', `VMX walks EPT, not ${root.format}`);
     this.#root = root;
     this.#vpid = vmid;
-    this.#writeRoot();
   }
 
   #writeRoot(): void {
@@ -205,7 +204,6 @@ export class VmxGuest implements Guest {
       [F.guestInterruptibilityState, 0n], [F.guestActivityState, 0n], [F.guestPendingDebugExceptions, 0n], [F.vmcsLinkPointer, ALL_ONES],
       [F.cr0GuestHostMask, CR0_OWNED], [F.cr4GuestHostMask, CR4_OWNED],
     ] as const) this.#write(field, value);
-    this.#writeRoot();
   }
 
   #writeControls(): void {
@@ -229,6 +227,7 @@ export class VmxGuest implements Guest {
 
   bind(): void {
     this.#use();
+    this.#writeRoot();
     this.#writeHostState();
   }
 
@@ -239,7 +238,6 @@ export class VmxGuest implements Guest {
   }
 
   [Symbol.dispose](): void {
-    this.unbind();
     deallocFrame(this.#vmcs);
     deallocFrame(this.#msrFrame);
   }
