@@ -27,7 +27,7 @@ const EMBEDDED: Readonly<Partial<Record<Architecture, () => Promise<Uint8Array>>
 };
 
 /** Names in the image table, by our architecture names. */
-const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64', aarch64: 'debian-arm64' };
+const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64: 'debian-riscv64', aarch64: 'debian-arm64', x86_64: 'debian-amd64' };
 
 const EMBEDDED_NAME = 'embedded';
 

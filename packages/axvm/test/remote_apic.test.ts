@@ -8,7 +8,7 @@ import { component as percpu } from '@axvisor/percpu';
 import { component as vlapic } from '@axvisor/x86_vlapic';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ownTsc, RemoteLocalApic, serveLocalApic } from '../src/threads/remote_apic.ts';
+import { ownTsc } from '../src/threads/remote_apic.ts';
 
 /** Works with a controller of two CPUs; `calls` are what the second one asked of it. */
 function withApics(work: (near: LocalApic, far: LocalApic, twin: LocalApic) => void): void {
@@ -89,18 +89,4 @@ test("deadlines go by the vCPU's own counter", () =>
     far.writeMsr(0x6e0, 1_000_000n);
     far.writeMsr(0x6e0, 0n);
     expect([far.readMsr(0x6e0), far.nextTimer()]).toEqual([0n, undefined]);
-  }));
-
-test('what no pin announces is not asked for', () =>
-  withApics((near) => {
-    let pins = 0;
-    let calls = 0;
-    const far = new RemoteLocalApic(0, (...args) => (calls++, serveLocalApic(near, args)), () => pins);
-    near.write(0xf0, 4, 0x1ffn);
-    near.write(0x300, 4, 0x4_0040n);
-    expect([far.pending(), far.take('nmi'), far.take('init'), far.take('sipi'), calls]).toEqual([undefined, false, false, undefined, 0]);
-    pins = 1;
-    expect([far.pending(), far.take('nmi'), calls]).toEqual([0x40, false, 1]);
-    pins = 14;
-    expect([far.pending(), far.take('nmi'), far.take('init'), far.take('sipi'), calls]).toEqual([undefined, false, false, undefined, 4]);
   }));

@@ -14,6 +14,10 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<Composit
     const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
     return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
   },
+  x86_64: async () => {
+    const { composeX86_64, composeX86_64Cpu } = await import('./x86_64.ts');
+    return { compose: composeX86_64, composeCpu: composeX86_64Cpu };
+  },
   aarch64: async () => {
     const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
     return { compose: composeAarch64, composeCpu: composeAarch64Cpu };

@@ -20,6 +20,8 @@ export interface ProcessorOptions {
   readonly engine?: 'auto' | 'interpreter' | 'translator';
   /** Bytes that translations may take. */
   readonly translationBytes?: number;
+  /** x86-64: which virtualization the processor has. Default: `vmx`. */
+  readonly virt?: 'vmx' | 'svm';
 }
 
 /** Where a composition lets others in. */

@@ -166,6 +166,30 @@ export const images: readonly ImageSpec[] = [
     boot: { kernel: 'u-boot.bin', loadAddress: 0x4020_0000n, deviceTree: 0x4000_0000n, memory: 64, marker: '=> ' },
   },
   {
+    name: 'debian-amd64',
+    architecture: 'x86_64',
+    title: 'Debian 12 kernel for amd64 with a busybox userland',
+    source: {
+      kind: 'debian',
+      suite: 'bookworm',
+      architecture: 'amd64',
+      packages: [
+        {
+          package: 'linux-image-cloud-amd64',
+          follow: /^linux-image-\d/,
+          files: [
+            { from: 'boot/vmlinuz-*', as: 'kernel' },
+            { from: 'boot/config-*', as: 'kernel.config' },
+          ],
+          modules: true,
+        },
+        { package: 'busybox-static', files: [{ from: 'bin/busybox', as: 'busybox' }] },
+      ],
+    },
+    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
+    boot: { kernel: 'kernel', append: `console=ttyS0 ${QUICK_BOOT}`, memory: 128, marker: '/root # ' },
+  },
+  {
     name: 'embedded',
     architecture: 'any',
     title: 'the small guest that is part of axvisor',

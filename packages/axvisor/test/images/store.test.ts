@@ -175,7 +175,7 @@ describe('fetching', () => {
     await offer('firmware', 'mkdir -p "$1/lib/fw-1"; echo fw >"$1/lib/fw-1/image.bin"\n');
     const spec: ImageSpec = {
       name: 'other',
-      architecture: 'arm64',
+      architecture: 'aarch64',
       title: 'another',
       source: { kind: 'debian', suite: 'sid', architecture: 'arm64', packages: [{ package: 'firmware', files: [{ from: 'lib/fw-*/image.bin', as: 'fw' }] }] },
       boot: { kernel: 'fw', memory: 64, marker: '=>' },

@@ -6,7 +6,6 @@ import { gpa, hpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import { axError, isAxError } from '@axvisor/axvisor_api/errors';
 import { idle, wake } from '@axvisor/axvisor_api/host';
-import { ApicPin } from '@axvisor/axvisor_api/intc';
 import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
 import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
@@ -122,11 +121,7 @@ export class Monitor implements Executor {
     const attached: Attached = { vm, services: servicesOf(vm, () => {}), frames: { first, count }, lines, homes, latches };
     this.#attached.set(vm, attached);
     this.#byId.set(vm.id, attached);
-    vm.slots.forEach((slot, i) => {
-      const line = lines[i] as VCpuLine;
-      slot.onPower = (power) => (line.power = power);
-      if (vm.intc?.localApic !== undefined) slot.onPin = (pin, level) => line.setPin(pin - ApicPin.intr, level);
-    });
+    vm.slots.forEach((slot, i) => (slot.onPower = (power) => ((lines[i] as VCpuLine).power = power)));
     const vcpus = vm.slots.map(({ vcpu, cpuId }, i) => {
       const share = vcpu.arch.share?.();
       if (share === undefined) throw axError('Unsupported', 'vCPUs of this architecture cannot run on threads');

@@ -103,7 +103,7 @@ export const Activity = {
 } as const;
 
 /** 32-bit words of a line. */
-const Word = { power: 0, hold: 1, activity: 2, generation: 3, instructions: 4, pins: 6, exits: 8 } as const;
+const Word = { power: 0, hold: 1, activity: 2, generation: 3, instructions: 4, exits: 8 } as const;
 /** Bytes of a line. */
 export const LINE_SIZE = 128;
 
@@ -157,16 +157,6 @@ export class VCpuLine {
   set activity(activity: number) {
     Atomics.store(this.#words, Word.activity, activity);
     if (activity !== Activity.running) Atomics.notify(this.#words, Word.activity);
-  }
-
-  /** Pins of its local APIC, a bit each. Written by the monitor. */
-  get pins(): number {
-    return Atomics.load(this.#words, Word.pins);
-  }
-
-  setPin(pin: number, level: boolean): void {
-    if (level) Atomics.or(this.#words, Word.pins, 1 << pin);
-    else Atomics.and(this.#words, Word.pins, ~(1 << pin));
   }
 
   /** Its thread is gone. */

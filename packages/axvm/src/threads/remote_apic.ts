@@ -1,6 +1,6 @@
 /** The local APIC of a vCPU whose thread is not the one that keeps the interrupt controller: every operation is a call of the monitor. */
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
-import { ApicPin, type LocalApic, type TscClock } from '@axvisor/axvisor_api/intc';
+import type { LocalApic, TscClock } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 
 /** The first argument of `Call.localApic`: the operation. */
@@ -64,22 +64,15 @@ export const ownTsc = (apic: LocalApic): RemoteLocalApic => new RemoteLocalApic(
 export class RemoteLocalApic implements LocalApic {
   readonly id: number;
   readonly #call: (...args: bigint[]) => bigint | undefined;
-  readonly #pins: () => number;
   /** IA32_APIC_BASE as far as this thread knows it. */
   #base: bigint | undefined;
   /** The counter of this thread's CPU, and the deadline in it; the monitor's APIC has deadlines in ticks of the host. */
   #tsc: TscClock | undefined;
   #deadline = 0n;
 
-  /** @param pins - those asserted, a bit each, as far as that is known without a call: what they do not announce is not asked for */
-  constructor(id: number, call: (...args: bigint[]) => bigint | undefined, pins: () => number = () => -1) {
+  constructor(id: number, call: (...args: bigint[]) => bigint | undefined) {
     this.id = id;
     this.#call = call;
-    this.#pins = pins;
-  }
-
-  #asserted(pin: ApicPin): boolean {
-    return ((this.#pins() >> (pin - ApicPin.intr)) & 1) === 1;
   }
 
   /** The monitor may have reset it. */
@@ -141,7 +134,7 @@ export class RemoteLocalApic implements LocalApic {
   }
 
   pending(): number | undefined {
-    return this.#asserted(ApicPin.intr) ? this.#number(Op.pending) : undefined;
+    return this.#number(Op.pending);
   }
 
   acknowledge(): number {
@@ -155,9 +148,8 @@ export class RemoteLocalApic implements LocalApic {
   take(event: 'nmi' | 'init'): boolean;
   take(event: 'sipi'): number | undefined;
   take(event: 'nmi' | 'init' | 'sipi'): boolean | number | undefined {
-    const asserted = this.#asserted(ApicPin[event]);
-    if (event === 'sipi') return asserted ? this.#number(Op.takeSipi) : undefined;
-    return asserted && this.#ask(event === 'nmi' ? Op.takeNmi : Op.takeInit) === 1n;
+    if (event === 'sipi') return this.#number(Op.takeSipi);
+    return this.#ask(event === 'nmi' ? Op.takeNmi : Op.takeInit) === 1n;
   }
 
   nextTimer(): Ticks | undefined {

@@ -8,8 +8,6 @@ export class VCpuSlot {
   readonly cpuId: bigint;
   /** Told of each change of {@link power}. */
   onPower: (power: VCpuPowerState) => void = () => {};
-  /** Told of each pin of its local APIC that changes (`ApicPin`), before the vCPU is. */
-  onPin: (pin: number, level: boolean) => void = () => {};
   #power: VCpuPowerState = 'off';
 
   constructor(vcpu: AxVCpu, cpuId: bigint) {

@@ -279,7 +279,6 @@ export class AxVm implements Vm {
 
   #setInterrupt(index: number, vector: number, level: boolean): void {
     const slot = this.slot(index);
-    slot.onPin(vector, level);
     if (level) this.inject(slot, vector);
     else slot.vcpu.clearInterrupt(vector);
   }
