@@ -1,7 +1,7 @@
 /** System instructions: those that need no more than the state block here, all others in JavaScript (Arm ARM, C5.2 and C6.2). */
 import { i32, i64 } from '@axvisor/softcpu';
-import type { Emit } from '@axvisor/softcpu';
-import { EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, TPIDR_EL0, TPIDR_EL1, UNSYNCED, ZVA_CHECKED } from '../state.ts';
+import type { Emit, Emitter, I32 } from '@axvisor/softcpu';
+import { DAIF, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED, ZVA_CHECKED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
 import { plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
@@ -12,6 +12,11 @@ export const SYSTEM = 'system';
 
 const system: Emit = (e) => e.service(SYSTEM);
 const byService: Definition = single({}, system);
+
+/** MODE of EL1h, and the first that is above EL0. */
+const EL1H = 3;
+const atEl1h = (e: Emitter): I32 => i32.eq(e.state('i32.load', MODE), i32.const(EL1H));
+const aboveEl0 = (e: Emitter): I32 => i32.gt_u(e.state('i32.load', MODE), i32.const(1));
 
 const key = (get: Get): string => `${get('o0') + 2}_${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`;
 const EL1 = 2;
@@ -29,6 +34,16 @@ const registers: Readonly<Record<string, { readonly read: Emit; readonly write: 
   '3_0_13_0_4': {
     read: (e) => e.if(i32.eq(i32.and(e.state('i32.load', MODE), i32.const(6)), i32.const(EL1)), () => e.setReg('d', e.state('i64.load', TPIDR_EL1)), () => system(e), true),
     write: (e) => e.if(i32.eq(i32.and(e.state('i32.load', MODE), i32.const(6)), i32.const(EL1)), () => e.setState('i64.store', TPIDR_EL1, e.reg('n')), () => system(e), true),
+  },
+  // SP_EL0, where EL1 uses a stack pointer of its own: Linux keeps the current task there. Elsewhere it is SP itself, or UNDEFINED.
+  '3_0_4_1_0': {
+    read: (e) => e.if(atEl1h(e), () => e.setReg('d', e.state('i64.load', SP_EL0)), () => system(e), true),
+    write: (e) => e.if(atEl1h(e), () => e.setState('i64.store', SP_EL0, e.reg('n')), () => system(e), true),
+  },
+  // DAIF, which EL0 may not read. After a write interrupts may have to be taken.
+  '3_3_4_2_1': {
+    read: (e) => e.if(aboveEl0(e), () => e.setReg('d', i64.extend_i32_u(e.state('i32.load', DAIF))), () => system(e), true),
+    write: system,
   },
   // FPSR
   '3_3_4_4_1': {
@@ -64,6 +79,11 @@ const hint: Definition = {
   variants: [() => {}, system],
   select: (get) => (WAITING.has((get('CRm') << 3) | get('op2')) ? 1 : 0),
 };
+
+/** MSR DAIFSet masks more, so no interrupt has to be looked at. */
+const daifSet: Definition = single({ imm: plain('CRm') }, (e) => {
+  e.if(aboveEl0(e), () => e.setState('i32.store', DAIF, i32.or(e.state('i32.load', DAIF), i32.shl(e.field('imm'), i32.const(6)))), () => system(e), true);
+});
 
 /** Service that checks and executes DC ZVA. */
 export const ZERO = 'zeroBlock';
@@ -105,7 +125,8 @@ export const systemInstructions: Definitions = {
   ...Object.fromEntries(
     ['svc', 'hvc', 'smc', 'brk', 'hlt', 'dcps1', 'dcps2', 'dcps3', 'eret', 'drps', 'udf'].map((name) => [name, { ...byService, ends: true }]),
   ),
-  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'msr_daifset', 'msr_daifclr', 'sysl'].map((name) => [name, byService])),
+  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'msr_daifclr', 'sysl'].map((name) => [name, byService])),
+  msr_daifset: daifSet,
   sys,
   hint,
   clrex: single({ imm: plain('CRm') }, (e) => e.setState('i32.store', EXCL_VALID, i32.const(0))),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../src/isa/asm.ts';
 import { isa } from '../../src/emit/isa.ts';
-import { BRANCH_TBI, EXCL_VALID, FLAG_KIND, FPCR, FPSR, FP_TRAP, MODE, PC, SP, SP_ALIGN, TPIDR_EL0, X, ZR } from '../../src/state.ts';
+import { BRANCH_TBI, EXCL_VALID, FLAG_KIND, FPCR, FPSR, FP_TRAP, MODE, SP_EL0, PC, SP, SP_ALIGN, TPIDR_EL0, X, ZR } from '../../src/state.ts';
 import { FlatPe } from './flat.ts';
 
 const CODE = 0x2000_0000;
@@ -38,7 +38,7 @@ describe.each(modes)('%s', (mode) => {
     expect(pe.read(TPIDR_EL0)).toBe(77);
   });
 
-  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifset, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', '.inst 0'])(
+  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifclr, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', '.inst 0'])(
     'leaves %s to the privileged architecture, with the pc on it',
     (source) => {
       run(pe, `nop\n${source}`);
@@ -46,6 +46,18 @@ describe.each(modes)('%s', (mode) => {
       expect(pe.read(PC)).toBe(CODE + 4);
     },
   );
+
+  it('makes DAIF the business of EL1 and above, and SP_EL0 that of EL1 with a stack pointer of its own', () => {
+    pe.word(MODE, 3);
+    run(pe, 'mov x0, #5\nmsr sp_el0, x0\nmrs x1, sp_el0\nmsr daifset, #6\nmrs x2, daif');
+    expect([x(pe, 1), x(pe, 2)]).toEqual([5n, 0x180n]);
+    expect(pe.read(SP_EL0)).toBe(5);
+    for (const [mode, source] of [[0, 'mrs x0, daif'], [0, 'msr daifset, #1'], [0, 'mrs x0, sp_el0'], [2, 'mrs x0, sp_el0'], [2, 'msr sp_el0, x0'], [5, 'mrs x0, sp_el0']] as const) {
+      pe.word(MODE, mode);
+      run(pe, source);
+      expect([pe.stopped, pe.read(PC)], `${source} in mode ${mode}`).toEqual(['system', CODE]);
+    }
+  });
 
   it('makes TPIDR_EL1 EL1\'s business', () => {
     pe.word(MODE, 0);
