@@ -5,3 +5,4 @@ export type { Clock } from './time/clock.ts';
 export { memoryConsole, type HostConsole, type MemoryConsole } from './host/console.ts';
 export { runtimeLogSink, type LogSink } from './host/index.ts';
 export { createHostShare, failCpu, type HostShare } from './smp/share.ts';
+export { threadObstacle, usableThreads } from './smp/support.ts';

@@ -19,6 +19,9 @@ interface Runtime {
   };
   readonly SharedArrayBuffer?: new (bytes: number) => ArrayBufferLike;
   readonly performance: { now(): number; readonly timeOrigin: number };
+  /** Of pages and their workers. */
+  readonly crossOriginIsolated?: boolean;
+  readonly document?: unknown;
   readonly navigator?: { readonly hardwareConcurrency?: number };
   /** Node's. */
   readonly process?: { readonly hrtime?: { bigint(): bigint } };

@@ -3,13 +3,14 @@
  * words for each CPU.
  */
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES, MAX_POST_VALUES, PAGE_NOTES_HEADER } from '@axvisor/axvisor_api/smp';
-import { ensure } from '@axvisor/axvisor_api/errors';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import type { WasmMemory } from '@axvisor/axvisor_api/memory';
 import type { Nanos } from '@axvisor/axvisor_api/time';
 import { allocatorBytes } from '../memory/frame_allocator.ts';
 import { createPhysMemory } from '../memory/phys_memory.ts';
 import { runtime } from '../runtime.ts';
 import { sharedNanos } from '../time/clock.ts';
+import { threadObstacle } from './support.ts';
 
 /** Made by one thread, given to the others. */
 export interface HostShare {
@@ -65,12 +66,13 @@ export interface Line {
   readonly posts: BigUint64Array;
 }
 
-/** @throws {AxError} InvalidInput for a number of CPUs or a size of memory that cannot be; Unsupported without shared memory */
+/** @throws {AxError} InvalidInput for a number of CPUs or a size of memory that cannot be; Unsupported where {@link threadObstacle} finds one */
 export function createHostShare(options: { readonly memory: number; readonly guestCpus: number }): HostShare {
   const { guestCpus } = options;
   ensure(Number.isInteger(guestCpus) && guestCpus > 0, 'InvalidInput', `${guestCpus} guest CPUs`);
   const { SharedArrayBuffer } = runtime;
-  ensure(SharedArrayBuffer !== undefined, 'Unsupported', 'this runtime shares no memory between threads');
+  const obstacle = threadObstacle();
+  if (SharedArrayBuffer === undefined || obstacle !== undefined) throw axError('Unsupported', obstacle ?? 'no shared memory');
   const { memory, bytes } = createPhysMemory(options.memory);
   return {
     memory,

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
+import { usableThreads } from '@axvisor/axhost';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { saveCompiled } from '../compile_cache.ts';
 import { compose, preload } from '../compose/index.ts';
@@ -30,7 +31,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = { engine, translationBytes };
-  const guestCpus = threadsFor(plans, settings);
+  const guestCpus = usableThreads(threadsFor(plans, settings));
   await using threads = new AsyncDisposableStack();
   if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
   else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
