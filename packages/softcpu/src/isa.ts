@@ -23,6 +23,8 @@ export interface Instruction {
   readonly direct?: boolean;
   /** Compiled as a function of its own, to keep the interpreter loop small. */
   readonly outline?: boolean;
+  /** Never translated, since it may fault behind its first effect: tier 0 stores every effect at once. */
+  readonly interpreted?: boolean;
 }
 
 /** Byte offsets in the state block of what the engine itself reads and writes. */

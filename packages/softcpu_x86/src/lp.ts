@@ -12,6 +12,7 @@ import { RecordWriter } from './emit/record.ts';
 import { SIMD_EXCEPTION, SIMD_EXEC } from './emit/simd/float.ts';
 import { FPU_FAULT, SSE_FAULT } from './emit/simd/operands.ts';
 import { BOUND, UNDEFINED } from './emit/simple.ts';
+import { REPEAT } from './emit/string.ts';
 import { SYSTEM } from './emit/system.ts';
 import { X87_EXCEPTION, X87_EXEC } from './emit/x87.ts';
 import { createSimdExec } from './fp/simd_exec.ts';
@@ -310,6 +311,7 @@ export class Lp {
       [GENERAL_PROTECTION]: always(V.GP),
       [DIVIDE_ERROR]: always(V.DE),
       [BOUND]: always(V.BR),
+      [REPEAT]: () => Status.refetch,
       [SEGMENT_FAULT]: fault(() => (this.engine.words[(this.#state + ARG0) >>> 2] === Seg.ss ? V.SS : V.GP)),
       [SSE_FAULT]: fault(() => (cr0(CR0.EM) || (this.priv.regs.cr4 & CR4.OSFXSR) === 0 ? V.UD : V.NM)),
       [FPU_FAULT]: fault(() => (cr0(CR0.EM) ? V.UD : V.NM)),

@@ -278,6 +278,7 @@ function generateLoop(
       const call = outlined.get(slot.instruction);
       if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);
       else emitter.callOutlined(call.index, call.serviced);
+      if ((isa.instructions[slot.instruction] as Instruction).interpreted === true) emitter.serviced = true;
       if (!emitter.jumped) emitter.next();
     } else if (number === Handler.lookup || number === Handler.start) {
       addToBudget(1);

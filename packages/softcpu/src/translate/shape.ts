@@ -25,6 +25,9 @@ export interface Shape {
   readonly pinnedWrites: readonly number[];
 }
 
+/** Of an instruction that only tier 0 executes. */
+export const STOP: Shape = { control: 'stop', reads: [], writes: [], leaves: true, callees: [], words: [], pinnedReads: [], pinnedWrites: [] };
+
 const i32Local: I32 = local('i32', 0);
 const i64Local: I64 = local('i64', 0);
 

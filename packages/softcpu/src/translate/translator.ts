@@ -19,7 +19,7 @@ import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
 import type { NumberedSource } from './module.ts';
-import { shapeOf } from './shape.ts';
+import { STOP, shapeOf } from './shape.ts';
 import type { Shape } from './shape.ts';
 
 /** Jumps to a place before it is translated. */
@@ -212,7 +212,7 @@ export class Translator implements CodeObserver {
     if (slot === undefined) return undefined;
     const { instruction, variant } = slot;
     const definition = isa.instructions[instruction] as Isa['instructions'][number];
-    const shape = (this.#shapes[instruction] ??= shapeOf(definition.emit, isa.functions, isa.state.pinned));
+    const shape = (this.#shapes[instruction] ??= definition.interpreted === true ? STOP : shapeOf(definition.emit, isa.functions, isa.state.pinned));
     const distance = definition.direct === true ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
     const length = variant.length === 0 ? this.#field(record, LENGTH) : variant.length;
     return { offset, record, instruction, length, shape, target: offset + distance };

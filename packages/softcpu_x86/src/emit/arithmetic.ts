@@ -6,7 +6,7 @@ import type { Definition, Definitions } from './define.ts';
 import { addCarryFlags, addFlags, carryBit, logicFlags, overflowBit, setCarry, setOverflow, setWords, stepFlags, subBorrowFlags, subFlags } from './flags.ts';
 import { DIVIDE_128, MULTIPLY_HIGH } from './functions.ts';
 import { gpr, setGpr } from './operands.ts';
-import type { Operands } from './operands.ts';
+import type { Operands, Variant } from './operands.ts';
 import { lockedUpdate } from './locked.ts';
 import { TOP, fromBool, maskOf, sext, zext } from './value.ts';
 import type { Size } from './value.ts';
@@ -14,8 +14,8 @@ import type { Size } from './value.ts';
 /** Service that raises #DE. */
 export const DIVIDE_ERROR = 'divideError';
 
-/** 8- and 16-bit forms, and those with LOCK, are functions of their own. */
-const narrow = { bySize: true, fast: true, outline: (v: { readonly sizes: readonly Size[]; readonly lock: boolean }): boolean => v.lock || (v.sizes[0] as Size) < 32 };
+/** 8- and 16-bit forms, those with LOCK and those with other than plain addresses are functions of their own. */
+const narrow = { bySize: true, fast: true, outline: (v: Variant): boolean => v.lock || (v.sizes[0] as Size) < 32 || (v.places.includes('m') && !v.fast) };
 
 type Compute = (e: Emitter, size: Size, a: I64, b: I64) => I64;
 type SetFlags = (e: Emitter, size: Size, a: I64, b: I64, result: I64) => void;

@@ -40,6 +40,8 @@ export interface Definition {
   readonly ends?: boolean;
   /** Compiled as functions of their own. */
   readonly outline?: boolean | ((variant: Variant) => boolean);
+  /** Left to tier 0, as it may fault behind its first effect. */
+  readonly interpreted?: (variant: Variant) => boolean;
   /** Fills in what the record has besides operands. */
   readonly record?: (fields: RecordFields, insn: Decoded, row: Row) => void;
 }

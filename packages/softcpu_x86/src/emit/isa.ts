@@ -22,7 +22,7 @@ import { simdDefinitions } from './simd/index.ts';
 import { FPU_FAULT, SSE_FAULT, isSimd } from './simd/operands.ts';
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
-import { strings } from './string.ts';
+import { REPEAT, strings } from './string.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 import type { Size } from './value.ts';
 import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
@@ -60,18 +60,18 @@ function memoryForms(row: Row): readonly boolean[] {
 function* choices(row: Row, definition: Definition): Generator<Choice> {
   const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false, direct = false } = definition;
   const either = (condition: boolean): readonly boolean[] => (condition ? [false, true] : [false]);
-  const relative = direct && (row.operands[0]?.kind === 'J' || byRep);
+  const relative = direct && row.operands[0]?.kind === 'J';
   for (const long of either(byMode || byStack || byAddress)) {
     if ((long && row.not64) || (!long && row.only64 && (byMode || byStack || byAddress))) continue;
     for (const size of bySize ? operandSizes(row) : [64 as const]) {
-      if ((byMode || byStack || byAddress) && size === 64 && !long && bySize) continue;
+      if ((byMode || byStack || byAddress) && bySize && (size === 64 ? !long : long && (row.force64 || (row.default64 && size === 32)))) continue;
       for (const memory of memoryForms(row)) {
         for (const quick of either(fast && memory)) {
           for (const lock of either(row.lock && memory)) {
             for (const rep of byRep ? [0, 0xf2, 0xf3] : [0]) {
               for (const address of (byAddress ? (long ? [64, 32] : [32, 16]) : [64]) as readonly Size[]) {
                 for (const stackSize of (byStack && !long ? [32, 16] : [64]) as readonly Size[]) {
-                  for (const wrap of either(relative && !byRep && !long)) {
+                  for (const wrap of either(relative && !long)) {
                     yield { size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap };
                   }
                 }
@@ -112,7 +112,9 @@ function handlerFor(row: Row, definition: Definition, choice: Choice): number {
   const places = placesOf(row, choice.memory, choice.size);
   const sizes = row.operands.map((operand) => operandBits(operand, choice.size, 0) as Size);
   const bytes = sizes.length > 0 && sizes.every((size) => size === 8) && definition.byStack !== true && definition.byMode !== true;
-  const variant: Variant = { ...choice, size: bytes ? 8 : choice.size, places, sizes };
+  // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
+  const plain = definition.direct === true && row.operands[0]?.kind === 'J' && !choice.wrap && definition.byStack !== true && definition.byAddress !== true;
+  const variant: Variant = plain ? { ...choice, size: 64, long: true, places, sizes: [64] } : { ...choice, size: bytes ? 8 : choice.size, places, sizes };
   const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
   const form = definition.byRow === true ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join();
   const { size, fast, lock, rep, address, stack: stackSize, long, wrap } = variant;
@@ -120,13 +122,14 @@ function handlerFor(row: Row, definition: Definition, choice: Choice): number {
   const known = byKey.get(key);
   if (known !== undefined) return known;
   const { outline = false, emit } = definition;
-  const relative = definition.direct === true && !wrap && (row.operands[0]?.kind === 'J' || rep !== 0);
+  const relative = definition.direct === true && !wrap && row.operands[0]?.kind === 'J';
   const instruction: Instruction = {
     name: `${row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`,
     emit: ((e) => emit(new Operands(e, variant), row)) satisfies Emit,
     lengths: 'any',
     direct: relative,
     outline: typeof outline === 'function' ? outline(variant) : outline,
+    interpreted: definition.interpreted?.(variant) ?? false,
   };
   const index = instructions.push(instruction) - 1;
   byKey.set(key, index);
@@ -171,5 +174,5 @@ export const isa: Isa = {
   ],
   instructions,
   functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
-  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
+  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };

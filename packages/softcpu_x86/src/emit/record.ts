@@ -45,7 +45,7 @@ export class RecordWriter {
     const relative = row.operands[0]?.kind === 'J';
     if (relative) f.imm = insn.imm + insn.length;
     definition.record?.(f, insn, row);
-    const distance = definition.direct === true && (relative || insn.rep !== 0) ? f.imm : undefined;
+    const distance = definition.direct === true && relative ? f.imm : undefined;
     const near = distance !== undefined && offset + distance >= 0 && offset + distance < PAGE_SIZE;
     const wrap = relative && definition.direct === true && wraps(insn, near);
     const index = choose(entry, insn, row, wrap);

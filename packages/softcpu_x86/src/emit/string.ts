@@ -1,14 +1,13 @@
 /**
- * String instructions with and without REP (SDM vol. 2: MOVS, STOS, LODS, SCAS, CMPS). A repeated one is a loop of steps: registers say how
- * far it has come, so it may be interrupted between any two, and faults leave them at the element that faulted. MOVS and STOS take as many
- * elements in a step as lie in one page.
+ * String instructions with and without REP (SDM vol. 2: MOVS, STOS, LODS, SCAS, CMPS). Registers say at any time how far a repeated one has
+ * come: faults leave them at the element that faulted, and after a number of turns it begins anew, so that it may be interrupted. MOVS and
+ * STOS take as many elements in a turn as lie in one page.
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { EFLAGS, SEG_BASE, Seg } from '../state.ts';
 import { define } from './define.ts';
-import type { Definition, Definitions, RecordFields } from './define.ts';
-import type { Decoded } from '../isa/decode.ts';
+import type { Definition, Definitions } from './define.ts';
 import { condition, subFlags } from './flags.ts';
 import { readPlace } from './locked.ts';
 import { K, checkSegment, gpr, setGpr } from './operands.ts';
@@ -21,6 +20,12 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const PAGE = 4096;
+/** Turns of a repeated instruction at a time. */
+const TURNS = 64;
+
+/** Service that does nothing: the instruction, which is not done, is looked up again. */
+export const REPEAT = 'repeat';
+
 /** log2 of DF's place. */
 const DF_BIT = 10;
 
@@ -78,22 +83,21 @@ function repeated(body: Body, stop?: (e: Emitter, rep: number) => I32): Definiti
       body(step, ONE);
       return;
     }
-    const again = e.variable(i32.const(0));
-    const count = e.let(zext(gpr(e, RCX), variant.address));
-    e.if(i64.eqz(count), () => {}, () => {
-      const left = e.let(i64.sub(count, body(step, count)));
-      setGpr(e, RCX, variant.address, left);
-      const more = i32.eqz(i64.eqz(left));
-      e.assign(again, stop === undefined ? more : i32.and(more, i32.eqz(stop(e, variant.rep))));
+    const more = e.variable(i32.const(0));
+    e.if(i64.eqz(zext(gpr(e, RCX), variant.address)), () => {}, () => {
+      const turns = e.variable(i32.const(TURNS));
+      e.loop((again) => {
+        const count = e.let(zext(gpr(e, RCX), variant.address));
+        const left = e.let(i64.sub(count, body(step, count)));
+        setGpr(e, RCX, variant.address, left);
+        const rest = i32.eqz(i64.eqz(left));
+        e.assign(more, stop === undefined ? rest : i32.and(rest, i32.eqz(stop(e, variant.rep))));
+        e.assign(turns, i32.sub(turns.get, i32.const(1)));
+        again(i32.and(more.get, i32.ne(turns.get, i32.const(0))));
+      });
     });
-    e.branch(again.get);
-  }, { bySize: true, byAddress: true, byMode: true, byRep: true, direct: true, outline: (v) => v.rep === 0, record });
-}
-
-function record(fields: RecordFields, insn: Decoded): void {
-  dataSegment(fields, insn);
-  // A repetition goes on with itself.
-  fields.imm = 0;
+    e.if(more.get, () => e.service(REPEAT), undefined, false);
+  }, { bySize: true, byAddress: true, byMode: true, byRep: true, outline: true, interpreted: (v) => v.rep !== 0, record: dataSegment });
 }
 
 /** REPE ends with ZF = 0, REPNE with ZF = 1. */

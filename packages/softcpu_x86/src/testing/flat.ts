@@ -6,6 +6,7 @@ import { SIMD_EXEC } from '../emit/simd/float.ts';
 import { X87_EXEC } from '../emit/x87.ts';
 import { createSimdExec } from '../fp/simd_exec.ts';
 import { createX87Exec } from '../fp/x87_exec.ts';
+import { REPEAT } from '../emit/string.ts';
 import { RecordWriter } from '../emit/record.ts';
 import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
@@ -79,7 +80,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])), functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE) } },
+      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE) } },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;

@@ -8,9 +8,15 @@ const CODE = { base: 0x1_0000, size: 0x2000 };
 const CONSTANT = { base: 0x2_0000, size: 0x1000, readOnly: true };
 const DATA = { base: 0x3_0000, size: 0x3000 };
 
+const make = (execution: 'interpreter' | 'translator'): FlatProcessor => new FlatProcessor([{ ...CODE, copies: 40 }, CONSTANT, DATA], execution);
+const processors = { interpreter: make('interpreter'), translator: make('translator') };
+
 /** Runs a source up to HLT or a fault. */
 function run(source: string, execution: 'interpreter' | 'translator' = 'interpreter', steps = 10_000): FlatProcessor {
-  const processor = new FlatProcessor([CODE, CONSTANT, DATA], execution);
+  const processor = processors[execution];
+  processor.exchange(CODE.base);
+  processor.memory(DATA.base, DATA.size).fill(0);
+  processor.eflags = 2;
   processor.put(GPR + 8 * 4, BigInt(DATA.base + 0x800));
   processor.load(CODE.base, assemble(source, { base: BigInt(CODE.base) }).code);
   processor.run(CODE.base, steps);
