@@ -1,13 +1,15 @@
 /** From a decoded record to what the privileged architecture executes: which of its instructions a row of the opcode table is, and its operands. */
-import { readSystem, type SystemInstruction } from './emit/system.ts';
+import { K } from './emit/operands.ts';
 import type { Row } from './isa/table.ts';
 import { rows } from './isa/table.ts';
 import { SYSTEM_OPS, type SystemInsn, type SystemOp } from './priv/index.ts';
-import { ARG1, CODE, MODE } from './state.ts';
+import { ARG1, CODE, MODE, SEG_BASE, Seg, ZERO } from './state.ts';
 
 const SEGMENTS: readonly string[] = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'];
 const FAR_POINTERS: Readonly<Record<string, number>> = { les: 0, lss: 2, lds: 3, lfs: 4, lgs: 5 };
 const OPS: ReadonlyMap<string, number> = new Map(SYSTEM_OPS.map((name, i) => [name, i]));
+/** Bit of a record's field k: there is a memory operand. */
+const MEMORY = 0x80;
 /** Kinds of address in records (bits 5:4 of their field k), in bytes. */
 const ADDRESS_SIZES: readonly number[] = [8, 4, 4, 2];
 
@@ -52,31 +54,48 @@ export class SystemReader {
     this.#state = state;
   }
 
-  /** Reads a record. @returns the index among {@link SYSTEM_OPS}, -1 if the instruction is none of them */
+  /** Reads a record; its layout is in `emit/system.ts`. @returns the index among {@link SYSTEM_OPS}, -1 if the instruction is none of them */
   read(words: Int32Array, record: number): number {
-    const system = readSystem(words, record);
-    const meaning = meanings[system.row.op];
+    const at = record >>> 2;
+    const first = words[at] as number;
+    const second = words[at + 1] as number;
+    const third = words[at + 2] as number;
+    const last = words[at + 3] as number;
+    const k = second >>> 24;
+    const memory = (k & MEMORY) !== 0;
+    const meaning = meanings[memory ? last >> 8 : third >> 16];
     if (meaning === undefined) return -1;
     const { insn } = this;
-    insn.length = system.length;
-    insn.opSize = meaning.size ?? system.operandSize / 8;
-    insn.reg = system.reg;
-    insn.rm = system.memory ? -1 : system.rm;
-    insn.imm = meaning.segment >= 0 ? meaning.segment : system.imm;
-    insn.imm2 = system.imm2;
-    insn.rep = system.rep !== 0;
-    insn.base = system.base;
-    insn.index = system.index;
-    insn.scale = system.scale;
-    insn.disp = system.disp;
-    if (system.memory) {
-      insn.addrSize = ADDRESS_SIZES[((words[(record >>> 2) + 1] as number) >>> 28) & 3] as number;
+    insn.length = (first >>> 16) & 0xff;
+    insn.reg = first >>> 24;
+    if (memory) {
+      const base = second & 0xff;
+      const index = (second >>> 8) & 0xff;
+      const segment = (second >>> 16) & 0xff;
+      insn.opSize = meaning.size ?? last & 0xff;
+      insn.addrSize = ADDRESS_SIZES[(k >>> 4) & 3] as number;
+      insn.rm = -1;
+      insn.imm = meaning.segment;
+      insn.imm2 = 0;
+      insn.rep = false;
+      insn.base = base === ZERO ? -1 : base >> 3;
+      insn.index = index === ZERO ? -1 : index >> 3;
+      insn.scale = k & K.scale;
+      insn.disp = third;
+      // SS is the default where the base is RSP or RBP.
+      insn.seg = segment !== ZERO ? (segment - SEG_BASE) >> 3 : insn.base === 4 || insn.base === 5 ? Seg.ss : Seg.ds;
       insn.lo = words[(this.#state + ARG1) >>> 2] as number;
       insn.hi = words[((this.#state + ARG1) >>> 2) + 1] as number;
-      insn.seg = segmentOf(system);
     } else {
-      insn.addrSize = system.addressSize / 8 || this.#addressSize(words);
-      insn.seg = system.segment;
+      insn.opSize = meaning.size ?? (k & 7) * 2;
+      insn.addrSize = ((k >>> 3) & 7) * 2 || this.#addressSize(words);
+      insn.rm = second & 0xff;
+      insn.rep = ((second >>> 8) & 0xff) !== 0;
+      insn.seg = (second >>> 16) & 0xff;
+      insn.imm = meaning.segment >= 0 ? meaning.segment : last;
+      insn.imm2 = third & 0xffff;
+      insn.base = insn.index = -1;
+      insn.scale = insn.disp = 0;
     }
     return meaning.op;
   }
@@ -85,9 +104,4 @@ export class SystemReader {
     const size = (words[(this.#state + MODE) >>> 2] as number) & CODE.size;
     return size === CODE.code64 ? 8 : size === CODE.code32 ? 4 : 2;
   }
-}
-
-/** The segment of a memory operand: SS by default where the base is RSP or RBP. */
-function segmentOf({ segment, base }: SystemInstruction): number {
-  return segment >= 0 ? segment : base === 4 || base === 5 ? 2 : 3;
 }

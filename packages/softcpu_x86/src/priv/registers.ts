@@ -300,9 +300,6 @@ export class Registers {
     const real = (cr0 & CR0.PE) === 0;
     const v86 = (flags & Flag.VM) !== 0;
     const csRights = rights[SEG.cs]!;
-    const put = (offset: number, value: number): void => {
-      words[base + (offset >> 2)] = value;
-    };
     const { cpl } = this;
     const long = (sys[slot.efer]! & EFER.LMA) !== 0;
     this.code = long && (csRights & AR.L) !== 0 ? CODE.code64 : (csRights & AR.DB) !== 0 ? CODE.code32 : CODE.code16;
@@ -310,24 +307,25 @@ export class Registers {
     const segmented = !wide && !this.flat();
     const stack32 = wide || (rights[SEG.ss]! & AR.DB) !== 0;
     const mode = this.code | (stack32 ? CODE.stack32 : 0) | (segmented ? CODE.segmented : 0) | (real || v86 ? CODE.real : 0);
-    put(MODE, mode);
-    put(CPL, cpl);
-    put(FETCH_IDX, cpl === 3 ? 0 : 1);
-    put(MMU_IDX, cpl === 3 ? MMU.user : (cr4 & CR4.SMAP) !== 0 && (flags & Flag.AC) === 0 ? MMU.supervisorSmap : MMU.supervisor);
-    put(IF_ALLOWED, real || (!v86 && cpl <= ((flags >>> 12) & 3)) ? 1 : 0);
+    words[base + (MODE >> 2)] = mode;
+    words[base + (CPL >> 2)] = cpl;
+    words[base + (FETCH_IDX >> 2)] = cpl === 3 ? 0 : 1;
+    words[base + (MMU_IDX >> 2)] = cpl === 3 ? MMU.user : (cr4 & CR4.SMAP) !== 0 && (flags & Flag.AC) === 0 ? MMU.supervisorSmap : MMU.supervisor;
+    words[base + (IF_ALLOWED >> 2)] = real || (!v86 && cpl <= ((flags >>> 12) & 3)) ? 1 : 0;
     const fpuOff = (cr0 & (CR0.EM | CR0.TS)) !== 0;
-    put(FPU_TRAP, fpuOff ? 1 : 0);
-    put(SSE_TRAP, fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0);
-    put(AVX_TRAP, (cr0 & CR0.TS) !== 0 || real || v86 || (cr4 & CR4.OSXSAVE) === 0 || (sys[slot.xcr0]! & 6) !== 6 ? 1 : 0);
-    put(UMIP_TRAP, (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0);
-    put(ALIGN_TRAP, (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0);
-    put(NON_ADDRESS_BITS, (cr4 & CR4.LA57) !== 0 ? 7 : 16);
+    words[base + (FPU_TRAP >> 2)] = fpuOff ? 1 : 0;
+    words[base + (SSE_TRAP >> 2)] = fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0;
+    words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || (cr4 & CR4.OSXSAVE) === 0 || (sys[slot.xcr0]! & 6) !== 6 ? 1 : 0;
+    words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
+    words[base + (ALIGN_TRAP >> 2)] = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
+    words[base + (NON_ADDRESS_BITS >> 2)] = (cr4 & CR4.LA57) !== 0 ? 7 : 16;
     const csLimit = wide ? -1 : limits[SEG.cs]! | 0;
     if (words[base + (CS_LIMIT >> 2)] !== csLimit) {
-      put(CS_LIMIT, csLimit);
+      words[base + (CS_LIMIT >> 2)] = csLimit;
       this.host.flushFetch();
     }
-    if (segmented) for (let i = 0; i < 6; i++) this.setRange(i, real || v86);
+    // FS, GS and CS are looked at in flat modes too.
+    if (!wide) for (let i = 0; i < 6; i++) this.setRange(i, real || v86);
     if (mode !== this.mode) {
       this.mode = mode;
       this.host.modeChanged(mode);

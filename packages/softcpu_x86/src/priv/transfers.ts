@@ -240,42 +240,37 @@ export class Transfers {
     if (!outer && !(iret && regs.code64)) {
       this.checkOffset(code, lo, hi);
       stack.commit();
-      this.enter(selector, code, rpl, lo, hi);
-      if (iret) this.restoreFlags(flags, size, cpl);
-      return;
-    }
-    const spLo = stack.pop(size);
-    const spHi = stack.hi;
-    const ss = stack.pop(size) & 0xffff;
-    const d = this.inner;
-    const nullSs = DescriptorTables.isNull(ss);
-    if (nullSs) {
-      if (!to64 || rpl === 3 || (ss & 3) !== rpl) fault.raise(V.GP, 0);
+      this.tables.load(SEG.cs, selector, code);
     } else {
-      this.tables.fetch(ss, d);
-      this.segments.checkStack(ss, d, rpl, V.GP, 0);
+      const spLo = stack.pop(size);
+      const spHi = stack.hi;
+      const ss = stack.pop(size) & 0xffff;
+      const d = this.inner;
+      const nullSs = DescriptorTables.isNull(ss);
+      if (nullSs) {
+        if (!to64 || rpl === 3 || (ss & 3) !== rpl) fault.raise(V.GP, 0);
+      } else {
+        this.tables.fetch(ss, d);
+        this.segments.checkStack(ss, d, rpl, V.GP, 0);
+      }
+      this.checkOffset(code, lo, hi);
+      if (nullSs) this.tables.loadNull(SEG.ss, ss);
+      else this.tables.load(SEG.ss, ss, d);
+      this.tables.load(SEG.cs, selector, code);
+      // How much of the outer level's stack pointer counts depends on the new segments.
+      const sp = (spLo >>> 0) + count;
+      if (to64) regs.setGpr(4, sp | 0, size === 8 ? spHi + (sp > 0xffff_ffff ? 1 : 0) : 0);
+      else if ((regs.rights[SEG.ss]! & AR.DB) !== 0) regs.setGpr(4, sp | 0, 0);
+      else regs.setGpr(4, (regs.lo(4) & ~0xffff) | (sp & 0xffff), regs.hi(4));
     }
-    this.checkOffset(code, lo, hi);
-    if (nullSs) this.tables.loadNull(SEG.ss, ss);
-    else this.tables.load(SEG.ss, ss, d);
-    this.enter(selector, code, rpl, lo, hi);
-    // What the stack pointer of the outer level is long depends on the new stack.
-    if (regs.code64) regs.setGpr(4, spLo, size === 8 ? spHi : 0);
-    else if ((regs.rights[SEG.ss]! & AR.DB) !== 0) regs.setGpr(4, spLo + (iret ? 0 : count), 0);
-    else regs.setGpr(4, (regs.lo(4) & ~0xffff) | ((spLo + (iret ? 0 : count)) & 0xffff), regs.hi(4));
-    if (regs.code64 && count !== 0) this.release(count);
+    regs.cpl = rpl;
     if (iret) this.restoreFlags(flags, size, cpl);
     if (outer) this.segments.dropPrivileged();
     regs.modeChanged();
+    regs.setRip(lo, hi);
   }
 
-  private release(count: number): void {
-    const { regs } = this;
-    const sum = (regs.lo(4) >>> 0) + count;
-    regs.setGpr(4, sum | 0, regs.hi(4) + (sum > 0xffff_ffff ? 1 : 0));
-  }
-
-  /** Flags popped by IRET at privilege level `cpl`. */
+  /** Flags popped by IRET at privilege level `cpl`; {@link Registers.modeChanged} must follow. */
   private restoreFlags(flags: number, size: number, cpl: number): void {
     const { regs } = this;
     let mask: number = COMMON;
@@ -283,7 +278,6 @@ export class Transfers {
     if (cpl <= regs.iopl || !regs.protectedMode) mask |= Flag.IF;
     if (cpl === 0) mask |= Flag.IOPL | (size === 2 ? 0 : Flag.VIF | Flag.VIP);
     regs.flags = (regs.flags & ~mask) | (flags & mask) | 2;
-    regs.modeChanged();
   }
 
   iret(size: number, insn: SystemInsn): void {
