@@ -18,8 +18,6 @@ export interface AcpiMachine {
   /** Interrupts that are level-triggered. */
   readonly levelIrqs: readonly number[];
   readonly ecam: number;
-  /** High-precision event timers, and the lower half of their capabilities. */
-  readonly hpet: { readonly base: number; readonly id: number };
   /** The definition block's AML. */
   readonly dsdt: readonly number[];
 }
@@ -157,16 +155,6 @@ function mcfg({ ecam }: AcpiMachine): Uint8Array {
   return t.sealed();
 }
 
-function hpet({ hpet: { base, id } }: AcpiMachine): Uint8Array {
-  const t = new Table('HPET', 1, HEADER + 20);
-  t.u32(36, id);
-  t.bytes.set([0, 64, 0, 0], 40);
-  t.u64(44, base);
-  // Ticks that a periodic timer has at least so that none is lost.
-  t.u16(53, 0x80);
-  return t.sealed();
-}
-
 function addressTable(signature: string, addresses: readonly number[], width: 4 | 8): Uint8Array {
   const t = new Table(signature, 1, HEADER + width * addresses.length);
   for (const [i, a] of addresses.entries()) (width === 4 ? t.u32.bind(t) : t.u64.bind(t))(HEADER + width * i, a);
@@ -210,7 +198,7 @@ export function acpiTables(machine: AcpiMachine, base: number): AcpiTables {
   const facsAt = place(facs());
   const dsdtAt = place(definitionBlock(machine.dsdt));
   const fadtAt = place(fadt(machine, facsAt, dsdtAt));
-  const listed = [fadtAt, ...[madt(machine), mcfg(machine), hpet(machine)].map(place)];
+  const listed = [fadtAt, ...[madt(machine), mcfg(machine)].map(place)];
   const rsdtAt = place(addressTable('RSDT', listed, 4));
   const xsdtAt = place(addressTable('XSDT', listed, 8));
   const rsdp = new Uint8Array(RSDP_SIZE);

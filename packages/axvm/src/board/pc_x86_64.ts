@@ -19,8 +19,8 @@ import type { Board, BoardBoot, BoardOptions } from './board.ts';
 
 const LOCAL_APIC = 0xfee0_0000;
 const IO_APIC = 0xfec0_0000;
-/** High-precision event timers; the lower half of their capabilities: three of 64 bits, in place of 8254 and clock if wanted. */
-const HPET = { base: 0xfed0_0000, id: 0x8086_a201 } as const;
+/** High-precision event timers, for systems that look for them here. No table names them: each look at their counter is an exit, and others tell the time, too. */
+const HPET = 0xfed0_0000;
 /** RAM below 4 GiB ends here at most; then come PCI's memory, configuration space and the APICs. */
 const LOW_RAM_END = 0xc000_0000n;
 const HIGH_RAM = 0x1_0000_0000n;
@@ -48,7 +48,7 @@ const pciPin = (slot: number, pin: number): number => (slot + pin) & 3;
 export const PC_RESERVED: readonly { readonly base: bigint; readonly size: bigint }[] = [
   { base: BigInt(ECAM.base), size: BigInt(ECAM.size) },
   { base: BigInt(IO_APIC), size: 0x1000n },
-  { base: BigInt(HPET.base), size: 0x1000n },
+  { base: BigInt(HPET), size: 0x1000n },
   { base: BigInt(LOCAL_APIC), size: 0x1000n },
   { base: 0xfffc_0000n, size: 0x4_0000n },
 ];
@@ -86,9 +86,9 @@ const VIRTIO_SLOTS: readonly Pick<DeviceSpec, 'base' | 'irq' | 'options'>[] = Ar
 
 /** What ACPI's tables say of a PC with these CPUs. */
 export const pcAcpiMachine = (apicIds: readonly bigint[]): AcpiMachine => ({
-  apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base, hpet: HPET,
+  apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base,
   dsdt: pcDsdt({
-    pciWindow: PCI_WINDOW, ecam: ECAM, pm: PM_BASE, hpet: HPET.base, uarts: [COM1],
+    pciWindow: PCI_WINDOW, ecam: ECAM, pm: PM_BASE, uarts: [COM1],
     pciInterrupt: (slot, pin) => ({ apic: PCI_GSI + pciPin(slot, pin), pic: PCI_ISA_IRQS[pciPin(slot, pin) & 1] as number }),
   }),
 });
@@ -154,7 +154,7 @@ export function pcX86_64({ memoryRegions, bios, cpuNum, physCpuIds }: BoardOptio
   return {
     ramBase: 0n,
     gpaBits: 40,
-    intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), hpetBase: BigInt(HPET.base), firmwareState: !firmware },
+    intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), hpetBase: BigInt(HPET), firmwareState: !firmware },
     devices: [...pcDevices(ram, cpuNum), ...(firmware ? [firmwareConfig(ram, apicIds)] : [])],
     layoutRam: pcMemory,
     virtioSlots: VIRTIO_SLOTS,
