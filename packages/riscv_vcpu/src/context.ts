@@ -8,6 +8,7 @@
  * | 256 | f0 … f31 |
  * | 512 | the CSRs of {@link SAVED}, 8 bytes each |
  * | 1024 | 32-bit words that are accessed atomically, see {@link Control} |
+ * | 1088 | ranges of fences that are requested, see {@link VCpuContext.ranges} |
  */
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { GUEST_CONTEXT_SIZE } from '@axvisor/axvisor_api/arch/riscv';
@@ -34,7 +35,15 @@ export const Control = {
   requests: 2,
   /** The CPU on which it is in the guest or about to enter it, plus 1. */
   running: 3,
+  /** Someone is at {@link VCpuContext.ranges}. */
+  rangesHeld: 4,
+  /** How many there are. */
+  ranges: 5,
 } as const;
+
+/** Most ranges that are kept. */
+export const MAX_RANGES = 4;
+const RANGES = 1088;
 
 export class VCpuContext implements Disposable {
   readonly address: HostPhysAddr;
@@ -42,6 +51,8 @@ export class VCpuContext implements Disposable {
   readonly #longs: BigUint64Array;
   /** The control words. */
   readonly control: Int32Array;
+  /** Of each range the first page's address, and the number of pages below the address space plus 1 in the upper half, 0 for all. */
+  readonly ranges: BigUint64Array;
 
   readonly #owned: boolean;
 
@@ -58,6 +69,7 @@ export class VCpuContext implements Disposable {
     const first = Number(frame);
     this.#longs = longs.subarray(first / 8, (first + FRAME_SIZE) / 8);
     this.control = words.subarray((first + CONTROL) / 4, (first + CONTROL) / 4 + Object.keys(Control).length);
+    this.ranges = this.#longs.subarray(RANGES / 8, RANGES / 8 + 2 * MAX_RANGES);
     if (this.#owned) this.clear();
   }
 

@@ -1,6 +1,6 @@
 /** Fences of guests: done at once on the vCPU that asks, requested from the others and done before they next enter the guest. */
 import { fenceI, hfenceVvma } from '@axvisor/axvisor_api/arch/riscv';
-import { Control, type VCpuContext } from './context.ts';
+import { Control, MAX_RANGES, type VCpuContext } from './context.ts';
 
 /** A fence of the SBI RFENCE extension. */
 export type Fence =
@@ -8,7 +8,8 @@ export type Fence =
   /** SFENCE.VMA of [start, start + size); without a range of everything, without an ASID of all address spaces. */
   | { readonly kind: 'vma'; readonly range?: { readonly start: bigint; readonly size: bigint }; readonly asid?: number };
 
-const REQUEST = { instruction: 1, vma: 2 } as const;
+/** `ranges`: of what is in {@link VCpuContext.ranges}. */
+const REQUEST = { instruction: 1, vma: 2, ranges: 4 } as const;
 const PAGE = 0x1000n;
 /** More pages than this are cheaper to drop all at once. */
 const MAX_PAGES = 64n;
@@ -16,19 +17,61 @@ const MAX_PAGES = 64n;
 /** How long to wait before looking again at a thread that does not answer, in ms. */
 const RECHECK = 100;
 
+/** The pages of a fence that is worth doing page by page. */
+function pagesOf(fence: Fence): { readonly first: bigint; readonly pages: bigint } | undefined {
+  if (fence.kind === 'instruction' || fence.range === undefined) return undefined;
+  const first = fence.range.start & ~(PAGE - 1n);
+  const pages = (fence.range.start + fence.range.size - first + PAGE - 1n) / PAGE;
+  return pages > MAX_PAGES ? undefined : { first, pages };
+}
+
+function executePages(first: bigint, pages: bigint, asid: number | undefined): void {
+  for (let page = first; page < first + pages * PAGE; page += PAGE) hfenceVvma(page, asid);
+}
+
 /** Executes `fence` on this hart, for the VMID in hgatp. */
 export function executeFence(fence: Fence): void {
   if (fence.kind === 'instruction') return fenceI();
-  const { range, asid } = fence;
-  const first = range === undefined ? 0n : range.start & ~(PAGE - 1n);
-  const end = range === undefined ? 0n : range.start + range.size;
-  if (range === undefined || end - first > MAX_PAGES * PAGE) return hfenceVvma(undefined, asid);
-  for (let page = first; page < end; page += PAGE) hfenceVvma(page, asid);
+  const pages = pagesOf(fence);
+  if (pages === undefined) hfenceVvma(undefined, fence.asid);
+  else executePages(pages.first, pages.pages, fence.asid);
 }
 
-/** Asks a vCPU for a fence. Its range is not kept: a vCPU that was away from its hart fences everything anyway. */
-export function requestFence(context: VCpuContext, { kind }: Fence): void {
-  Atomics.or(context.control, Control.requests, REQUEST[kind]);
+/** Whether the ranges of a vCPU are now this thread's. Nobody waits for them: without them everything is fenced. */
+const holdRanges = ({ control }: VCpuContext): boolean => Atomics.compareExchange(control, Control.rangesHeld, 0, 1) === 0;
+const releaseRanges = ({ control }: VCpuContext): void => void Atomics.store(control, Control.rangesHeld, 0);
+
+/** Keeps the range of a fence, if there is room. */
+function keepRange(context: VCpuContext, fence: Fence): boolean {
+  const pages = pagesOf(fence);
+  if (fence.kind === 'instruction' || pages === undefined || !holdRanges(context)) return false;
+  const { control, ranges } = context;
+  const count = Atomics.load(control, Control.ranges);
+  if (count < MAX_RANGES) {
+    ranges[2 * count] = pages.first;
+    ranges[2 * count + 1] = pages.pages | (BigInt(fence.asid === undefined ? 0 : fence.asid + 1) << 32n);
+    Atomics.store(control, Control.ranges, count + 1);
+  }
+  releaseRanges(context);
+  return count < MAX_RANGES;
+}
+
+/** Executes the fences whose ranges were kept, or all there could be. */
+function executeRanges(context: VCpuContext): void {
+  if (!holdRanges(context)) return hfenceVvma();
+  const { control, ranges } = context;
+  const count = Atomics.exchange(control, Control.ranges, 0);
+  const kept = ranges.slice(0, 2 * count);
+  releaseRanges(context);
+  for (let i = 0; i < count; i++) {
+    const space = Number((kept[2 * i + 1] as bigint) >> 32n);
+    executePages(kept[2 * i] as bigint, (kept[2 * i + 1] as bigint) & 0xffff_ffffn, space === 0 ? undefined : space - 1);
+  }
+}
+
+/** Asks a vCPU for a fence. */
+export function requestFence(context: VCpuContext, fence: Fence): void {
+  Atomics.or(context.control, Control.requests, fence.kind === 'vma' && keepRange(context, fence) ? REQUEST.ranges : REQUEST[fence.kind]);
 }
 
 /** The CPU on which a vCPU is in the guest with a request that it has not taken; `undefined` if there is none. */
@@ -66,5 +109,6 @@ export function executeRequests(context: VCpuContext): void {
   const requests = Atomics.exchange(control, Control.requests, 0);
   Atomics.notify(control, Control.requests);
   if ((requests & REQUEST.instruction) !== 0) executeFence({ kind: 'instruction' });
-  if ((requests & REQUEST.vma) !== 0) executeFence({ kind: 'vma' });
+  if ((requests & REQUEST.ranges) !== 0) executeRanges(context);
+  if ((requests & REQUEST.vma) !== 0) hfenceVvma();
 }

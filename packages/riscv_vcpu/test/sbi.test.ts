@@ -164,7 +164,7 @@ describe('RFENCE', () => {
       machine.next({ scause: (1n << 63n) | 5n });
       second?.run();
       // Once for the switch, once for the request.
-      expect(fences(machine)).toEqual(['hfence.vvma all all', 'hfence.vvma all all']);
+      expect(fences(machine)).toEqual(['hfence.vvma all all', 'hfence.vvma 0x4000 all']);
       second?.run();
       expect(fences(machine)).toEqual([]);
       first?.run();
