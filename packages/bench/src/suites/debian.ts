@@ -98,7 +98,7 @@ export async function linuxContests(options: SuiteOptions): Promise<Contest[]> {
 export async function smpContests(options: SuiteOptions): Promise<Contest[]> {
   const contests: Contest[] = [];
   for (const cpus of SMP_CPUS) {
-    const { jobs, guest } = await guestWith([[`4 processes, ${cpus} vCPU`, PARALLEL]], [], options, cpus);
+    const { jobs, guest } = await guestWith([[`4 processes, ${cpus} vCPU`, PARALLEL], ['the same once more', PARALLEL]], [], options, cpus);
     contests.push(contest(jobs, { ...guest, threads: true }, options));
   }
   return contests;
