@@ -160,7 +160,7 @@ export class Generator {
   /** The same of 16-bit addresses, by the displacement or the low half of the base. */
   #aim16({ base, index, disp, dispSize, length, operandSize }: Decoded, bytes: Uint8Array, gpr: BigUint64Array, row: Row): boolean {
     const wanted = Number(target(this.#random, 8)) - DATA_REGION.base;
-    const sum = [base, index].filter((n) => n >= 0).reduce((all, n) => all + Number(gpr[n] as bigint & 0xffffn), 0);
+    const sum = [base, index].filter((n) => n >= 0).reduce((all, n) => all + Number((gpr[n] as bigint) & 0xffffn), 0);
     if (dispSize === 2) {
       new DataView(bytes.buffer).setUint16(length - immediateBytes(row, { operandSize } as Decoded) - 2, (wanted - sum) & 0xffff, true);
       return true;
