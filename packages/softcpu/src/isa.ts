@@ -71,6 +71,11 @@ export interface Isa {
   /** What translated code takes for granted after one test where it is entered. */
   readonly assumptions?: readonly Assumption[];
   readonly instructions: readonly Instruction[];
+  /**
+   * Outlined instructions are called through a table, by one handler in common: with thousands of them, that halves the loop which V8 has
+   * to optimize, for about a nanosecond of each.
+   */
+  readonly manyOutlined?: boolean;
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
   /** Names of the JavaScript helpers that `service` may call. */
   readonly services: readonly string[];

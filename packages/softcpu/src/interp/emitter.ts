@@ -182,6 +182,15 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     if (serviced) this.reloadMmu();
   }
 
+  /** Calls the outlined instruction whose function stands in a table at the number in a local. */
+  callFromTable(table: number, type: number, number: number): void {
+    this.#frameArguments();
+    this.code.get(number);
+    this.code.callIndirect(type, table);
+    this.#leaveIf(this.pop('i32'));
+    this.reloadMmu();
+  }
+
   /** Sets the TLB mode from the state block. */
   reloadMmu(): void {
     lower(this.code, i32.shl(this.state('i32.load', this.#isa.state.mmuIdx), i32.const(this.#layout.windowBits - 8)));

@@ -204,6 +204,34 @@ interface Helpers {
   readonly access: number;
 }
 
+/** A handler in common of outlined instructions of one length, that are interpreted only or not. */
+interface SharedCall {
+  readonly key: string;
+  readonly length: number;
+  readonly interpreted: boolean;
+}
+
+interface SharedCalls {
+  readonly table: number;
+  /** By number of the handler. */
+  readonly calls: ReadonlyMap<number, SharedCall>;
+}
+
+/** Puts the outlined instructions into a table, at the numbers of their handlers. */
+function shareCalls(module: ModuleBuilder, isa: Isa, slots: readonly Slot[], outlined: ReadonlyMap<number, Outlined>): SharedCalls {
+  const limit = FIRST_HANDLER + slots.length;
+  const table = module.table({ min: limit, max: limit });
+  const calls = new Map<number, SharedCall>();
+  slots.forEach(({ instruction, variant: { length } }, i) => {
+    const call = outlined.get(instruction);
+    if (call === undefined) return;
+    const interpreted = isa.instructions[instruction]?.interpreted === true;
+    module.element(table, FIRST_HANDLER + i, [call.index]);
+    calls.set(FIRST_HANDLER + i, { key: `${length}/${String(interpreted)}`, length, interpreted });
+  });
+  return { table, calls };
+}
+
 function generateLoop(
   module: ModuleBuilder,
   isa: Isa,
@@ -245,8 +273,27 @@ function generateLoop(
   const trapped = code.block();
   const loop = code.loop();
   const lookup = code.block();
-  const labels: Label[] = [];
-  for (let i = 0; i < table.count; i++) labels.unshift(code.block());
+  const shared = isa.manyOutlined === true ? shareCalls(module, isa, slots, outlined) : undefined;
+  // What has a place in the loop, by number of the handler, and behind that what several have in common.
+  const cases: (number | SharedCall)[] = [];
+  const places = new Map<string, number>();
+  const caseOf = Array.from({ length: table.count }, (_, number) => {
+    const call = shared?.calls.get(number);
+    const known = call === undefined ? undefined : places.get(call.key);
+    if (known !== undefined) return known;
+    const place = cases.push(call ?? number) - 1;
+    if (call !== undefined) places.set(call.key, place);
+    return place;
+  });
+  const ends: Label[] = [];
+  for (let i = 0; i < cases.length; i++) ends.unshift(code.block());
+  const labels = caseOf.map((place) => ends[place] as Label);
+  const dispatched = shared === undefined ? undefined : code.local('i32');
+  const dispatch = (otherwise?: Label): void => {
+    if (dispatched !== undefined) code.tee(dispatched);
+    if (otherwise === undefined) code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+    else code.brTable(labels, otherwise);
+  };
   const exits: Exits = { loop, trapped, lookup, target };
   const translating = runtime.hot !== undefined;
   // Where a run happens to begin says nothing about what is executed often.
@@ -257,20 +304,26 @@ function generateLoop(
   code.brIf(stopped, false);
   addToBudget(-1);
   const handler = read('i32.load16_u', local('i32', frame.ip));
-  if (enter === undefined) {
-    lower(code, handler);
-    code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
-  } else {
-    lower(code, handler);
-    code.brTable(labels, enter);
+  lower(code, handler);
+  dispatch(enter);
+  if (enter !== undefined) {
     code.end();
     const emitter = emitterFor(NO_VARIANT, exits);
     const original = emitEnter(emitter, isa, layout, frame, table.count, module.type(REGION_PARAMS, ['i32']), exits);
     lower(code, original);
-    code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+    dispatch();
     emitter.releaseTemporaries();
   }
-  for (let number = 0; number < table.count; number++) {
+  for (const number of cases) {
+    if (typeof number !== 'number') {
+      code.end();
+      const emitter = emitterFor({ length: number.length, near: false, back: false }, exits);
+      emitter.callFromTable((shared as SharedCalls).table, module.type(FRAME_PARAMS, ['i32']), dispatched as number);
+      emitter.serviced = number.interpreted;
+      emitter.next();
+      emitter.releaseTemporaries();
+      continue;
+    }
     code.end();
     const slot = slots[number - FIRST_HANDLER];
     const emitter = emitterFor(slot?.variant ?? NO_VARIANT, exits);

@@ -173,6 +173,7 @@ export const isa: Isa = {
     { offset: FPU_TRAP, value: 0 },
   ],
   instructions,
+  manyOutlined: true,
   functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };
