@@ -41,13 +41,12 @@ const MSI_ADDRESSES = 0xfee;
 export function decodeMsi(address: bigint, data: number): Message | undefined {
   if (address >> 20n !== BigInt(MSI_ADDRESSES)) return undefined;
   const low = Number(address & 0xfffffn);
-  const redirected = (low & 8) !== 0;
   return {
     vector: data & 0xff,
     delivery: (data >>> 8) & 7,
     level: (data & 0x8000) !== 0,
-    // The destination mode counts only together with the redirection hint.
-    logical: redirected && (low & 4) !== 0,
+    // Processors take the destination mode as it is, with or without the redirection hint.
+    logical: (low & 4) !== 0,
     destination: (low >>> 12) & 0xff,
     wide: false,
   };
