@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { cpuFdtProperties, hasHardwareSupport, nestedFormat, newArchPerCpu } from '@axvisor/axvisor_api/vcpu';
+import { CpuPin } from '@axvisor/axvisor_api/arch/arm';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { HCR_GUEST } from '../src/index.ts';
 import { DTB, ENTRY, FakeMachine, makeVCpu, ROOT, withVCpus } from './support/fake.ts';
@@ -156,4 +157,32 @@ test('the performance monitors of a guest are switched, set bits by clearing fir
 
 test('what the device tree says', () => {
   new FakeMachine().run(() => expect(cpuFdtProperties()).toEqual({ compatible: 'arm,armv8', 'enable-method': 'psci' }));
+});
+
+test('a vCPU that another thread takes up has the same state, counts time from the same start, and is powered on by its maker alone', () => {
+  withVCpus(1, (_machine, maker) => {
+    maker.setGpr(5, 0x55n);
+    const share = maker.share?.() ?? {};
+    expect(Object.keys(share).sort()).toEqual(['context', 'counterOffset']);
+    // Another thread has its own linking; here another VM number stands for that.
+    const taken = makeVCpu(0, { share }, 5, 2);
+    expect(taken.getGpr(5)).toBe(0x55n);
+    expect(taken.share?.()).toEqual(share);
+    const before = maker.dump();
+    taken.setup();
+    expect(maker.dump()).toEqual(before);
+    taken.setGpr(6, 0x66n);
+    expect(maker.getGpr(6)).toBe(0x66n);
+    // Pins are words that all threads see, and outlast a power-on.
+    maker.injectInterrupt(CpuPin.virq);
+    maker.setup();
+    expect([maker.getGpr(5), taken.getGpr(5)]).toEqual([0n, 0n]);
+    const noLists = { useListRegisters: () => false, systemRegisters: true, changed: false, setPrivateLine: () => {}, setPending: () => {}, sendSgi: () => {}, flush: () => ({ interrupts: [], more: false }), sync: () => {}, highestPending: () => undefined };
+    taken.attachInterrupts?.(noLists);
+    expect(taken.hasPendingInterrupt()).toBe(true);
+    taken.clearInterrupt(CpuPin.virq);
+    expect(taken.hasPendingInterrupt()).toBe(false);
+    taken[Symbol.dispose]();
+    expect(maker.getGpr(6)).toBe(0n);
+  });
 });
