@@ -4,7 +4,7 @@ import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, NON_ADDRESS_BITS, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
+import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
 import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
@@ -168,7 +168,6 @@ export const isa: Isa = {
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ, FLAG_KIND] },
   assumptions: [
-    { offset: NON_ADDRESS_BITS, value: 16 },
     { offset: SSE_TRAP, value: 0 },
     { offset: FPU_TRAP, value: 0 },
   ],
