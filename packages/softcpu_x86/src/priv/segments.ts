@@ -50,7 +50,8 @@ export class Segments {
       regs.setSelector(segment, selector);
       regs.setBase(segment, selector << 4, 0);
       if (segment === SEG.cs) {
-        regs.rights[segment] = 0x9b;
+        // A limit beyond 1 MiB has the granularity of pages, in whatever mode it was loaded; VM entries insist on that.
+        regs.rights[segment] = 0x9b | (regs.rights[segment]! & 0x8000);
         regs.limits[segment] = Math.max(regs.limits[segment]!, 0xffff);
       } else if (regs.unusable(segment)) regs.setSegment(segment, selector, selector << 4, 0, 0xffff, 0x93);
     }
