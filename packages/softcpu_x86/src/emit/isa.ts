@@ -34,6 +34,9 @@ export interface Defined {
   readonly definition: Definition;
   /** Index among the ISA's instructions by {@link selector}. */
   readonly handlers: ReadonlyMap<number, number>;
+  /** The first operand is a distance to jump; one is an absolute address. */
+  readonly relative: boolean;
+  readonly absolute: boolean;
 }
 
 /** What of a variant a decoded instruction decides. */
@@ -85,10 +88,10 @@ function* choices(row: Row, definition: Definition): Generator<Choice> {
 }
 
 /** The choice for a decoded instruction; `wrap` is the record writer's to say. */
-export function choose({ definition, handlers }: Defined, insn: Decoded, row: Row, wrap: boolean): number {
+export function choose({ definition, handlers, absolute }: Defined, insn: Decoded, row: Row, wrap: boolean): number {
   const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false } = definition;
   const long = (insn.mode & CODE.size) === CODE.code64;
-  const memory = insn.isMemory || row.operands.some(({ kind }) => kind === 'O');
+  const memory = insn.isMemory || absolute;
   const number = selector({
     size: bySize ? (insn.operandSize as Size) : 64,
     memory,
@@ -140,7 +143,8 @@ function handlerFor(row: Row, definition: Definition, choice: Choice): number {
 export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
   const definition = isSimd(row) ? simdDefinitions[row.name] : definitions[row.name];
   if (definition === undefined) return undefined;
-  return { definition, handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
+  const kinds = row.operands.map(({ kind }) => kind);
+  return { definition, relative: kinds[0] === 'J', absolute: kinds.includes('O'), handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
 });
 
 const fault = (service: string): number => instructions.push({ name: service, lengths: 'any', emit: (e) => e.service(service) }) - 1;

@@ -7,7 +7,7 @@ import type { Operand, Row } from '../isa/table.ts';
 import { CODE, GPR, Seg, ZERO } from '../state.ts';
 import { operandBits } from './define.ts';
 import type { RecordFields } from './define.ts';
-import { OVERLONG, UNALLOCATED, choose, defined } from './isa.ts';
+import { OVERLONG, UNALLOCATED, choose, defined, isa } from './isa.ts';
 import type { Defined } from './isa.ts';
 import { K } from './operands.ts';
 import { useSegment } from './segments.ts';
@@ -16,12 +16,19 @@ const RECORD_SHIFT = recordShift({ unit: 1 });
 
 /** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
 export class RecordWriter {
-  readonly #table: HandlerTable;
+  /** Numbers of handlers by index among the ISA's instructions: of branches within the page the second and third. */
+  readonly #plain: Int32Array;
+  readonly #near: Int32Array;
+  readonly #back: Int32Array;
   readonly #decoder = new Decoder();
   readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, disp: 0, imm: 0 };
 
   constructor(table: HandlerTable) {
-    this.#table = table;
+    const numbers = (near: boolean, back: boolean): Int32Array =>
+      Int32Array.from(isa.instructions, (_, index) => (!near || table.has(index, 0, true) ? table.handler(index, 0, near, back) : 0));
+    this.#plain = numbers(false, false);
+    this.#near = numbers(true, false);
+    this.#back = numbers(true, true);
   }
 
   /** As `Machine.decode`; `mode` as the state block's MODE. */
@@ -31,7 +38,7 @@ export class RecordWriter {
     const insn = decoder.insn;
     const entry = insn.op < 0 ? undefined : defined[insn.op];
     if (entry === undefined || insn.op === INVALID) {
-      this.#put(words, record, this.#table.handler(insn.op === TOO_LONG ? OVERLONG : UNALLOCATED, 0, false), insn.length);
+      this.#put(words, record, this.#plain[insn.op === TOO_LONG ? OVERLONG : UNALLOCATED] as number, insn.length);
       return -insn.length;
     }
     return this.#insn(entry, insn, words, record, offset);
@@ -39,24 +46,24 @@ export class RecordWriter {
 
   #insn(entry: Defined, insn: Decoded, words: Int32Array, record: number, offset: number): number {
     const { row } = insn;
-    const { definition } = entry;
+    const { definition, relative, absolute } = entry;
     const f = this.#fields;
-    this.#operands(insn, row);
-    const relative = row.operands[0]?.kind === 'J';
+    this.#operands(insn, row, insn.isMemory || absolute);
     if (relative) f.imm = insn.imm + insn.length;
     definition.record?.(f, insn, row);
     const distance = definition.direct === true && relative ? f.imm : undefined;
     const near = distance !== undefined && offset + distance >= 0 && offset + distance < PAGE_SIZE;
     const wrap = relative && definition.direct === true && wraps(insn, near);
     const index = choose(entry, insn, row, wrap);
-    const inPage = near && !wrap && this.#table.has(index, 0, true);
+    const inPage = near && !wrap;
     if (inPage) f.imm = distance << RECORD_SHIFT;
-    this.#put(words, record, this.#table.handler(index, 0, inPage, inPage && distance <= 0), insn.length);
+    const handlers = inPage ? (distance <= 0 ? this.#back : this.#near) : this.#plain;
+    this.#put(words, record, handlers[index] as number, insn.length);
     return definition.ends === true ? -insn.length : insn.length;
   }
 
   /** Fields of the operands, as `placesOf` says. */
-  #operands(insn: Decoded, row: Row): void {
+  #operands(insn: Decoded, row: Row, memory: boolean): void {
     const f = this.#fields;
     f.r = f.b = f.x = f.g = ZERO;
     f.k = (insn.mode & CODE.segmented) !== 0 ? K.segmented : 0;
@@ -72,7 +79,7 @@ export class RecordWriter {
     for (const operand of row.operands) {
       const number = registerOf(operand, insn, row);
       if (number >= 0) {
-        this.#register(number, operand, insn, registers++, insn.isMemory || operandIsOffset(row));
+        this.#register(number, operand, insn, registers++, memory);
       } else if (operand.kind === 'B') {
         f.imm = (f.imm & ~0xff) | (GPR + 8 * insn.vvvv);
       } else if (operand.kind === 'I') {
@@ -93,7 +100,7 @@ export class RecordWriter {
   #register(number: number, operand: Operand, insn: Decoded, order: number, memory: boolean): void {
     const f = this.#fields;
     // Without REX, bytes 4 … 7 are the second bytes of the first four.
-    const high = operandBits(operand, insn.operandSize, 0) === 8 && number >= 4 && number < 8 && insn.rex === 0 && !insn.vex && operand.kind !== 'fixed';
+    const high = number >= 4 && number < 8 && insn.rex === 0 && !insn.vex && operandBits(operand, insn.operandSize, 0) === 8;
     const slot = GPR + 8 * (high ? number - 4 : number);
     if (order === 0) {
       f.r = slot;
@@ -115,8 +122,6 @@ export class RecordWriter {
     words[at + 3] = f.imm;
   }
 }
-
-const operandIsOffset = (row: Row): boolean => row.operands.some(({ kind }) => kind === 'O');
 
 /** Number of the general register that an operand is, -1 if it is none. */
 function registerOf({ kind, size }: Operand, insn: Decoded, row: Row): number {
