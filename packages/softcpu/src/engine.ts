@@ -23,8 +23,8 @@ import type { Limits } from './wasm/module.ts';
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
-/** Bits of {@link Machine.permissions}. */
-export const Permission = { read: 1, write: 2, execute: 4 } as const;
+/** Bits of {@link Machine.permissions}. `global`: the translation is that of all address spaces ({@link Tlb.flushLocal}). */
+export const Permission = { read: 1, write: 2, execute: 4, global: 8 } as const;
 
 /**
  * The ISA's side of the engine. Guest addresses are pairs of int32 words; exceptions are recorded first and taken by
@@ -426,9 +426,10 @@ export class Engine {
   /** Enters the page of a successful translation into the TLB, if it may be. */
   #fill(access: Access, lo: number, hi: number, page: number): void {
     const store = access === Access.store;
-    if ((this.#machine.permissions() & (store ? Permission.write : Permission.read)) === 0) return;
+    const permissions = this.#machine.permissions();
+    if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
     this.counters.tlb_refills++;
-    this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page);
+    this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page, (permissions & Permission.global) !== 0);
   }
 
   /** Place of the data, in the scratch words where memory itself will not do; 0 with an exception recorded. */

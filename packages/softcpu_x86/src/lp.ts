@@ -325,6 +325,7 @@ export class Lp {
       now: () => this.#now(),
       retired: () => this.retired,
       flushTlb: () => this.engine.tlb.flush(),
+      flushLocalTlb: () => this.engine.tlb.flushLocal(),
       flushFetch: () => {
         this.engine.pages.flushFetch();
         this.#refetch = true;

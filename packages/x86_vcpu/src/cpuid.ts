@@ -33,9 +33,12 @@ const ECX1_HYPERVISOR = bit(31);
 const EDX1_HIDDEN = bits(7, 14, 21, 22, 29, 31);
 const EDX1_APIC = bit(9);
 const EDX1_HTT = bit(28);
-/** Leaf 7, ECX: WAITPKG; EDX: what is about MSRs of speculation. */
-const ECX7_WAITPKG = bit(5);
-const EDX7_SPECULATION = bits(26, 27, 28, 29, 30, 31);
+/**
+ * Leaf 7, ECX: WAITPKG, and LA57, for processors do better with four levels of paging; EDX: L1D flush and core capabilities. What tells that the processor is not vulnerable stays: a kernel that does not know isolates
+ * its page tables, at several times the cost of a system call.
+ */
+const ECX7_HIDDEN = bits(5, 16);
+const EDX7_HIDDEN = bits(28, 30);
 /** Leaf 6, EAX: the APIC timer runs in every C-state. */
 const ARAT = bit(2);
 /** Leaf 0x8000_0001, ECX: SVM, SKINIT, IBS, WDT, LWP, topology extensions, performance counters. */
@@ -76,7 +79,7 @@ const POLICIES: Readonly<Record<number, Policy>> = {
   0x4: (host, { cpus }) => ((host.eax & 31) === 0 ? host : { ...host, eax: ((host.eax & 0x3fff) | (Math.min(cpus - 1, 63) << 26)) >>> 0 }),
   0x5: () => ZEROES,
   0x6: (_, { apic }) => ({ ...ZEROES, eax: apic ? ARAT : 0 }),
-  0x7: (host, _, subleaf) => (subleaf === 0 ? { ...host, ecx: without(host.ecx, ECX7_WAITPKG), edx: without(host.edx, EDX7_SPECULATION) } : host),
+  0x7: (host, _, subleaf) => (subleaf === 0 ? { ...host, ecx: without(host.ecx, ECX7_HIDDEN), edx: without(host.edx, EDX7_HIDDEN) } : host),
   0xa: () => ZEROES,
   0xb: (_, view, subleaf) => topology(subleaf, view),
   0x1f: (_, view, subleaf) => topology(subleaf, view),

@@ -2,7 +2,7 @@
  * The MSRs of a guest that are neither in the control structure nor on the processor: what a read gives and a write does (SDM vol. 4; APM vol. 2,
  * appendix A). Others are the hypervisor's to answer, and raise #GP where it does not.
  */
-import { FeatureControl, Msr } from '@axvisor/axvisor_api/arch/x86';
+import { FeatureControl, Msr, rdmsr } from '@axvisor/axvisor_api/arch/x86';
 import { currentTicks } from '@axvisor/axvisor_api/time';
 import type { Guest } from './guest.ts';
 
@@ -46,6 +46,11 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
   [Msr.IA32_FEATURE_CONTROL, constant(FeatureControl.LOCK)],
   [Msr.IA32_BIOS_UPDT_TRIG, ignored(0n)],
   [Msr.IA32_BIOS_SIGN_ID, ignored(0n)],
+  // What the processor says of itself; SPEC_CTRL and PRED_CMD have nothing to control.
+  [Msr.IA32_ARCH_CAPABILITIES, { read: () => rdmsr(Msr.IA32_ARCH_CAPABILITIES) }],
+  [Msr.IA32_SPEC_CTRL, stored((value) => (value & ~0x407n) === 0n)],
+  [Msr.IA32_PRED_CMD, ignored(0n)],
+  [Msr.IA32_XSS, stored((value) => value === 0n)],
   [Msr.IA32_MCG_CAP, constant(0n)],
   [Msr.IA32_MCG_STATUS, ignored(0n)],
   [Msr.IA32_PERF_STATUS, constant(0n)],

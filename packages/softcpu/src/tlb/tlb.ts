@@ -24,6 +24,8 @@ class Tables {
   readonly #window: number;
   readonly #log: Int32Array = new Int32Array(LOG_CAPACITY);
   #logged = 0;
+  /** By number of the slot, of all modes: nonzero if it holds a global translation. */
+  readonly #global: Uint8Array;
   #words: Int32Array;
 
   constructor(words: Int32Array, base: number, windowBits: number) {
@@ -32,6 +34,7 @@ class Tables {
     this.#window = 2 ** windowBits;
     this.#tableSize = tlbTableSize(windowBits);
     const slots = this.#tableSize / 8;
+    this.#global = new Uint8Array(slots * MMU_MODES);
     for (let slot = 0; slot < slots; slot++) this.#clear((base >>> 2) + slot * 2, slot);
     const first = base >>> 2;
     const length = this.#tableSize >>> 2;
@@ -58,8 +61,9 @@ class Tables {
     return this.#words[word] === (empty | 0) && this.#words[word + 1] === Math.floor(empty / 0x1_0000_0000);
   }
 
-  fill(mode: number, vaLo: number, vaHi: number, page: number): void {
+  fill(mode: number, vaLo: number, vaHi: number, page: number, global: boolean): void {
     const slot = this.#slot(vaLo, vaHi);
+    this.#global[mode * (this.#tableSize / 8) + slot] = global ? 1 : 0;
     const word = (this.#base + mode * this.#tableSize + slot * 8) >>> 2;
     if (this.#isEmpty(word, slot)) {
       if (this.#logged === LOG_CAPACITY) this.flush();
@@ -81,6 +85,18 @@ class Tables {
       this.#clear(word, this.#slotAt(word));
     }
     this.#logged = 0;
+  }
+
+  /** As {@link flush}, but for global translations. */
+  flushLocal(): void {
+    const first = this.#base >>> 2;
+    let kept = 0;
+    for (let i = 0; i < this.#logged; i++) {
+      const word = this.#log[i] as number;
+      if (this.#global[(word - first) >>> 1] !== 0) this.#log[kept++] = word;
+      else this.#clear(word, this.#slotAt(word));
+    }
+    this.#logged = kept;
   }
 
   /** A cleared slot stays in the log; filling it again logs it twice, which is harmless. */
@@ -120,15 +136,21 @@ export class Tlb {
 
   /**
    * Lets accesses of MMU mode `mode` to the page of a guest address go to the page at `page` in linear memory (a multiple
-   * of 4096 inside the window).
+   * of 4096 inside the window). `global`: of all address spaces.
    */
-  fill(write: boolean, mode: number, vaLo: number, vaHi: number, page: number): void {
-    (write ? this.#writes : this.#reads).fill(mode, vaLo, vaHi, page);
+  fill(write: boolean, mode: number, vaLo: number, vaHi: number, page: number, global = false): void {
+    (write ? this.#writes : this.#reads).fill(mode, vaLo, vaHi, page, global);
   }
 
   flush(): void {
     this.#reads.flush();
     this.#writes.flush();
+  }
+
+  /** Forgets the translations of the current address space: all that are not global. */
+  flushLocal(): void {
+    this.#reads.flushLocal();
+    this.#writes.flushLocal();
   }
 
   /** Forgets one guest page in all modes. */

@@ -66,7 +66,8 @@ export class ControlRegisters {
       sys[slot.cr3] = lo;
       sys[slot.cr3 + 1] = 0;
     }
-    regs.flush();
+    // Bit 63 lets what is cached of the new PCID stay; nothing is, but global translations.
+    regs.flushLocal();
   }
 
   writeCr4(lo: number, hi = 0): void {

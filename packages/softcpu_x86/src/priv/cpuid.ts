@@ -16,7 +16,7 @@ const FEATURES: Readonly<Record<string, Where>> = {
   fsgsbase: [7, 'b', 0], tsc_adjust: [7, 'b', 1], bmi1: [7, 'b', 3], avx2: [7, 'b', 5], smep: [7, 'b', 7], bmi2: [7, 'b', 8], erms: [7, 'b', 9],
   invpcid: [7, 'b', 10], rdseed: [7, 'b', 18], adx: [7, 'b', 19], smap: [7, 'b', 20], clflushopt: [7, 'b', 23], clwb: [7, 'b', 24], sha: [7, 'b', 29],
   umip: [7, 'c', 2], vaes: [7, 'c', 9], vpclmulqdq: [7, 'c', 10], la57: [7, 'c', 16], rdpid: [7, 'c', 22], fsrm: [7, 'd', 4],
-  arch_capabilities: [7, 'd', 29],
+  ibrs: [7, 'd', 26], stibp: [7, 'd', 27], arch_capabilities: [7, 'd', 29], ssbd: [7, 'd', 31],
   xsaveopt: [0xd, 'a', 0], xsavec: [0xd, 'a', 1], xgetbv1: [0xd, 'a', 2], xsaves: [0xd, 'a', 3],
   lahf_lm: [0x8000_0001, 'c', 0], svm: [0x8000_0001, 'c', 2], cr8_legacy: [0x8000_0001, 'c', 4], lzcnt: [0x8000_0001, 'c', 5],
   prefetchw: [0x8000_0001, 'c', 8], syscall: [0x8000_0001, 'd', 11], nx: [0x8000_0001, 'd', 20], page1gb: [0x8000_0001, 'd', 26],
@@ -32,7 +32,7 @@ export const CPU_FEATURES: readonly Feature[] = Object.keys(FEATURES);
 /** What the privileged architecture itself brings. */
 const SYSTEM_FEATURES: readonly Feature[] = [
   'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'mca', 'sep', 'mtrr', 'pge', 'pat', 'pse36', 'pcid', 'fsgsbase', 'tsc_adjust', 'smep', 'invpcid', 'smap',
-  'umip', 'la57', 'rdpid', 'arch_capabilities', 'syscall', 'nx', 'page1gb', 'rdtscp', 'lm', 'invariant_tsc', 'monitor', 'xsave', 'xsaveopt', 'xsavec',
+  'umip', 'la57', 'rdpid', 'ibrs', 'stibp', 'ssbd', 'arch_capabilities', 'syscall', 'nx', 'page1gb', 'rdtscp', 'lm', 'invariant_tsc', 'monitor', 'xsave', 'xsaveopt', 'xsavec',
   'xgetbv1', 'xsaves', 'fxsr', 'ss', 'lahf_lm', 'clflush', 'clflushopt', 'clwb', 'prefetchw',
 ];
 
@@ -97,7 +97,8 @@ export class Cpuid {
       [4, (subleaf) => this.cache(subleaf)],
       [5, () => this.put(64, 64, 3, 0)],
       [6, () => this.put(4, 0, 0, 0)],
-      [7, (subleaf) => (subleaf === 0 ? this.put(0, this.word(7, 'b'), this.word(7, 'c'), this.word(7, 'd')) : this.put(0, 0, 0, 0))],
+      // Sub-leaf 2: IA32_SPEC_CTRL.BHI_DIS_S, which spares kernels the software sequences against branch history injection.
+      [7, (subleaf) => (subleaf === 0 ? this.put(2, this.word(7, 'b'), this.word(7, 'c'), this.word(7, 'd')) : this.put(0, 0, 0, subleaf === 2 ? 0x10 : 0))],
       [0xb, (subleaf) => this.topology(subleaf)],
       [0xd, (subleaf) => this.extendedState(subleaf)],
       [0x15, () => this.clock()],

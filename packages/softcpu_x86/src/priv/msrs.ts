@@ -12,8 +12,11 @@ interface Msr {
   write?(lo: number, hi: number): boolean;
 }
 
-/** IA32_ARCH_CAPABILITIES: none of the transient execution attacks works on a processor that does not speculate. */
-const NOT_AFFECTED = [0, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
+/**
+ * IA32_ARCH_CAPABILITIES: none of the transient execution attacks works on a processor that does not speculate, and IBRS once set stays in force. Systems
+ * that know leave their page tables together and their indirect branches alone.
+ */
+const NOT_AFFECTED = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
 /** IA32_MISC_ENABLE: fast strings, no branch trace or precise event based sampling. */
 const MISC_ENABLE_FIXED = 0x1800;
 
@@ -67,6 +70,7 @@ export class Msrs {
     table.set(0xce, constant(0n));
     table.set(0xe1, store('umwaitControl', mask(-3, 0)));
     table.set(0x10a, constant(NOT_AFFECTED));
+    table.set(0x48, store('specCtrl', mask(0x407, 0)));
     table.set(0x49, { read: () => 0n, write: mask(1, 0) });
     table.set(0x174, store('sysenterCs', anything));
     table.set(0x175, store('sysenterEsp', isCanonical));

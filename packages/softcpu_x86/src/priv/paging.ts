@@ -10,7 +10,7 @@ import { slot, toNumber, type Registers } from './registers.ts';
 import type { SecondStage } from './second_stage.ts';
 import { MMU } from '../state.ts';
 
-const { read: R, write: W, execute: X } = Permission;
+const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
 const { cr0: CR0_SLOT, cr3: CR3_SLOT, cr4: CR4_SLOT, efer: EFER_SLOT, pdpte0: PDPTE0 } = slot;
 
 /** Bits of paging-structure entries, low and high word. */
@@ -118,7 +118,7 @@ export class Paging {
   private second(stage: SecondStage, gpa: number): number {
     const pa = stage.translate(gpa, this.access, false);
     if (pa < 0) return this.nested(gpa, false);
-    this.permissions &= stage.permissions;
+    this.permissions &= stage.permissions | GLOBAL;
     if (stage.size < this.size) this.size = stage.size;
     return pa;
   }
@@ -257,6 +257,7 @@ export class Paging {
       return false;
     }
     if ((marked & PTE.D) === 0) this.permissions &= ~W;
+    if ((marked & PTE.G) !== 0 && (this.regs.sys[CR4_SLOT]! & CR4.PGE) !== 0) this.permissions |= GLOBAL;
     return true;
   }
 

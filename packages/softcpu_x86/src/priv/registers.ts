@@ -405,6 +405,13 @@ export class Registers {
     this.host.flushFetch();
   }
 
+  /** Drops what is cached of the current address space: all but global translations. */
+  flushLocal(): void {
+    this.flushed(0, 0, true);
+    this.host.flushLocalTlb();
+    this.host.flushFetch();
+  }
+
   /** INVLPG: one page, or everything while pages of large leaves may be cached one by one. */
   invalidate(lo: number, hi: number): void {
     if (this.largePages.has(lo, hi)) {

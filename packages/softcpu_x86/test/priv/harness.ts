@@ -39,6 +39,7 @@ export class Harness {
         now: () => this.now,
         retired: () => this.retired,
         flushTlb: () => void this.flushes++,
+        flushLocalTlb: () => void this.flushes++,
         flushFetch: () => {},
         flushPage: () => {},
         stored: () => {},
