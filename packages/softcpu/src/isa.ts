@@ -37,6 +37,11 @@ export interface StateLayout {
   readonly mmuIdx: number;
   /** i32 below 4096: tag that keeps fetch translations of different modes apart. */
   readonly fetchIdx: number;
+  /**
+   * i32, nonzero while addresses that are not aligned, or what they point to, must be asked about every time. Absent: they always are. With it,
+   * pages where they must be asked about even then are not to be cached at all.
+   */
+  readonly aligned?: number;
   /** The register that reads as zero. */
   readonly zero?: number;
   /** Where writes to it land. */

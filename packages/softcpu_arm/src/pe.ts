@@ -2,7 +2,7 @@
  * A processing element: the engine of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture of
  * `priv/` behind its slow paths.
  */
-import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
+import { Access, Engine, PAGE_SIZE, Permission, Status, copiesSize, planLayout } from '@axvisor/softcpu';
 import type { Execution, Layout, Limits, Machine, PageWrites, Service, WasmMemory } from '@axvisor/softcpu';
 import { FP_FAULT } from './emit/guard.ts';
 import { hostFunctions } from './emit/host.ts';
@@ -13,7 +13,7 @@ import { SYSTEM, ZERO } from './emit/system.ts';
 import type { PrivilegedHost, RamWindow, TlbRequest } from './priv/interface.ts';
 import { Privileged } from './priv/privileged.ts';
 import { isTimerAccess } from './priv/sysreg_timer.ts';
-import { FPCR, FPSR, MMU_IDX, PC, SP, STATE_SIZE, UNPRIV_IDX, UNSYNCED, V, X, ZVA_CHECKED } from './state.ts';
+import { ALIGNED, FPCR, FPSR, MMU_IDX, PC, SP, STATE_SIZE, UNPRIV_IDX, UNSYNCED, V, X, ZVA_CHECKED } from './state.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
 const SLICE = 131_072;
@@ -364,7 +364,7 @@ export class Pe {
 
   #machine(): Machine {
     return {
-      permissions: () => this.priv.permissions,
+      permissions: () => this.#permissions(),
       translate: (lo, hi, access, size, offset) => this.priv.translate(lo, hi, access, size, offset),
       place: (pa) => this.#place(pa),
       accessFault: (lo, hi, access) => this.priv.externalAbort(lo, hi, access),
@@ -382,6 +382,12 @@ export class Pe {
       deviceWrite: (pa, size, place) => this.#bus?.write(pa, size, BigInt.asUintN(8 * size, this.#view.getBigUint64(place, true))) ?? false,
       decode: (place, available, record, offset) => this.#writer.write(this.engine.bytes, this.engine.words, place, available, record, offset),
     };
+  }
+
+  /** What needs no further question: while addresses of cached pages need not be aligned, Device memory is not cached. */
+  #permissions(): number {
+    const { permissions, isDevice } = this.priv;
+    return isDevice && this.#word(ALIGNED) === 0 ? permissions & Permission.execute : permissions;
   }
 
   #services(): Readonly<Record<string, Service>> {

@@ -95,6 +95,9 @@ export const SP_EL2 = 1208;
 /** Nonzero while other processing elements may not have done what TLBI and IC told them: DSB waits for them (i32). */
 export const UNSYNCED = 1216;
 
+/** Nonzero while accesses that are not aligned need a look at what they access: SCTLR_ELx.A, or stage 1 is off (i32). */
+export const ALIGNED = 1220;
+
 /** Where vector instructions put their result together (16 bytes), with room for copies of operands that they would overwrite. */
 export const VT = 1232;
 

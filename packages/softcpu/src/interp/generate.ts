@@ -13,6 +13,7 @@ import { i32, local, read } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
 import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
+import { returnUnaligned } from '../tlb/unaligned.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
@@ -110,7 +111,7 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
   const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
-  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, save, helpers.access), ...hot };
+  const runtime: Runtime = { callees, services, save, access: generateAccess(module, isa, layout, save, helpers.access), ...hot };
   if (translating) {
     generateUnlinked(module, isa, layout);
     for (const [name, { body }] of Object.entries(isa.functions)) {
@@ -151,9 +152,10 @@ function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
 }
 
 /** `access(address, value, mode, ...frame)`: the slow path of all guest accesses, out of line. */
-function generateAccess(module: ModuleBuilder, layout: Layout, save: number, helper: number): number {
+function generateAccess(module: ModuleBuilder, isa: Isa, layout: Layout, save: number, helper: number): number {
   const { index, code } = module.func('access', ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']);
   const block = new BlockEmitter(code, layout.engine, new Map());
+  returnUnaligned(code, block, isa, layout);
   block.setState('i64.store', ENGINE.address, local('i64', 0));
   block.setState('i64.store', ENGINE.value, local('i64', 1));
   for (const parameter of FRAME_PARAMS.keys()) code.get(3 + parameter);

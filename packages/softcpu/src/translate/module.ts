@@ -5,6 +5,7 @@ import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter } from '../ir/block.ts';
 import { local } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
+import { returnUnaligned } from '../tlb/unaligned.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import { RegionGenerator } from './region.ts';
@@ -37,7 +38,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
       return [name, module.importFunc(REGION_IMPORTS.function, name, params, [result])] as const;
     }),
   );
-  const runtime = { callees, slow: generateSlow(module, layout, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
+  const runtime = { callees, slow: generateSlow(module, isa, layout, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();
@@ -47,9 +48,10 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
 }
 
 /** `slow(address, value, mode)`: the place of an access that the TLB did not let through. */
-function generateSlow(module: ModuleBuilder, layout: Layout, probe: number): number {
+function generateSlow(module: ModuleBuilder, isa: Isa, layout: Layout, probe: number): number {
   const { index, code } = module.func('slow', ['i64', 'i64', 'i32'], ['i32']);
   const block = new BlockEmitter(code, layout.engine, new Map());
+  returnUnaligned(code, block, isa, layout);
   block.setState('i64.store', ENGINE.address, local('i64', 0));
   block.setState('i64.store', ENGINE.value, local('i64', 1));
   code.get(2);

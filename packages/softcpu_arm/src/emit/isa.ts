@@ -1,7 +1,7 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
+import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
@@ -66,7 +66,7 @@ export const isa: Isa = {
     imm: { offset: 8, op: 'i32.load' },
     bits: { offset: 12, op: 'i32.load' },
   },
-  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZR, sink: ZSINK, pinned: [FLAG_KIND, FLAG_A, FLAG_B, FLAG_COND] },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, aligned: ALIGNED, zero: ZR, sink: ZSINK, pinned: [FLAG_KIND, FLAG_A, FLAG_B, FLAG_COND] },
   assumptions: [
     { offset: FP_TRAP, value: 0 },
     { offset: FPCR, value: 0 },

@@ -144,6 +144,8 @@ export interface PrivilegedPe {
   /** After a successful translation: which accesses of the current MMU_IDX / FETCH_IDX to the 4 KiB page may go ahead without
    *  asking again, if they are aligned (write only if the page is dirty at both stages). 0: do not cache the page at all. */
   readonly permissions: number;
+  /** After a successful translation: it is to Device memory, where every access must be aligned. */
+  readonly isDevice: boolean;
   /** After a successful translation: bytes of the naturally aligned block around the address that maps linearly, at least 4096. */
   readonly pageSize: number;
 

@@ -98,6 +98,10 @@ export class Privileged implements PrivilegedPe, HostedPe {
     return this.translation.permissions;
   }
 
+  get isDevice(): boolean {
+    return this.translation.isDevice;
+  }
+
   get pageSize(): number {
     return this.translation.pageSize;
   }

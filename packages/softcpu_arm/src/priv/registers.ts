@@ -4,7 +4,7 @@
  */
 
 import {
-  BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
+  ALIGNED, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
   TPIDRRO_EL0, UNPRIV_IDX, X, ZVA_CHECKED,
 } from '../state.ts';
 import { readNzcv, writeNzcv } from '../nzcv.ts';
@@ -236,6 +236,10 @@ export class State {
     words[this.at(ZVA_CHECKED)] = 0;
     const sctlr = sys[el === 2 ? SCTLR_EL2 : SCTLR_EL1]!;
     words[this.at(SP_ALIGN)] = (sctlr & (el === 0 ? Sctlr.SA0 : Sctlr.SA)) !== 0 ? 15 : 0;
+    // Without stage 1 data is in Device memory, unless HCR_EL2.DC says otherwise.
+    const hcr = el === 2 ? 0 : sys[HCR_EL2]!;
+    const isDevice = (hcr & Hcr.DC) === 0 && ((sctlr & Sctlr.M) === 0 || (hcr & Hcr.TGE) !== 0);
+    words[this.at(ALIGNED)] = (sctlr & Sctlr.A) !== 0 || isDevice ? 1 : 0;
     // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
     words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
   }

@@ -193,4 +193,78 @@ other: add x0, x0, #3`);
   b finish`);
     expect(code).toBe(48);
   });
+
+  /** Exceptions at EL2: counts them in x28, keeps the last syndrome in x27 and goes on behind the instruction. */
+  const VECTORS_EL2 = `
+  .balign 2048
+vectors:
+  .space 512
+  mrs x27, esr_el2
+  add x28, x28, #1
+  mrs x26, elr_el2
+  add x26, x26, #4
+  msr elr_el2, x26
+  eret`;
+
+  it('accesses memory at any address, also across pages', () => {
+    const { x } = run(`${MMU_ON}
+  mov x0, #0x40100000
+  mov x2, #400
+  mov x4, #0
+1: add x5, x0, x2
+  add x6, x5, #3
+  str x2, [x6, #3700]
+  ldr x7, [x6, #3700]
+  add x4, x4, x7
+  ldur w8, [x6, #-1]
+  ldrh w9, [x5, #1]
+  stp x2, x4, [x6, #8]
+  ldp x10, x11, [x6, #8]
+  add x4, x4, x10
+  subs x2, x2, #1
+  b.ne 1b
+  mov x0, x4
+  b finish`.replace('str x2, [x6, #3700]', 'add x6, x6, #3700\n  str x2, [x6]').replace('ldr x7, [x6, #3700]', 'ldr x7, [x6]'));
+    expect(x[4]).toBe(BigInt(400 * 401));
+  });
+
+  it('refuses them where the control or the memory demands alignment', () => {
+    const { x } = run(`${MMU_ON}
+  adr x0, vectors
+  msr vbar_el2, x0
+  mov x28, #0
+  mov x20, #0x40100000
+  ldr x1, [x20]
+  ldur x1, [x20, #1]
+  mov x21, x28
+  mrs x1, sctlr_el2
+  mov x2, #2
+  orr x3, x1, x2
+  msr sctlr_el2, x3
+  isb
+  ldr x4, [x20]
+  ldur x4, [x20, #1]
+  ldur w4, [x20, #4]
+  mov x22, x28
+  msr sctlr_el2, x1
+  isb
+  ldur x4, [x20, #1]
+  mov x23, x28
+  mov x5, #0x40200000
+  ldr x6, [x5, #8]
+  mov x7, #4
+  orr x6, x6, x7
+  str x6, [x5, #8]
+  tlbi alle2
+  dsb sy
+  isb
+  ldr x4, [x20]
+  ldr x4, [x20]
+  ldur x4, [x20, #1]
+  mov x24, x28
+  b finish
+${VECTORS_EL2}`);
+    expect([x[21], x[22], x[23], x[24]]).toEqual([0n, 1n, 1n, 2n]);
+    expect((x[27] as bigint) & 0x3fn).toBe(0x21n);
+  });
 });
