@@ -99,7 +99,9 @@ describe('fetching', () => {
     expect(new Set(events.map((event) => event.phase))).toEqual(new Set(['index', 'download', 'unpack', 'pack', 'done']));
     expect(events.find((event) => event.phase === 'index' && event.fraction === 0.5)).toBeDefined();
     expect((await readdir(cache)).toSorted()).toEqual(['apt', 'images']);
-    expect((await listImages(options)).map(({ spec, state }) => `${spec.name} ${state}`)).toEqual(['debian-riscv64 ready', 'u-boot-riscv64 missing', 'embedded built-in']);
+    expect((await listImages(options)).map(({ spec, state }) => `${spec.name} ${state}`)).toEqual(
+      images.map(({ name, source }) => `${name} ${name === 'debian-riscv64' ? 'ready' : source.kind === 'embedded' ? 'built-in' : 'missing'}`),
+    );
   });
 
   it('gives apt a configuration of its own: our folders, our keyring, the way out to the network, and none of the hooks', async () => {
@@ -232,7 +234,7 @@ describe('errors are one line', () => {
   });
 
   it('of names', async () => {
-    expect(() => findImage('nothing')).toThrow('there is no image nothing; there are debian-riscv64, u-boot-riscv64, embedded');
+    expect(() => findImage('nothing')).toThrow(`there is no image nothing; there are ${images.map(({ name }) => name).join(', ')}`);
     await expectCode('built-in', /part of axvisor/, {}, 'embedded');
     await expect(openImage('debian-riscv64', options)).rejects.toThrow('axvisor images fetch debian-riscv64');
   });
