@@ -292,7 +292,8 @@ export class Monitor implements Executor {
 
   #order(cpu: number, order: Order): void {
     this.#orders[cpu]?.push(order);
-    signalCpu(cpu, Signal.order);
+    // A guest that never exits would never let it see the order.
+    signalCpu(cpu, Signal.order | Signal.kick);
   }
 
   /** Gives every CPU an order, and waits until they have carried out all they have. */

@@ -8,7 +8,7 @@ import { axError, errors, isAxError } from '@axvisor/axvisor_api/errors';
 import { host, thisCpuId } from '@axvisor/axvisor_api/host';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, processorStats, setHostTimer } from '@axvisor/axvisor_api/processor';
-import { callMonitor, pendingSignals, Signal, signalCpu, smp, takeSignals, waitForSignal } from '@axvisor/axvisor_api/smp';
+import { callMonitor, pendingSignals, Signal, signalCpu, smp, takeSignals, waitForSignal, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { currentTicks, expireTimers, nanosToTicks, nextDeadline, time, type Ticks } from '@axvisor/axvisor_api/time';
 import { initPerCpu, vcpu, VCpuState, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { vmm, type Vmm } from '@axvisor/axvisor_api/vmm';
@@ -81,10 +81,20 @@ export class Runner {
 
   #takeOrders(): void {
     for (;;) {
-      const { bytes } = callMonitor(Call.order, []);
+      const { bytes } = this.#call(Call.order);
       if (bytes.length === 0) return;
       this.#obey(decodeOrder(toText(bytes)));
     }
+  }
+
+  /** Calls the monitor between two slices: if it waits for the vCPU that is still on the processor, it need not. */
+  #call(operation: number, bytes?: Uint8Array): CpuMessage {
+    const line = this.#bound?.line;
+    if (line !== undefined) line.activity = Activity.calling;
+    const answer = callMonitor(operation, [], bytes);
+    // Before it enters the guest again, it looks whether it was stopped.
+    if (line !== undefined) line.activity = Activity.running;
+    return answer;
   }
 
   #obey(order: Order): void {
@@ -104,7 +114,7 @@ export class Runner {
         return;
       }
       case 'count':
-        callMonitor(Call.counters, [], toBytes(JSON.stringify(processorStats().counters)));
+        this.#call(Call.counters, toBytes(JSON.stringify(processorStats().counters)));
         return;
       case 'start': {
         const remote = this.vm(order.vm).remote(order.vcpu);
