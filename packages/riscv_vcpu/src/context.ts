@@ -39,6 +39,8 @@ export const Control = {
   rangesHeld: 4,
   /** How many there are. */
   ranges: 5,
+  /** It waits in hart_suspend or system_suspend. */
+  suspended: 6,
 } as const;
 
 /** Most ranges that are kept. */
@@ -76,6 +78,15 @@ export class VCpuContext implements Disposable {
   /** Everything zero, as after power-on. */
   clear(): void {
     this.#longs.fill(0n);
+  }
+
+  get suspended(): boolean {
+    return Atomics.load(this.control, Control.suspended) !== 0;
+  }
+
+  /** By the thread that runs it. */
+  set suspended(suspended: boolean) {
+    if (this.suspended !== suspended) Atomics.store(this.control, Control.suspended, Number(suspended));
   }
 
   x(i: number): bigint {

@@ -61,7 +61,6 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   #fault: AccessFault | undefined;
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
-  #suspended = false;
 
   /** @throws {AxError} NoMemory, AlreadyExists for a hart id that the VM has already */
   constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -122,7 +121,6 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     this.#mmio.cancel();
     this.#fault = undefined;
     this.#startsCpu = false;
-    this.#suspended = false;
     this.counters.reset();
     guest.discard();
     if (this.#attached) {
@@ -169,8 +167,8 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     const again = this.#mmio.resume();
     if (again !== undefined) return again;
     this.#fault = undefined;
-    this.#suspended = false;
     const { guest } = this;
+    guest.context.suspended = false;
     for (let traps = 0; traps < MAX_TRAPS; traps++) {
       guest.load(hart);
       enter(guest.context, hart.cpu);
@@ -337,11 +335,11 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   }
 
   get suspended(): boolean {
-    return this.#suspended;
+    return this.guest.context.suspended;
   }
 
   suspend(): void {
-    this.#suspended = true;
+    this.guest.context.suspended = true;
   }
 
   setTimer(at: bigint): void {
