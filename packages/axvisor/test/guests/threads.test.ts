@@ -208,6 +208,45 @@ counters: .zero 64
         .balign 16
 `;
 
+/** Each hart waits in a loop without exits until all four have come; then the first powers off while the others go on spinning. */
+const SPINNERS = String.raw`
+start:  la      s1, counter
+        bnez    a0, 2f
+        li      s2, 1
+1:      li      a7, 0x48534d            # HSM hart_start
+        li      a6, 0
+        mv      a0, s2
+        la      a1, start
+        li      a2, 0
+        ecall
+        addi    s2, s2, 1
+        li      t0, 4
+        bltu    s2, t0, 1b
+        li      a0, 0
+2:      li      t0, 1
+        amoadd.d zero, t0, (s1)
+        li      t0, 4
+3:      ld      t1, (s1)
+        bne     t0, t1, 3b
+4:      bnez    a0, 4b
+        li      a7, 0x53525354          # SRST, shutdown
+        li      a6, 0
+        li      a0, 0
+        li      a1, 0
+        ecall
+        .align  3
+counter: .dword 0
+`;
+
+test('harts that share a CPU with one that never exits start, and are stopped', TIMEOUT, async () => {
+  const kernel = join(folder, 'spinners.bin');
+  writeFileSync(kernel, assembleRiscv(SPINNERS, { base: 0x8020_0000n }).bytes);
+  for (let round = 0; round < 4; round++) {
+    const { status, output } = await axvisor('run', '--kernel', kernel, '--load-addr', '0x80200000', '--memory', '32M', '--cpus', '4', '--threads', '2', '--timeout', '30');
+    expect(status, output).toBe(0);
+  }
+});
+
 describe.each([['riscv64', 2], ['riscv64', 4], ['aarch64', 4]] as const)('%s: %i vCPUs on 2 threads', (arch, cpus) => {
   test('the embedded guest starts its CPUs, exchanges interrupts, reboots and powers off', TIMEOUT, async () => {
     await using guest = new Session(['run', '--arch', arch, '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2']);
