@@ -411,7 +411,13 @@ export class Engine {
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const offset = lo & (PAGE_SIZE - 1);
     const exact = (mode & ACCESS_EXACT) !== 0 || this.#strict;
-    if (offset + size > PAGE_SIZE || (exact && (offset & (size - 1)) !== 0)) return 0;
+    const misaligned = (offset & (size - 1)) !== 0;
+    if (offset + size > PAGE_SIZE || (exact && misaligned)) return 0;
+    // The TLB lets aligned accesses through alone: its page may be there.
+    if (misaligned) {
+      const page = this.tlb.find(access === Access.store || (mode & ACCESS_UPDATE) !== 0, this.#mmuMode, lo, hi);
+      if (page > 0) return page + offset;
+    }
     const machine = this.#machine;
     if ((mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size)) return 0;
     const physical = machine.translate(lo, hi, access, size, 0);
@@ -423,13 +429,17 @@ export class Engine {
     return place;
   }
 
+  get #mmuMode(): number {
+    return this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number;
+  }
+
   /** Enters the page of a successful translation into the TLB, if it may be. */
   #fill(access: Access, lo: number, hi: number, page: number): void {
     const store = access === Access.store;
     const permissions = this.#machine.permissions();
     if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
     this.counters.tlb_refills++;
-    this.tlb.fill(store, this.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number, lo, hi, page, (permissions & Permission.global) !== 0);
+    this.tlb.fill(store, this.#mmuMode, lo, hi, page, (permissions & Permission.global) !== 0);
   }
 
   /** Place of the data, in the scratch words where memory itself will not do; 0 with an exception recorded. */

@@ -74,6 +74,15 @@ class Tables {
     this.#words[word + 1] = -vaHi - (page < low ? 1 : 0);
   }
 
+  /** The page of linear memory that accesses to a guest page go to, -1 if its slot is not the page's. */
+  find(mode: number, vaLo: number, vaHi: number): number {
+    const word = (this.#base + mode * this.#tableSize + this.#slot(vaLo, vaHi) * 8) >>> 2;
+    const low = ((this.#words[word] as number) >>> 0) + ((vaLo & ~PAGE_MASK) >>> 0);
+    const high = ((this.#words[word + 1] as number) + vaHi + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    const page = low >>> 0;
+    return high === 0 && page < this.#window ? page : -1;
+  }
+
   /** Slot number of a logged word. */
   #slotAt(word: number): number {
     return ((word - (this.#base >>> 2)) >>> 1) & (this.#tableSize / 8 - 1);
@@ -145,6 +154,11 @@ export class Tlb {
   flush(): void {
     this.#reads.flush();
     this.#writes.flush();
+  }
+
+  /** The page of linear memory that accesses of MMU mode `mode` to the page of a guest address go to, -1 if they must ask. */
+  find(write: boolean, mode: number, vaLo: number, vaHi: number): number {
+    return (write ? this.#writes : this.#reads).find(mode, vaLo, vaHi);
   }
 
   /** Forgets the translations of the current address space: all that are not global. */

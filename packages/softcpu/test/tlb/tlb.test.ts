@@ -35,8 +35,8 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
     const tlb = new Tlb(words, { tlb: 0, windowBits });
     const page = fc.nat({ max: 2 ** (windowBits - 12) - 1 }).map((n) => n * 4096);
     const step = fc.oneof(
-      { weight: 8, arbitrary: fc.record({ do: fc.constant('fill' as const), write: fc.boolean(), mode: fc.nat({ max: 3 }), va: address(windowBits), page: fc.oneof(page, fc.constantFrom(0, 4096)) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
+      { weight: 8, arbitrary: fc.record({ do: fc.constant('fill' as const), write: fc.boolean(), mode: fc.nat({ max: 3 }), va: address(windowBits), page: fc.oneof(page, fc.constantFrom(0, 4096)), global: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'flushLocal' as const) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('flushPage' as const), va: address(windowBits) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('protect' as const), page: fc.oneof(page, fc.constantFrom(0, 4096)) }) },
     );
@@ -51,17 +51,33 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
       fc.property(fc.array(fc.tuple(step, fc.array(probe, { maxLength: 8 })), { maxLength: 40 }), (steps) => {
         tlb.flush();
         const model = new Map<string, number>();
+        const globals = new Map<string, boolean>();
         for (const [action, probes] of steps) {
           switch (action.do) {
             case 'fill':
               model.set(`${action.write} ${action.mode} ${action.va}`, action.page);
-              tlb.fill(action.write, action.mode, lo(action.va), hi(action.va), action.page);
+              globals.set(`${action.write} ${action.mode} ${action.va}`, action.global);
+              tlb.fill(action.write, action.mode, lo(action.va), hi(action.va), action.page, action.global);
               expect(look(memory, windowBits, action.write, action.mode, action.va, 1)).toBe(action.page);
               break;
             case 'flush':
               model.clear();
               tlb.flush();
               break;
+            case 'flushLocal': {
+              const seen = [...model].filter(([key, at]) => {
+                const [write, mode, va] = key.split(' ') as [string, string, string];
+                return globals.get(key) === true && look(memory, windowBits, write === 'true', Number(mode), BigInt(va), 1) === at;
+              });
+              for (const key of model.keys()) if (globals.get(key) !== true) model.delete(key);
+              tlb.flushLocal();
+              // What is global stays.
+              for (const [key, at] of seen) {
+                const [write, mode, va] = key.split(' ') as [string, string, string];
+                expect(look(memory, windowBits, write === 'true', Number(mode), BigInt(va), 1)).toBe(at);
+              }
+              break;
+            }
             case 'flushPage':
               for (const key of model.keys()) if (key.endsWith(` ${action.va}`)) model.delete(key);
               tlb.flushPage(lo(action.va), hi(action.va));
@@ -72,6 +88,8 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
           }
           for (const { write, mode, va, offset, size } of probes) {
             const place = look(memory, windowBits, write, mode, va + BigInt(offset), size);
+            const page = look(memory, windowBits, write, mode, va, 1);
+            expect(tlb.find(write, mode, lo(va + BigInt(offset)), hi(va))).toBe(page ?? -1);
             if (place === undefined) continue; // a TLB may forget
             expect(offset % size).toBe(0);
             expect(place).toBe((model.get(`${write} ${mode} ${va}`) as number) + offset);
