@@ -12,13 +12,14 @@ interface Machine {
   readonly args: readonly string[];
   readonly cpuinfo: RegExp;
   readonly interrupts: RegExp;
-  readonly esbuild: string;
+  /** Package with an esbuild for the guest; without, only what the interrupt controller matters for is tested. */
+  readonly esbuild?: string;
 }
 
-const ARM = { guest: 'debian-arm64', cpuinfo: /processor\s*: 0[\s\S]*Features\s*: fp asimd .*atomics/, esbuild: '@esbuild/linux-arm64' };
+const ARM = { guest: 'debian-arm64', cpuinfo: /processor\s*: 0[\s\S]*Features\s*: fp asimd .*atomics/ };
 const MACHINES: readonly (readonly [name: string, machine: Machine])[] = [
   ['Debian riscv64', { guest: 'debian-riscv64', args: [], cpuinfo: /processor\s*: 0[\s\S]*isa\s*: rv64imafdc/, interrupts: /riscv-timer/, esbuild: '@esbuild/linux-riscv64' }],
-  ['Debian arm64 with a GICv3', { ...ARM, args: ['--arch', 'aarch64'], interrupts: /GICv3 +27 Level +arch_timer/ }],
+  ['Debian arm64 with a GICv3', { ...ARM, args: ['--arch', 'aarch64'], interrupts: /GICv3 +27 Level +arch_timer/, esbuild: '@esbuild/linux-arm64' }],
   ['Debian arm64 with a GICv2', { ...ARM, args: ['--arch', 'aarch64', '--gic', '2'], interrupts: /GIC-0 +27 Level +arch_timer/ }],
 ];
 
@@ -64,7 +65,7 @@ describe.each(MACHINES.filter(([, { guest }]) => images.get(guest) !== undefined
     expect(readFileSync(disk).subarray(9 * 512, 9 * 512 + 20).toString()).toBe('written by the guest');
   });
 
-  test('a full host and a disk that vanishes are I/O errors to the guest, and what was written before stays', TIMEOUT, async () => {
+  if (esbuild !== undefined) test('a full host and a disk that vanishes are I/O errors to the guest, and what was written before stays', TIMEOUT, async () => {
     const disk = join(mkdtempSync(join(tmpdir(), 'axvisor-disk-')), 'disk.img');
     writeFileSync(disk, Buffer.alloc(1 << 20, 'x'));
     truncateSync(disk, 8 << 20);
@@ -95,7 +96,7 @@ describe.each(MACHINES.filter(([, { guest }]) => images.get(guest) !== undefined
     expect(await guest.exited()).toBe(0);
   });
 
-  test('runs a static program: esbuild bundles a TypeScript file', TIMEOUT, async () => {
+  if (esbuild !== undefined) test('runs a static program: esbuild bundles a TypeScript file', TIMEOUT, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'axvisor-esbuild-'));
     const program = createRequire(import.meta.url).resolve(`${esbuild}/bin/esbuild`);
     const source = 'enum E { A = 40 }\nconst add = (x: number, y: number): number => x + y;\nexport const answer: number = add(E.A, 2);\n';
