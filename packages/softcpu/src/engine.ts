@@ -414,7 +414,7 @@ export class Engine {
     const misaligned = (offset & (size - 1)) !== 0;
     if (offset + size > PAGE_SIZE || (exact && misaligned)) return 0;
     // The TLB lets aligned accesses through alone: its page may be there.
-    if (misaligned) {
+    if (misaligned && !this.#asksWhenUnaligned) {
       const page = this.tlb.find(access === Access.store || (mode & ACCESS_UPDATE) !== 0, this.#mmuMode, lo, hi);
       if (page > 0) return page + offset;
     }
@@ -427,6 +427,12 @@ export class Engine {
     if (access === Access.store) this.pages.opened(place);
     this.#fill(access, lo, hi, place - offset);
     return place;
+  }
+
+  /** Addresses that are not aligned must be asked about, whatever the TLB knows. */
+  get #asksWhenUnaligned(): boolean {
+    const { aligned } = this.#isa.state;
+    return aligned !== undefined && this.words[(this.#layout.state + aligned) >>> 2] !== 0;
   }
 
   get #mmuMode(): number {
