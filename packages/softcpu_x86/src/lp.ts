@@ -91,6 +91,9 @@ export interface LpOptions extends Omit<PrivilegedOptions, 'memory' | 'stateBase
 /** Instructions after which code that others wrote is seen (SDM vol. 3, 9.3, serializing instructions). */
 const SERIALIZING: ReadonlySet<string> = new Set(['cpuid', 'iret', 'mov_to_cr', 'wrmsr', 'invlpg', 'lgdt', 'lidt', 'lldt', 'ltr', 'wbinvd', 'invd', 'rsm', 'invpcid']);
 
+/** Legacy prefixes. */
+const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
 export class Lp {
   readonly priv: Privileged;
   readonly engine: Engine;
@@ -314,10 +317,19 @@ export class Lp {
       [REPEAT]: () => Status.refetch,
       [SEGMENT_FAULT]: fault(() => (this.engine.words[(this.#state + ARG0) >>> 2] === Seg.ss ? V.SS : V.GP)),
       [SSE_FAULT]: fault(() => (cr0(CR0.EM) || (this.priv.regs.cr4 & CR4.OSFXSR) === 0 ? V.UD : V.NM)),
-      [FPU_FAULT]: fault(() => (cr0(CR0.EM) ? V.UD : V.NM)),
+      // With CR0.EM, MMX instructions do not exist; x87's are there for an emulator.
+      [FPU_FAULT]: fault(() => (cr0(CR0.EM) && !this.#isX87() ? V.UD : V.NM)),
       [SIMD_EXCEPTION]: fault(() => ((this.priv.regs.cr4 & CR4.OSXMMEXCPT) !== 0 ? V.XM : V.UD)),
       [X87_EXCEPTION]: always(V.MF),
     };
+  }
+
+  /** Whether the instruction at PC is one of x87: behind its prefixes an escape opcode. */
+  #isX87(): boolean {
+    const code = this.code(15, this.pc);
+    const wide = (this.#mode & CODE.size) === CODE.code64;
+    const opcode = code.find((byte) => !PREFIXES.has(byte) && !(wide && (byte & 0xf0) === 0x40)) ?? 0;
+    return (opcode & 0xf8) === 0xd8;
   }
 
   #host(random: (() => bigint) | undefined): PrivilegedHost {

@@ -226,3 +226,18 @@ ${TABLES}`);
   expect(m.boot(0x1000)).toBe('waiting');
   expect([m.output, m.lp.priv.waiting]).toEqual(['RPL', 2]);
 });
+
+test.each(engines)('%s: x87 and MMX while CR0.EM or CR0.TS is set', (engine) => {
+  const vector = (bits: number, instruction: string): number => {
+    const m = new Machine(engine);
+    // Every vector's handler tells its number.
+    for (let i = 0; i < 8; i++) {
+      m.view.setUint32(4 * i, 0x1800 + 16 * i, true);
+      m.load(0x1800 + 16 * i, `mov bl, ${i + 1}\n hlt`);
+    }
+    m.load(0x1000, `xor ax, ax\n mov ds, ax\n mov ss, ax\n mov sp, 0x900\n xor bx, bx\n mov eax, cr0\n or al, ${bits}\n mov cr0, eax\n ${instruction}\n hlt`);
+    expect(m.boot(0x1000)).toBe('waiting');
+    return Number(m.lp.gpr(3) & 0xffn) - 1;
+  };
+  expect([vector(0, 'fninit'), vector(4, 'fninit'), vector(8, 'fninit'), vector(0, 'emms'), vector(4, 'emms'), vector(8, 'emms')]).toEqual([-1, 7, 7, -1, 6, 7]);
+});
