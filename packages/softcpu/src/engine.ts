@@ -12,6 +12,7 @@ import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, ENGINE, Handler, PAGE_SIZE, 
 import type { Layout } from './interp/layout.ts';
 import { RECORD_SIZE } from './isa.ts';
 import type { Isa } from './isa.ts';
+import { Spaces } from './tlb/spaces.ts';
 import { Tlb } from './tlb/tlb.ts';
 import { Translator } from './translate/translator.ts';
 import type { TranslatorHost, TranslatorStats } from './translate/translator.ts';
@@ -23,7 +24,7 @@ import type { Limits } from './wasm/module.ts';
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
-/** Bits of {@link Machine.permissions}. `global`: the translation is that of all address spaces ({@link Tlb.flushLocal}). */
+/** Bits of {@link Machine.permissions}. `global`: the translation is that of all address spaces of the regime. */
 export const Permission = { read: 1, write: 2, execute: 4, global: 8 } as const;
 
 /**
@@ -113,6 +114,8 @@ export class Engine {
   readonly counters: EngineCounters = new EngineCounters();
   readonly tlb: Tlb;
   readonly pages: CodePages;
+  /** The ISA says here which address space is entered, and which are to be forgotten. Without that, there is one. */
+  readonly spaces: Spaces;
   readonly handlers: HandlerTable;
   /** All of linear memory; replaced when it has grown. */
   words: Int32Array;
@@ -147,8 +150,15 @@ export class Engine {
     this.bytes = new Uint8Array(memory.buffer);
     if (layout.end > this.bytes.length) throw new RangeError(`the engine's regions end at ${layout.end}, memory at ${this.bytes.length}`);
     this.tlb = new Tlb(this.words, layout);
+    this.spaces = new Spaces(this.words, isa, layout, {
+      flushTagged: () => {
+        this.tlb.flush();
+        this.pages.flushFetch();
+      },
+      flushMode: (mode) => this.tlb.flushMode(mode),
+    });
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
-    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), options.shared);
+    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     this.#eager = execution === Execution.translator;
@@ -157,7 +167,7 @@ export class Engine {
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager: this.#eager, cacheBytes: options.translationBytes ?? CACHE_BYTES });
-    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, this.#eager);
+    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, this.#eager, this.#strict);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {
@@ -201,6 +211,7 @@ export class Engine {
     this.words = new Int32Array(this.#memory.buffer);
     this.bytes = new Uint8Array(this.#memory.buffer);
     this.tlb.words = this.words;
+    this.spaces.words = this.words;
     this.pages.words = this.words;
   }
 
@@ -246,6 +257,11 @@ export class Engine {
       this.pages.written(at, next - at);
       at = next;
     }
+  }
+
+  /** Accesses that missed the delta TLB and hit the second level, modulo 2^32. */
+  get secondLevelHits(): number {
+    return (this.words[(this.#layout.engine + ENGINE.refills) >>> 2] as number) >>> 0;
   }
 
   /** Enters the page of an address that was just written into the write TLB, if that may be. */
@@ -297,10 +313,6 @@ export class Engine {
     } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
   }
 
-  get #fetchIdx(): number {
-    return this.words[(this.#layout.state + this.#isa.state.fetchIdx) >>> 2] as number;
-  }
-
   /** Translates a fetch; -1 after recording an exception. */
   #fetchPlace(lo: number, hi: number, offset: number): number {
     const physical = this.#machine.translate(lo, hi, Access.fetch, this.#isa.unit, offset);
@@ -319,15 +331,19 @@ export class Engine {
     const place = this.#fetchPlace(lo, hi, 0);
     if (place < 0) return this.#fetchTrap();
     const offset = lo & (PAGE_SIZE - 1);
-    if ((this.#machine.permissions() & Permission.execute) !== 0) {
-      pages.fillFetch(lo, hi, this.#fetchIdx, pages.acquire(place - offset));
+    const permissions = this.#machine.permissions();
+    if ((permissions & Permission.global) === 0) this.spaces.ownFetch();
+    if ((permissions & Permission.execute) !== 0) {
+      // First of all, since it may empty the cache.
+      const records = pages.acquire(place - offset);
+      pages.fillFetch(lo, hi, this.spaces.fetchTag, records);
       return Status.next;
     }
     // Protection divides the page: this instruction only, and its parts one by one.
     const { maxLength, unit } = this.#isa;
     const scratch = this.#layout.engine + ENGINE.scratch;
     const parts: number[] = [place];
-    const record = pages.fillUncached(lo, hi, this.#fetchIdx);
+    const record = pages.fillUncached(lo, hi, this.spaces.fetchTag);
     for (let available: number = unit; ; available += unit) {
       for (let i = 0; i < unit; i++) this.bytes[scratch + available - unit + i] = this.bytes[(parts.at(-1) as number) + i] as number;
       if (this.#machine.decode(scratch, available, record, offset) !== 0 || available >= maxLength) return Status.next;
@@ -365,7 +381,7 @@ export class Engine {
     const text = pages.textOf(ip);
     const scratch = this.#layout.engine + ENGINE.scratch;
     for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
-    this.#machine.decode(scratch, this.#isa.maxLength, pages.fillStraddle(lo, hi, this.#fetchIdx), offset);
+    this.#machine.decode(scratch, this.#isa.maxLength, pages.fillStraddle(lo, hi, this.spaces.fetchTag), offset);
     return Status.next;
   }
 
@@ -442,10 +458,15 @@ export class Engine {
   /** Enters the page of a successful translation into the TLB, if it may be. */
   #fill(access: Access, lo: number, hi: number, page: number): void {
     const store = access === Access.store;
-    const permissions = this.#machine.permissions();
+    const permissions = this.#machine.permissions() & ~Permission.execute;
     if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
     this.counters.tlb_refills++;
-    this.tlb.fill(store, this.#mmuMode, lo, hi, page, (permissions & Permission.global) !== 0);
+    const global = (permissions & Permission.global) !== 0;
+    if (!global) this.spaces.ownData();
+    this.tlb.fill(store, this.#mmuMode, lo, hi, page, global);
+    // Who shares memory says before that it is able to write, see `opened`.
+    const opened = store || !this.pages.shared ? permissions : permissions & ~Permission.write;
+    this.tlb.fillSecond(lo, hi, this.spaces.dataTag, page, opened);
   }
 
   /** Place of the data, in the scratch words where memory itself will not do; 0 with an exception recorded. */

@@ -15,6 +15,7 @@ export type { Expr, F32, F32Ops, F64, F64Ops, I32, I32Ops, I64, I64Ops, V128 } f
 export { f32x4, f64x2, i16x8, i32x4, i64x2, i8x16, v128 } from './ir/vector.ts';
 export type { I8x16Ops, V128Ops, VectorOps } from './ir/vector.ts';
 export { MMU_MODES, RECORD_SIZE } from './isa.ts';
+export { Space, Spaces } from './tlb/spaces.ts';
 export type { TranslatorStats } from './translate/translator.ts';
 export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts';
 export { wasm } from './wasm/api.ts';

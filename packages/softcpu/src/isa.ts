@@ -35,11 +35,11 @@ export interface StateLayout {
   readonly budget: number;
   /** i32: which of the {@link MMU_MODES} sets of TLB tables data accesses use. */
   readonly mmuIdx: number;
-  /** i32 below 4096: tag that keeps fetch translations of different modes apart. */
+  /** i32 below 16: tag that keeps fetch translations of different modes apart. */
   readonly fetchIdx: number;
   /**
-   * i32, nonzero while addresses that are not aligned, or what they point to, must be asked about every time. Absent: they always are. With it,
-   * pages where they must be asked about even then are not to be cached at all.
+   * i32, nonzero while addresses that are not aligned, or what they point to, must be asked about every time. With or without it, pages
+   * where they must be asked about always are not to be cached at all.
    */
   readonly aligned?: number;
   /** The register that reads as zero. */

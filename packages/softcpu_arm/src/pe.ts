@@ -429,7 +429,7 @@ export class Pe {
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
-        this.engine.pages.flushFetchPage(lo);
+        this.engine.pages.flushFetchPage(lo, hi);
         this.#refetch = true;
       },
       stored: (pa, size) => {

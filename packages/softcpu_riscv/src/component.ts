@@ -184,7 +184,7 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
       },
       enterGuest: (context: HostPhysAddr) => cpu().enter(Number(context)),
       hfenceGvma: () => cpu().hart.priv.hfenceGvma(),
-      hfenceVvma: (gva) => cpu().hart.priv.hfenceVvma(gva),
+      hfenceVvma: (gva, asid) => cpu().hart.priv.hfenceVvma(gva, asid),
       hlv: (address, width) => cpu().access(cpu().hart.priv.hlv(address, width)),
       hlvx: (address, width) => cpu().access(cpu().hart.priv.hlvx(address, width)),
       hsv: (address, width, value) => cpu().access(cpu().hart.priv.hsv(address, width, value) ? value : undefined),

@@ -2,7 +2,7 @@
  * A RISC-V hart: the interpreter of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture
  * of `priv/` behind its slow paths.
  */
-import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
+import { Access, Engine, PAGE_SIZE, Permission, Status, copiesSize, planLayout } from '@axvisor/softcpu';
 import type { Execution, Layout, Limits, Machine, PageWrites, WasmMemory } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 import { CBO_ZERO } from './emit/memory.ts';
@@ -335,7 +335,7 @@ export class Hart {
 
   #machine(): Machine {
     return {
-      permissions: () => this.priv.permissions,
+      permissions: () => this.priv.permissions | (this.priv.global ? Permission.global : 0),
       translate: (lo, hi, access, size, offset) => this.priv.translate(lo, hi, access, size, offset),
       place: (pa) => this.#place(pa),
       accessFault: (lo, hi, access, offset) => this.priv.raise(accessFaults[access], lo, hi, offset),
@@ -361,14 +361,24 @@ export class Hart {
       now,
       retired: () => this.retired,
       flushTlb: () => this.engine.tlb.flush(),
-      flushFetch: () => {
-        this.engine.pages.flushFetch();
+      space: (key, regime) => this.engine.spaces.space(key, regime),
+      enterSpaces: (data, fetch) => {
+        const { spaces } = this.engine;
+        const tag = spaces.fetchTag;
+        spaces.enter(data, fetch);
+        if (spaces.fetchTag !== tag) this.#refetch = true;
+      },
+      forgetSpaces: (condition) => {
+        this.engine.spaces.forget(condition);
         this.#refetch = true;
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
-        this.engine.pages.flushFetchPage(lo);
-        this.#refetch = true;
+        this.engine.pages.flushFetchPage(lo, hi);
+        // What is being executed was looked up already.
+        const pc = (this.#state + PC) >>> 2;
+        const { words } = this.engine;
+        if ((((words[pc] as number) ^ lo) & -PAGE_SIZE) === 0 && words[pc + 1] === hi) this.#refetch = true;
       },
       stored: (pa, size) => {
         const place = this.#place(pa);
@@ -398,7 +408,12 @@ export class Hart {
 
   /** Moves the pc behind an instruction. */
   #passBy(bits: number): void {
-    this.pc = BigInt.asUintN(64, this.pc + ((bits & 3) === 3 ? 4n : 2n));
+    const { words } = this.engine;
+    const at = (this.#state + PC) >>> 2;
+    const length = (bits & 3) === 3 ? 4 : 2;
+    const low = ((words[at] as number) + length) | 0;
+    words[at] = low;
+    if (low >>> 0 < length) (words[at + 1] as number)++;
   }
 
   /** Executes an instruction that generated code does not. */

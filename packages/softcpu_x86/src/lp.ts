@@ -344,7 +344,7 @@ export class Lp {
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
-        this.engine.pages.flushFetchPage(lo);
+        this.engine.pages.flushFetchPage(lo, hi);
         this.#refetch = true;
       },
       stored: (place, size) => this.engine.invalidate(place, size),

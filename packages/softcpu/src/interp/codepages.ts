@@ -11,12 +11,15 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, recordPageStride, recordsPerPage } from './layout.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { PageWrites } from './page_writes.ts';
 
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
+
+/** Classes of virtual pages whose entries in the fetch cache gave way to others. */
+const EVICTED = 4096;
 
 /** Record pages looked at for one that is not translated, before one that is has to go. */
 const VICTIM_TRIES = 64;
@@ -45,8 +48,8 @@ export interface CodeObserver {
   uses(page: number): boolean;
   /** Virtual addresses may mean other code than they did. */
   remapped(): void;
-  /** The same, of one page. */
-  remappedPage(vaLo: number): void;
+  /** The same, of one page in some fetch modes, a bit each. */
+  remappedPage(vaLo: number, vaHi: number, modes: number): void;
 }
 
 export class CodePages {
@@ -78,19 +81,24 @@ export class CodePages {
   #notes: number | undefined;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
+  /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
+  readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
+  readonly #isLive: (tag: number) => boolean;
   #words: Int32Array;
 
   /**
    * @param protect - takes a page out of the write TLB.
+   * @param isLive - whether fetch translations with a tag may still be used.
    * @param shared - `undefined`: nobody else writes to memory.
    */
-  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, shared: SharedCode | undefined) {
+  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, isLive: (tag: number) => boolean, shared: SharedCode | undefined) {
     this.#words = words;
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
     this.#shared = shared;
     this.#copies = shared?.copies ?? 0;
+    this.#isLive = isLive;
     this.#seen = new Float64Array(layout.poolPages);
     this.#events = new Int32Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
@@ -133,6 +141,11 @@ export class CodePages {
     for (let at = first * RECORD_SIZE; at < this.#stride; at += RECORD_SIZE) this.#words[(base + at) >>> 2] = Handler.lookup;
   }
 
+  /** Whether others write the same memory. */
+  get shared(): boolean {
+    return this.#shared !== undefined;
+  }
+
   /** Whether the page holding the byte at `place` has records. */
   has(place: number): boolean {
     return this.#recordsOf[place >>> PAGE_SHIFT] !== 0;
@@ -159,6 +172,7 @@ export class CodePages {
     this.#writes[index] = 0;
     this.#modes[index] = this.#mode;
     this.#recordsOf[number] = base;
+    this.#mark(number, 1);
     this.#protect(page);
     if (this.#shared !== undefined) {
       const { writes, self } = this.#shared;
@@ -168,6 +182,13 @@ export class CodePages {
       this.#seen[index] = this.#fences;
     }
     return base;
+  }
+
+  /** Notes whether a page has records, where generated code looks. */
+  #mark(number: number, value: number): void {
+    const at = this.#layout.codePages + number;
+    const shift = (at & 3) * 8;
+    this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | (value << shift);
   }
 
   #copyOf(index: number): number {
@@ -279,9 +300,20 @@ export class CodePages {
     this.#forget(base, 0, this.#records);
     this.#owner[index] = -1;
     this.#recordsOf[number] = 0;
+    this.#mark(number, 0);
     this.#free.push(index);
     this.observer?.released(number, written);
-    this.flushFetch();
+    this.#unlink(base);
+  }
+
+  /** No virtual page has these records any more. */
+  #unlink(base: number): void {
+    const words = this.#words;
+    const first = this.#layout.fetchCache >>> 2;
+    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
+    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
+      if (words[word + 2] === (base | 0)) words[word] = words[word + 1] = NO_TAG;
+    }
   }
 
   /**
@@ -319,20 +351,40 @@ export class CodePages {
   flushFetch(): void {
     const { fetchCache } = this.#layout;
     this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
+    this.#evicted.fill(0);
     this.#flushStraddle();
     this.observer?.remapped();
   }
 
-  /** Forgets which records one virtual page has. */
-  flushFetchPage(vaLo: number): void {
-    this.#words[this.#fetchEntry(vaLo)] = NO_TAG;
-    this.#flushStraddle();
-    this.observer?.remappedPage(vaLo);
+  /** Forgets which records one virtual page has, in all address spaces. */
+  flushFetchPage(vaLo: number, vaHi: number): void {
+    const words = this.#words;
+    const number = vaLo >>> PAGE_SHIFT;
+    let modes = this.#evicted[number & (EVICTED - 1)] as number;
+    for (let place = 0; place < FETCH_PLACES; place++) {
+      const word = this.#fetchEntry(vaLo, place << TAG_SPACE_SHIFT);
+      const tag = words[word] as number;
+      if (words[word + 1] !== vaHi || tag >>> PAGE_SHIFT !== number) continue;
+      words[word] = words[word + 1] = NO_TAG;
+      modes |= 1 << (tag & (FETCH_MODES - 1));
+    }
+    // An instruction may begin in the page before.
+    for (const page of [number, number - 1]) {
+      words[this.#straddleEntry(page)] = NO_TAG;
+    }
+    if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
   }
 
-  /** Word index of the fetch-cache entry of an address. */
-  #fetchEntry(vaLo: number): number {
-    return (this.#layout.fetchCache + ((vaLo >>> PAGE_SHIFT) & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  /** Word index of the entry of an address in the fetch cache. */
+  #fetchEntry(vaLo: number, tag: number): number {
+    const place = (tag >>> TAG_SPACE_SHIFT) & (FETCH_PLACES - 1);
+    const entry = (vaLo >>> PAGE_SHIFT) ^ (place * (FETCH_ENTRIES / FETCH_PLACES));
+    return (this.#layout.fetchCache + (entry & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  }
+
+  /** Word index of the entry of a page in the straddle cache. */
+  #straddleEntry(page: number): number {
+    return (this.#layout.straddleCache + (page & (STRADDLE_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
   }
 
   #flushStraddle(): void {
@@ -340,10 +392,15 @@ export class CodePages {
     for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
   }
 
-  /** Enters the records of a virtual page into the fetch cache. `vaLo` is the page's address. */
-  fillFetch(vaLo: number, vaHi: number, fetchIdx: number, records: number): void {
-    const word = this.#fetchEntry(vaLo);
-    this.#words[word] = (vaLo & -PAGE_SIZE) | fetchIdx;
+  /** Enters the records of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
+  fillFetch(vaLo: number, vaHi: number, tag: number, records: number): void {
+    const word = this.#fetchEntry(vaLo, tag);
+    const old = this.#words[word] as number;
+    const low = (vaLo & -PAGE_SIZE) | tag;
+    if (old !== NO_TAG && (old !== low || this.#words[word + 1] !== vaHi) && this.#isLive(old & (PAGE_SIZE - 1))) {
+      (this.#evicted[(old >>> PAGE_SHIFT) & (EVICTED - 1)] as number) |= 1 << (old & (FETCH_MODES - 1));
+    }
+    this.#words[word] = low;
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = records;
   }
@@ -353,10 +410,10 @@ export class CodePages {
    * belong to no page, so that the decoder is asked at each step.
    * @returns the record to be written.
    */
-  fillUncached(vaLo: number, vaHi: number, fetchIdx: number): number {
+  fillUncached(vaLo: number, vaHi: number, tag: number): number {
     const base = this.#layout.uncachedPage;
     this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
-    this.fillFetch(vaLo, vaHi, fetchIdx, base);
+    this.fillFetch(vaLo, vaHi, tag, base);
     return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
   }
 
@@ -364,14 +421,14 @@ export class CodePages {
    * Enters the straddling instruction at a virtual address.
    * @returns the record to be written, in the instruction's slot of the entry's own record page.
    */
-  fillStraddle(vaLo: number, vaHi: number, fetchIdx: number): number {
-    const entry = (vaLo >>> PAGE_SHIFT) & (STRADDLE_ENTRIES - 1);
-    const word = (this.#layout.straddleCache + entry * FETCH_ENTRY_SIZE) >>> 2;
-    const base = this.#layout.straddlePages + entry * this.#stride;
+  fillStraddle(vaLo: number, vaHi: number, tag: number): number {
+    const page = vaLo >>> PAGE_SHIFT;
+    const word = this.#straddleEntry(page);
+    const base = this.#layout.straddlePages + (page & (STRADDLE_ENTRIES - 1)) * this.#stride;
     const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
     const last = word + STRADDLE_RECORD / 4;
     this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
-    this.#words[word] = (vaLo & -PAGE_SIZE) | fetchIdx;
+    this.#words[word] = (vaLo & -PAGE_SIZE) | tag;
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = base;
     this.#words[last] = record;

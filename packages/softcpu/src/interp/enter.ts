@@ -11,8 +11,9 @@ import type { I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Exits, Frame, InterpreterEmitter } from './emitter.ts';
-import { JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, PAGE_SIZE, REGION_SIZE } from './layout.ts';
+import { JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, REGION_SIZE } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { fetchTag } from './lookup.ts';
 
 /** Type of regions: pc, steps left; a {@link RegionExit}. */
 export const REGION_PARAMS = ['i64', 'i32'] as const;
@@ -51,8 +52,7 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     e.write('i64.store', entry, pc, layout.jumps);
     e.write('i32.store', entry, number, layout.jumps + 8);
     e.write('i32.store', i32.shl(mode, i32.const(2)), i32.const(1), layout.jumpsUsed);
-    const page = i32.wrap_i64(i64.shr_u(pc, i64.const(Math.log2(PAGE_SIZE))));
-    e.write('i32.store8', i32.and(page, i32.const(JUMP_PAGES - 1)), i32.const(1), layout.jumpPages);
+    e.write('i32.store', entry, fetchTag(e, isa, layout), layout.jumps + 12);
     lower(code, pc);
     lower(code, i32.add(local('i32', frame.budget), i32.const(1)));
     lower(code, number);

@@ -13,7 +13,6 @@ import { i32, local, read } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
 import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
-import { returnUnaligned } from '../tlb/unaligned.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
@@ -22,6 +21,7 @@ import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
+import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
 
 /** Import module names of a generated interpreter. */
@@ -94,10 +94,11 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
 
 /**
  * @param translating - code is also translated: it counts jumps, imports the table of regions (`engine.table`) and
- *   `engine.hot(ip)`, and exports the ISA's functions by their names and `unlinked`, the region that is none.
+ *   `engine.hot(ip)`, and exports the ISA's functions by their names, `unlinked`, the region that is none, and `refill`.
  * @param countStarts - the first instruction of a run is counted too.
+ * @param strict - no access may be misaligned.
  */
-export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean, countStarts: boolean): Interpreter {
+export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean, countStarts: boolean, strict: boolean): Interpreter {
   const module = new ModuleBuilder();
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -111,9 +112,11 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
   const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
-  const runtime: Runtime = { callees, services, save, access: generateAccess(module, isa, layout, save, helpers.access), ...hot };
+  const refill = generateRefill(module, isa, layout, strict);
+  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
   if (translating) {
     generateUnlinked(module, isa, layout);
+    module.export(REFILL, 'func', refill);
     for (const [name, { body }] of Object.entries(isa.functions)) {
       if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
     }
@@ -152,10 +155,10 @@ function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
 }
 
 /** `access(address, value, mode, ...frame)`: the slow path of all guest accesses, out of line. */
-function generateAccess(module: ModuleBuilder, isa: Isa, layout: Layout, save: number, helper: number): number {
+function generateAccess(module: ModuleBuilder, layout: Layout, refill: number, save: number, helper: number): number {
   const { index, code } = module.func('access', ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']);
   const block = new BlockEmitter(code, layout.engine, new Map());
-  returnUnaligned(code, block, isa, layout);
+  emitRefill(code, refill);
   block.setState('i64.store', ENGINE.address, local('i64', 0));
   block.setState('i64.store', ENGINE.value, local('i64', 1));
   for (const parameter of FRAME_PARAMS.keys()) code.get(3 + parameter);

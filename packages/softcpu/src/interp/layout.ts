@@ -18,8 +18,21 @@ export const ENGINE = {
   address: 48,
   /** i64: value of a slow store. */
   value: 56,
-  size: 64,
+  /** i32: accesses that the second-level TLB answered, modulo 2^32. */
+  refills: 64,
+  /** i32 by MMU mode: what the tags of data translations have in their low 12 bits. */
+  dataTags: 80,
+  /** i32 by fetch mode: the same of fetch translations. */
+  fetchTags: 96,
+  size: 160,
 } as const;
+
+/** Fetch modes that are told apart: `fetchIdx` is below this. */
+export const FETCH_MODES = 16;
+/** In a tag, the number of the address space lies above the mode. */
+export const TAG_SPACE_SHIFT = 4;
+/** Numbers of address spaces; the last one is nobody's, so that {@link NO_TAG} is no page's. */
+export const SPACES = 255;
 
 /** Answer of a helper. */
 export const Status = { next: 0, refetch: 1, leave: 2 } as const;
@@ -31,12 +44,19 @@ export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3 } as con
 export const FIRST_HANDLER = 4;
 
 /** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
-export const FETCH_ENTRIES = 1024;
+export const FETCH_ENTRIES = 4096;
 export const FETCH_ENTRY_SIZE = 16;
-/** No page has this tag: the mode is below 4096 but this one is never used. */
+/** A page has one of so many entries, by the low bits of the number of its address space. */
+export const FETCH_PLACES = 8;
+/** No page has this tag. */
 export const NO_TAG = -1;
 /** Both words of an address that no instruction has: odd, and on x86-64 not canonical. */
 export const NO_PC: number = 0x8000_0001 | 0;
+
+/** Sets and ways of the second-level TLB, and bytes of an entry: i64 tag (page address | tag of the mode), i32 page | permissions. */
+export const SECOND_SETS = 1024;
+export const SECOND_WAYS = 4;
+export const SECOND_ENTRY_SIZE = 16;
 /** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
 /** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
@@ -50,11 +70,9 @@ export const MAX_REGIONS = 60_000;
 export const REGION_SIZE = 4;
 /** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
 export const REGION_MODES = 16;
-/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region. */
+/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region, i32 tag of the address space. */
 export const JUMP_ENTRIES = 4096;
 export const JUMP_ENTRY_SIZE = 16;
-/** Classes of pages that are told apart when a page is remapped. */
-export const JUMP_PAGES = 4096;
 export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
 
 /** Mode of a slow access: size in bytes, plus these. */
@@ -73,6 +91,15 @@ export interface Layout {
   readonly tlb: number;
   /** log2 of the window, the bytes of linear memory a TLB entry may point to: 22 … 32. */
   readonly windowBits: number;
+  /** Logs of the slots filled, i32 each, in the order of the tables, and i32 by table how many there are. */
+  readonly tlbLogs: number;
+  readonly tlbLogged: number;
+  /** Bytes by slot, in the order of the tables: it holds a global translation. */
+  readonly tlbGlobal: number;
+  /** Second-level TLB. */
+  readonly second: number;
+  /** Bytes by number of the page in linear memory: it has decoded records. */
+  readonly codePages: number;
   readonly fetchCache: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
@@ -84,8 +111,6 @@ export interface Layout {
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
   readonly jumpsUsed: number;
-  /** Bytes by number of the page, modulo {@link JUMP_PAGES}: the jump caches have entries of such a page. */
-  readonly jumpPages: number;
   /** Record page for instructions of pages that may not be cached. */
   readonly uncachedPage: number;
   /** Pool of record pages. */
@@ -98,6 +123,9 @@ export interface Layout {
 
 /** Bytes of one TLB table: 2^(W-11) entries of 8 bytes. */
 export const tlbTableSize = (windowBits: number): number => 2 ** (windowBits - 8);
+
+/** Slots of a TLB table that may be filled between two flushes; one more flushes. */
+export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, windowBits - 11);
 
 /** Records of a code page, without its guards. */
 export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
@@ -131,6 +159,11 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     engine: region(ENGINE.size),
     tlb: region(2 * MMU_MODES * tlbTableSize(windowBits)),
     windowBits,
+    tlbLogs: region(2 * MMU_MODES * tlbLogCapacity(windowBits) * 4),
+    tlbLogged: region(2 * MMU_MODES * 4),
+    tlbGlobal: region((2 * MMU_MODES * tlbTableSize(windowBits)) / 8),
+    second: region(SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE),
+    codePages: region(2 ** (windowBits - 12)),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
     straddlePages: region(STRADDLE_ENTRIES * stride),
@@ -138,7 +171,6 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     regions: region(MAX_REGIONS * REGION_SIZE),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
-    jumpPages: region(JUMP_PAGES),
     uncachedPage: region(stride),
     pool: region(poolPages * stride),
     poolPages,

@@ -1,6 +1,6 @@
 /**
  * The way from a guest address to its record: a direct-mapped fetch cache in linear memory, looked up inline. It is
- * tagged with the virtual page and the fetch mode, so that a mode switch flushes nothing; on a miss JavaScript
+ * tagged with the virtual page, address space and fetch mode, so that switching these flushes nothing; on a miss JavaScript
  * translates, fills the entry, or takes the trap.
  */
 import { lower } from '../ir/block.ts';
@@ -10,16 +10,24 @@ import type { Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, recordShift } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
-/** Offset of the entry of `page` within its cache. */
-function entryOffset(page: I64, entries: number): I32 {
-  const number = i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
-  return i32.mul(i32.and(number, i32.const(entries - 1)), i32.const(FETCH_ENTRY_SIZE));
+const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
+
+/** Offset of the entry of a page of this number within its cache. */
+const entryOffset = (number: I32, entries: number): I32 => i32.mul(i32.and(number, i32.const(entries - 1)), i32.const(FETCH_ENTRY_SIZE));
+
+/** Fetch tag of the current mode: what is below the page in the tag of an entry. */
+export function fetchTag(e: InterpreterEmitter, isa: Isa, layout: Layout): I32 {
+  return e.read('i32.load', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.fetchTags);
 }
 
-const tagOf = (e: InterpreterEmitter, isa: Isa, page: I64): I64 => i64.or(page, i64.extend_i32_u(e.state('i32.load', isa.state.fetchIdx)));
+/** What the number of a page is changed by to find its entry in the fetch cache: one of {@link FETCH_PLACES} values. */
+const placeOf = (tag: I32): I32 => {
+  const shift = Math.log2(FETCH_ENTRIES / FETCH_PLACES) - TAG_SPACE_SHIFT;
+  return i32.shl(i32.and(tag, i32.const((FETCH_PLACES - 1) << TAG_SPACE_SHIFT)), i32.const(shift));
+};
 
 /** Ends with `ip`, `recBase` and `pcBase` set for the address in local `target`; a failed fetch changes it to the trap handler's. */
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
@@ -28,8 +36,9 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   const hit = code.block();
   const retry = code.loop();
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
-  const entry = e.let(entryOffset(page, FETCH_ENTRIES));
-  lower(code, i64.eq(read('i64.load', entry, layout.fetchCache), tagOf(e, isa, page)));
+  const tag = e.let(fetchTag(e, isa, layout));
+  const entry = e.let(entryOffset(i32.xor(pageNumber(page), placeOf(tag)), FETCH_ENTRIES));
+  lower(code, i64.eq(read('i64.load', entry, layout.fetchCache), i64.or(page, i64.extend_i32_u(tag))));
   code.brIf(hit, true);
   e.setState('i64.store', isa.state.pc, at);
   e.setState('i32.store', isa.state.budget, local('i32', frame.budget));
@@ -65,9 +74,9 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
 export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {
   const { code } = e;
   const page = local('i64', frame.pcBase);
-  const entry = e.let(entryOffset(page, STRADDLE_ENTRIES));
+  const entry = e.let(entryOffset(pageNumber(page), STRADDLE_ENTRIES));
   const distance = e.let(i32.sub(local('i32', frame.ip), local('i32', frame.recBase)));
-  const known = i64.eq(read('i64.load', entry, layout.straddleCache), tagOf(e, isa, page));
+  const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(fetchTag(e, isa, layout))));
   lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
   code.if(true);
   lower(code, read('i32.load', entry, layout.straddleCache + 8));

@@ -6,43 +6,47 @@
  * catches both, and misalignment with them. N = W - 11 index bits, one more than pages in the window: slot s empty holds
  * 2^W - (s << 12), so that the sum for any address that selects it has bit W set.
  *
- * What must not be accessed directly (devices, unmapped and, for writes, clean or code pages) is never filled.
+ * Behind it is a second level, see `second.ts`. What must not be accessed directly (devices, unmapped and, for writes, clean or code pages) is never filled.
  */
-import { tlbTableSize } from '../interp/layout.ts';
+import { tlbLogCapacity, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
-
-/** Slots that may be filled between two flushes; one more flushes everything. Bounds the cost of a flush to some 100 µs. */
-const LOG_CAPACITY = 1 << 15;
+import { SecondTlb } from './second.ts';
 
 const PAGE_MASK = 0xfff;
 
-/** The tables of one kind of access, with a log of the slots filled. */
-class Tables {
-  readonly #base: number;
+/** What of a layout the tables are in. */
+type TlbLayout = Pick<Layout, 'tlb' | 'windowBits' | 'tlbLogs' | 'tlbLogged' | 'tlbGlobal' | 'second'>;
+
+export class Tlb {
+  readonly #layout: TlbLayout;
   readonly #tableSize: number;
+  readonly #logCapacity: number;
   readonly #window: number;
-  readonly #log: Int32Array = new Int32Array(LOG_CAPACITY);
-  #logged = 0;
-  /** By number of the slot, of all modes: nonzero if it holds a global translation. */
-  readonly #global: Uint8Array;
+  readonly #second: SecondTlb;
   #words: Int32Array;
 
-  constructor(words: Int32Array, base: number, windowBits: number) {
+  /** Takes possession of the TLB region of `layout` and empties it. */
+  constructor(words: Int32Array, layout: TlbLayout) {
+    const { tlb, windowBits, tlbLogged } = layout;
     this.#words = words;
-    this.#base = base;
+    this.#layout = layout;
     this.#window = 2 ** windowBits;
     this.#tableSize = tlbTableSize(windowBits);
+    this.#logCapacity = tlbLogCapacity(windowBits);
     const slots = this.#tableSize / 8;
-    this.#global = new Uint8Array(slots * MMU_MODES);
-    for (let slot = 0; slot < slots; slot++) this.#clear((base >>> 2) + slot * 2, slot);
-    const first = base >>> 2;
+    const first = tlb >>> 2;
+    for (let slot = 0; slot < slots; slot++) this.#clear(first + slot * 2, slot);
     const length = this.#tableSize >>> 2;
-    for (let mode = 1; mode < MMU_MODES; mode++) words.copyWithin(first + mode * length, first, first + length);
+    for (let table = 1; table < 2 * MMU_MODES; table++) words.copyWithin(first + table * length, first, first + length);
+    words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + 2 * MMU_MODES);
+    this.#second = new SecondTlb(words, layout);
   }
 
+  /** The view of linear memory, again after it has grown. */
   set words(words: Int32Array) {
     this.#words = words;
+    this.#second.words = words;
   }
 
   #clear(word: number, slot: number): void {
@@ -61,86 +65,42 @@ class Tables {
     return this.#words[word] === (empty | 0) && this.#words[word + 1] === Math.floor(empty / 0x1_0000_0000);
   }
 
-  fill(mode: number, vaLo: number, vaHi: number, page: number, global: boolean): void {
-    const slot = this.#slot(vaLo, vaHi);
-    this.#global[mode * (this.#tableSize / 8) + slot] = global ? 1 : 0;
-    const word = (this.#base + mode * this.#tableSize + slot * 8) >>> 2;
-    if (this.#isEmpty(word, slot)) {
-      if (this.#logged === LOG_CAPACITY) this.flush();
-      this.#log[this.#logged++] = word;
-    }
-    const low = (vaLo & ~PAGE_MASK) >>> 0;
-    this.#words[word] = (page - low) | 0;
-    this.#words[word + 1] = -vaHi - (page < low ? 1 : 0);
+  #word(table: number, slot: number): number {
+    return (this.#layout.tlb + table * this.#tableSize + slot * 8) >>> 2;
   }
 
-  /** The page of linear memory that accesses to a guest page go to, -1 if its slot is not the page's. */
-  find(mode: number, vaLo: number, vaHi: number): number {
-    const word = (this.#base + mode * this.#tableSize + this.#slot(vaLo, vaHi) * 8) >>> 2;
-    const low = ((this.#words[word] as number) >>> 0) + ((vaLo & ~PAGE_MASK) >>> 0);
-    const high = ((this.#words[word + 1] as number) + vaHi + (low > 0xffff_ffff ? 1 : 0)) | 0;
-    const page = low >>> 0;
-    return high === 0 && page < this.#window ? page : -1;
-  }
-
-  /** Slot number of a logged word. */
+  /** Number of the slot at a word of a table. */
   #slotAt(word: number): number {
-    return ((word - (this.#base >>> 2)) >>> 1) & (this.#tableSize / 8 - 1);
+    return ((word - (this.#layout.tlb >>> 2)) >>> 1) & (this.#tableSize / 8 - 1);
   }
 
-  flush(): void {
-    for (let i = 0; i < this.#logged; i++) {
-      const word = this.#log[i] as number;
-      this.#clear(word, this.#slotAt(word));
-    }
-    this.#logged = 0;
+  /** Place of the byte that says whether the slot at a word holds a global translation. */
+  #globalAt(word: number): number {
+    return this.#layout.tlbGlobal + ((word - (this.#layout.tlb >>> 2)) >>> 1);
   }
 
-  /** As {@link flush}, but for global translations. */
-  flushLocal(): void {
-    const first = this.#base >>> 2;
-    let kept = 0;
-    for (let i = 0; i < this.#logged; i++) {
-      const word = this.#log[i] as number;
-      if (this.#global[(word - first) >>> 1] !== 0) this.#log[kept++] = word;
-      else this.#clear(word, this.#slotAt(word));
-    }
-    this.#logged = kept;
+  #isGlobal(word: number): boolean {
+    const at = this.#globalAt(word);
+    return (((this.#words[at >>> 2] as number) >>> ((at & 3) * 8)) & 0xff) !== 0;
   }
 
-  /** A cleared slot stays in the log; filling it again logs it twice, which is harmless. */
-  flushPage(vaLo: number, vaHi: number): void {
-    const slot = this.#slot(vaLo, vaHi);
-    for (let mode = 0; mode < MMU_MODES; mode++) this.#clear((this.#base + mode * this.#tableSize + slot * 8) >>> 2, slot);
+  #setGlobal(word: number, global: boolean): void {
+    const at = this.#globalAt(word);
+    const shift = (at & 3) * 8;
+    this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | ((global ? 1 : 0) << shift);
   }
 
-  /** Empties every slot that points to the page at `page` in linear memory. */
-  forget(page: number): void {
-    const mask = (this.#window * 2 - 1) | 0; // with a window of 2^31 and more, all 32 bits
-    for (let i = 0; i < this.#logged; i++) {
-      const word = this.#log[i] as number;
-      const slot = this.#slotAt(word);
-      // entry + guest page, modulo twice the window: the slot number holds those bits of the guest page.
-      if ((((this.#words[word] as number) + slot * 4096) & mask) === (page | 0)) this.#clear(word, slot);
-    }
-  }
-}
-
-export class Tlb {
-  readonly #reads: Tables;
-  readonly #writes: Tables;
-
-  /** Takes possession of the TLB region of `layout` and empties it. */
-  constructor(words: Int32Array, layout: Pick<Layout, 'tlb' | 'windowBits'>) {
-    const { tlb, windowBits } = layout;
-    this.#reads = new Tables(words, tlb, windowBits);
-    this.#writes = new Tables(words, tlb + MMU_MODES * tlbTableSize(windowBits), windowBits);
+  /** Calls `each` with the words of all slots of a table that may be filled. */
+  #logged(table: number, each: (word: number) => void): void {
+    const { tlbLogs, tlbLogged } = this.#layout;
+    const count = this.#words[(tlbLogged >>> 2) + table] as number;
+    const log = (tlbLogs >>> 2) + table * this.#logCapacity;
+    for (let i = 0; i < count; i++) each((this.#words[log + i] as number) >>> 2);
   }
 
-  /** The view of linear memory, again after it has grown. */
-  set words(words: Int32Array) {
-    this.#reads.words = words;
-    this.#writes.words = words;
+  #flushTable(table: number): void {
+    this.#logged(table, (word) => this.#clear(word, this.#slotAt(word)));
+    this.#words[(this.#layout.tlbLogged >>> 2) + table] = 0;
   }
 
   /**
@@ -148,33 +108,80 @@ export class Tlb {
    * of 4096 inside the window). `global`: of all address spaces.
    */
   fill(write: boolean, mode: number, vaLo: number, vaHi: number, page: number, global = false): void {
-    (write ? this.#writes : this.#reads).fill(mode, vaLo, vaHi, page, global);
+    const table = (write ? MMU_MODES : 0) + mode;
+    const slot = this.#slot(vaLo, vaHi);
+    const word = this.#word(table, slot);
+    if (this.#isEmpty(word, slot)) {
+      const { tlbLogs, tlbLogged } = this.#layout;
+      const count = (tlbLogged >>> 2) + table;
+      if (this.#words[count] === this.#logCapacity) this.#flushTable(table);
+      const at = this.#words[count] as number;
+      this.#words[(tlbLogs >>> 2) + table * this.#logCapacity + at] = word * 4;
+      this.#words[count] = at + 1;
+    }
+    this.#setGlobal(word, global);
+    const low = (vaLo & ~PAGE_MASK) >>> 0;
+    this.#words[word] = (page - low) | 0;
+    this.#words[word + 1] = -vaHi - (page < low ? 1 : 0);
   }
 
+  /** Enters a page into the second level, for the tag of an address space and mode. */
+  fillSecond(vaLo: number, vaHi: number, tag: number, page: number, permissions: number): void {
+    if (page !== 0) this.#second.fill(vaLo, vaHi, tag, page, permissions); // place 0 means failure
+  }
+
+  /** Forgets everything. */
   flush(): void {
-    this.#reads.flush();
-    this.#writes.flush();
+    this.#second.flush();
+    for (let mode = 0; mode < MMU_MODES; mode++) this.flushMode(mode);
   }
 
   /** The page of linear memory that accesses of MMU mode `mode` to the page of a guest address go to, -1 if they must ask. */
   find(write: boolean, mode: number, vaLo: number, vaHi: number): number {
-    return (write ? this.#writes : this.#reads).find(mode, vaLo, vaHi);
+    const word = this.#word((write ? MMU_MODES : 0) + mode, this.#slot(vaLo, vaHi));
+    const low = ((this.#words[word] as number) >>> 0) + ((vaLo & ~PAGE_MASK) >>> 0);
+    const high = ((this.#words[word + 1] as number) + vaHi + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    const page = low >>> 0;
+    return high === 0 && page < this.#window ? page : -1;
   }
 
-  /** Forgets the translations of the current address space: all that are not global. */
+  /** Forgets all translations that are not global. */
   flushLocal(): void {
-    this.#reads.flushLocal();
-    this.#writes.flushLocal();
+    this.#second.flushLocal();
+    const { tlbLogs, tlbLogged } = this.#layout;
+    for (let table = 0; table < 2 * MMU_MODES; table++) {
+      const log = (tlbLogs >>> 2) + table * this.#logCapacity;
+      let kept = 0;
+      this.#logged(table, (word) => {
+        if (this.#isGlobal(word)) this.#words[log + kept++] = word * 4;
+        else this.#clear(word, this.#slotAt(word));
+      });
+      this.#words[(tlbLogged >>> 2) + table] = kept;
+    }
   }
 
-  /** Forgets one guest page in all modes. */
+  /** Empties the tables of one mode. */
+  flushMode(mode: number): void {
+    this.#flushTable(mode);
+    this.#flushTable(MMU_MODES + mode);
+  }
+
+  /** Forgets one guest page in all modes. A cleared slot stays in the log; filling it again logs it twice, which is harmless. */
   flushPage(vaLo: number, vaHi: number): void {
-    this.#reads.flushPage(vaLo, vaHi);
-    this.#writes.flushPage(vaLo, vaHi);
+    const slot = this.#slot(vaLo, vaHi);
+    for (let table = 0; table < 2 * MMU_MODES; table++) this.#clear(this.#word(table, slot), slot);
+    this.#second.flushPage(vaLo, vaHi);
   }
 
   /** Makes all writes to a page of linear memory take the slow path. */
   protect(page: number): void {
-    this.#writes.forget(page);
+    const mask = (this.#window * 2 - 1) | 0; // with a window of 2^31 and more, all 32 bits
+    for (let mode = 0; mode < MMU_MODES; mode++) {
+      this.#logged(MMU_MODES + mode, (word) => {
+        const slot = this.#slotAt(word);
+        // entry + guest page, modulo twice the window: the slot number holds those bits of the guest page.
+        if ((((this.#words[word] as number) + slot * 4096) & mask) === (page | 0)) this.#clear(word, slot);
+      });
+    }
   }
 }

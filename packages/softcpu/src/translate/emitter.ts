@@ -3,7 +3,7 @@
  * region is left. An instruction that cannot be finished leaves the region with the pc on it, and tier 0 does it again.
  */
 import { RegionExit, jumpEntry } from '../interp/enter.ts';
-import { JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
+import { ENGINE, JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
@@ -300,7 +300,9 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     const target = this.let(address);
     const entry = this.let(jumpEntry(this.#isa, target));
     const cache = this.#layout.jumps + this.#mode * JUMP_CACHE_SIZE;
-    this.if(i64.eq(read('i64.load', entry, cache), target), () => {
+    const tag = this.read('i32.load', i32.const(0), this.#layout.engine + ENGINE.fetchTags + 4 * Math.floor(this.#mode / MMU_MODES));
+    const found = i32.and(i64.eq(read('i64.load', entry, cache), target), i32.eq(read('i32.load', entry, cache + 12), tag));
+    this.if(found, () => {
       lower(this.code, target);
       lower(this.code, this.#budgetLeft);
       lower(this.code, read('i32.load', entry, cache + 8));

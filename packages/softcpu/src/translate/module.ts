@@ -3,9 +3,9 @@ import { REGION_PARAMS } from '../interp/enter.ts';
 import { ENGINE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter } from '../ir/block.ts';
+import { REFILL, REFILL_PARAMS, emitRefill } from '../tlb/refill.ts';
 import { local } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
-import { returnUnaligned } from '../tlb/unaligned.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import { RegionGenerator } from './region.ts';
@@ -15,7 +15,10 @@ import type { RegionSource } from './region.ts';
 export const REGION_IMPORTS = {
   /** Field `memory`. */
   host: 'host',
-  /** Field `table`: regions by number; `probe(mode)`: place of the access in the engine block, 0 if tier 0 must do it. */
+  /**
+   * Field `table`: regions by number; `probe(mode)`: place of the access in the engine block, 0 if tier 0 must do it; `refill`: the
+   * interpreter's, to be asked first.
+   */
   engine: 'engine',
   /** Functions of the ISA. */
   function: 'function',
@@ -31,6 +34,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
   module.importMemory(REGION_IMPORTS.host, 'memory', memoryLimits);
   module.importTable(REGION_IMPORTS.engine, 'table', { min: 0 });
   const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
+  const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
   const names = new Set(regions.flatMap(({ blocks }) => blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.callees))));
   const callees = new Map(
     [...names].map((name) => {
@@ -38,7 +42,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
       return [name, module.importFunc(REGION_IMPORTS.function, name, params, [result])] as const;
     }),
   );
-  const runtime = { callees, slow: generateSlow(module, isa, layout, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
+  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();
@@ -48,10 +52,10 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
 }
 
 /** `slow(address, value, mode)`: the place of an access that the TLB did not let through. */
-function generateSlow(module: ModuleBuilder, isa: Isa, layout: Layout, probe: number): number {
+function generateSlow(module: ModuleBuilder, layout: Layout, refill: number, probe: number): number {
   const { index, code } = module.func('slow', ['i64', 'i64', 'i32'], ['i32']);
   const block = new BlockEmitter(code, layout.engine, new Map());
-  returnUnaligned(code, block, isa, layout);
+  emitRefill(code, refill);
   block.setState('i64.store', ENGINE.address, local('i64', 0));
   block.setState('i64.store', ENGINE.value, local('i64', 1));
   code.get(2);

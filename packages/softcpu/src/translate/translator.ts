@@ -8,13 +8,14 @@
  */
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, JUMP_PAGES, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmTable } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
+import { REFILL } from '../tlb/refill.ts';
 import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
@@ -36,6 +37,8 @@ const FORGIVEN = 4;
 const LONGEST_BACKOFF = 20;
 /** Slices without another invalidation after which they are forgotten. */
 const FORGOTTEN = 4096;
+/** Numbers that wait to be given to other places until the jump caches are emptied. */
+const RETIRED = 8192;
 /** Numbers that one batch may take at most: every instruction of it could lead out of its region. */
 const NUMBERS_OF_BATCH = 4096;
 
@@ -112,6 +115,8 @@ export class Translator implements CodeObserver {
   readonly #pages = new Map<number, Page>();
   readonly #slots: (Slot | undefined)[] = [];
   readonly #free: number[] = [];
+  /** Numbers that are nobody's any more, but may be in the jump caches. */
+  readonly #retired: number[] = [];
   readonly #backoff = new Map<number, Backoff>();
   #host: TranslatorHost | undefined;
   #unlinked: unknown;
@@ -310,7 +315,7 @@ export class Translator implements CodeObserver {
     const host = this.#host as TranslatorHost;
     instantiate(bytes, {
       [REGION_IMPORTS.host]: { memory },
-      [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode) },
+      [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
     });
     for (const { number, blocks } of sources) {
@@ -372,10 +377,10 @@ export class Translator implements CodeObserver {
     for (const slot of known.slots.values()) {
       this.#drop(slot);
       this.#slots[slot.number] = undefined;
-      this.#free.push(slot.number);
+      this.#retired.push(slot.number);
     }
     this.#pages.delete(page);
-    // Jump caches may hold the numbers; whoever released the page flushes the fetch cache and with it those.
+    if (this.#retired.length > RETIRED) this.remapped();
     if (written) this.#backOff(page);
   }
 
@@ -386,6 +391,7 @@ export class Translator implements CodeObserver {
     this.#cost = 0;
     this.#slots.length = 0;
     this.#free.length = 0;
+    this.#retired.length = 0;
     this.remapped();
     this.#resetCounters();
     this.stats.flushes++;
@@ -400,8 +406,8 @@ export class Translator implements CodeObserver {
   }
 
   remapped(): void {
-    const { jumps, jumpsUsed, jumpPages } = this.#options.layout;
-    this.#words.fill(0, jumpPages >>> 2, (jumpPages + JUMP_PAGES) >>> 2);
+    for (const number of this.#retired.splice(0)) this.#free.push(number);
+    const { jumps, jumpsUsed } = this.#options.layout;
     for (let mode = 0; mode < REGION_MODES; mode++) {
       const used = (jumpsUsed >>> 2) + mode;
       if (this.#words[used] === 0) continue;
@@ -411,16 +417,17 @@ export class Translator implements CodeObserver {
     }
   }
 
-  remappedPage(vaLo: number): void {
+  remappedPage(vaLo: number, vaHi: number, modes: number): void {
     const { isa, layout } = this.#options;
-    const known = layout.jumpPages + ((vaLo >>> 12) & (JUMP_PAGES - 1));
-    if ((((this.#words[known >>> 2] as number) >>> ((known & 3) * 8)) & 1) === 0) return;
-    const entries = PAGE_SIZE / isa.unit;
+    const words = this.#words;
+    const entries = Math.min(PAGE_SIZE / isa.unit, JUMP_ENTRIES);
     const first = ((vaLo >>> 0) / isa.unit) & (JUMP_ENTRIES - 1) & -entries;
     for (let mode = 0; mode < REGION_MODES; mode++) {
-      if (this.#words[(layout.jumpsUsed >>> 2) + mode] === 0) continue;
-      const cache = layout.jumps + mode * JUMP_CACHE_SIZE + first * JUMP_ENTRY_SIZE;
-      this.#words.fill(NO_PC, cache >>> 2, (cache + Math.min(entries, JUMP_ENTRIES) * JUMP_ENTRY_SIZE) >>> 2);
+      if ((modes & (1 << Math.floor(mode / MMU_MODES))) === 0 || words[(layout.jumpsUsed >>> 2) + mode] === 0) continue;
+      const from = (layout.jumps + mode * JUMP_CACHE_SIZE + first * JUMP_ENTRY_SIZE) >>> 2;
+      for (let word = from; word < from + entries * (JUMP_ENTRY_SIZE / 4); word += JUMP_ENTRY_SIZE / 4) {
+        if ((((words[word] as number) ^ vaLo) & -PAGE_SIZE) === 0 && words[word + 1] === vaHi) words[word] = words[word + 1] = NO_PC;
+      }
     }
   }
 }

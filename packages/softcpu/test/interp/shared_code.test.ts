@@ -23,7 +23,7 @@ class Processors {
       const layout = planLayout(toyIsa, { state: this.next, base: this.next + 1024, memoryBytes: MEMORY, poolPages: POOL });
       const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
       this.next = copies + copiesSize(layout);
-      const pages = new CodePages(this.words, toyIsa, layout, MEMORY, () => {}, { copies, writes: this.writes, self });
+      const pages = new CodePages(this.words, toyIsa, layout, MEMORY, () => {}, () => true, { copies, writes: this.writes, self });
       this.flushes.push(0);
       pages.observer = { written: () => {}, released: () => {}, uses: () => false, remapped: () => void this.flushes[i]!++, remappedPage: () => {} };
       return pages;

@@ -1,7 +1,7 @@
 /** The delta TLB against a map: what hits, where it leads, what misses. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { tlbTableSize } from '../../src/interp/layout.ts';
+import { SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity, tlbTableSize } from '../../src/interp/layout.ts';
 import { MMU_MODES } from '../../src/isa.ts';
 import { Tlb } from '../../src/tlb/tlb.ts';
 
@@ -12,6 +12,15 @@ function look(memory: DataView, windowBits: number, write: boolean, mode: number
   const table = ((write ? MMU_MODES : 0) + mode) * tlbTableSize(windowBits);
   const host = BigInt.asUintN(64, address + memory.getBigInt64(table + slot * 8, true));
   return (host & (BigInt.asUintN(64, -(2n ** BigInt(windowBits))) | BigInt(size - 1))) === 0n ? Number(host) : undefined;
+}
+
+/** The tables from 0 on, and behind them what the TLB keeps beside. */
+function layoutOf(windowBits: number): { readonly tlb: number; readonly windowBits: number; readonly tlbLogs: number; readonly tlbLogged: number; readonly tlbGlobal: number; readonly second: number; readonly end: number } {
+  const tlbLogs = 2 * MMU_MODES * tlbTableSize(windowBits);
+  const tlbLogged = tlbLogs + 2 * MMU_MODES * tlbLogCapacity(windowBits) * 4;
+  const tlbGlobal = tlbLogged + 2 * MMU_MODES * 4;
+  const second = tlbGlobal + tlbLogs / 8;
+  return { tlb: 0, windowBits, tlbLogs, tlbLogged, tlbGlobal, second, end: second + SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE };
 }
 
 /** Few enough pages to collide, and all the addresses that a wrong comparison would mix up. */
@@ -28,11 +37,12 @@ const hi = (a: bigint): number => Number(BigInt.asIntN(32, a >> 32n));
 
 describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
   // The tables of the widest window would take 128 MiB; only their layout is in question.
-  const words = new Int32Array((2 * MMU_MODES * tlbTableSize(windowBits)) / 4);
+  const layout = layoutOf(windowBits);
+  const words = new Int32Array(layout.end / 4);
   const memory = new DataView(words.buffer);
 
   test('hits and misses as a map of pages does, and never leads elsewhere', () => {
-    const tlb = new Tlb(words, { tlb: 0, windowBits });
+    const tlb = new Tlb(words, layout);
     const page = fc.nat({ max: 2 ** (windowBits - 12) - 1 }).map((n) => n * 4096);
     const step = fc.oneof(
       { weight: 8, arbitrary: fc.record({ do: fc.constant('fill' as const), write: fc.boolean(), mode: fc.nat({ max: 3 }), va: address(windowBits), page: fc.oneof(page, fc.constantFrom(0, 4096)), global: fc.boolean() }) },
@@ -101,7 +111,7 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
   });
 
   test('an empty slot lets no address through', () => {
-    const tlb = new Tlb(words, { tlb: 0, windowBits });
+    const tlb = new Tlb(words, layout);
     tlb.flush();
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.nat({ max: 3 }), fc.boolean(), (va, mode, write) => {
@@ -113,9 +123,10 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
 
 test('more fills than the log holds flush, and stay right', () => {
   const windowBits = 28;
-  const words = new Int32Array((2 * MMU_MODES * tlbTableSize(windowBits)) / 4);
+  const layout = layoutOf(windowBits);
+  const words = new Int32Array(layout.end / 4);
   const memory = new DataView(words.buffer);
-  const tlb = new Tlb(words, { tlb: 0, windowBits });
+  const tlb = new Tlb(words, layout);
   const pages = 2 ** 17;
   for (let n = 0; n < pages; n++) tlb.fill(false, 0, (n * 4096) | 0, Math.floor((n * 4096) / 2 ** 32), (n % 1024) * 4096);
   let hits = 0;

@@ -27,7 +27,8 @@ function hgatp(parts: CsrParts): Csr {
       if (csr[HGATP] === newLo && csr[HGATP + 1] === newHi) return;
       csr[HGATP] = newLo;
       csr[HGATP + 1] = newHi;
-      state.flushGuestStage();
+      state.guestPages.clear();
+      state.spaceChanged(1);
     },
   });
 }

@@ -58,7 +58,7 @@ function atp(parts: CsrParts, number: number, name: 'satp' | 'vsatp', v: number,
       if (!legalMode(hi) || (csr[at] === lo && csr[at + 1] === hi)) return;
       csr[at] = lo;
       csr[at + 1] = hi;
-      state.flushFor(v);
+      state.spaceChanged(v);
     },
   });
 }

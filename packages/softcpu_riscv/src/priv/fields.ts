@@ -72,4 +72,4 @@ export const ADDRESS_CAUSES = 0x00b0_b0fb;
 export const MEMORY_CAUSES = 0x00a0_a0f0;
 
 /** Bits of a page-table entry, low word (supervisor chapter, Sv32 and Sv39). */
-export const Pte = { V: 1, R: 2, W: 4, X: 8, U: 16, A: 64, D: 128 } as const;
+export const Pte = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;

@@ -6,6 +6,8 @@
  * methods for native supervisor software (`csrRead` and the like) take and return bigint.
  */
 
+import type { Space } from '@axvisor/softcpu';
+
 /** Kinds of memory access for {@link PrivilegedHart.translate}. */
 export const Access = {
   load: 0,
@@ -57,9 +59,13 @@ export interface PrivilegedHost {
   retired(): number;
   /** Forgets every cached data translation (all values of MMU_IDX). */
   flushTlb(): void;
-  /** Forgets every cached fetch translation (all values of FETCH_IDX). */
-  flushFetch(): void;
-  /** Forgets the data and fetch translations of one 4 KiB virtual page. */
+  /** The address space of a key; `regime`, the key of the one whose pages it shares where {@link PrivilegedHart.global}. */
+  space(key: string, regime?: string): Space;
+  /** Explicit accesses and fetches, with MMU_IDX and FETCH_IDX as they are, are in these address spaces from now on. */
+  enterSpaces(data: Space, fetch: Space): void;
+  /** Forgets every translation of the address spaces whose keys a condition holds for. */
+  forgetSpaces(condition: (key: string) => boolean): void;
+  /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void;
   /** The privileged architecture itself wrote RAM at `pa` (a PTE, HSV): code translated from there is stale. */
   stored(pa: number, size: number): void;
@@ -118,6 +124,8 @@ export interface PrivilegedHart {
   /** After a successful translation: which accesses of the current MMU_IDX / FETCH_IDX to the 4 KiB page may go ahead
    *  without asking again (write only if D is set and writable at both stages). 0: do not cache the page at all. */
   readonly permissions: number;
+  /** After a successful translation: the page is mapped alike in all address spaces of the regime (G in the leaf, or no first stage). */
+  readonly global: boolean;
   /** After a successful translation: bytes of the naturally aligned block around the address that maps linearly, at least 4096. */
   readonly pageSize: number;
 
@@ -186,8 +194,8 @@ export interface HostedHart {
   enterGuest(): void;
   /** SFENCE.VMA of HS-mode. */
   sfenceVma(): void;
-  /** HFENCE.VVMA; without an address everything of the current VMID. */
-  hfenceVvma(va?: bigint): void;
+  /** HFENCE.VVMA of the current VMID: of one address or all, of one address space or all. */
+  hfenceVvma(va?: bigint, asid?: number): void;
   /** HFENCE.GVMA. */
   hfenceGvma(): void;
   /** HLV.x: `size` 1, 2, 4 or 8; zero-extended. Undefined: it faulted, `exception` says how (nothing is trapped). */

@@ -79,6 +79,10 @@ export class Privileged implements PrivilegedHart, HostedHart {
     return this.translation.permissions;
   }
 
+  get global(): boolean {
+    return this.translation.global;
+  }
+
   get pageSize(): number {
     return this.translation.pageSize;
   }
@@ -185,9 +189,10 @@ export class Privileged implements PrivilegedHart, HostedHart {
     this.state.flushFor(0);
   }
 
-  hfenceVvma(va?: bigint): void {
-    if (va === undefined) this.state.flushFor(1);
-    else this.state.flushPageFor(1, lowWord(va), highWord(va));
+  hfenceVvma(va?: bigint, asid?: number): void {
+    if (va !== undefined) this.state.flushPage(lowWord(va), highWord(va));
+    else if (asid !== undefined) this.state.flushAsid(1, asid);
+    else this.state.flushFor(1);
   }
 
   hfenceGvma(): void {

@@ -3,6 +3,7 @@
  * state block that follow from them (MMU_IDX, FETCH_IDX, FP_OFF).
  */
 
+import type { Space } from '@axvisor/softcpu';
 import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import { GuestPages } from './guest_pages.ts';
@@ -22,7 +23,7 @@ export type StoredCsr = (typeof stored)[number];
 /** Index of the low word of each stored CSR in {@link State.csr}; the high word follows. */
 export const slot: Readonly<Record<StoredCsr, number>> = Object.fromEntries(stored.map((name, i) => [name, 2 * i])) as Record<StoredCsr, number>;
 
-const { mstatus: MSTATUS, vsstatus: VSSTATUS, stimecmp: STIMECMP, vstimecmp: VSTIMECMP } = slot;
+const { mstatus: MSTATUS, vsstatus: VSSTATUS, stimecmp: STIMECMP, vstimecmp: VSTIMECMP, satp: SATP, vsatp: VSATP, hgatp: HGATP } = slot;
 const MSTATUS_HI = MSTATUS + 1;
 
 /** Largest high word of an address below 2^53: numbers are exact up to there. */
@@ -48,10 +49,11 @@ export class State {
   words: Int32Array;
   bytes: Uint8Array;
   readonly base: number;
-  /** The effective V, HS-level and VS-level MXR for which the user and supervisor sets of the data TLB are filled. */
+  /** HS-level and VS-level MXR for which the user and supervisor sets of the data TLB are filled. */
   private dataKey = 0;
-  /** V for which the fetch TLB is filled. */
-  private fetchKey = 0;
+  /** Address spaces: by V below M-mode, and that of M-mode; undefined once what they depend on changed. */
+  private readonly spaces: (Space | undefined)[] = [undefined, undefined];
+  private machine: Space | undefined;
   /** Leaves above 4 KiB that may be cached page by page. */
   readonly superpages: SuperpageLog = new SuperpageLog();
   /** Translations of the G-stage alone. */
@@ -146,7 +148,7 @@ export class State {
 
   /**
    * Recomputes what generated code looks at after prv, V or a field of mstatus or vsstatus changed. The TLBs have
-   * no tag for V and MXR: when these change for an access that uses them, what was cached is dropped. Native HS-mode code
+   * no tag for MXR: when it changes for an access that uses it, what was cached is dropped. Native HS-mode code
    * uses neither: what is cached for the guest stays until it is entered again.
    */
   modeChanged(): void {
@@ -160,20 +162,42 @@ export class State {
     if (prv !== 3) {
       const status = v !== 0 ? vsstatus : mstatus;
       index = prv === 0 ? MMU.user : (status & Mstatus.SUM) !== 0 ? MMU.supervisorSum : MMU.supervisor;
-      const key = v | ((mstatus & Mstatus.MXR) !== 0 ? 2 : 0) | (v !== 0 && (vsstatus & Mstatus.MXR) !== 0 ? 4 : 0);
+      const key = ((mstatus & Mstatus.MXR) !== 0 ? 1 : 0) | (v !== 0 && (vsstatus & Mstatus.MXR) !== 0 ? 2 : 0);
       if (key !== this.dataKey) {
         this.dataKey = key;
         this.host.flushTlb();
       }
     }
-    if (this.prv !== 3 && this.v !== this.fetchKey) {
-      this.fetchKey = this.v;
-      this.host.flushFetch();
-    }
     const { words, base } = this;
     words[base + (MMU_IDX >> 2)] = index;
     words[base + (FETCH_IDX >> 2)] = this.prv;
     words[base + (FP_OFF >> 2)] = this.floatOff() ? 1 : 0;
+    this.host.enterSpaces(this.spaceOf(prv, v), this.spaceOf(this.prv, this.v));
+  }
+
+  /** The address space of accesses made in a mode. */
+  private spaceOf(prv: number, v: number): Space {
+    if (prv === 3) return (this.machine ??= this.host.space('M'));
+    return (this.spaces[v] ??= this.newSpace(v));
+  }
+
+  private newSpace(v: number): Space {
+    const at = v !== 0 ? VSATP : SATP;
+    const hi = this.csr[at + 1]!;
+    const regime = `${this.stage(v)}${hi >>> 28}`;
+    if (hi >>> 28 === 0) return this.host.space(regime);
+    return this.host.space(`${regime}${asidPart((hi >>> 12) & 0xffff)}${hi & 0xfff}.${this.csr[at]!}`, regime);
+  }
+
+  /** How the keys of all address spaces with V=`v` and the current second stage begin. */
+  private stage(v: number): string {
+    return v === 0 ? '0:' : `1:${this.csr[HGATP]!}.${this.csr[HGATP + 1]!}:`;
+  }
+
+  /** satp, vsatp or hgatp was written: its fields are part of what translations are tagged with. */
+  spaceChanged(v: number): void {
+    this.spaces[v] = undefined;
+    this.modeChanged();
   }
 
   /** Whether the floating-point unit is off in the current mode: FS of mstatus, with V=1 that of vsstatus too. */
@@ -181,14 +205,21 @@ export class State {
     return (this.csr[MSTATUS]! & Mstatus.FS) === 0 || (this.v !== 0 && (this.csr[VSSTATUS]! & Mstatus.FS) === 0);
   }
 
-  /** Drops the translations cached with V=`v`, if there can be any. */
+  /** Drops the translations cached with V=`v` and the current VMID. */
   flushFor(v: number): void {
-    if ((this.dataKey & 1) === v || this.fetchKey === v) this.flush();
+    const stage = this.stage(v);
+    this.forget((key) => key.startsWith(stage));
   }
 
-  /** As {@link flushFor}, for one virtual address. */
-  flushPageFor(v: number, vaLo: number, vaHi: number): void {
-    if ((this.dataKey & 1) !== v && this.fetchKey !== v) return;
+  /** Drops those of one address space, but for what is global. */
+  flushAsid(v: number, asid: number): void {
+    const stage = this.stage(v);
+    const part = asidPart(asid);
+    this.forget((key) => key.startsWith(stage) && key.includes(part));
+  }
+
+  /** Drops the translations of one virtual address. */
+  flushPage(vaLo: number, vaHi: number): void {
     if (this.superpages.has(vaLo, vaHi)) this.flush();
     else this.host.flushPage(vaLo, vaHi);
   }
@@ -196,7 +227,7 @@ export class State {
   /** Drops what depends on the G-stage. */
   flushGuestStage(): void {
     this.guestPages.clear();
-    this.flushFor(1);
+    this.forget((key) => key.startsWith('1'));
   }
 
   /** Drops everything that page tables, PMP and menvcfg led to. */
@@ -207,10 +238,18 @@ export class State {
 
   private flush(): void {
     this.superpages.clear();
-    this.host.flushTlb();
-    this.host.flushFetch();
+    this.forget(() => true);
+  }
+
+  private forget(condition: (key: string) => boolean): void {
+    this.spaces.fill(undefined);
+    this.machine = undefined;
+    this.host.forgetSpaces(condition);
   }
 }
+
+/** In the key of an address space: its ASID. */
+const asidPart = (asid: number): string => ` ${asid} `;
 
 /** The unsigned value of a pair of words as a number; exact below 2^53. */
 export function toNumber(lo: number, hi: number): number {

@@ -204,14 +204,18 @@ export class SystemInstructions {
     return prv === 1 && (this.mstatus & Mstatus.TVM) !== 0 ? 2 : 0;
   }
 
-  /** SFENCE.VMA, or HFENCE.VVMA when it does not act on the current V. ASIDs are ignored: one address space is cached at a time. */
+  /** SFENCE.VMA, or HFENCE.VVMA when it does not act on the current V. An address is forgotten in all address spaces. */
   private fenceVma(bits: number, v: number): Status {
     const { state } = this;
     const rs1 = (bits >>> 15) & 31;
-    if (rs1 === 0) state.flushFor(v);
-    else {
+    const rs2 = (bits >>> 20) & 31;
+    if (rs1 !== 0) {
       const x = state.x(rs1);
-      state.flushPageFor(v, state.words[x]!, state.words[x + 1]!);
+      state.flushPage(state.words[x]!, state.words[x + 1]!);
+    } else if (rs2 !== 0) {
+      state.flushAsid(v, state.words[state.x(rs2)]! & 0xffff);
+    } else {
+      state.flushFor(v);
     }
     return Status.next;
   }

@@ -57,6 +57,7 @@ export class Translation {
   /** Of the last successful translation, see the interface. */
   permissions = 0;
   pageSize = 4096;
+  global = true;
 
   // Results of walk(): the address it ends at, what the leaf permits, and its size.
   private outLo = 0;
@@ -108,6 +109,7 @@ export class Translation {
     const { csr } = this.state;
     let permissions = R | W | X;
     let pageSize = leafSize[4]!;
+    this.global = true;
     this.outLo = vaLo;
     this.outHi = vaHi;
     if (prv !== 3) {
@@ -219,6 +221,7 @@ export class Translation {
       }
       this.leafPermissions = ((pteLo | update) & Pte.D) !== 0 ? permissions : permissions & ~W;
       this.size = leafSize[level]!;
+      this.global = (pteLo & Pte.G) !== 0;
       return true;
     }
     return this.pageFault();

@@ -1,5 +1,6 @@
 /** A hart's privileged architecture on a bare fake memory, without an engine. */
 
+import { Space } from '@axvisor/softcpu';
 import { insns, op, type InsnName } from '../../src/isa/table.ts';
 import { Privileged, Status, type PhysBus } from '../../src/priv/index.ts';
 import { FS_DIRTY, MMU_IDX, PC, STATE_SIZE, X } from '../../src/state.ts';
@@ -50,6 +51,11 @@ export class Harness {
   retired = 0;
   /** What the hart told its engine. */
   readonly log: string[] = [];
+  /** The last key of an address space of each kind: M-mode, V = 0, V = 1. */
+  readonly keys: Map<string, string> = new Map([['M', 'M'], ['0:', '0:0'], ['1:', '1:0.0:0']]);
+  /** Address spaces of explicit accesses, as they were entered, and conditions on those to be forgotten. */
+  readonly entered: Space[] = [];
+  readonly conditions: ((key: string) => boolean)[] = [];
 
   constructor(options: { ramSize?: number; hosted?: boolean; bus?: PhysBus; pmpEntries?: 0 | 16; openPmp?: boolean } = {}) {
     const size = options.ramSize ?? 65536;
@@ -68,7 +74,15 @@ export class Harness {
         now: () => this.now,
         retired: () => this.retired,
         flushTlb: () => this.log.push('tlb'),
-        flushFetch: () => this.log.push('fetch'),
+        space: (key, regime) => {
+          this.keys.set(key.slice(0, 2), key);
+          return new Space(key, regime === undefined ? undefined : new Space(regime));
+        },
+        enterSpaces: (data) => this.entered.push(data),
+        forgetSpaces: (condition) => {
+          this.conditions.push(condition);
+          this.log.push(`forget ${[...this.keys].flatMap(([kind, key]) => (condition(key) ? [kind] : [])).join(' ')}`);
+        },
         flushPage: (vaLo, vaHi) => this.log.push(`page ${u64((BigInt(vaHi) << 32n) | BigInt(vaLo >>> 0)).toString(16)}`),
         stored: (pa) => this.log.push(`stored ${pa.toString(16)}`),
       },

@@ -175,6 +175,6 @@ describe('a hosted hart', () => {
     h.priv.hfenceVvma(0x5000n);
     h.priv.hfenceVvma();
     h.priv.sfenceVma();
-    expect(h.log).toEqual(['tlb', 'fetch', 'page 5000', 'tlb', 'fetch']);
+    expect(h.log).toEqual(['forget 1:', 'page 5000', 'forget 1:', 'forget 0:']);
   });
 });

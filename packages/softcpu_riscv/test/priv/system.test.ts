@@ -207,21 +207,39 @@ describe('fences tell the engine only what matters', () => {
     h.execute('sfence.vma', { rs1: 10 });
     h.execute('hfence.gvma');
     h.execute('hfence.vvma', { rs1: 10 });
-    expect(h.log).toEqual(['tlb', 'fetch', 'page ffffffc000005000']);
+    expect(h.log).toEqual(['forget 0:', 'page ffffffc000005000', 'forget 1:', 'page ffffffc000005000']);
+  });
+
+  test('one address space is forgotten, but for what is global', () => {
+    const h = new Harness();
+    h.set('satp', (8n << 60n) | (5n << 44n) | 0x80000n);
+    h.enter('HS');
+    h.entered.length = 0;
+    h.set('satp', (8n << 60n) | (6n << 44n) | 0x80000n);
+    h.set('satp', (8n << 60n) | (5n << 44n) | 0x80000n);
+    const [six, five] = h.entered;
+    expect([six?.regime.key, five?.regime.key]).toEqual([five?.regime.key, six?.regime.key]);
+    expect(five?.key).not.toBe(six?.key);
+    h.conditions.length = 0;
+    h.setX(10, 5n);
+    h.execute('sfence.vma', { rs2: 10 });
+    expect([five, six, five?.regime].map((space) => h.conditions[0]?.(space?.key ?? ''))).toEqual([true, false, false]);
   });
 
   test('rewriting satp with its value changes nothing', () => {
     const h = new Harness();
     h.enter('HS');
     h.log.length = 0;
+    h.entered.length = 0;
     h.set('satp', (8n << 60n) | 0x80001n);
     h.set('satp', (8n << 60n) | 0x80001n);
     h.set('hgatp', (8n << 60n) | 0x80000n);
     h.set('satp', 0xf000_0000_0000_0000n);
     h.set('sstatus', 1n << 18n);
-    expect(h.log).toEqual(['tlb', 'fetch']);
+    expect(h.log).toEqual([]);
+    expect(h.entered.map(({ key }) => key)).toEqual(['0:8 0 0.524289', '0:8 0 0.524289', '0:8 0 0.524289']);
     h.set('sstatus', 1n << 19n);
-    expect(h.log).toEqual(['tlb', 'fetch', 'tlb']);
+    expect(h.log).toEqual(['tlb']);
   });
 
   test('MMU_IDX follows mode, SUM and MPRV', () => {
@@ -258,10 +276,10 @@ describe('fences tell the engine only what matters', () => {
     expect(fence(0x4000_0000n)).toEqual(['page 40000000']);
     expect(h.priv.translate(0x4000_3000, 0, 0, 8)).toBe(0x8000_3000);
     expect(fence(0x8000_0000n)).toEqual(['page 80000000']);
-    expect(fence(0x7fff_f000n)).toEqual(['tlb', 'fetch']);
+    expect(fence(0x7fff_f000n)).toEqual(['forget M 0: 1:']);
     expect(fence(0x7fff_f000n)).toEqual(['page 7ffff000']);
     expect(h.priv.translate(0x8000_3000 | 0, 0, 0, 8)).toBe(0x8000_3000);
     expect(fence(0x8020_0000n)).toEqual(['page 80200000']);
-    expect(fence(0x801f_f000n)).toEqual(['tlb', 'fetch']);
+    expect(fence(0x801f_f000n)).toEqual(['forget M 0: 1:']);
   });
 });

@@ -1,4 +1,4 @@
-  (func $region0 (type 3) (param i64 i32) (result i32)
+  (func $region0 (type 1) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i32)
     (local.set 3
       (i64.load offset=4176
@@ -8,7 +8,7 @@
         (local.get 1)
         (i32.const 3))
       (then
-        (return_call 2
+        (return_call 3
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -42,19 +42,25 @@
           (i32.const 3))
         (i32.const 65520)))
     (if  ;; label = @1
-      (i64.eq
-        (i64.load offset=1917120
-          (local.get 7))
-        (local.get 6))
+      (i32.and
+        (i64.eq
+          (i64.load offset=2114944
+            (local.get 7))
+          (local.get 6))
+        (i32.eq
+          (i32.load offset=2114956
+            (local.get 7))
+          (i32.load offset=5228
+            (i32.const 0))))
       (then
-        (return_call_indirect (type 3)
+        (return_call_indirect (type 1)
           (local.get 6)
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.load offset=1917128
+          (i32.load offset=2114952
             (local.get 7)))))
-    (return_call 2
+    (return_call 3
       (local.get 6)
       (i32.sub
         (local.get 1)

@@ -1,4 +1,4 @@
-  (func $region0 (type 3) (param i64 i32) (result i32)
+  (func $region0 (type 1) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i64 i32 i32 i64)
     (local.set 2
       (i64.load offset=4176
@@ -14,7 +14,7 @@
         (local.get 1)
         (i32.const 3))
       (then
-        (return_call 2
+        (return_call 3
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -23,7 +23,7 @@
     (local.set 7
       (i64.add
         (local.get 6)
-        (i64.load offset=54336
+        (i64.load offset=54464
           (i32.and
             (i32.shr_u
               (i32.wrap_i64
@@ -41,7 +41,7 @@
             (i64.const -4194297))))
       (then
         (local.set 9
-          (call 1
+          (call 2
             (local.get 6)
             (i64.const 0)
             (i32.const 8)))
@@ -51,7 +51,7 @@
           (i32.eqz
             (local.get 8))
           (then
-            (return_call 2
+            (return_call 3
               (local.get 0)
               (local.get 1)
               (i32.const 1))))))
@@ -69,7 +69,7 @@
     (local.set 6
       (i64.add
         (local.get 10)
-        (i64.load offset=119872
+        (i64.load offset=120000
           (i32.and
             (i32.shr_u
               (i32.wrap_i64
@@ -87,7 +87,7 @@
             (i64.const -4194297))))
       (then
         (local.set 8
-          (call 1
+          (call 2
             (local.get 10)
             (local.get 7)
             (i32.const 24)))
@@ -100,7 +100,7 @@
             (i64.store offset=4192
               (i32.const 0)
               (local.get 3))
-            (return_call 2
+            (return_call 3
               (i64.add
                 (local.get 0)
                 (i64.const 4))
@@ -130,19 +130,25 @@
           (i32.const 3))
         (i32.const 65520)))
     (if  ;; label = @1
-      (i64.eq
-        (i64.load offset=1917120
-          (local.get 8))
-        (local.get 10))
+      (i32.and
+        (i64.eq
+          (i64.load offset=2114944
+            (local.get 8))
+          (local.get 10))
+        (i32.eq
+          (i32.load offset=2114956
+            (local.get 8))
+          (i32.load offset=5228
+            (i32.const 0))))
       (then
-        (return_call_indirect (type 3)
+        (return_call_indirect (type 1)
           (local.get 10)
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.load offset=1917128
+          (i32.load offset=2114952
             (local.get 8)))))
-    (return_call 2
+    (return_call 3
       (local.get 10)
       (i32.sub
         (local.get 1)

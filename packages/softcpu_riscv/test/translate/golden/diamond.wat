@@ -1,4 +1,4 @@
-  (func $region0 (type 3) (param i64 i32) (result i32)
+  (func $region0 (type 1) (param i64 i32) (result i32)
     (local i64 i64 i64 i64)
     (local.set 2
       (i64.load offset=4176
@@ -15,7 +15,7 @@
           (local.get 1)
           (i32.const 3))
         (then
-          (return_call 2
+          (return_call 3
             (local.get 0)
             (local.get 1)
             (i32.const 1))))
@@ -53,7 +53,7 @@
         (i64.store offset=4184
           (i32.const 0)
           (local.get 4))
-        (return_call 2
+        (return_call 3
           (i64.add
             (local.get 0)
             (i64.const 16))
@@ -72,7 +72,7 @@
     (i64.store offset=4200
       (i32.const 0)
       (local.get 5))
-    (return_call 2
+    (return_call 3
       (i64.add
         (local.get 0)
         (i64.const 20))

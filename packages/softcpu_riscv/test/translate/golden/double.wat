@@ -1,4 +1,4 @@
-  (func $region0 (type 4) (param i64 i32) (result i32)
+  (func $region0 (type 1) (param i64 i32) (result i32)
     (local f64 f64 f64 f64 f64 f64 f64 i32 i32 i32 i32 i64 i64)
     (if  ;; label = @1
       (i32.ne
@@ -6,7 +6,7 @@
           (i32.const 0))
         (i32.const 0))
       (then
-        (return_call 3
+        (return_call 4
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -16,7 +16,7 @@
           (i32.const 0))
         (i32.const 0))
       (then
-        (return_call 3
+        (return_call 4
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -34,7 +34,7 @@
         (local.get 1)
         (i32.const 2))
       (then
-        (return_call 3
+        (return_call 4
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -71,7 +71,7 @@
           (local.get 9)
           (then
             (local.set 11
-              (call 1
+              (call 2
                 (local.get 6)
                 (local.get 7)
                 (local.get 8)))
@@ -86,7 +86,7 @@
               (i32.const 0)
               (i32.const 1)))
           (else
-            (return_call 3
+            (return_call 4
               (local.get 0)
               (local.get 1)
               (i32.const 1))))))
@@ -114,7 +114,7 @@
     (f64.store offset=4712
       (i32.const 0)
       (local.get 5))
-    (return_call 3
+    (return_call 4
       (i64.add
         (local.get 0)
         (i64.const 8))

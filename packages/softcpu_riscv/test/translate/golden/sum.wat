@@ -1,11 +1,11 @@
-  (func $region0 (type 3) (param i64 i32) (result i32)
+  (func $region0 (type 1) (param i64 i32) (result i32)
     (local i64 i64)
     (if  ;; label = @1
       (i32.lt_s
         (local.get 1)
         (i32.const 3))
       (then
-        (return_call 2
+        (return_call 3
           (local.get 0)
           (local.get 1)
           (i32.const 1))))
@@ -33,7 +33,7 @@
           (i64.store offset=4184
             (i32.const 0)
             (local.get 3))
-          (return_call 2
+          (return_call 3
             (i64.add
               (local.get 0)
               (i64.const 12))
@@ -102,7 +102,7 @@
                   (i64.store offset=4184
                     (i32.const 0)
                     (local.get 3))
-                  (return_call 2
+                  (return_call 3
                     (i64.add
                       (local.get 0)
                       (i64.const 24))
@@ -116,7 +116,7 @@
               (i64.store offset=4184
                 (i32.const 0)
                 (local.get 3))
-              (return_call 2
+              (return_call 3
                 (i64.add
                   (local.get 0)
                   (i64.const 24))
@@ -130,7 +130,7 @@
           (i64.store offset=4184
             (i32.const 0)
             (local.get 3))
-          (return_call 2
+          (return_call 3
             (i64.add
               (local.get 0)
               (i64.const 24))
@@ -144,7 +144,7 @@
       (i64.store offset=4184
         (i32.const 0)
         (local.get 3))
-      (return_call 2
+      (return_call 3
         (i64.add
           (local.get 0)
           (i64.const 24))

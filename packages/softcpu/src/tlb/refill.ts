@@ -1,0 +1,105 @@
+/**
+ * The first part of the slow path of a data access, in WebAssembly: what missed the delta TLB only for its alignment, or is in
+ * the second-level TLB, is answered here, and JavaScript is not asked.
+ */
+import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, ENGINE, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import { BlockEmitter, lower } from '../ir/block.ts';
+import { i32, i64, local } from '../ir/expr.ts';
+import type { I32 } from '../ir/expr.ts';
+import { MMU_MODES } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import type { Code } from '../wasm/code.ts';
+import type { ModuleBuilder } from '../wasm/module.ts';
+import { GLOBAL, SET_BITS } from './second.ts';
+
+/** Export of the interpreter: `(address, mode) → place in linear memory, 0 if JavaScript must be asked`. */
+export const REFILL = 'refill';
+export const REFILL_PARAMS = ['i64', 'i32'] as const;
+
+const SET_SIZE = SECOND_WAYS * SECOND_ENTRY_SIZE;
+
+/** @param strict - no access may be misaligned. */
+export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
+  const { index, code } = module.func(REFILL, REFILL_PARAMS, ['i32']);
+  const b = new BlockEmitter(code, layout.state, new Map());
+  const address = local('i64', 0);
+  const mode = local('i32', 1);
+  const { windowBits: w } = layout;
+  const giveUpIf = (condition: I32): void => b.if(condition, () => {
+    code.i32(0);
+    code.return();
+  });
+  const answer = (place: I32): void => {
+    lower(code, place);
+    code.return();
+  };
+
+  const size = b.let(i32.and(mode, i32.const(15)));
+  const offset = b.let(i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1)));
+  giveUpIf(i32.gt_u(i32.add(offset, size), i32.const(PAGE_SIZE)));
+  const misaligned = i32.ne(i32.and(offset, i32.sub(size, i32.const(1))), i32.const(0));
+  const { aligned } = isa.state;
+  const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
+  const exact = i32.and(mode, i32.const(ACCESS_EXACT));
+  giveUpIf(i32.and(misaligned, i32.ne(i32.or(exact, asked), i32.const(0))));
+
+  const write = b.let(i32.and(i32.shr_u(mode, i32.const(Math.log2(ACCESS_STORE))), i32.const(1)));
+  const update = b.let(i32.and(i32.shr_u(mode, i32.const(Math.log2(ACCESS_UPDATE))), i32.const(1)));
+  const mmu = b.let(b.state('i32.load', isa.state.mmuIdx));
+  const table = b.let(i32.add(i32.mul(write, i32.const(MMU_MODES)), mmu));
+  const slots = 2 ** (w - 11);
+  const number = b.let(i64.shr_u(address, i64.const(12)));
+  const slot = b.let(i32.and(i32.wrap_i64(number), i32.const(slots - 1)));
+  const at = b.let(i32.add(i32.shl(table, i32.const(w - 8)), i32.shl(slot, i32.const(3))));
+  const entry = b.let(b.read('i64.load', at, layout.tlb));
+  const host = b.let(i64.add(address, entry));
+  // What will be stored to must be writable, which the table of reads does not say.
+  const inside = i64.eqz(i64.and(host, i64.const(-(2n ** BigInt(w)))));
+  b.if(i32.and(inside, i32.eqz(update)), () => answer(i32.wrap_i64(host)));
+
+  const guest = b.let(i64.and(address, i64.const(-PAGE_SIZE)));
+  const tag = b.let(i64.or(guest, i64.extend_i32_u(b.read('i32.load', i32.shl(mmu, i32.const(2)), layout.engine + ENGINE.dataTags))));
+  const folded = i32.wrap_i64(i64.xor(number, i64.shr_u(i64.and(number, i64.const(0xf_ffff)), i64.const(SET_BITS))));
+  const set = b.let(i32.mul(i32.and(folded, i32.const(SECOND_SETS - 1)), i32.const(SET_SIZE)));
+  const found = b.variable(i32.const(0));
+  for (let way = 0; way < SECOND_WAYS; way++) {
+    const base = layout.second + way * SECOND_ENTRY_SIZE;
+    b.if(i64.eq(b.read('i64.load', set, base), tag), () => b.assign(found, b.read('i32.load', set, base + 8)));
+  }
+  // Permissions are in the order of the kinds of access.
+  giveUpIf(i32.eqz(i32.and(i32.shr_u(found.get, i32.or(write, update)), i32.const(1))));
+  const page = b.let(i32.and(found.get, i32.const(-PAGE_SIZE)));
+  giveUpIf(i32.and(write, b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.codePages)));
+
+  const empty = i64.sub(i64.const(2n ** BigInt(w)), i64.shl(i64.extend_i32_u(slot), i64.const(12)));
+  b.if(i64.eq(entry, empty), () => {
+    const count = b.let(i32.shl(table, i32.const(2)));
+    const logged = b.let(b.read('i32.load', count, layout.tlbLogged));
+    giveUpIf(i32.eq(logged, i32.const(tlbLogCapacity(w))));
+    const place = i32.shl(i32.add(i32.mul(table, i32.const(tlbLogCapacity(w))), logged), i32.const(2));
+    b.write('i32.store', place, i32.add(at, i32.const(layout.tlb)), layout.tlbLogs);
+    b.write('i32.store', count, i32.add(logged, i32.const(1)), layout.tlbLogged);
+  });
+  b.write('i64.store', at, i64.sub(i64.extend_i32_u(page), guest), layout.tlb);
+  const global = i32.shr_u(i32.and(found.get, i32.const(GLOBAL)), i32.const(Math.log2(GLOBAL)));
+  b.write('i32.store8', i32.shr_u(at, i32.const(3)), global, layout.tlbGlobal);
+  const refills = layout.engine + ENGINE.refills;
+  b.write('i32.store', i32.const(0), i32.add(b.read('i32.load', i32.const(0), refills), i32.const(1)), refills);
+  lower(code, i32.add(page, offset));
+  code.end();
+  return index;
+}
+
+/** Returns the answer of `refill`, if there is one, from a function whose parameters begin with `(address, value, mode)`. */
+export function emitRefill(code: Code, refill: number): void {
+  const place = code.local('i32');
+  code.get(0);
+  code.get(2);
+  code.call(refill);
+  code.tee(place);
+  code.if(true);
+  code.get(place);
+  code.return();
+  code.end();
+}

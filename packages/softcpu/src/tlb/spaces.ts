@@ -1,0 +1,174 @@
+/**
+ * Address spaces: which translations, of all that are cached, the current accesses may use. Caches of translations are tagged with
+ * the number of a space, so that a switch between spaces forgets nothing, and giving a space another number forgets all it has.
+ *
+ * Spaces of one regime share the pages that are called global. As long as the pages that a mode uses are all global, they are
+ * entered for the regime, and every space finds them; the first page that is not ends that, for this mode, until all is forgotten.
+ */
+import { ENGINE, FETCH_MODES, SPACES, TAG_SPACE_SHIFT } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import { MMU_MODES } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+
+/** An address space. */
+export class Space {
+  /** What translations depend on, beside the page tables: the ISA's. */
+  readonly key: string;
+  /** The space of the pages it shares with others. */
+  readonly regime: Space;
+  /** 0: none, and nothing is cached for it. */
+  number = 0;
+  /** All that was cached for it is forgotten, and another object stands for its key. */
+  dropped = false;
+
+  /** @param regime - absent: it is a regime, or shares with nobody. */
+  constructor(key: string, regime?: Space) {
+    this.key = key;
+    this.regime = regime ?? this;
+  }
+}
+
+/** Told what becomes of the caches. */
+export interface SpaceCaches {
+  /** Everything that has a tag must be forgotten. */
+  flushTagged(): void;
+  /** Data accesses of an MMU mode use other translations than before. */
+  flushMode(mode: number): void;
+}
+
+export class Spaces {
+  readonly #layout: Pick<Layout, 'engine' | 'state'>;
+  readonly #state: Isa['state'];
+  readonly #caches: SpaceCaches;
+  readonly #known = new Map<string, Space>();
+  /** By MMU mode and by fetch mode: all pages entered are global. */
+  readonly #dataGlobal: Uint8Array = new Uint8Array(MMU_MODES).fill(1);
+  readonly #fetchGlobal: Uint8Array = new Uint8Array(FETCH_MODES).fill(1);
+  /** By number of a space: something may be cached for it. */
+  readonly #used: Uint8Array = new Uint8Array(SPACES + 1).fill(1, 0, 1);
+  #last = 0;
+  #data: Space | undefined;
+  #fetch: Space | undefined;
+  #words: Int32Array;
+
+  constructor(words: Int32Array, isa: Pick<Isa, 'state'>, layout: Pick<Layout, 'engine' | 'state'>, caches: SpaceCaches) {
+    this.#words = words;
+    this.#layout = layout;
+    this.#state = isa.state;
+    this.#caches = caches;
+    for (let mode = 0; mode < MMU_MODES; mode++) words[this.#dataTag(mode)] = mode;
+    for (let mode = 0; mode < FETCH_MODES; mode++) words[this.#fetchTag(mode)] = mode;
+  }
+
+  set words(words: Int32Array) {
+    this.#words = words;
+  }
+
+  #dataTag(mode: number): number {
+    return ((this.#layout.engine + ENGINE.dataTags) >>> 2) + mode;
+  }
+
+  #fetchTag(mode: number): number {
+    return ((this.#layout.engine + ENGINE.fetchTags) >>> 2) + mode;
+  }
+
+  get #mmuIdx(): number {
+    return this.#words[(this.#layout.state + this.#state.mmuIdx) >>> 2] as number;
+  }
+
+  get #fetchIdx(): number {
+    return this.#words[(this.#layout.state + this.#state.fetchIdx) >>> 2] as number;
+  }
+
+  /** Tag of the data translations of the current mode. */
+  get dataTag(): number {
+    return this.#words[this.#dataTag(this.#mmuIdx)] as number;
+  }
+
+  /** Tag of the fetch translations of the current mode. */
+  get fetchTag(): number {
+    return this.#words[this.#fetchTag(this.#fetchIdx)] as number;
+  }
+
+  /** The space of a key; `regime`, the key of the one it shares global pages with. */
+  space(key: string, regime?: string): Space {
+    let space = this.#known.get(key);
+    if (space === undefined) {
+      space = new Space(key, regime === undefined ? undefined : this.space(regime));
+      this.#known.set(key, space);
+    }
+    return space;
+  }
+
+  #live(space: Space): Space {
+    return space.dropped ? this.space(space.key, space.regime === space ? undefined : space.regime.key) : space;
+  }
+
+  /** Whether a tag is one of a space that may still be entered. */
+  isLive(tag: number): boolean {
+    return this.#used[tag >>> TAG_SPACE_SHIFT] === 1;
+  }
+
+  /** Data accesses and fetches of the modes in the state block are in these spaces from now on. */
+  enter(data: Space, fetch: Space): void {
+    this.#data = this.#live(data);
+    this.#fetch = this.#live(fetch);
+    const mmu = this.#mmuIdx;
+    const idx = this.#fetchIdx;
+    const dataSpace = this.#dataGlobal[mmu] === 1 ? this.#data.regime : this.#data;
+    const fetchSpace = this.#fetchGlobal[idx] === 1 ? this.#fetch.regime : this.#fetch;
+    if (!this.#number(dataSpace) || !this.#number(fetchSpace)) {
+      this.forget(() => true);
+      return;
+    }
+    const dataTag = (dataSpace.number << TAG_SPACE_SHIFT) | mmu;
+    if (this.#words[this.#dataTag(mmu)] !== dataTag) {
+      this.#words[this.#dataTag(mmu)] = dataTag;
+      this.#caches.flushMode(mmu);
+    }
+    this.#words[this.#fetchTag(idx)] = (fetchSpace.number << TAG_SPACE_SHIFT) | idx;
+  }
+
+  /** Sees to it that a space has a number; false if there is none left. */
+  #number(space: Space): boolean {
+    if (space.number !== 0) return true;
+    if (this.#last === SPACES - 1) return false;
+    space.number = ++this.#last;
+    this.#used[space.number] = 1;
+    return true;
+  }
+
+  /** Forgets all that is cached for spaces whose keys a condition holds for. */
+  forget(condition: (key: string) => boolean): void {
+    for (const space of this.#known.values()) space.dropped = condition(space.key);
+    for (const space of this.#known.values()) {
+      if (!space.dropped && !space.regime.dropped) continue;
+      space.dropped = true;
+      if (space.number !== 0) this.#used[space.number] = 0;
+      this.#known.delete(space.key);
+    }
+    if (this.#known.size === 0 && this.#last > SPACES / 2) {
+      this.#last = 0;
+      this.#dataGlobal.fill(1);
+      this.#fetchGlobal.fill(1);
+      this.#caches.flushTagged();
+    }
+    if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch);
+  }
+
+  /** A page that is not global is about to be entered for the current MMU mode. */
+  ownData(): void {
+    const mmu = this.#mmuIdx;
+    if (this.#data === undefined || this.#data.regime === this.#data || this.#dataGlobal[mmu] === 0) return;
+    this.#dataGlobal[mmu] = 0;
+    this.enter(this.#data, this.#fetch as Space);
+  }
+
+  /** The same for fetches. */
+  ownFetch(): void {
+    const idx = this.#fetchIdx;
+    if (this.#fetch === undefined || this.#fetch.regime === this.#fetch || this.#fetchGlobal[idx] === 0) return;
+    this.#fetchGlobal[idx] = 0;
+    this.enter(this.#data as Space, this.#fetch);
+  }
+}

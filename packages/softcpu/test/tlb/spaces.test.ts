@@ -1,0 +1,103 @@
+/** Address spaces against a model of caches that keep every tag they were ever given. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ENGINE } from '../../src/interp/layout.ts';
+import { Spaces } from '../../src/index.ts';
+
+const STATE = 0;
+const MMU_IDX = 0;
+const FETCH_IDX = 4;
+const ENGINE_BLOCK = 64;
+
+/** Translations by tag, as the caches hold them: each says for which key it was made, and whether it is global there. */
+class Model {
+  readonly words = new Int32Array((ENGINE_BLOCK + ENGINE.size) / 4);
+  readonly data = new Map<number, Map<number, string>>();
+  readonly modes: Map<number, string>[] = [new Map(), new Map(), new Map(), new Map()];
+  tagged = 0;
+  readonly spaces = new Spaces(this.words, { state: { pc: 0, budget: 0, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX } }, { engine: ENGINE_BLOCK, state: STATE }, {
+    flushTagged: () => {
+      this.tagged++;
+      this.data.clear();
+      for (const mode of this.modes) mode.clear();
+    },
+    flushMode: (mode) => this.modes[mode]?.clear(),
+  });
+  key = '';
+  regime = '';
+
+  enter(mode: number, regime: number, space: number): void {
+    this.regime = `r${regime} `;
+    this.key = `r${regime} s${space} `;
+    this.words[MMU_IDX >>> 2] = mode;
+    this.words[FETCH_IDX >>> 2] = mode;
+    const entered = this.spaces.space(this.key, this.regime);
+    this.spaces.enter(entered, entered);
+  }
+
+  get mode(): number {
+    return this.words[MMU_IDX >>> 2] as number;
+  }
+
+  /** What a page number means in the key's page tables. */
+  fill(page: number, global: boolean): void {
+    if (!global) this.spaces.ownData();
+    const made = global ? this.regime : this.key;
+    const tag = this.spaces.dataTag;
+    let entries = this.data.get(tag);
+    if (entries === undefined) this.data.set(tag, (entries = new Map()));
+    entries.set(page, made);
+    this.modes[this.mode]?.set(page, made);
+  }
+
+  /** All that the current accesses find was made for them, and since it was last forgotten. */
+  check(forgotten: (made: string) => boolean): void {
+    for (const found of [this.data.get(this.spaces.dataTag), this.modes[this.mode]]) {
+      for (const made of found?.values() ?? []) {
+        expect(made === this.key || made === this.regime).toBe(true);
+        expect(forgotten(made)).toBe(false);
+      }
+    }
+  }
+}
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('enter' as const), mode: fc.nat(3), regime: fc.nat(1), space: fc.nat(3), page: fc.constant(0), global: fc.constant(false) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('fill' as const), mode: fc.constant(0), regime: fc.constant(0), space: fc.constant(0), page: fc.nat(5), global: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), mode: fc.constant(0), regime: fc.nat(1), space: fc.option(fc.nat(3), { nil: -1 }), page: fc.constant(0), global: fc.constant(false) }) },
+);
+
+test('nothing is found that belongs to another space or was forgotten', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const m = new Model();
+      m.enter(0, 0, 0);
+      for (const { kind, mode, regime, space, page, global } of steps) {
+        if (kind === 'enter') m.enter(mode, regime, space);
+        else if (kind === 'fill') m.fill(page, global);
+        else {
+          // A space without what is global, or a regime with all its spaces.
+          const goes = (key: string): boolean => (space < 0 ? key.startsWith(`r${regime} `) : key === `r${regime} s${space} `);
+          m.spaces.forget(goes);
+          m.check(goes);
+          for (const entries of m.data.values()) for (const [at, made] of entries) if (goes(made)) entries.set(at, `forgotten ${made}`);
+          m.modes.forEach((entries, i) => i !== m.mode && entries.forEach((made, at) => goes(made) && entries.set(at, `forgotten ${made}`)));
+        }
+        m.check((made) => made.startsWith('forgotten'));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('more spaces than numbers: everything is forgotten, now and then', () => {
+  const m = new Model();
+  for (let i = 0; i < 2000; i++) {
+    m.enter(0, 0, i);
+    m.fill(i, false);
+    m.check(() => false);
+    expect(m.spaces.isLive(m.spaces.dataTag)).toBe(true);
+  }
+  expect(m.tagged).toBeGreaterThan(1);
+  expect(m.tagged).toBeLessThan(30);
+});
