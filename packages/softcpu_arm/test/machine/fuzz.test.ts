@@ -11,7 +11,7 @@ const engines = ['interpreter', 'translator'] as const;
 const machines = { interpreter: new BareMachine({ ramBytes: RAM, engine: 'interpreter' }), translator: new BareMachine({ ramBytes: RAM, engine: 'translator' }) };
 
 /** At EL2: goes to the code below, with a SPSR. Exceptions of EL0 and EL1 write their syndrome behind the vectors and go on behind the instruction. */
-const monitor = (spsr: number): Uint8Array =>
+const monitor = (spsr: number, more: string): Uint8Array =>
   assemble(
     `mov x1, #0x300000
      msr cpacr_el1, x1
@@ -21,6 +21,7 @@ const monitor = (spsr: number): Uint8Array =>
      adr x1, vectors
      msr vbar_el2, x1
      msr vbar_el1, x1
+     ${more}
      mov x1, #0x40040000
      msr elr_el2, x1
      mov x1, #${spsr}
@@ -47,8 +48,28 @@ const monitor = (spsr: number): Uint8Array =>
     { base: BigInt(RAM_BASE) },
   ).bytes;
 
-function load(machine: BareMachine, words: readonly number[], spsr = 0): DataView {
-  machine.load(monitor(spsr));
+/** Stage 1 of EL1 and EL0: a block of Normal memory for everybody, in 39 bits. */
+const MMU_ON = `
+     mov x1, #0x40010000
+     msr ttbr0_el1, x1
+     mov x2, #0x40000000
+     orr x2, x2, #0x700
+     mov x3, #0x41
+     orr x2, x2, x3
+     str x2, [x1, #8]
+     mov x1, #0xff
+     msr mair_el1, x1
+     mov x1, #0x3519
+     orr x1, x1, #0x800000
+     msr tcr_el1, x1
+     mrs x1, sctlr_el1
+     mov x2, #0x1005
+     orr x1, x1, x2
+     msr sctlr_el1, x1
+     isb`;
+
+function load(machine: BareMachine, words: readonly number[], spsr = 0, more = ''): DataView {
+  machine.load(monitor(spsr, more));
   const view = new DataView(machine.ram.buffer, machine.ram.byteOffset, RAM);
   words.forEach((word, i) => view.setInt32(CODE + 4 * i, word, true));
   machine.pe.invalidatePhys(RAM_BASE + CODE, words.length * 4);
@@ -84,14 +105,14 @@ describe('garbage', () => {
     return { pc: pe.pc, sp: pe.sp, x: Array.from({ length: 31 }, (_, i) => pe.x(i)), v: Array.from({ length: 32 }, (_, i) => pe.v(i)), pstate: pe.priv.pstate, fpcr: pe.fpcr, fpsr: pe.fpsr, hash };
   };
 
-  it.each([['at EL0', 0], ['at EL1', 5]] as const)('%s ends alike on both tiers', (where, spsr) => {
+  it.each([['at EL0', 0, ''], ['at EL1', 5, ''], ['translated, at EL0', 0, MMU_ON]] as const)('%s ends alike on both tiers', (where, spsr, more) => {
     const next = randomWords(where.length);
     const pool = sampleWords(6, 5);
     for (let round = 0; round < (NIGHTLY ? 500 : 6); round++) {
       const words = Array.from({ length: 2000 }, () => pool[(next() >>> 0) % pool.length] as number);
       const [first, second] = engines.map((engine) => {
         const machine = machines[engine];
-        load(machine, words, spsr);
+        load(machine, words, spsr, more);
         for (let i = 0; i < 31; i++) machine.pe.setX(i, BigInt(RAM_BASE + 0x8_0000 + i * 0x100));
         machine.run(20_000);
         return state(machine);
