@@ -43,6 +43,7 @@ const guestOptions = (command: Command): Command =>
     .option('--memory <size>', 'guest memory, e.g. 256M (default: 256M)')
     .option('--cpus <n>', 'number of vCPUs (default: 1)')
     .option('--gic <version>', 'aarch64: interrupt controller, 2 or 3 (default: 3)')
+    .option('--virt <kind>', 'x86_64: virtualization of the processor, vmx or svm (default: vmx)')
     .option('--load-addr <address>', 'where the kernel goes')
     .option('--entry <address>', 'where the boot vCPU starts')
     .option('--dtb <file>', 'device tree, instead of the generated one')

@@ -46,12 +46,6 @@ export const FETCH_IDX = 236;
 /** Arguments of helpers called by generated code (i64 each), see `emit/system.ts`. */
 export const ARG0 = 240;
 export const ARG1 = 248;
-export const ARG2 = 256;
-export const ARG3 = 264;
-/** Result of a helper called by generated code (i64). */
-export const RESULT = 272;
-/** The instruction that a service is to execute (i32): its number in the table (`isa/table.ts`). */
-export const SYS_OP = 280;
 
 /** Nonzero where x87 and MMX instructions trap (i32): CR0.EM or TS; `service` decides which exception it is. */
 export const FPU_TRAP = 284;

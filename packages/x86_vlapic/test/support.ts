@@ -8,7 +8,6 @@ import { component as vlapic } from '../src/index.ts';
 import type { PcInterrupts } from '../src/pc_interrupts.ts';
 
 export const APIC_BASE = 0xfee0_0000n;
-export const IO_APIC_BASE = 0xfec0_0000n;
 
 /** A clock that tests set. 1 tick is 1 ns. */
 export class FakeTime {

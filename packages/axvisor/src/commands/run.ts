@@ -13,7 +13,7 @@ import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { ConsoleDigests, writeStats } from './stats.ts';
-import { planVms, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
+import { planVms, processorOptions, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
 
@@ -24,13 +24,13 @@ type Outcome = { readonly status: ExitStatus; readonly message?: string };
 export async function run(files: readonly string[], raw: RawRunOptions, before?: () => void): Promise<ExitStatus> {
   const settings = runSettings(raw);
   using console = nodeConsole();
-  const { arch, clock, logLevel, engine, translationBytes } = settings;
+  const { arch, clock, logLevel } = settings;
   // While files are read.
   preload(arch);
   const plans = await planVms(files, raw, arch, note);
   const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
-  const processor = { engine, translationBytes };
+  const processor = processorOptions(settings);
   const guestCpus = usableThreads(threadsFor(plans, settings));
   await using threads = new AsyncDisposableStack();
   if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
@@ -94,10 +94,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
 }
 
 /** How many threads run guests. */
-function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSettings): number {
+function threadsFor(plans: readonly VmPlan[], { arch, threads, clock, taped }: RunSettings): number {
   if (threads !== 'auto') return threads;
   const vcpus = plans.reduce((sum, { config }) => sum + config.cpuNum, 0);
-  return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());
+  return clock === 'virtual' || taped || arch === 'x86_64' ? 1 : Math.min(vcpus, availableParallelism());
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {

@@ -12,6 +12,7 @@ import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { component as axerrno } from '@axvisor/axerrno';
 import { checkFiles, component as axvmconfig, createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { ARCHITECTURES } from '../compose/index.ts';
+import type { ProcessorOptions } from '../compose/options.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
 import { defaultGuest, findGuest, type Guest } from '../guests.ts';
@@ -29,6 +30,7 @@ export interface RawRunOptions {
   readonly memory?: string;
   readonly cpus?: string;
   readonly gic?: string;
+  readonly virt?: string;
   readonly loadAddr?: string;
   readonly entry?: string;
   readonly dtb?: string;
@@ -52,6 +54,8 @@ export interface RunSettings {
   readonly arch: Architecture;
   readonly engine: 'auto' | 'interpreter' | 'translator';
   readonly translationBytes: number;
+  /** x86-64: which virtualization the processor has. */
+  readonly virt: 'vmx' | 'svm' | undefined;
   readonly clock: 'real' | 'virtual';
   /** Threads that run guests; 1: this one does; `auto`: as many as are useful where results may differ from run to run, else 1. */
   readonly threads: number | 'auto';
@@ -101,8 +105,12 @@ export function runSettings(raw: RawRunOptions): RunSettings {
     if (taped) throw usageError('--threads: only runs on one thread can be recorded and replayed');
   }
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
+  const arch = oneOf(raw.arch, ARCHITECTURES, '--arch');
+  if (raw.virt !== undefined && arch !== 'x86_64') throw usageError(`--virt: only x86_64 has a choice; --arch is ${arch}`);
+  if (threads !== 'auto' && threads > 1 && arch === 'x86_64') throw usageError('--threads: vCPUs of x86_64 run on one thread');
   return {
-    arch: oneOf(raw.arch, ARCHITECTURES, '--arch'),
+    arch,
+    virt: raw.virt === undefined ? undefined : oneOf(raw.virt, ['vmx', 'svm'] as const, '--virt'),
     engine: oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine'),
     translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
@@ -115,6 +123,11 @@ export function runSettings(raw: RawRunOptions): RunSettings {
     dumpDtb: raw.dumpDtb,
     logLevel: oneOf(raw.log, LOG_LEVELS, '--log'),
   };
+}
+
+/** What of the settings is the processor's. */
+export function processorOptions({ engine, translationBytes, virt }: RunSettings): ProcessorOptions {
+  return { engine, translationBytes, ...(virt === undefined ? {} : { virt }) };
 }
 
 /** @throws {CliError} naming the file */

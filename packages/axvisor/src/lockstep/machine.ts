@@ -10,7 +10,7 @@ import { compose } from '../compose/index.ts';
 import type { HostWrapper } from '../compose/options.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { createVms, hostMemory } from '../commands/machine.ts';
-import { planVms, runSettings, type RawRunOptions } from '../commands/run_options.ts';
+import { planVms, processorOptions, runSettings, type RawRunOptions } from '../commands/run_options.ts';
 import { memoryHash } from '../inspect/memory_hash.ts';
 import type { MachineState, Order } from './state.ts';
 
@@ -53,8 +53,8 @@ export async function serve({ files, options, port, signal }: MachineData): Prom
   let isStuck = false;
   const settings = runSettings(options);
   const plans = await planVms(files, options, settings.arch, () => {});
-  const { arch, engine, translationBytes, logLevel } = settings;
-  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, { engine, translationBytes }, { wrapHost: endless(() => (isStuck = true)) });
+  const { arch, logLevel } = settings;
+  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, processorOptions(settings), { wrapHost: endless(() => (isStuck = true)) });
   const printed = createHash('sha256');
   const multiplexer = new ConsoleMultiplexer({ escapes: false, prefix: false, onOutput: (_vm, bytes) => void printed.update(bytes), onQuit: () => {} });
   const vms: Vm[] = createVms(plans, multiplexer);

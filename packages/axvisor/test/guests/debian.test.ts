@@ -17,9 +17,11 @@ interface Machine {
 }
 
 const ARM = { guest: 'debian-arm64', cpuinfo: /processor\s*: 0[\s\S]*Features\s*: fp asimd .*atomics/ };
+const PC = { guest: 'debian-amd64', cpuinfo: /processor\s*: 0[\s\S]*flags\s*: .*\blm\b.*\bhypervisor\b/ };
 const MACHINES: readonly (readonly [name: string, machine: Machine])[] = [
   ['Debian riscv64', { guest: 'debian-riscv64', args: [], cpuinfo: /processor\s*: 0[\s\S]*isa\s*: rv64imafdc/, interrupts: /riscv-timer/, esbuild: '@esbuild/linux-riscv64' }],
   ['Debian arm64 with a GICv3', { ...ARM, args: ['--arch', 'aarch64'], interrupts: /GICv3 +27 Level +arch_timer/, esbuild: '@esbuild/linux-arm64' }],
+  ['Debian amd64 under VMX', { ...PC, args: ['--arch', 'x86_64'], interrupts: /LOC: +[1-9]\d* /, esbuild: '@esbuild/linux-x64' }],
   ['Debian arm64 with a GICv2', { ...ARM, args: ['--arch', 'aarch64', '--gic', '2'], interrupts: /GIC-0 +27 Level +arch_timer/ }],
 ];
 

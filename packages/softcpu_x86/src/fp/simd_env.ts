@@ -25,7 +25,6 @@ export function isNan(format: Format, bits: bigint): boolean {
   const { exponent, fraction, largest } = parts(format, bits);
   return exponent === largest && fraction !== 0n;
 }
-export const isSignaling = (format: Format, bits: bigint): boolean => isNan(format, bits) && ((bits >> BigInt(format.fractionBits - 1)) & 1n) === 0n;
 export function isDenormal(format: Format, bits: bigint): boolean {
   const { exponent, fraction } = parts(format, bits);
   return exponent === 0n && fraction !== 0n;

@@ -16,9 +16,6 @@ import { AVX_ROWS, SIMD_ROWS } from './rows_simd.ts';
 import { SYSTEM_ROWS } from './rows_system.ts';
 import { X87_ROWS } from './rows_x87.ts';
 
-/** Opcode maps: one byte, 0F, 0F 38, 0F 3A. */
-export const OpcodeMap = { legacy: 0, escape0F: 1, escape0F38: 2, escape0F3A: 3 } as const;
-
 /** What prefixes a row wants. */
 export type PrefixRule = 'any' | 'np' | 'nr' | '66' | 'F3' | 'F2';
 

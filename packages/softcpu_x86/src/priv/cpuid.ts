@@ -26,9 +26,6 @@ const FEATURES: Readonly<Record<string, Where>> = {
 /** A feature by its name here. */
 export type Feature = string;
 
-/** All names that {@link PrivilegedOptions.features} may hold. */
-export const CPU_FEATURES: readonly Feature[] = Object.keys(FEATURES);
-
 /** What the privileged architecture itself brings. */
 const SYSTEM_FEATURES: readonly Feature[] = [
   'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'mca', 'sep', 'mtrr', 'pge', 'pat', 'pse36', 'pcid', 'fsgsbase', 'tsc_adjust', 'smep', 'invpcid', 'smap',

@@ -1,4 +1,3 @@
-export { CPU_FEATURES, DEFAULT_FEATURES } from './cpuid.ts';
 export * from './interface.ts';
 export { Privileged } from './privileged.ts';
 export { SYSTEM_OPS, type SystemOp } from './system.ts';

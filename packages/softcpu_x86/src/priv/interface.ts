@@ -112,7 +112,7 @@ export interface PrivilegedOptions {
   readonly frequency?: bigint;
   /** CPUID vendor: VMX or SVM is announced. Default `intel`; the other instructions are there as well. */
   readonly vendor?: 'intel' | 'amd';
-  /** What the engine executes beyond x86-64-v1, as CPUID tells it; see `CPU_FEATURES`. Default: all of the baseline. */
+  /** What the engine executes beyond x86-64-v1, as CPUID tells it: names of `cpuid.ts`. Default: all of the baseline. */
   readonly features?: readonly string[];
 }
 

@@ -188,3 +188,11 @@ export function canonical(hi: number, cr4: number): boolean {
   const sign = hi >> ((cr4 & CR4.LA57) !== 0 ? 24 : 15);
   return sign === 0 || sign === -1;
 }
+
+/**
+ * Whether registers that hold addresses for later use take one: MSRs, bases, debug registers. They go by the width that the processor has, 57 bits,
+ * whatever CR4.LA57 says.
+ */
+export function storable(hi: number): boolean {
+  return canonical(hi, CR4.LA57);
+}

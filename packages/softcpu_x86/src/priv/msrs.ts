@@ -1,7 +1,7 @@
 /** Model-specific registers: one table of what each reads and lets be written (SDM vol. 4; AMD APM vol. 2, appendix A). Values are pairs of words. */
 import type { Cpuid } from './cpuid.ts';
 import { EFER, SEG } from './fields.ts';
-import { canonical } from './linear.ts';
+import { storable } from './linear.ts';
 import type { LocalApic } from './interface.ts';
 import { Mtrrs, validPat } from './mtrr.ts';
 import { highWord, lowWord, slot, toBigint, type Registers, type Stored } from './registers.ts';
@@ -34,7 +34,7 @@ export class Msrs {
     this.mtrrs = new Mtrrs(physicalBits);
     const { table } = this;
     const anything = (): boolean => true;
-    const isCanonical = (_: number, hi: number): boolean => canonical(hi, regs.cr4);
+    const isCanonical = (_: number, hi: number): boolean => storable(hi);
     const store = (name: Stored, valid: (lo: number, hi: number) => boolean, then?: () => void): Msr => ({
       read: () => regs.get(name),
       write: (lo, hi) => {
@@ -48,7 +48,7 @@ export class Msrs {
     const base = (segment: number): Msr => ({
       read: () => toBigint(regs.baseLo(segment), regs.baseHi(segment)),
       write: (lo, hi) => {
-        if (!canonical(hi, regs.cr4)) return false;
+        if (!storable(hi)) return false;
         regs.setBase(segment, lo, hi);
         return true;
       },

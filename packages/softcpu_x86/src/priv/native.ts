@@ -6,7 +6,7 @@ import type { ControlRegisters } from './control.ts';
 import type { Cpuid } from './cpuid.ts';
 import type { Debug } from './debug.ts';
 import { CR0, CR4, DR6, DR7, EFER, SEG } from './fields.ts';
-import { canonical } from './linear.ts';
+import { storable } from './linear.ts';
 import type { Msrs } from './msrs.ts';
 import { highWord, lowWord, slot, toBigint, type Registers } from './registers.ts';
 import type { Xsave } from './xsave.ts';
@@ -104,7 +104,7 @@ export class Native {
     this.readDr(dr);
     let lo = lowWord(value);
     const hi = highWord(value);
-    if (dr > 3 ? hi !== 0 : !canonical(hi, regs.cr4)) throw axError('InvalidInput', `MOV to DR${dr} raises #GP`);
+    if (dr > 3 ? hi !== 0 : !storable(hi)) throw axError('InvalidInput', `MOV to DR${dr} raises #GP`);
     if (dr === 6) lo = (lo & DR6.defined) | DR6.ones;
     if (dr === 7) lo = (lo & ~0xd000) | DR7.ones;
     const name = `dr${dr}` as 'dr0';

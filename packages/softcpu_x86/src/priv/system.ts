@@ -8,7 +8,7 @@ import type { FastCalls } from './fast_calls.ts';
 import { CR0, CR4, DR6, DR7, EVENT, SEG, SHADOW, V } from './fields.ts';
 import type { GuestMode, Intercepted } from './guest.ts';
 import { Status, Waiting, type LocalApic, type SystemInsn } from './interface.ts';
-import { canonical, type Linear } from './linear.ts';
+import { canonical, storable, type Linear } from './linear.ts';
 import type { Msrs } from './msrs.ts';
 import type { Ports } from './ports.ts';
 import { highWord, lowWord, slot, type Registers } from './registers.ts';
@@ -549,7 +549,7 @@ export class SystemInstructions {
     let lo = regs.lo(insn.rm);
     const hi = regs.code64 ? regs.hi(insn.rm) : 0;
     if (dr >= 6 && hi !== 0) this.gp();
-    if (dr < 4 && !canonical(hi, regs.cr4)) this.gp();
+    if (dr < 4 && !storable(hi)) this.gp();
     if (dr === 6) lo = (lo & DR6.defined) | DR6.ones;
     if (dr === 7) lo = (lo & ~0xd000) | DR7.ones;
     regs.sys[at] = lo;
@@ -604,7 +604,7 @@ export class SystemInstructions {
     const { regs } = this.p;
     if ((regs.cr4 & CR4.FSGSBASE) === 0 || !regs.code64) this.ud();
     const hi = insn.opSize === 8 ? regs.hi(insn.rm) : 0;
-    if (!canonical(hi, regs.cr4)) this.gp();
+    if (!storable(hi)) this.gp();
     regs.setBase(segment, regs.lo(insn.rm), hi);
   }
 

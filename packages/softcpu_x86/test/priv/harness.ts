@@ -123,7 +123,6 @@ export class Harness {
 export const GDT = 0x1000;
 export const IDT = 0x2000;
 export const TSS = 0x3000;
-export const STACK0 = 0x8000;
 /** Selectors of the table that {@link flatTables} writes. */
 export const SEL = { code0: 0x08, data0: 0x10, code3: 0x1b, data3: 0x23, code64: 0x28, code64User: 0x33, tss: 0x38, ldt: 0x48, spare: 0x58 } as const;
 
@@ -154,45 +153,4 @@ export function flatTables(h: Harness): void {
   h.set('idtrBase', IDT);
   h.regs.idtrLimit = 0xfff;
   h.regs.setSegment(7, SEL.tss, TSS, 0, 0x67, 0x8b);
-}
-
-/** 32-bit protected mode at a privilege level, flat. */
-export function protectedMode(h: Harness, cpl: 0 | 3 = 0): void {
-  flatTables(h);
-  h.set('cr0', 0x31);
-  const user = cpl === 3;
-  const dpl = cpl << 5;
-  h.regs.setSegment(1, user ? SEL.code3 : SEL.code0, 0, 0, 0xffff_ffff, 0xc09b | dpl);
-  for (const i of [0, 2, 3, 4, 5]) h.regs.setSegment(i, user ? SEL.data3 : SEL.data0, 0, 0, 0xffff_ffff, 0xc093 | dpl);
-  h.regs.cpl = cpl;
-  // The TSS: ESP0, SS0 and the base of the I/O bitmap.
-  h.write32(TSS + 4, STACK0);
-  h.write32(TSS + 8, SEL.data0);
-  h.view.setUint16(TSS + 102, 0x68, true);
-  h.setGpr(4, 0x9000);
-  h.regs.modeChanged();
-  h.rip = 0x5000;
-}
-
-/** 64-bit mode with the first MiB mapped to itself, writable by users. */
-export function longMode(h: Harness, cpl: 0 | 3 = 0): void {
-  flatTables(h);
-  h.write64(0xf_0000, 0xf_1007n);
-  h.write64(0xf_1000, 0xf_2007n);
-  h.write64(0xf_2000, 0x87n);
-  h.set('cr3', 0xf_0000);
-  h.set('cr4', 0x20);
-  h.set('efer', 0xd01);
-  h.set('cr0', 0x8000_0031n);
-  const dpl = cpl << 5;
-  h.regs.setSegment(1, cpl === 3 ? SEL.code64User : SEL.code64, 0, 0, 0xffff_ffff, 0xa09b | dpl);
-  for (const i of [0, 2, 3, 4, 5]) h.regs.setSegment(i, cpl === 3 ? SEL.data3 : SEL.data0, 0, 0, 0xffff_ffff, 0xc093 | dpl);
-  h.regs.cpl = cpl;
-  h.write32(TSS + 4, STACK0);
-  h.write32(TSS + 8, 0);
-  h.view.setUint16(TSS + 102, 0x68, true);
-  h.setGpr(4, 0x9000);
-  h.regs.flush();
-  h.regs.modeChanged();
-  h.rip = 0x5000;
 }

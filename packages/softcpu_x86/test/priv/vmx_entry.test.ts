@@ -7,7 +7,8 @@ import { CONTEXT, ENTRY, EXIT, F, PIN, PROC, VAPIC, VMCS, VMXON_REGION, VmxHarne
 
 type Breaks = (h: VmxHarness) => void;
 const BEYOND = 1n << 50n;
-const NON_CANONICAL = 1n << 47n;
+/** In the 57 bits that the processor has. */
+const NON_CANONICAL = 1n << 56n;
 const inject = (type: number, vector: number, more = 0): Breaks => (h) => h.w(F.entryInterruptionInformation, 0x8000_0000 + (type << 8) + vector + more);
 
 /** For every rule, changes to a good VMCS that break it and none before it. */

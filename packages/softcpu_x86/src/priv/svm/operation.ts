@@ -83,7 +83,7 @@ export class SvmOperation {
     const { regs } = this.p;
     const view = this.view(address);
     for (const [segment, offset] of MOVED_SEGMENTS) view.saveSegment(segment, offset);
-    for (const [name, offset] of MOVED) view.set(offset, regs.sys[slot[name]]!, regs.sys[slot[name] + 1]!);
+    for (const [name, offset] of MOVED) view.set(offset, regs.sys[slot[name]]!, regs.sys[slot[name] + 1]);
   }
 
   private view(address: bigint): VmcbView {
@@ -224,12 +224,12 @@ export class SvmOperation {
     const nextHi = length === undefined || !regs.code64 ? 0 : rip[1] + (next >>> 0 < length ? 1 : 0);
     vmcb.set(Vmcb.nextRip, next, nextHi);
     vmcb.setByte(Vmcb.fetchedByteCount, 0);
-    for (const [name, offset] of SWITCHED) vmcb.set(offset, sys[slot[name]]!, sys[slot[name] + 1]!);
-    if (paging.secondStage !== undefined) vmcb.set(VmcbSave.gPat, sys[slot.pat]!, sys[slot.pat + 1]!);
+    for (const [name, offset] of SWITCHED) vmcb.set(offset, sys[slot[name]]!, sys[slot[name] + 1]);
+    if (paging.secondStage !== undefined) vmcb.set(VmcbSave.gPat, sys[slot.pat]!, sys[slot.pat + 1]);
     for (const [segment, offset] of SEGMENTS) vmcb.saveSegment(segment, offset);
     for (const [name, limit, offset] of [['gdtrBase', regs.gdtrLimit, VmcbSave.gdtr], ['idtrBase', regs.idtrLimit, VmcbSave.idtr]] as const) {
       vmcb.set32(offset + 4, limit);
-      vmcb.set(offset + 8, sys[slot[name]]!, sys[slot[name] + 1]!);
+      vmcb.set(offset + 8, sys[slot[name]]!, sys[slot[name] + 1]);
     }
     vmcb.set(VmcbSave.rax, regs.lo(RAX), regs.hi(RAX));
     vmcb.set(VmcbSave.rsp, regs.lo(RSP), regs.hi(RSP));

@@ -11,7 +11,7 @@ const entry = (c: Candidate, bit: number): boolean => c.has(F.entryControls, bit
 const long = (c: Candidate): boolean => entry(c, EntryControl.ia32eModeGuest);
 const unrestricted = (c: Candidate): boolean => c.has2(ProcControl2.unrestrictedGuest);
 const v86 = (c: Candidate): boolean => c.has(F.guestRflags, Flag.VM);
-const canonical = (field: Field) => (c: Candidate): boolean => c.canonical(field, F.guestCr4);
+const canonical = (field: Field) => (c: Candidate): boolean => c.canonical(field);
 const paging = (c: Candidate): boolean => c.has(F.guestCr0, CR0.PG);
 const injection = (c: Candidate): number => c.lo(F.entryInterruptionInformation);
 const injects = (c: Candidate, type: number): boolean => injection(c) < 0 && ((injection(c) >>> 8) & 7) === type;

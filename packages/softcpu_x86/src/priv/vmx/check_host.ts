@@ -6,7 +6,7 @@ import type { Candidate, Rule } from './checks.ts';
 import { F, type Field } from './vmcs.ts';
 
 const wide = (c: Candidate): boolean => c.has(F.exitControls, ExitControl.hostAddressSpaceSize);
-const canonical = (field: Field) => (c: Candidate): boolean => c.canonical(field, F.hostCr4);
+const canonical = (field: Field) => (c: Candidate): boolean => c.canonical(field);
 const EFER_DEFINED = EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE;
 
 const selector = (name: string, field: Field): Rule => ({ name: `host ${name} selector: TI and RPL`, holds: (c) => (c.lo(field) & 7) === 0 });

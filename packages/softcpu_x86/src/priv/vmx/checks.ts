@@ -1,6 +1,6 @@
 /** What all checks of VM entries share: a rule has a name and looks at the VMCS. */
 import type { Physical } from '../physical.ts';
-import { CR4 } from '../fields.ts';
+import { storable } from '../linear.ts';
 import { validPat } from '../mtrr.ts';
 import { F, type Field, type Vmcs } from './vmcs.ts';
 
@@ -44,10 +44,9 @@ export class Candidate {
     return (this.hi(field) & this.reservedHi) === 0;
   }
 
-  /** A canonical address: as 4- or, with LA57 in the CR4 that `cr4` names, 5-level paging has it. */
-  canonical(field: Field, cr4: Field): boolean {
-    const sign = this.hi(field) >> (this.has(cr4, CR4.LA57) ? 24 : 15);
-    return sign === 0 || sign === -1;
+  /** An address that is canonical in the width that the processor has, whatever CR4.LA57 says. */
+  canonical(field: Field): boolean {
+    return storable(this.hi(field));
   }
 
   pat(field: Field): boolean {

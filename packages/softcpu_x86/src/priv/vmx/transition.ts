@@ -40,7 +40,7 @@ export class Transition {
 
   private toField(name: Stored, field: Field): void {
     const { sys } = this.regs;
-    this.vmcs.set(field, sys[slot[name]]!, sys[slot[name] + 1]!);
+    this.vmcs.set(field, sys[slot[name]]!, sys[slot[name] + 1]);
   }
 
   /** Loads the guest-state area, whose checks passed. `pae`: PDPTEs are those of the VMCS. */
