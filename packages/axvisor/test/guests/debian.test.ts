@@ -12,7 +12,7 @@ interface Machine {
   readonly args: readonly string[];
   readonly cpuinfo: RegExp;
   readonly interrupts: RegExp;
-  /** Package with an esbuild for the guest; without, only what the interrupt controller matters for is tested. */
+  /** Package with an esbuild for the guest; without, only boot, disk and vCPUs are tested. */
   readonly esbuild?: string;
 }
 
@@ -22,6 +22,7 @@ const MACHINES: readonly (readonly [name: string, machine: Machine])[] = [
   ['Debian riscv64', { guest: 'debian-riscv64', args: [], cpuinfo: /processor\s*: 0[\s\S]*isa\s*: rv64imafdc/, interrupts: /riscv-timer/, esbuild: '@esbuild/linux-riscv64' }],
   ['Debian arm64 with a GICv3', { ...ARM, args: ['--arch', 'aarch64'], interrupts: /GICv3 +27 Level +arch_timer/, esbuild: '@esbuild/linux-arm64' }],
   ['Debian amd64 under VMX', { ...PC, args: ['--arch', 'x86_64'], interrupts: /LOC: +[1-9]\d* /, esbuild: '@esbuild/linux-x64' }],
+  ['Debian amd64 under SVM', { ...PC, args: ['--arch', 'x86_64', '--virt', 'svm'], interrupts: /LOC: +[1-9]\d* / }],
   ['Debian arm64 with a GICv2', { ...ARM, args: ['--arch', 'aarch64', '--gic', '2'], interrupts: /GIC-0 +27 Level +arch_timer/ }],
 ];
 
