@@ -87,4 +87,4 @@ export async function defaultGuest(
 }
 
 /** Names for `--guest`. */
-export const guestNames = (): string[] => images.map((image) => image.name);
+export const guestNames = (): string[] => [EMBEDDED_NAME, ...images.map((image) => image.name)];

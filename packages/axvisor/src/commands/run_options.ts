@@ -15,7 +15,7 @@ import { ARCHITECTURES } from '../compose/index.ts';
 import type { ProcessorOptions } from '../compose/options.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
-import { defaultGuest, findGuest, type Guest } from '../guests.ts';
+import { defaultGuest, findGuest, guestNames, type Guest } from '../guests.ts';
 import { parseAddress, parseCount, parseSeconds, parseSize } from '../numbers.ts';
 import { fetchProgress } from './progress.ts';
 
@@ -211,6 +211,7 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
 
 /** The VM that a file describes; options on the command line win. */
 async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
+  if (guestNames().includes(file) && !existsSync(file)) throw usageError(`there is no configuration ${file}; the guest of this name is --guest ${file}`);
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file);
   const base = dirname(file);
