@@ -423,6 +423,7 @@ export class Pe {
       now,
       retired: () => this.retired,
       flushTlb: () => this.engine.tlb.flush(),
+      flushLocalTlb: () => this.engine.tlb.flushLocal(),
       flushFetch: () => {
         this.engine.pages.flushFetch();
         this.#refetch = true;

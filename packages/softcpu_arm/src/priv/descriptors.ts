@@ -8,6 +8,7 @@ export const TABLE = 2;
 export const AP1 = 0x40;
 export const AP2 = 0x80;
 export const AF = 0x400;
+export const NG = 0x800;
 // And high word.
 export const DBM = 0x80000;
 export const CONTIGUOUS = 0x100000;

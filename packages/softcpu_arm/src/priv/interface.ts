@@ -10,8 +10,8 @@
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
-/** Bits of {@link PrivilegedPe.permissions}. */
-export const Permission = { read: 1, write: 2, execute: 4 } as const;
+/** Bits of {@link PrivilegedPe.permissions}. `global`: in all address spaces (nG = 0). */
+export const Permission = { read: 1, write: 2, execute: 4, global: 8 } as const;
 
 /** What {@link PrivilegedPe.system} tells the run loop. */
 export const Status = {
@@ -60,6 +60,8 @@ export interface PrivilegedHost {
   retired(): number;
   /** Forgets every cached data translation (all values of MMU_IDX). */
   flushTlb(): void;
+  /** Forgets the cached data translations that are not global. */
+  flushLocalTlb(): void;
   /** Forgets every cached fetch translation (all values of FETCH_IDX). */
   flushFetch(): void;
   /** Forgets the data and fetch translations of one 4 KiB virtual page, whatever its top byte. */

@@ -273,6 +273,14 @@ export class State {
     this.flush();
   }
 
+  /** TTBR0_EL1 or TTBR1_EL1 changed, and with them perhaps the ASID. What is cached of global pages stays, as it may (D8, "Use of the nG bit"). */
+  addressSpaceChanged(): void {
+    this.controls++;
+    if (!this.cached) return;
+    this.host.flushLocalTlb();
+    this.host.flushFetch();
+  }
+
   /** Drops every cached translation of stage 1, alone or combined. */
   flush(): void {
     if (!this.cached) return;

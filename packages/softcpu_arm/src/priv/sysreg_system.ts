@@ -43,7 +43,7 @@ export function systemRegs(parts: Parts, guards: Guards): SysReg[] {
   const zero = (name: string, encoding: Encoding, rights: Rights, guard?: Guard): SysReg => wordReg(parts, name, encoding, rights, () => 0, undefined, guard);
   const psr = { lo: SPSR_WRITABLE, hi: 0 };
   const word = { hi: 0 };
-  const ttbr = { lo: ~1, changed: controls };
+  const ttbr = { lo: ~1, changed: () => state.addressSpaceChanged() };
 
   return [
     storedReg(parts, 'SCTLR_EL1', [3, 0, 1, 0, 0], RW1, { lo: SCTLR_EL1_WRITABLE, hi: 0, ones: SCTLR_EL1_ONES, changed: sctlr }, vm),

@@ -11,12 +11,12 @@ import { slot, toNumber, type State } from './registers.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { paBits, WalkConfigs } from './walk_config.ts';
 import {
-  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, CONTIGUOUS, DBM, DEVICE, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, contiguousEntries, leafIsLegal, shifted, weaker,
+  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, CONTIGUOUS, DBM, DEVICE, NG, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, contiguousEntries, leafIsLegal, shifted, weaker,
 } from './descriptors.ts';
 import { MMU } from '../state.ts';
 
 const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
-const { read: R, write: W, execute: X } = Permission;
+const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
 
 /** What asks for a translation. */
 export const Purpose = {
@@ -58,6 +58,8 @@ export class Translation {
   private purpose: Purpose = Purpose.access;
   private index = 0;
   private hasStage2 = false;
+  /** The stage 1 leaf is that of all address spaces: nG = 0. */
+  private isGlobal = false;
   /** A descriptor changed while it was being updated. */
   private raced = false;
 
@@ -115,7 +117,7 @@ export class Translation {
         return -1;
       }
     }
-    this.permissions = permissions;
+    this.permissions = permissions | (this.isGlobal ? GLOBAL : 0);
     this.pageSize = pageSize;
     this.state.cached = true;
     return toNumber(this.outLo, this.outHi);
@@ -180,6 +182,7 @@ export class Translation {
     this.outLo = vaLo;
     this.outHi = hi;
     this.leafPermissions = R | W | X;
+    this.isGlobal = false;
     this.size = 2 ** 48;
     const cached = (hcr & Hcr.DC) !== 0 && !el2;
     this.attributes = cached || this.access === Access.fetch ? NORMAL : DEVICE;
@@ -242,6 +245,7 @@ export class Translation {
       }
       if (clean && (dLo & AP2) !== 0) permissions &= ~W;
       this.leafPermissions = permissions;
+      this.isGlobal = (dLo & NG) === 0;
       this.leaf(dLo, dHi, shift, vaLo);
       const attribute = (dLo >>> 2) & 7;
       this.attributes = (this.state.sys[(el2 ? MAIR_EL2 : MAIR_EL1) + (attribute >>> 2)]! >>> ((attribute & 3) * 8)) & 0xff;

@@ -95,6 +95,7 @@ export class Harness {
         now: () => this.now,
         retired: () => this.retired,
         flushTlb: () => this.log.push('tlb'),
+        flushLocalTlb: () => this.log.push('local tlb'),
         flushFetch: () => this.log.push('fetch'),
         flushPage: (vaLo, vaHi) => this.log.push(`page ${page(vaLo, vaHi)}`),
         stored: (pa) => this.log.push(`stored ${pa.toString(16)}`),
