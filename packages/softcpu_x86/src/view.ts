@@ -26,7 +26,8 @@ export class LpView implements ProcessorView {
 
   registers(): Readonly<Record<string, bigint>> {
     const { regs } = this.#lp.priv;
-    const all: Record<string, bigint> = {};
+    // As other processors have them: where the next instruction lies in linear addresses, and 0 for the least privileged.
+    const all: Record<string, bigint> = { pc: this.pc, privilege: BigInt(3 - regs.cpl) };
     GENERAL.forEach((name, i) => (all[name] = this.#lp.gpr(i)));
     all['rip'] = toBigint(regs.ripLo(), regs.ripHi());
     all['rflags'] = BigInt(regs.flags);

@@ -1,7 +1,7 @@
 /** A64 code. */
 import { imageKind, isElf } from '@axvisor/axvm';
 import { disassemble } from '@axvisor/softcpu_arm/isa';
-import type { GuestCode } from './guest_code.ts';
+import { decodeHalves, type GuestCode } from './guest_code.ts';
 
 const X: readonly string[] = Array.from({ length: 31 }, (_, i) => `x${i}`);
 
@@ -13,8 +13,7 @@ const OUTSIDE_CRN: readonly number[] = [0, 9, 14];
 const CALL = { mask: 0xffe0_0003, hvc: 0xd400_0002, smc: 0xd400_0003 } as const;
 
 export const aarch64Code: GuestCode = {
-  length: () => 4,
-  text: disassemble,
+  decode: (code, pc) => decodeHalves(code, () => 4, (bits) => disassemble(bits, pc)),
   addressSpace: 'TTBR0_EL1',
   qemu: {
     program: 'qemu-system-aarch64',

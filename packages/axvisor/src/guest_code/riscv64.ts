@@ -1,6 +1,6 @@
 /** RISC-V code. */
 import { disassemble } from '@axvisor/softcpu_riscv/isa';
-import type { GuestCode } from './guest_code.ts';
+import { decodeHalves, type GuestCode } from './guest_code.ts';
 
 /** x1 … x31 as QEMU numbers them. */
 const X = [
@@ -17,8 +17,7 @@ function counterRead(bits: number): readonly string[] {
 }
 
 export const riscv64Code: GuestCode = {
-  length: (half) => ((half & 3) === 3 ? 4 : 2),
-  text: (bits, pc) => disassemble(bits, pc, { aliases: true }),
+  decode: (code, pc) => decodeHalves(code, (half) => ((half & 3) === 3 ? 4 : 2), (bits) => disassemble(bits, pc, { aliases: true })),
   addressSpace: 'vsatp',
   qemu: {
     program: 'qemu-system-riscv64',

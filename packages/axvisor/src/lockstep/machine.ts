@@ -24,8 +24,8 @@ export interface MachineData {
   readonly signal: Int32Array;
 }
 
-/** Bytes of an instruction. */
-const INSTRUCTION = 4;
+/** Bytes of the longest instruction of any architecture: x86-64's. */
+const INSTRUCTION = 15;
 
 /** Says when the host goes to sleep for ever: there is no input that could wake it. */
 const endless =

@@ -6,15 +6,12 @@ import type { MachineState } from './state.ts';
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** The instruction a machine is about to execute. */
-export function instructionText({ registers, code }: Pick<MachineState, 'registers' | 'code'>, { length, text }: GuestCode): string {
+export function instructionText({ registers, code }: Pick<MachineState, 'registers' | 'code'>, { decode }: GuestCode): string {
   const pc = registers['pc'] ?? 0n;
-  if (code.length < 2) return `${hex(pc)}: it cannot be fetched`;
-  const view = new DataView(code.buffer, code.byteOffset, code.length);
-  const half = view.getUint16(0, true);
-  const bytes = length(half);
-  if (code.length < bytes) return `${hex(pc)}: the second half of it is in the next page`;
-  const bits = bytes === 4 ? view.getInt32(0, true) : half;
-  return `${hex(pc)}: ${(bits >>> 0).toString(16).padStart(2 * bytes, '0')}  ${text(bits, pc)}`;
+  if (code.length === 0) return `${hex(pc)}: it cannot be fetched`;
+  const instruction = decode(code, pc);
+  if (instruction === undefined) return `${hex(pc)}: the rest of it is in the next page`;
+  return `${hex(pc)}: ${instruction.bytes}  ${instruction.text}`;
 }
 
 export function report({ agreed, divergence }: SearchResult, code: GuestCode): string {

@@ -56,17 +56,13 @@ function groupsOf(page: SampledPage, symbols: Symbols | undefined): Group[] {
 function list({ page, samples }: Group, code: GuestCode): ListedInstruction[] {
   const first = samples[0]?.pc ?? 0n;
   const last = samples.at(-1)?.pc ?? first;
-  const view = new DataView(page.code.buffer, page.code.byteOffset, page.code.length);
   const listed: (ListedInstruction & { readonly at: bigint })[] = [];
   for (let at = first; at <= last; ) {
     const offset = Number(at - page.address);
-    if (offset + 2 > page.code.length) break;
-    const half = view.getUint16(offset, true);
-    const bytes = code.length(half);
-    if (offset + bytes > page.code.length) break;
-    const bits = bytes === 4 ? view.getInt32(offset, true) : half;
-    listed.push({ at, pc: hex(at), samples: page.samples.get(at)?.count ?? 0, text: code.text(bits, at) });
-    at += BigInt(bytes);
+    const instruction = code.decode(page.code.subarray(offset), at);
+    if (instruction === undefined) break;
+    listed.push({ at, pc: hex(at), samples: page.samples.get(at)?.count ?? 0, text: instruction.text });
+    at += BigInt(instruction.length);
   }
   const hottest = listed.reduce((best, { samples: count }, i) => (count > (listed[best]?.samples ?? 0) ? i : best), 0);
   const from = Math.max(0, Math.min(hottest - LISTED / 2, listed.length - LISTED));

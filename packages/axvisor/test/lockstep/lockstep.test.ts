@@ -10,7 +10,7 @@ import { search } from '../../src/lockstep/search.ts';
 import type { MachineState, Side } from '../../src/lockstep/state.ts';
 import { threadSide } from '../../src/lockstep/thread_side.ts';
 import { GOOD } from './fault.ts';
-import { axvisor } from '../guests/session.ts';
+import { axvisor, cachedImage } from '../guests/session.ts';
 
 const OPTIONS: RawRunOptions = { arch: 'riscv64', guest: 'embedded', memory: '16M', disk: [], clock: 'virtual', engine: 'interpreter', translationMemory: '64M', log: 'warn' };
 
@@ -58,6 +58,19 @@ test('a fault of the processor is found to the instruction', { timeout: 120_000 
 test.each([['riscv64', 'auto'], ['riscv64', 'translator'], ['aarch64', 'auto'], ['aarch64', 'translator']])('the embedded guest of %s agrees on the interpreter and on %s', { timeout: 120_000 }, async (arch, engine) => {
   const start = (): [Side, Side] => [threadSide('interpreter', [], { ...OPTIONS, arch }), threadSide(engine, [], { ...OPTIONS, arch, engine })];
   expect(await search({ start, interval: 150_000n, limit: 1_000_000n })).toEqual({ agreed: 1_000_000n });
+});
+
+test.runIf((await cachedImage('debian-amd64')) !== undefined)('Debian amd64 agrees on the interpreter and on auto', { timeout: 120_000 }, async () => {
+  const options: RawRunOptions = { ...OPTIONS, arch: 'x86_64', guest: 'debian-amd64', memory: '256M' };
+  const start = (): [Side, Side] => [threadSide('interpreter', [], options), threadSide('auto', [], { ...options, engine: 'auto' })];
+  expect(await search({ start, interval: 10_000_000n, limit: 30_000_000n })).toEqual({ agreed: 30_000_000n });
+});
+
+test('code of x86-64 is listed with its bytes', async () => {
+  const code = Uint8Array.of(0x48, 0x8b, 0x40, 0x08, 0x90);
+  const { decode } = await guestCode('x86_64');
+  expect(decode(code, 0x1000n)).toEqual({ length: 4, bytes: '48 8b 40 08', text: 'mov rax,QWORD PTR [rax+0x8]' });
+  expect(decode(code.subarray(0, 3), 0x1000n)).toBeUndefined();
 });
 
 test('a guest that waits for ever comes to an end', { timeout: 60_000 }, async () => {

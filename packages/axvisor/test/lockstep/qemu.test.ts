@@ -152,7 +152,7 @@ describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ opti
       },
     };
     try {
-      const result = await compareWithQemu(faulty, plan!, code.qemu, 200n);
+      const result = await compareWithQemu(faulty, plan!, code.qemu!, 200n);
       expect(result.agreed).toBe(99n);
       expect(result.divergence?.differences.map(({ what }) => what)).toEqual([register]);
       const [first, second] = report(result, code).split('\n');
