@@ -48,6 +48,7 @@ test('--hash-memory says where the hash goes', async () => {
 const DEBIANS = [
   { guest: 'debian-riscv64', arch: 'riscv64', console: 'ttyS0' },
   { guest: 'debian-arm64', arch: 'aarch64', console: 'ttyAMA0' },
+  { guest: 'debian-amd64', arch: 'x86_64', console: 'ttyS0' },
 ] as const;
 const there = new Set((await Promise.all(DEBIANS.map(async ({ guest }) => ((await cachedImage(guest)) === undefined ? [] : [guest])))).flat());
 

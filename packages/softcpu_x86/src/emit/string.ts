@@ -1,7 +1,8 @@
 /**
  * String instructions with and without REP (SDM vol. 2: MOVS, STOS, LODS, SCAS, CMPS). Registers say at any time how far a repeated one has
- * come: faults leave them at the element that faulted, and after a number of turns it begins anew, so that it may be interrupted. MOVS and
- * STOS take as many elements in a turn as lie in one page.
+ * come: faults leave them at the element that faulted, and after a number of elements it begins anew, so that it may be interrupted. How
+ * many these are, registers alone decide, since each beginning is counted as an instruction. MOVS and STOS do those that lie in one page at
+ * once where they can.
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
@@ -20,8 +21,10 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const PAGE = 4096;
-/** Turns of a repeated instruction at a time. */
-const TURNS = 64;
+/** Elements of a repeated instruction at a time. */
+const ELEMENTS = 64;
+/** Bytes at a time of those that do many elements at once. */
+const BULK_BYTES = 4 * PAGE;
 
 /** Service that does nothing: the instruction, which is not done, is looked up again. */
 export const REPEAT = 'repeat';
@@ -74,8 +77,8 @@ type Body = (step: StringStep, count: I64) => I64;
 
 const ONE: I64 = c(1);
 
-/** A string instruction: `body` does elements, `stop` says whether a repetition ends early. */
-function repeated(body: Body, stop?: (e: Emitter, rep: number) => I32): Definition {
+/** A string instruction: `body` does elements, `many` of them at once if it may be; `stop` says whether a repetition ends early. */
+function repeated(body: Body, many: boolean, stop?: (e: Emitter, rep: number) => I32): Definition {
   return define((o) => {
     const { e, variant } = o;
     const step = new StringStep(o, o.sizeOf(0));
@@ -85,15 +88,18 @@ function repeated(body: Body, stop?: (e: Emitter, rep: number) => I32): Definiti
     }
     const more = e.variable(i32.const(0));
     e.if(i64.eqz(zext(gpr(e, RCX), variant.address)), () => {}, () => {
-      const turns = e.variable(i32.const(TURNS));
+      const all = e.let(zext(gpr(e, RCX), variant.address));
+      const most = many ? e.let(select(mayBulk(step), c(BULK_BYTES / step.bytes), c(ELEMENTS))) : c(ELEMENTS);
+      const turn = e.variable(smaller(e, all, most));
       e.loop((again) => {
         const count = e.let(zext(gpr(e, RCX), variant.address));
-        const left = e.let(i64.sub(count, body(step, count)));
+        const done = e.let(body(step, turn.get));
+        const left = e.let(i64.sub(count, done));
         setGpr(e, RCX, variant.address, left);
+        e.assign(turn, i64.sub(turn.get, done));
         const rest = i32.eqz(i64.eqz(left));
         e.assign(more, stop === undefined ? rest : i32.and(rest, i32.eqz(stop(e, variant.rep))));
-        e.assign(turns, i32.sub(turns.get, i32.const(1)));
-        again(i32.and(more.get, i32.ne(turns.get, i32.const(0))));
+        again(i32.and(more.get, i32.eqz(i64.eqz(turn.get))));
       });
     });
     e.if(more.get, () => e.service(REPEAT), undefined, false);
@@ -109,11 +115,15 @@ function withinPage(step: StringStep, address: I64): I64 {
 }
 const smaller = (e: Emitter, a: I64, b: I64): I64 => e.let(select(i64.lt_u(a, b), a, b));
 
-/** Whether several elements may be done at once: upwards, without limits, and more than one is left. */
-function inBulk(step: StringStep, count: I64): I32 {
+/** Whether several elements may be done at once: upwards, and without limits. */
+function mayBulk(step: StringStep): I32 {
   const { e } = step;
-  return i32.and(i64.gt_u(count, ONE), i32.eqz(i32.or(step.down(), i32.and(e.field('k'), i32.const(K.segmented)))));
+  if (step.address === 16) return i32.const(0);
+  return i32.eqz(i32.or(step.down(), i32.and(e.field('k'), i32.const(K.segmented))));
 }
+
+/** The same of a number of elements: more than one is left. */
+const inBulk = (step: StringStep, count: I64): I32 => i32.and(i64.gt_u(count, ONE), mayBulk(step));
 
 function writePlace(e: Emitter, size: Size, place: I32, value: I64): void {
   e.write(size === 64 ? 'i64.store' : size === 32 ? 'i64.store32' : size === 16 ? 'i64.store16' : 'i64.store8', place, value);
@@ -201,9 +211,9 @@ const cmps: Body = (step) => {
 };
 
 export const strings: Definitions = {
-  movs: repeated(movs),
-  stos: repeated(stos),
-  lods: repeated(lods),
-  scas: repeated(scas, untilZero),
-  cmps: repeated(cmps, untilZero),
+  movs: repeated(movs, true),
+  stos: repeated(stos, true),
+  lods: repeated(lods, false),
+  scas: repeated(scas, false, untilZero),
+  cmps: repeated(cmps, false, untilZero),
 };
