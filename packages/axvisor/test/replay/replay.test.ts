@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Recorder, Replayer, type Tape } from '../../src/replay/tape.ts';
 import { VarintReader, VarintWriter } from '../../src/replay/varint.ts';
-import { axvisor, Session } from '../guests/session.ts';
+import { axvisor, cachedImage, Session } from '../guests/session.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'axvisor-replay-'));
 const PROMPT = 'axvisor> ';
@@ -30,6 +30,16 @@ test.each([['riscv64', []], ['aarch64', ['--gic', '3']], ['aarch64', ['--gic', '
   expect(statSync(file).size).toBeLessThan(100_000);
   // Instructions, console and memory are compared with the recording's end by the replay itself.
   for (const engine of ['interpreter', 'auto', 'translator']) expect(await axvisor(...run, '--replay', file, '--engine', engine)).toEqual({ status: 0, output: printed });
+});
+
+test.runIf((await cachedImage('debian-amd64')) !== undefined)('a session on Debian amd64 is replayed to the last bit', { timeout: 120_000 }, async () => {
+  const file = join(folder, 'debian');
+  const run = ['run', '--arch', 'x86_64', '--guest', 'debian-amd64', '--cpus', '2', '--append', 'console=ttyS0 quiet'];
+  await using guest = new Session([...run, '--record', file]);
+  await guest.expect('/root # ');
+  guest.type('head -c 1000 /dev/urandom | sha256sum; date +%N; poweroff -f\r');
+  expect(await guest.exited()).toBe(0);
+  expect(await axvisor(...run, '--replay', file)).toEqual({ status: 0, output: guest.output });
 });
 
 test('a timeout comes where it came', { timeout: 60_000 }, async () => {
