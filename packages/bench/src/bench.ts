@@ -19,6 +19,7 @@ export interface BenchReport {
   readonly suite: Suite;
   readonly results: readonly BenchResult[];
   readonly geomean_vs_qemu: number | null;
+  readonly geomean_vs_v86: number | null;
 }
 
 /** Suites by name. */
@@ -53,11 +54,13 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     const suiteOptions = { ...options, withQemu, folder };
     const results: BenchResult[] = [];
     for (const contest of await CONTESTS[suite](suiteOptions)) results.push(...(await hold(contest, suiteOptions)));
-    const ratios = results.flatMap(({ ratio }) => (ratio === null ? [] : [ratio]));
-    const mean = geometricMean(ratios);
+    const mean = (key: 'ratio' | 'ratio_v86'): number | null => {
+      const value = geometricMean(results.flatMap((result) => result[key] ?? []));
+      return value === null ? null : significant(value);
+    };
     const processors = cpus();
     const machine = `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length} CPUs`;
-    return { arch, machine, suite, results, geomean_vs_qemu: mean === null ? null : significant(mean) };
+    return { arch, machine, suite, results, geomean_vs_qemu: mean('ratio'), geomean_vs_v86: mean('ratio_v86') };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -67,10 +70,18 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
 export function table(report: BenchReport): string {
   const time = (value: number | null): string => (value === null ? '-' : value < 1e-3 ? `${(value * 1e6).toFixed(2)} µs` : `${value.toFixed(3)} s`);
   const ratio = (value: number | null): string => (value === null ? '-' : value.toFixed(3));
+  const columns: readonly (readonly [head: string, cell: (result: BenchResult) => string, mean?: number | null])[] = [
+    ['us', (r) => time(r.us)],
+    ['QEMU', (r) => time(r.qemu)],
+    ...(report.geomean_vs_v86 === null ? [] : [['v86', (r: BenchResult) => time(r.v86)] as const]),
+    ['native', (r) => time(r.native)],
+    ['QEMU/us', (r) => ratio(r.ratio), report.geomean_vs_qemu],
+    ...(report.geomean_vs_v86 === null ? [] : [['v86/us', (r: BenchResult) => ratio(r.ratio_v86), report.geomean_vs_v86] as const]),
+  ];
   const rows = [
-    ['', 'us', 'QEMU', 'native', 'QEMU/us'],
-    ...report.results.map((r) => [r.name, time(r.us), time(r.qemu), time(r.native), ratio(r.ratio)]),
-    ['geometric mean', '', '', '', ratio(report.geomean_vs_qemu)],
+    ['', ...columns.map(([head]) => head)],
+    ...report.results.map((r) => [r.name, ...columns.map(([, cell]) => cell(r))]),
+    ['geometric mean', ...columns.map(([, , mean]) => (mean === undefined ? '' : ratio(mean)))],
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => row.map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!))).join('  '));

@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from './process.ts';
 
 /** Architectures that can be measured, by our names. */
-export const ARCHITECTURES = ['riscv64', 'aarch64'] as const;
+export const ARCHITECTURES = ['riscv64', 'aarch64', 'x86_64', 'i386'] as const;
 
 export type BenchArchitecture = (typeof ARCHITECTURES)[number];
 
 /** What an architecture's contenders are called. */
 export interface Toolchain {
+  /** The architecture as axvisor calls it. */
+  readonly axvisor: string;
   readonly qemu: string;
   readonly qemuArguments: readonly string[];
   readonly compiler: string;
@@ -18,21 +20,35 @@ export interface Toolchain {
   readonly sources: readonly string[];
   /** Whether the guests of the suite `exits` are there. */
   readonly exits: boolean;
-  /** Image of the store that the suite `boot` boots. */
-  readonly bootImage: string;
+  /** Image of the store that the suite `boot` boots; absent: no Debian to measure with. */
+  readonly bootImage?: string;
   /** Package with an esbuild for the guest. */
-  readonly esbuild: string;
+  readonly esbuild?: string;
+  /** The guests' kernels run in v86 too. */
+  readonly v86?: true;
   /** Debian's package of the compiler. */
   readonly compilerPackage: string;
 }
 
+const FREESTANDING = ['-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-z,noexecstack'] as const;
+
+/** QEMU with the devices that guests here look at, and no more. */
+const PC = {
+  qemu: 'qemu-system-x86_64',
+  qemuArguments: ['-machine', 'pc', '-cpu', 'max', '-nodefaults', '-display', 'none', '-serial', 'stdio'],
+  compiler: 'x86_64-linux-gnu-gcc',
+  exits: false,
+  compilerPackage: 'gcc-x86-64-linux-gnu',
+} as const;
+
 /** The tools of each architecture. */
 export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
   riscv64: {
+    axvisor: 'riscv64',
     qemu: 'qemu-system-riscv64',
     qemuArguments: ['-M', 'virt', '-nographic'],
     compiler: 'riscv64-linux-gnu-gcc',
-    compilerArguments: ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector'],
+    compilerArguments: ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', ...FREESTANDING],
     sources: ['start_riscv64.S', 'guest_riscv64.c'],
     exits: true,
     bootImage: 'debian-riscv64',
@@ -40,16 +56,33 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     compilerPackage: 'gcc-riscv64-linux-gnu',
   },
   aarch64: {
+    axvisor: 'aarch64',
     qemu: 'qemu-system-aarch64',
     // The processor of its age with what ours has: LSE, half precision, dot products, and no more that a kernel would use.
     qemuArguments: ['-M', 'virt,gic-version=3', '-cpu', 'neoverse-n1', '-nographic'],
     compiler: 'aarch64-linux-gnu-gcc',
-    compilerArguments: ['-march=armv8-a', '-fno-pie', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-mno-outline-atomics'],
+    compilerArguments: ['-march=armv8-a', ...FREESTANDING, '-mno-outline-atomics'],
     sources: ['start_aarch64.S', 'guest_aarch64.c'],
     exits: false,
     bootImage: 'debian-arm64',
     esbuild: '@esbuild/linux-arm64',
     compilerPackage: 'gcc-aarch64-linux-gnu',
+  },
+  x86_64: {
+    axvisor: 'x86_64',
+    ...PC,
+    compilerArguments: ['-m64', '-mno-red-zone', ...FREESTANDING],
+    sources: ['start_x86_64.S', 'guest_x86.c'],
+    bootImage: 'debian-amd64',
+    esbuild: '@esbuild/linux-x64',
+  },
+  // 32-bit code with SSE2, as v86 runs it.
+  i386: {
+    axvisor: 'x86_64',
+    ...PC,
+    compilerArguments: ['-m32', '-march=pentium4', '-mfpmath=sse', ...FREESTANDING],
+    sources: ['start_i386.S', 'guest_x86.c', 'divide_i386.c'],
+    v86: true,
   },
 };
 
@@ -66,12 +99,15 @@ export interface GuestFiles {
   readonly threads?: boolean;
 }
 
+/** This process's Node, with our sources. */
+const NODE_ARGUMENTS = ['--conditions=@axvisor/source', '--disable-warning=ExperimentalWarning'] as const;
+
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Axvisor, from its sources, by this process's own Node. */
 export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, timeout: number): Command {
-  const args = ['--conditions=@axvisor/source', '--disable-warning=ExperimentalWarning', 'packages/axvisor/src/cli.ts', 'run'];
-  args.push('--arch', arch, '--memory', `${guest.memory}M`, '--kernel', guest.kernel, '--timeout', String(timeout));
+  const args = [...NODE_ARGUMENTS, 'packages/axvisor/src/cli.ts', 'run'];
+  args.push('--arch', toolchains[arch].axvisor, '--memory', `${guest.memory}M`, '--kernel', guest.kernel, '--timeout', String(timeout));
   if (guest.initrd !== undefined) args.push('--initrd', guest.initrd);
   if (guest.append !== undefined) args.push('--append', guest.append);
   if (guest.cpus !== undefined) args.push('--cpus', String(guest.cpus));
@@ -87,4 +123,9 @@ export function qemuCommand(arch: BenchArchitecture, guest: GuestFiles): Command
   if (guest.append !== undefined) args.push('-append', guest.append);
   if (guest.cpus !== undefined) args.push('-smp', String(guest.cpus));
   return { program: qemu, args };
+}
+
+/** The npm package v86 in a process of this process's own Node, as axvisor is. It starts multiboot kernels. */
+export function v86Command(guest: Pick<GuestFiles, 'kernel' | 'memory'>): Command {
+  return { program: process.execPath, args: [...NODE_ARGUMENTS, 'packages/bench/src/v86/main.ts', guest.kernel, String(guest.memory)], cwd: REPOSITORY };
 }

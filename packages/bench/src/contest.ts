@@ -10,9 +10,12 @@ export interface BenchResult {
   readonly name: string;
   readonly us: number;
   readonly qemu: number | null;
+  readonly v86: number | null;
   readonly native: number | null;
   /** QEMU's time divided by ours. */
   readonly ratio: number | null;
+  /** v86's time divided by ours. */
+  readonly ratio_v86: number | null;
 }
 
 /** What a suite needs to know. */
@@ -42,16 +45,14 @@ export interface Job {
   readonly operations?: number;
 }
 
-/** Jobs that one run of each contender does; QEMU and the machine itself may be missing. */
-export interface Contest {
+const CONTENDERS = ['us', 'qemu', 'v86', 'native'] as const;
+type Contender = (typeof CONTENDERS)[number];
+
+/** Jobs that one run of each contender does; all but ourselves may be missing. */
+export interface Contest extends Readonly<Partial<Record<Contender, Command | undefined>>> {
   readonly jobs: readonly Job[];
   readonly us: Command;
-  readonly qemu: Command | undefined;
-  readonly native: Command | undefined;
 }
-
-const CONTENDERS = ['us', 'qemu', 'native'] as const;
-type Contender = (typeof CONTENDERS)[number];
 
 /**
  * Runs every contender in turn, `runs` times.
@@ -60,7 +61,7 @@ type Contender = (typeof CONTENDERS)[number];
  */
 export async function hold({ jobs, ...commands }: Contest, options: SuiteOptions): Promise<BenchResult[]> {
   const what = jobs.map(({ name }) => name).join(', ');
-  const times = jobs.map((): Record<Contender, number[]> => ({ us: [], qemu: [], native: [] }));
+  const times = jobs.map((): Record<Contender, number[]> => ({ us: [], qemu: [], v86: [], native: [] }));
   const said = jobs.map(() => new Map<string, Contender>());
   for (let run = 0; run < options.runs; run++) {
     for (const contender of CONTENDERS) {
@@ -85,6 +86,8 @@ export async function hold({ jobs, ...commands }: Contest, options: SuiteOptions
     };
     const us = middle('us') as number;
     const qemu = middle('qemu');
-    return { name, us, qemu, native: middle('native'), ratio: qemu === null ? null : significant(qemu / us) };
+    const v86 = middle('v86');
+    const ratio = (other: number | null): number | null => (other === null ? null : significant(other / us));
+    return { name, us, qemu, v86, native: middle('native'), ratio: ratio(qemu), ratio_v86: ratio(v86) };
   });
 }

@@ -32,18 +32,20 @@ const JOBS: Readonly<Record<string, string>> = {
 const PARALLEL = 'for i in 1 2 3 4; do (for j in $(seq $((16 * SCALE))); do sha256sum data; done) & done; wait';
 
 async function debian({ arch }: SuiteOptions): Promise<StoredImage> {
+  const { bootImage } = toolchains[arch];
+  if (bootImage === undefined) throw new BenchError(`there is no Debian to measure with for ${arch}`);
   try {
-    const image = await openImage(toolchains[arch].bootImage);
+    const image = await openImage(bootImage);
     if (image !== undefined) return image;
   } catch (error) {
     if (error instanceof ImageError) throw new BenchError(error.message, { cause: error });
     throw error;
   }
-  throw new BenchError(`${toolchains[arch].bootImage} is not in the cache: axvisor images fetch ${toolchains[arch].bootImage}`);
+  throw new BenchError(`${bootImage} is not in the cache: axvisor images fetch ${bootImage}`);
 }
 
 function contest(jobs: readonly Job[], guest: GuestFiles, { arch, timeout, withQemu }: SuiteOptions): Contest {
-  return { jobs, us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined, native: undefined };
+  return { jobs, us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined };
 }
 
 /** From starting the contender to the shell's prompt. */

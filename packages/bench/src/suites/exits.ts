@@ -26,7 +26,7 @@ export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
     const guest: GuestFiles = { kernel: await compileGuest(kernel, arch, scale, folder), memory: KERNEL_MEMORY, ...(kernel === 'start' ? { cpus: 2 } : {}) };
     const { name, operations } = OPERATIONS[kernel];
     const job = { name, span: KERNEL_SPAN, operations: operations * scale };
-    contests.push({ jobs: [job], us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined, native: undefined });
+    contests.push({ jobs: [job], us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined });
   }
   const guest: GuestFiles = { kernel: await compileGuest('sbi', arch, 1, folder), memory: KERNEL_MEMORY };
   const begin = { to: /^(begin)\r?$/m };
@@ -34,7 +34,7 @@ export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
     ['cold start', guest],
     [`cold start, ${MANY} vCPUs`, { ...guest, cpus: MANY }],
   ] as const) {
-    contests.push({ jobs: [{ name, span: begin }], us: axvisorCommand(arch, files, timeout), qemu: withQemu ? qemuCommand(arch, files) : undefined, native: undefined });
+    contests.push({ jobs: [{ name, span: begin }], us: axvisorCommand(arch, files, timeout), qemu: withQemu ? qemuCommand(arch, files) : undefined });
   }
   return contests;
 }
