@@ -422,16 +422,24 @@ export class Pe {
     return {
       now,
       retired: () => this.retired,
-      flushTlb: () => this.engine.tlb.flush(),
-      flushLocalTlb: () => this.engine.tlb.flushLocal(),
-      flushFetch: () => {
-        this.engine.pages.flushFetch();
+      space: (key, regime) => this.engine.spaces.space(key, regime),
+      enterSpace: (space, modes) => {
+        const { spaces } = this.engine;
+        const tag = spaces.fetchTag;
+        spaces.enter(space, space, modes);
+        if (spaces.fetchTag !== tag) this.#refetch = true;
+      },
+      forgetSpaces: (condition) => {
+        this.engine.spaces.forget(condition);
         this.#refetch = true;
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
         this.engine.pages.flushFetchPage(lo, hi);
-        this.#refetch = true;
+        // What is being executed was looked up already.
+        const pc = (this.#state + PC) >>> 2;
+        const { words } = this.engine;
+        if ((((words[pc] as number) ^ lo) & -PAGE_SIZE) === 0 && words[pc + 1] === hi) this.#refetch = true;
       },
       stored: (pa, size) => {
         const place = this.#place(pa);

@@ -63,12 +63,13 @@ export class SecondTlb {
     this.#used = true;
   }
 
-  /** Forgets a guest page in all address spaces and modes. */
+  /** Forgets a guest page in all address spaces and modes, with any top byte of the address: that may be a tag. */
   flushPage(vaLo: number, vaHi: number): void {
     const words = this.#words;
     const set = this.#set(vaLo);
     for (let at = set; at < set + SET_WORDS; at += ENTRY_WORDS) {
-      if (words[at + 1] === vaHi && (((words[at] as number) ^ vaLo) & -PAGE_SIZE) === 0) words[at] = words[at + 1] = NO_TAG;
+      const differs = (((words[at] as number) ^ vaLo) & -PAGE_SIZE) | (((words[at + 1] as number) ^ vaHi) & 0xff_ffff);
+      if (differs === 0) words[at] = words[at + 1] = NO_TAG;
     }
   }
 

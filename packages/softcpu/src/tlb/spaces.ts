@@ -49,6 +49,7 @@ export class Spaces {
   #last = 0;
   #data: Space | undefined;
   #fetch: Space | undefined;
+  #alike: readonly number[] = [];
   #words: Int32Array;
 
   constructor(words: Int32Array, isa: Pick<Isa, 'state'>, layout: Pick<Layout, 'engine' | 'state'>, caches: SpaceCaches) {
@@ -109,24 +110,32 @@ export class Spaces {
     return this.#used[tag >>> TAG_SPACE_SHIFT] === 1;
   }
 
-  /** Data accesses and fetches of the modes in the state block are in these spaces from now on. */
-  enter(data: Space, fetch: Space): void {
+  /**
+   * Data accesses and fetches of the modes in the state block are in these spaces from now on.
+   *
+   * @param alike - MMU modes that single instructions may use whatever mode is in the state block, in the space of data.
+   */
+  enter(data: Space, fetch: Space, alike: readonly number[] = []): void {
     this.#data = this.#live(data);
     this.#fetch = this.#live(fetch);
-    const mmu = this.#mmuIdx;
+    this.#alike = alike;
     const idx = this.#fetchIdx;
-    const dataSpace = this.#dataGlobal[mmu] === 1 ? this.#data.regime : this.#data;
     const fetchSpace = this.#fetchGlobal[idx] === 1 ? this.#fetch.regime : this.#fetch;
-    if (!this.#number(dataSpace) || !this.#number(fetchSpace)) {
+    if (!this.#number(this.#data.regime) || !this.#number(this.#data) || !this.#number(fetchSpace)) {
       this.forget(() => true);
       return;
     }
-    const dataTag = (dataSpace.number << TAG_SPACE_SHIFT) | mmu;
-    if (this.#words[this.#dataTag(mmu)] !== dataTag) {
-      this.#words[this.#dataTag(mmu)] = dataTag;
-      this.#caches.flushMode(mmu);
-    }
+    this.#enterData(this.#mmuIdx, this.#data);
+    for (const mode of alike) this.#enterData(mode, this.#data);
     this.#words[this.#fetchTag(idx)] = (fetchSpace.number << TAG_SPACE_SHIFT) | idx;
+  }
+
+  #enterData(mode: number, data: Space): void {
+    const space = this.#dataGlobal[mode] === 1 ? data.regime : data;
+    const tag = (space.number << TAG_SPACE_SHIFT) | mode;
+    if (this.#words[this.#dataTag(mode)] === tag) return;
+    this.#words[this.#dataTag(mode)] = tag;
+    this.#caches.flushMode(mode);
   }
 
   /** Sees to it that a space has a number; false if there is none left. */
@@ -153,7 +162,7 @@ export class Spaces {
       this.#fetchGlobal.fill(1);
       this.#caches.flushTagged();
     }
-    if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch);
+    if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike);
   }
 
   /** A page that is not global is about to be entered for the current MMU mode. */
@@ -161,7 +170,7 @@ export class Spaces {
     const mmu = this.#mmuIdx;
     if (this.#data === undefined || this.#data.regime === this.#data || this.#dataGlobal[mmu] === 0) return;
     this.#dataGlobal[mmu] = 0;
-    this.enter(this.#data, this.#fetch as Space);
+    this.enter(this.#data, this.#fetch as Space, this.#alike);
   }
 
   /** The same for fetches. */
@@ -169,6 +178,6 @@ export class Spaces {
     const idx = this.#fetchIdx;
     if (this.#fetch === undefined || this.#fetch.regime === this.#fetch || this.#fetchGlobal[idx] === 0) return;
     this.#fetchGlobal[idx] = 0;
-    this.enter(this.#data as Space, this.#fetch);
+    this.enter(this.#data as Space, this.#fetch, this.#alike);
   }
 }

@@ -26,13 +26,13 @@ class Model {
   key = '';
   regime = '';
 
-  enter(mode: number, regime: number, space: number): void {
+  enter(mode: number, regime: number, space: number, alike: readonly number[] = []): void {
     this.regime = `r${regime} `;
     this.key = `r${regime} s${space} `;
     this.words[MMU_IDX >>> 2] = mode;
     this.words[FETCH_IDX >>> 2] = mode;
     const entered = this.spaces.space(this.key, this.regime);
-    this.spaces.enter(entered, entered);
+    this.spaces.enter(entered, entered, alike);
   }
 
   get mode(): number {
@@ -100,4 +100,25 @@ test('more spaces than numbers: everything is forgotten, now and then', () => {
   }
   expect(m.tagged).toBeGreaterThan(1);
   expect(m.tagged).toBeLessThan(30);
+});
+
+test('modes that are alike are used without being entered', () => {
+  const alike = fc.oneof(
+    fc.record({ kind: fc.constant('enter' as const), space: fc.nat(3), mode: fc.nat(2) }),
+    fc.record({ kind: fc.constant('use' as const), space: fc.constant(0), mode: fc.nat(2) }),
+    fc.record({ kind: fc.constantFrom('own' as const, 'global' as const), space: fc.nat(5), mode: fc.constant(0) }),
+  );
+  fc.assert(
+    fc.property(fc.array(alike, { maxLength: 120 }), (steps) => {
+      const m = new Model();
+      m.enter(0, 0, 0, [0, 1, 2]);
+      for (const { kind, space, mode } of steps) {
+        if (kind === 'enter') m.enter(mode, 0, space, [0, 1, 2]);
+        else if (kind === 'use') m.words[MMU_IDX >>> 2] = mode;
+        else m.fill(space, kind === 'global');
+        m.check(() => false);
+      }
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -11,7 +11,6 @@ export const AF = 0x400;
 export const NG = 0x800;
 // And high word.
 export const DBM = 0x80000;
-export const CONTIGUOUS = 0x100000;
 export const PXN = 0x200000;
 export const XN = 0x400000;
 export const PXN_TABLE = 0x8000000;
@@ -24,12 +23,6 @@ export const NORMAL = 0xff;
 export const DEVICE = 0;
 /** Stage 2 MemAttr: Write-Back; where there is no stage 2, the combination does not change stage 1. */
 export const S2_NORMAL = 0xf;
-
-/** Entries that the Contiguous bit joins, by granule and level. */
-export function contiguousEntries(granule: number, level: number): number {
-  if (granule === 12) return 16;
-  return granule === 14 && level === 3 ? 128 : 32;
-}
 
 /** Bits from `shift` up of a pair of words, as far as they fit in 32. */
 export function shifted(lo: number, hi: number, shift: number): number {

@@ -6,6 +6,8 @@
  * EL2 software (`sysRegRead` and the like) take and return bigint.
  */
 
+import type { Space } from '@axvisor/softcpu';
+
 /** Kinds of memory access for {@link PrivilegedPe.translate}. Atomics and DC ZVA are stores. */
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
@@ -44,12 +46,14 @@ export interface RamWindow {
   readonly offset: number;
 }
 
-/** TLB maintenance as it is broadcast: to all translations, or those of one virtual address (of any ASID). */
+/** TLB maintenance as it is broadcast: to all translations, those of one virtual address (of any ASID), or those of one ASID. */
 export interface TlbRequest {
   /** Stage 2 is affected too. */
   readonly stage2: boolean;
   /** The 4 KiB page number's address; undefined means every address. */
   readonly va: { readonly lo: number; readonly hi: number } | undefined;
+  /** The address space of the current virtual machine; absent means every one. */
+  readonly asid?: number;
 }
 
 /** What the privileged architecture needs from the engine around it. The constructor already calls it (reset flushes). */
@@ -58,13 +62,13 @@ export interface PrivilegedHost {
   now(): bigint;
   /** Instructions retired so far, not counting the one being executed. */
   retired(): number;
-  /** Forgets every cached data translation (all values of MMU_IDX). */
-  flushTlb(): void;
-  /** Forgets the cached data translations that are not global. */
-  flushLocalTlb(): void;
-  /** Forgets every cached fetch translation (all values of FETCH_IDX). */
-  flushFetch(): void;
-  /** Forgets the data and fetch translations of one 4 KiB virtual page, whatever its top byte. */
+  /** The address space of a key; `regime`, the key of the one whose pages it shares where they are global. */
+  space(key: string, regime?: string): Space;
+  /** Accesses in these MMU modes, and fetches with FETCH_IDX as it is, are in this address space from now on. */
+  enterSpace(space: Space, modes: readonly number[]): void;
+  /** Forgets every translation of the address spaces whose keys a condition holds for. */
+  forgetSpaces(condition: (key: string) => boolean): void;
+  /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces and whatever its top byte. */
   flushPage(vaLo: number, vaHi: number): void;
   /** The privileged architecture itself wrote RAM at `pa` (a descriptor, DC ZVA): code translated from there is stale. */
   stored(pa: number, size: number): void;

@@ -27,8 +27,9 @@ export class Maintenance {
   }
 
   /** TLB maintenance, by this or another processing element. */
-  invalidate({ stage2, va }: TlbRequest): void {
+  invalidate({ stage2, va, asid }: TlbRequest): void {
     if (stage2) this.state.flushStage2();
+    else if (asid !== undefined) this.state.flushAsid(asid);
     else if (va === undefined) this.state.flush();
     else this.state.flushPage(va.lo, va.hi);
   }
@@ -62,8 +63,8 @@ export class Maintenance {
 
   private tlbOps(op: (name: string, encoding: Encoding, el: number, execute: SysOp['execute'], guard?: Guard) => SysOp, guard: Guard): SysOp[] {
     const { state } = this;
-    const run = (stage2: boolean, byAddress: boolean, shared: boolean, el: number): SysOp['execute'] => (lo, hi) => {
-      const request = { stage2, va: byAddress ? pageOf(lo, hi) : undefined };
+    const run = (stage2: boolean, byAddress: boolean, shared: boolean, el: number, byAsid = false): SysOp['execute'] => (lo, hi) => {
+      const request = { stage2, va: byAddress ? pageOf(lo, hi) : undefined, ...(byAsid ? { asid: hi >>> 16 } : {}) };
       this.invalidate(request);
       if (shared || (el === 1 && state.el === 1 && (state.sys[HCR_EL2]! & Hcr.FB) !== 0)) state.host.broadcast?.(request);
       return true;
@@ -72,7 +73,7 @@ export class Maintenance {
     for (const [crm, suffix] of [[3, 'IS'], [7, '']] as const) {
       const shared = crm === 3;
       for (const [op2, name, byAddress] of [[0, 'VMALLE1', false], [1, 'VAE1', true], [2, 'ASIDE1', false], [3, 'VAAE1', true], [5, 'VALE1', true], [7, 'VAALE1', true]] as const) {
-        ops.push(op(`TLBI ${name}${suffix}`, [1, 0, 8, crm, op2], 1, run(false, byAddress, shared, 1), guard));
+        ops.push(op(`TLBI ${name}${suffix}`, [1, 0, 8, crm, op2], 1, run(false, byAddress, shared, 1, name === 'ASIDE1'), guard));
       }
       for (const [op2, name, byAddress, stage2] of [
         [0, 'ALLE2', false, false], [1, 'VAE2', true, false], [4, 'ALLE1', false, true], [5, 'VALE2', true, false], [6, 'VMALLS12E1', false, true],

@@ -3,6 +3,7 @@
  * shared state block that follow from them.
  */
 
+import type { Space } from '@axvisor/softcpu';
 import {
   ALIGNED, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
   TPIDRRO_EL0, UNPRIV_IDX, X, ZVA_CHECKED,
@@ -27,7 +28,7 @@ export type StoredReg = (typeof stored)[number];
 /** Index of the low word of each stored register in {@link State.sys}; the high word follows. */
 export const slot: Readonly<Record<StoredReg, number>> = Object.fromEntries(stored.map((name, i) => [name, 2 * i])) as Record<StoredReg, number>;
 
-const { SCTLR_EL1, SCTLR_EL2, CPACR_EL1, HCR_EL2, CPTR_EL2, TCR_EL1, TCR_EL2, MDCR_EL2, MDSCR_EL1 } = slot;
+const { SCTLR_EL1, SCTLR_EL2, CPACR_EL1, HCR_EL2, CPTR_EL2, TCR_EL1, TCR_EL2, MDCR_EL2, MDSCR_EL1, TTBR0_EL1, TTBR1_EL1, VTTBR_EL2 } = slot;
 
 /** Reset values, which are also the values of the RES1 bits; the rest is 0. */
 const resetValues: Readonly<Partial<Record<StoredReg, number>>> = {
@@ -41,6 +42,14 @@ const spBank: readonly number[] = [SP_EL0, SP_EL1, SP_EL2];
 /** ISS of a Software Step exception: its fault status code; with ISV (bit 24) after an instruction was stepped. */
 export const STEP = 0x22;
 export const STEPPED: number = STEP | (1 << 24);
+
+/** TCR_EL1.A1, the ASID is that of TTBR1_EL1; and in the high word AS, it has 16 bits. */
+const TCR_A1 = 1 << 22;
+const TCR_HI_AS = 1 << 4;
+
+/** MMU modes of EL1 and EL0, all of which EL1 uses, and of EL2. */
+const EL1_MODES: readonly number[] = [MMU.el0, MMU.el1, MMU.el1Pan];
+const EL2_MODES: readonly number[] = [MMU.el2];
 
 /** System registers and PSTATE of one processing element. */
 export class State {
@@ -89,6 +98,9 @@ export class State {
   readonly guestPages: GuestPages = new GuestPages();
   /** The engine may hold a translation. */
   cached = true;
+  /** Address spaces of the EL1&0 and EL2 regimes; undefined once what they depend on changed. */
+  private guestSpace: Space | undefined;
+  private el2Space: Space | undefined;
 
   constructor(options: PrivilegedOptions) {
     this.options = options;
@@ -242,6 +254,20 @@ export class State {
     words[this.at(ALIGNED)] = (sctlr & Sctlr.A) !== 0 || isDevice ? 1 : 0;
     // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
     words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
+    if (el === 2) this.host.enterSpace((this.el2Space ??= this.host.space('2')), EL2_MODES);
+    else this.host.enterSpace((this.guestSpace ??= this.newGuestSpace()), EL1_MODES);
+  }
+
+  private newGuestSpace(): Space {
+    const { sys } = this;
+    const hi = sys[((sys[TCR_EL1]! & TCR_A1) !== 0 ? TTBR1_EL1 : TTBR0_EL1) + 1]! >>> 16;
+    const asid = (sys[TCR_EL1 + 1]! & TCR_HI_AS) !== 0 ? hi : hi & 0xff;
+    return this.host.space(`${this.machineKey}${asid}`, this.machineKey);
+  }
+
+  /** How the keys of all address spaces of the current virtual machine begin. */
+  private get machineKey(): string {
+    return `1:${this.sys[VTTBR_EL2]!}.${this.sys[VTTBR_EL2 + 1]!}:`;
   }
 
   /** The Exception level that instructions using SIMD&FP registers trap to, 0 if they do not ("CheckFPAdvSIMDEnabled64"). */
@@ -273,12 +299,17 @@ export class State {
     this.flush();
   }
 
-  /** TTBR0_EL1 or TTBR1_EL1 changed, and with them perhaps the ASID. What is cached of global pages stays, as it may (D8, "Use of the nG bit"). */
+  /** TTBR0_EL1 or TTBR1_EL1 changed, and with them perhaps the ASID: what is cached is tagged with that. */
   addressSpaceChanged(): void {
     this.controls++;
-    if (!this.cached) return;
-    this.host.flushLocalTlb();
-    this.host.flushFetch();
+    this.guestSpace = undefined;
+    this.modeChanged();
+  }
+
+  /** VTTBR_EL2 changed: what is cached of stage 1 is tagged with it. */
+  machineChanged(): void {
+    this.guestPages.clear();
+    this.addressSpaceChanged();
   }
 
   /** Drops every cached translation of stage 1, alone or combined. */
@@ -286,11 +317,23 @@ export class State {
     if (!this.cached) return;
     this.cached = false;
     this.blocks.clear();
-    this.host.flushTlb();
-    this.host.flushFetch();
+    this.forget(() => true);
   }
 
-  /** Drops the cached translations of one virtual address. */
+  /** Drops those of one address space of the current virtual machine, but for what is global. */
+  flushAsid(asid: number): void {
+    if (!this.cached) return;
+    const key = `${this.machineKey}${asid}`;
+    this.forget((other) => other === key);
+  }
+
+  private forget(condition: (key: string) => boolean): void {
+    this.guestSpace = undefined;
+    this.el2Space = undefined;
+    this.host.forgetSpaces(condition);
+  }
+
+  /** Drops the cached translations of one virtual address, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void {
     if (!this.cached) return;
     if (this.blocks.largeHas(vaLo, vaHi)) {

@@ -116,7 +116,7 @@ export function systemRegs(parts: Parts, guards: Guards): SysReg[] {
     zero('HACR_EL2', [3, 4, 1, 1, 7], RW2),
     storedReg(parts, 'TTBR0_EL2', [3, 4, 2, 0, 0], RW2, { lo: ~1, hi: 0xffff, changed: controls }),
     storedReg(parts, 'TCR_EL2', [3, 4, 2, 0, 2], RW2, { lo: 0x0077_ff3f, hi: 0, ones: 0x8080_0000 | 0, changed: controlsAndMode }),
-    storedReg(parts, 'VTTBR_EL2', [3, 4, 2, 1, 0], RW2, { lo: ~1, changed: stage2 }),
+    storedReg(parts, 'VTTBR_EL2', [3, 4, 2, 1, 0], RW2, { lo: ~1, changed: () => state.machineChanged() }),
     storedReg(parts, 'VTCR_EL2', [3, 4, 2, 1, 2], RW2, { lo: 0x006f_ffff, hi: 0, ones: 1 << 31, changed: stage2 }),
     storedReg(parts, 'SPSR_EL2', [3, 4, 4, 0, 0], RW2, psr),
     storedReg(parts, 'ELR_EL2', [3, 4, 4, 0, 1], RW2),

@@ -11,7 +11,7 @@ import { slot, toNumber, type State } from './registers.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { paBits, WalkConfigs } from './walk_config.ts';
 import {
-  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, CONTIGUOUS, DBM, DEVICE, NG, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, contiguousEntries, leafIsLegal, shifted, weaker,
+  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, DBM, DEVICE, NG, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, leafIsLegal, shifted, weaker,
 } from './descriptors.ts';
 import { MMU } from '../state.ts';
 
@@ -182,7 +182,7 @@ export class Translation {
     this.outLo = vaLo;
     this.outHi = hi;
     this.leafPermissions = R | W | X;
-    this.isGlobal = false;
+    this.isGlobal = true;
     this.size = 2 ** 48;
     const cached = (hcr & Hcr.DC) !== 0 && !el2;
     this.attributes = cached || this.access === Access.fetch ? NORMAL : DEVICE;
@@ -250,8 +250,8 @@ export class Translation {
       const attribute = (dLo >>> 2) & 7;
       this.attributes = (this.state.sys[(el2 ? MAIR_EL2 : MAIR_EL1) + (attribute >>> 2)]! >>> ((attribute & 3) * 8)) & 0xff;
       this.shareability = (dLo >>> 8) & 3;
-      const cached = (dHi & CONTIGUOUS) !== 0 ? this.size * contiguousEntries(granule, level) : this.size;
-      if (cached > 4096) this.state.blocks.add(vaLo, vaHi, cached);
+      // Of a contiguous range nothing is cached but the page: who changes it cannot count on more being dropped than was named.
+      if (this.size > 4096) this.state.blocks.add(vaLo, vaHi, this.size);
       return true;
     }
   }

@@ -1,5 +1,6 @@
 /** A processing element's privileged architecture on a bare fake memory, without an engine. */
 
+import { Space } from '@axvisor/softcpu';
 import { Privileged, Status, sysRegKey, type GicCpuInterface } from '../../src/priv/index.ts';
 import { readNzcv } from '../../src/nzcv.ts';
 import { DAIF, EXCL_VALID, FP_TRAP, MMU_IDX, MODE, PC, SP, SP_ALIGN, STATE_SIZE, UNPRIV_IDX, X } from '../../src/state.ts';
@@ -76,6 +77,9 @@ export class Harness {
   retired = 0;
   /** What the processing element told its engine. */
   readonly log: string[] = [];
+  /** Address spaces by key, and as they were entered. */
+  readonly spaces = new Map<string, Space>();
+  readonly entered: { readonly space: Space; readonly modes: readonly number[] }[] = [];
   /** Outputs that are high. */
   readonly lines = new Set<number>();
 
@@ -94,9 +98,22 @@ export class Harness {
       host: {
         now: () => this.now,
         retired: () => this.retired,
-        flushTlb: () => this.log.push('tlb'),
-        flushLocalTlb: () => this.log.push('local tlb'),
-        flushFetch: () => this.log.push('fetch'),
+        space: (key, regime) => {
+          const of = (name: string): Space => {
+            const space = this.spaces.get(name) ?? new Space(name);
+            this.spaces.set(name, space);
+            return space;
+          };
+          const space = this.spaces.get(key) ?? (regime === undefined ? of(key) : new Space(key, of(regime)));
+          this.spaces.set(key, space);
+          return space;
+        },
+        enterSpace: (space, modes) => this.entered.push({ space, modes }),
+        forgetSpaces: (condition) => {
+          const all = [...this.spaces.keys()];
+          const dropped = all.filter(condition);
+          this.log.push(dropped.length === all.length ? 'all' : `spaces ${dropped.join()}`);
+        },
         flushPage: (vaLo, vaHi) => this.log.push(`page ${page(vaLo, vaHi)}`),
         stored: (pa) => this.log.push(`stored ${pa.toString(16)}`),
         instructionsChanged: () => this.log.push('instructions'),
