@@ -18,7 +18,7 @@ import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
 import { SIMD_EXCEPTION, SIMD_EXEC } from './simd/float.ts';
-import { simdDefinitions } from './simd/index.ts';
+import { simdDefinitions, simdFunctions } from './simd/index.ts';
 import { FPU_FAULT, SSE_FAULT, isSimd } from './simd/operands.ts';
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
@@ -177,6 +177,6 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
-  functions: { ...functions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
+  functions: { ...functions, ...simdFunctions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };
