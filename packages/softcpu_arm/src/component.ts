@@ -10,8 +10,8 @@ import { allocZeroedFrames, memory, physMemory } from '@axvisor/axvisor_api/memo
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, tickFrequency, time } from '@axvisor/axvisor_api/time';
-import { Execution, PageWrites } from '@axvisor/softcpu';
-import { Pe, PeExit, planPe } from './pe.ts';
+import { CoreExit, Execution, PageWrites } from '@axvisor/softcpu';
+import { Pe, planPe } from './pe.ts';
 import type { PeOptions } from './pe.ts';
 import type { HostInterrupts } from './priv/interface.ts';
 import { sysRegKey } from './priv/sysreg.ts';
@@ -117,7 +117,7 @@ class Cpu {
     // Timers as they were when their registers were last written: what has become due since ends the run.
     this.ppis.hold(GUEST_PPIS);
     pe.priv.enterGuest();
-    while (pe.run(UNLIMITED) === PeExit.waiting) this.ppis.trigger(KICK);
+    while (pe.run(UNLIMITED) === CoreExit.waiting) this.ppis.trigger(KICK);
     setInGuest(false);
     this.account();
     bytes.copyWithin(context, state + X, state + X + GUEST_CONTEXT_V - 8);

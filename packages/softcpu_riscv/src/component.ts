@@ -10,10 +10,10 @@ import { allocZeroedFrames, memory, physMemory } from '@axvisor/axvisor_api/memo
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, time } from '@axvisor/axvisor_api/time';
-import { createTransfer, Execution, PageWrites } from '@axvisor/softcpu';
-import type { Transfer } from '@axvisor/softcpu';
-import { Hart, HartExit, planHart } from './hart.ts';
-import type { HartOptions, HartPlan } from './hart.ts';
+import { CoreExit, createTransfer, Execution, PageWrites } from '@axvisor/softcpu';
+import type { CorePlan, Transfer } from '@axvisor/softcpu';
+import { Hart, planHart } from './hart.ts';
+import type { HartOptions } from './hart.ts';
 import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
 import { toBigint } from './priv/registers.ts';
@@ -52,7 +52,7 @@ class Cpu {
     ensure(bytes.length <= MAX_MEMORY, 'Unsupported', `a software hart addresses at most ${MAX_MEMORY >> 20} MiB of physical memory, not ${Math.ceil(bytes.length / (1 << 20))}`);
     // The monitor asks its hart what harts can do, and never enters a guest.
     const isMonitor = guestCpus() > 0 && id === guestCpus();
-    const planAt = (base: number): HartPlan => (isMonitor ? planHart(base, MONITOR_MEMORY, MONITOR_POOL) : planHart(base, bytes.length));
+    const planAt = (base: number): CorePlan => (isMonitor ? planHart(base, MONITOR_MEMORY, MONITOR_POOL) : planHart(base, bytes.length));
     const frames = Math.ceil(planAt(0).end / FRAME);
     const base = allocZeroedFrames(frames);
     if (base === undefined) throw axError('NoMemory', `no ${frames} contiguous frames for a software hart`);
@@ -112,7 +112,7 @@ class Cpu {
     this.#registers.load(context);
     setInGuest(true);
     hart.priv.enterGuest();
-    while (hart.run(UNLIMITED) === HartExit.waiting) this.#endWait();
+    while (hart.run(UNLIMITED) === CoreExit.waiting) this.#endWait();
     setInGuest(false);
     this.account();
     this.#registers.store(context);

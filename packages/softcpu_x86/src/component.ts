@@ -11,8 +11,8 @@ import { allocZeroedFrames, memory, physMemory } from '@axvisor/axvisor_api/memo
 import { processor, type Probe, type Processor } from '@axvisor/axvisor_api/processor';
 import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, signalCpu, smp, takeSignals } from '@axvisor/axvisor_api/smp';
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, tickFrequency, time, type Ticks } from '@axvisor/axvisor_api/time';
-import { Execution, PageWrites } from '@axvisor/softcpu';
-import { Lp, LpExit, planLp } from './lp.ts';
+import { CoreExit, Execution, PageWrites } from '@axvisor/softcpu';
+import { Lp, planLp } from './lp.ts';
 import type { LpOptions } from './lp.ts';
 import type { SvmOperation } from './priv/svm/operation.ts';
 import type { VmxOperation } from './priv/vmx/operation.ts';
@@ -137,7 +137,7 @@ class Cpu {
     const { priv } = lp;
     setInGuest(true);
     let waited = false;
-    while (lp.run(UNLIMITED) === LpExit.waiting) {
+    while (lp.run(UNLIMITED) === CoreExit.waiting) {
       // A guest that waits without an exit: an interrupt of the host lets the hypervisor decide.
       ensure(!waited, 'BadState', 'the guest waits, and no interrupt of the host can end it');
       waited = true;

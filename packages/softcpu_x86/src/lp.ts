@@ -2,8 +2,8 @@
  * A logical processor: the engine of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture of `priv/` behind its slow
  * paths.
  */
-import { Access, Engine, PAGE_SIZE, Status, copiesSize, planLayout } from '@axvisor/softcpu';
-import type { Execution, Layout, Limits, Machine, PageWrites, Service, WasmMemory } from '@axvisor/softcpu';
+import { Access, Core, CoreExit, Engine, Status, engineOptions, planCore } from '@axvisor/softcpu';
+import type { CoreOptions, CorePlan, Machine, Service, Sharing } from '@axvisor/softcpu';
 import { DIVIDE_ERROR } from './emit/arithmetic.ts';
 import { isa } from './emit/isa.ts';
 import { SEGMENT_FAULT } from './emit/operands.ts';
@@ -22,35 +22,8 @@ import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOp
 import { ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
-/** Steps between two looks at interrupts. Also lets V8 replace the interpreter by its optimized code. */
-const SLICE = 131_072;
-
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
 const POOL_PAGES = 1024;
-
-/** Why {@link Lp.run} came back. */
-export const LpExit = {
-  /** The steps asked for were taken. */
-  budget: 'budget',
-  /** HLT, shutdown or wait-for-SIPI with nothing pending: run again when {@link Privileged.wakeable}. */
-  waiting: 'waiting',
-  /** Hosted: the guest was left; the VMCS or VMCB says why. */
-  exited: 'exited',
-  /** {@link Lp.stop} was called. */
-  stopped: 'stopped',
-} as const;
-export type LpExit = (typeof LpExit)[keyof typeof LpExit];
-
-/** Where a logical processor keeps its state in linear memory. */
-export interface LpPlan {
-  /** First byte. */
-  readonly base: number;
-  /** First byte behind it. */
-  readonly end: number;
-  readonly layout: Layout;
-  /** Where one that shares its memory keeps copies of code. */
-  readonly copies: number;
-}
 
 /**
  * Plans the region of a logical processor.
@@ -59,33 +32,15 @@ export interface LpPlan {
  * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
  * @param poolPages - code pages whose decoded instructions are kept, 64 KiB each.
  */
-export function planLp(base: number, memoryBytes: number, poolPages: number = POOL_PAGES): LpPlan {
-  const state = Math.ceil(base / 64) * 64;
-  const layout = planLayout(isa, { state, base: state + STATE_SIZE, memoryBytes, poolPages });
-  const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
-  return { base: state, end: copies + copiesSize(layout), layout, copies };
-}
+export const planLp = (base: number, memoryBytes: number, poolPages: number = POOL_PAGES): CorePlan => planCore(isa, STATE_SIZE, base, memoryBytes, poolPages);
 
-export interface LpOptions extends Omit<PrivilegedOptions, 'memory' | 'stateBase' | 'host'> {
-  readonly memory: WasmMemory;
-  /** The limits `memory` was created with. */
-  readonly memoryLimits: Limits;
-  /** Region of the processor, from {@link planLp}; zeroed before, or fresh. */
-  readonly plan: LpPlan;
+export interface LpOptions extends CoreOptions, Omit<PrivilegedOptions, 'memory' | 'stateBase' | 'host' | 'hosted'> {
   /** The time-stamp counter before offset and adjustment. */
   readonly now: () => bigint;
   /** 64 random bits; absent: there is no RDRAND. */
   readonly random?: () => bigint;
-  /** How many steps until `now` is `deadline`, on a clock that counts {@link Lp.elapsed}. */
-  readonly instructionsUntil?: (deadline: bigint) => number;
-  /** Others that write the same memory. `self` is the number of this one. */
-  readonly others?: { readonly writes: PageWrites; readonly self: number };
-  /** Called once a slice, before interrupts are looked at: takes what other threads want. */
-  readonly poll?: () => void;
-  /** Default: `interpreter`. */
-  readonly engine?: Execution;
-  /** Bytes that translated code may take, estimated; default 256 MiB. */
-  readonly translationBytes?: number;
+  /** Others that write the same memory. */
+  readonly others?: Sharing;
 }
 
 /** Instructions after which code that others wrote is seen (SDM vol. 3, 9.3, serializing instructions). */
@@ -94,186 +49,115 @@ const SERIALIZING: ReadonlySet<string> = new Set(['cpuid', 'iret', 'mov_to_cr', 
 /** Legacy prefixes. */
 const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 
-export class Lp {
+export class Lp extends Core {
   readonly priv: Privileged;
   readonly engine: Engine;
-  readonly #state: number;
-  readonly #memory: WasmMemory;
-  readonly #poll: (() => void) | undefined;
-  readonly #hosted: boolean;
   readonly #shared: boolean;
   readonly #writer: RecordWriter;
   readonly #reader: SystemReader;
-  readonly #instructionsUntil: ((deadline: bigint) => number) | undefined;
   readonly #now: () => bigint;
-  #view: DataView;
   #mode = 0;
-  /** A fetch translation changed: the next instruction must be looked up again. */
-  #refetch = false;
   /** Events must be looked at behind the current instruction. */
   #soon = false;
-  /** An instruction is being executed by a helper. */
-  #executing = false;
-  #stop = false;
-  #probeAt = Infinity;
-  #probe: (() => number) | undefined;
+  /** When the host wants its interrupt, for clocks that count instructions: the slice ends there. */
+  hostDeadline: bigint | undefined;
 
   constructor(options: LpOptions) {
-    const { memory, memoryLimits, plan, others, now, random } = options;
-    this.#memory = memory;
-    this.#poll = options.poll;
-    this.#hosted = options.hosted ?? false;
+    super(options, isa, STATE_SIZE);
+    const { memory, others, now, random } = options;
     this.#shared = others !== undefined;
-    this.#instructionsUntil = options.instructionsUntil;
     this.#now = now;
-    this.#state = plan.layout.state;
-    this.#view = new DataView(memory.buffer);
-    this.#reader = new SystemReader(this.#state);
+    this.#reader = new SystemReader(this.state);
     this.engine = new Engine(this.#machine(), {
+      ...engineOptions(options, others),
       isa,
-      memory,
-      memoryLimits,
-      layout: plan.layout,
-      ...(others === undefined ? {} : { shared: { copies: plan.copies, writes: others.writes, self: others.self } }),
-      ...(options.engine === undefined ? {} : { execution: options.engine }),
-      ...(options.translationBytes === undefined ? {} : { translationBytes: options.translationBytes }),
-      functions: { [SIMD_EXEC]: createSimdExec(memory, this.#state), [X87_EXEC]: createX87Exec(memory, this.#state) },
+      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state) },
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);
-    this.priv = new Privileged({ ...options, stateBase: this.#state, host: this.#host(random) });
+    this.priv = new Privileged({ ...options, stateBase: this.state, host: this.#host(random) });
   }
 
   // ── running ──
 
-  /**
-   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 131072 of them.
-   *
-   * @returns why it came back; {@link steps} tells how many were taken.
-   * @throws {Error} hosted, and no guest was entered: hypervisor software is not to be executed here.
-   */
-  run(steps: number): LpExit {
-    const { priv, engine } = this;
-    this.steps = 0;
-    if (priv.exited) return LpExit.exited;
-    if (this.#hosted && !priv.inGuest) throw new Error('the processor runs its hypervisor: enter a guest first');
-    if (priv.waiting !== Waiting.no && !priv.wakeable()) return LpExit.waiting;
-    while (!this.#stop) {
-      this.#poll?.();
-      this.#soon = false;
-      if (priv.pendingEvent() === Status.leave) return priv.exited ? LpExit.exited : LpExit.waiting;
-      if (this.steps >= steps) return LpExit.budget;
-      if (priv.slow || this.#soon) this.steps += this.#step();
-      else this.steps += engine.run(Math.min(SLICE, steps - this.steps, this.#stepsUntilDue()));
-      if (priv.exited) return LpExit.exited;
-      if (priv.waiting !== Waiting.no) return LpExit.waiting;
-    }
-    this.#stop = false;
-    return LpExit.stopped;
+  protected refusal(): CoreExit | undefined {
+    const { priv } = this;
+    if (priv.exited) return CoreExit.exited;
+    if (this.hosted && !priv.inGuest) throw new Error('the processor runs its hypervisor: enter a guest first');
+    return priv.waiting !== Waiting.no && !priv.wakeable() ? CoreExit.waiting : undefined;
+  }
+
+  protected attend(): CoreExit | undefined {
+    this.#soon = false;
+    if (this.priv.pendingEvent() !== Status.leave) return undefined;
+    return this.priv.exited ? CoreExit.exited : CoreExit.waiting;
+  }
+
+  protected ended(): CoreExit | undefined {
+    if (this.priv.exited) return CoreExit.exited;
+    return this.priv.waiting === Waiting.no ? undefined : CoreExit.waiting;
+  }
+
+  /** The VMX-preemption timer, or the host's. */
+  protected nextTimer(): bigint | undefined {
+    const ticks = this.priv.preemptionTicks();
+    if (ticks === undefined) return this.hostDeadline;
+    const preemption = this.#now() + BigInt(ticks);
+    return this.hostDeadline === undefined || preemption < this.hostDeadline ? preemption : this.hostDeadline;
+  }
+
+  protected override get isStepwise(): boolean {
+    return this.priv.slow || this.#soon;
   }
 
   /** One instruction, behind which a debug exception may follow. */
-  #step(): number {
+  protected override single(): number {
     const { priv } = this;
     const { stepping, exceptions } = priv;
-    this.#stepsUntilDue();
-    const steps = this.engine.run(1);
+    const steps = super.single();
     if (stepping && !priv.exited && priv.exceptions === exceptions) priv.stepped();
     return steps;
   }
 
-  /** How many steps may be taken before a timer or the probe is due. */
-  #stepsUntilDue(): number {
-    while (this.retired >= this.#probeAt) this.#probeAt = this.#probe?.() ?? Infinity;
-    const probe = this.#probeAt - this.retired;
-    const ticks = this.#instructionsUntil === undefined ? undefined : this.priv.preemptionTicks();
-    const deadline = ticks === undefined ? this.hostDeadline : earlier(this.hostDeadline, this.#now() + BigInt(ticks));
-    if (deadline === undefined || this.#instructionsUntil === undefined) return probe;
-    return Math.min(probe, Math.max(1, this.#instructionsUntil(deadline)));
-  }
-
-  /** When the host wants its interrupt, for clocks that count instructions: the slice ends there. */
-  hostDeadline: bigint | undefined;
-
-  /**
-   * Calls `probe` between two instructions when exactly `at` have been retired; it returns when it wants to be called next, a
-   * later count or `Infinity`.
-   */
-  setProbe(at: number, probe: () => number): void {
-    this.#probeAt = at;
-    this.#probe = probe;
-  }
-
-  /** Steps taken by the last {@link run}. */
-  steps = 0;
-
-  /** Makes {@link run} come back at the end of its slice. For devices on the bus. */
-  stop(): void {
-    this.#stop = true;
-  }
-
-  /** Instructions retired so far: those that raised an exception are not. */
-  get retired(): number {
-    return this.engine.retired - (this.#executing ? 1 : 0);
-  }
-
-  /** Instructions retired and exceptions taken: a clock that counts only the former stands still while a guest traps without end. */
-  get elapsed(): number {
-    return this.engine.steps - (this.#executing ? 1 : 0);
-  }
-
-  /** As after power-on: registers zero, nothing decoded or cached. */
-  clear(): void {
-    this.engine.bytes.fill(0, this.#state, this.#state + STATE_SIZE);
-    this.engine.tlb.flush();
-    this.engine.pages.clear();
+  protected resetState(): void {
     this.priv.reset();
   }
 
-  /** To be called when the linear memory has grown. */
-  refresh(): void {
-    this.#view = new DataView(this.#memory.buffer);
-    this.engine.refresh();
+  protected refreshState(): void {
     this.priv.refresh();
-  }
-
-  /** Physical memory was written from outside (a device, the hypervisor): forgets instructions decoded from there. */
-  invalidatePhys(pa: number, length: number): void {
-    const place = this.priv.memory.place(pa, length);
-    if (place >= 0) this.engine.invalidate(place, length);
   }
 
   // ── registers ──
 
   /** Linear address of the next instruction. */
   get pc(): bigint {
-    return this.#view.getBigUint64(this.#state + PC, true);
+    return this.word64(PC);
   }
 
   /** General register `i`, unsigned. */
   gpr(i: number): bigint {
-    return this.#view.getBigUint64(this.#state + GPR + 8 * i, true);
+    return this.word64(GPR + 8 * i);
   }
 
   setGpr(i: number, value: bigint): void {
-    this.#view.setBigUint64(this.#state + GPR + 8 * i, BigInt.asUintN(64, value), true);
-  }
-
-  /** Up to `length` bytes from linear address `at`, as a fetch would see them; fewer where the page ends, none where it would fault. */
-  code(length: number, at: bigint): Uint8Array {
-    const low = Number(BigInt.asIntN(32, at));
-    const physical = this.priv.translate(low, Number(BigInt.asIntN(32, at >> 32n)), Access.fetch, 1, 1);
-    const place = physical < 0 ? -1 : this.priv.memory.place(physical, 1);
-    return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1))));
+    this.setWord64(GPR + 8 * i, value);
   }
 
   // ── the engine's questions ──
+
+  protected place(pa: number): number {
+    return this.priv.memory.place(pa, 1);
+  }
+
+  protected fetchAddress(lo: number, hi: number): number {
+    return this.priv.translate(lo, hi, Access.fetch, 1, 1);
+  }
 
   #machine(): Machine {
     return {
       permissions: () => this.priv.permissions,
       translate: (lo, hi, access, size, offset) => this.priv.translate(lo, hi, access, size, offset),
-      place: (pa) => this.priv.memory.place(pa, 1),
+      place: (pa) => this.place(pa),
       // What is no memory reads as ones, which is no instruction; accesses to it that cross pages or are locked are not made.
       accessFault: (_lo, _hi, access) => this.priv.raise(access === Access.fetch ? V.UD : V.GP),
       misaligned: () => this.priv.raise(V.AC),
@@ -315,7 +199,7 @@ export class Lp {
       [DIVIDE_ERROR]: always(V.DE),
       [BOUND]: always(V.BR),
       [REPEAT]: () => Status.refetch,
-      [SEGMENT_FAULT]: fault(() => (this.engine.words[(this.#state + ARG0) >>> 2] === Seg.ss ? V.SS : V.GP)),
+      [SEGMENT_FAULT]: fault(() => (this.word32(ARG0) === Seg.ss ? V.SS : V.GP)),
       [SSE_FAULT]: fault(() => (cr0(CR0.EM) || (this.priv.regs.cr4 & CR4.OSFXSR) === 0 ? V.UD : V.NM)),
       // With CR0.EM, MMX instructions do not exist; x87's are there for an emulator.
       [FPU_FAULT]: fault(() => (cr0(CR0.EM) && !this.#isX87() ? V.UD : V.NM)),
@@ -340,18 +224,18 @@ export class Lp {
       flushLocalTlb: () => this.engine.tlb.flushLocal(),
       flushFetch: () => {
         this.engine.pages.flushFetch();
-        this.#refetch = true;
+        this.refetch = true;
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
         this.engine.pages.flushFetchPage(lo, hi);
-        this.#refetch = true;
+        this.refetch = true;
       },
       stored: (place, size) => this.engine.invalidate(place, size),
       modeChanged: (mode) => {
         this.#mode = mode;
         this.engine.pages.setMode(mode);
-        this.#refetch = true;
+        this.refetch = true;
       },
       endSlice: () => {
         this.#soon = true;
@@ -365,23 +249,23 @@ export class Lp {
     const { engine, priv } = this;
     const op = this.#reader.read(engine.words, record);
     const { exceptions } = priv;
-    this.#refetch = false;
+    this.refetch = false;
     this.#soon = false;
     if (op < 0) {
       engine.notRetired();
       return priv.fault(V.UD);
     }
-    this.#executing = true;
+    this.executing = true;
     const status = priv.system(op, this.#reader.insn);
-    this.#executing = false;
+    this.executing = false;
     if (priv.exceptions !== exceptions || priv.exited) engine.notRetired();
     if (status === Status.leave) return status;
     if (this.#shared && isSerializing(op)) {
       engine.pages.fence();
-      this.#refetch = true;
+      this.refetch = true;
     }
     if (status === Status.next) {
-      if (!this.#refetch && !this.#soon) return status;
+      if (!this.refetch && !this.#soon) return status;
       priv.regs.advance(this.#reader.insn.length);
     }
     if (!this.#soon) return Status.refetch;
@@ -397,7 +281,3 @@ const serializing: readonly boolean[] = SYSTEM_OPS.map((name) => SERIALIZING.has
 
 /** Whether an index among the system instructions is one of {@link SERIALIZING}. */
 const isSerializing = (op: number): boolean => serializing[op] === true;
-
-function earlier(a: bigint | undefined, b: bigint): bigint {
-  return a === undefined || b < a ? b : a;
-}

@@ -6,7 +6,7 @@
  * EL2 software (`sysRegRead` and the like) take and return bigint.
  */
 
-import type { Space } from '@axvisor/softcpu';
+import type { CoreHost, RamWindow } from '@axvisor/softcpu';
 
 /** Kinds of memory access for {@link PrivilegedPe.translate}. Atomics and DC ZVA are stores. */
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
@@ -36,16 +36,6 @@ export const Line = { irq: 1, fiq: 2, serror: 4 } as const;
 /** Interrupt outputs of the processing element, by the INTID that the base system architecture gives them. */
 export const Ppi = { pmu: 23, maintenance: 25, cnthp: 26, cntv: 27, cntp: 30 } as const;
 
-/** A part of linear memory that the processing element sees as main memory. `pa`, `size`, `offset` are multiples of 4096. */
-export interface RamWindow {
-  /** First physical address, below 2^48. */
-  readonly pa: number;
-  /** Size in bytes. */
-  readonly size: number;
-  /** Byte offset of `pa` in linear memory. */
-  readonly offset: number;
-}
-
 /** TLB maintenance as it is broadcast: to all translations, those of one virtual address (of any ASID), or those of one ASID. */
 export interface TlbRequest {
   /** Stage 2 is affected too. */
@@ -57,21 +47,9 @@ export interface TlbRequest {
 }
 
 /** What the privileged architecture needs from the engine around it. The constructor already calls it (reset flushes). */
-export interface PrivilegedHost {
+export interface PrivilegedHost extends CoreHost {
   /** The physical count, CNTPCT_EL0, 64 bits. */
   now(): bigint;
-  /** Instructions retired so far, not counting the one being executed. */
-  retired(): number;
-  /** The address space of a key; `regime`, the key of the one whose pages it shares where they are global. */
-  space(key: string, regime?: string): Space;
-  /** Accesses in these MMU modes, and fetches with FETCH_IDX as it is, are in this address space from now on. */
-  enterSpace(space: Space, modes: readonly number[]): void;
-  /** Forgets every translation of the address spaces whose keys a condition holds for. */
-  forgetSpaces(condition: (key: string) => boolean): void;
-  /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces and whatever its top byte. */
-  flushPage(vaLo: number, vaHi: number): void;
-  /** The privileged architecture itself wrote RAM at `pa` (a descriptor, DC ZVA): code translated from there is stale. */
-  stored(pa: number, size: number): void;
   /** IC: fetches, those of others too, must see what is in memory when the next DSB is over. Absent: there are no others. */
   instructionsChanged?(): void;
   /** TLBI …IS: others must see it too, before the next DSB is over. Absent: there are no others. */

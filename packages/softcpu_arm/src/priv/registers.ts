@@ -10,7 +10,8 @@ import {
 } from '../state.ts';
 import { readNzcv, writeNzcv } from '../nzcv.ts';
 import { Cptr, Hcr, Mdcr, Sctlr, Spsr } from './fields.ts';
-import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
+import type { RamWindow } from '@axvisor/softcpu';
+import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
 import { GuestPages } from './guest_pages.ts';
 
@@ -254,8 +255,9 @@ export class State {
     words[this.at(ALIGNED)] = (sctlr & Sctlr.A) !== 0 || isDevice ? 1 : 0;
     // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
     words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
-    if (el === 2) this.host.enterSpace((this.el2Space ??= this.host.space('2')), EL2_MODES);
-    else this.host.enterSpace((this.guestSpace ??= this.newGuestSpace()), EL1_MODES);
+    const isHyp = el === 2;
+    const space = isHyp ? (this.el2Space ??= this.host.space('2')) : (this.guestSpace ??= this.newGuestSpace());
+    this.host.enterSpaces(space, space, isHyp ? EL2_MODES : EL1_MODES);
   }
 
   private newGuestSpace(): Space {

@@ -3,10 +3,9 @@
  * word to which programs write how they ended. Interrupts of the timers drive the IRQ input. Time is counted in retired instructions, so
  * that every run is the same.
  */
-import { wasm } from '@axvisor/softcpu';
-import type { Execution } from '@axvisor/softcpu';
-import { Pe, PeExit, planPe } from '../pe.ts';
-import type { PhysBus } from '../pe.ts';
+import { CoreExit, wasm } from '@axvisor/softcpu';
+import type { Execution, PhysBus } from '@axvisor/softcpu';
+import { Pe, planPe } from '../pe.ts';
 import { Line } from '../priv/interface.ts';
 
 export const RAM_BASE = 0x4000_0000;
@@ -119,7 +118,7 @@ export class BareMachine {
     for (let left = limit; left > 0 && this.#finished === undefined; ) {
       const exit = this.pe.run(Math.min(left, SLICE));
       left -= Math.max(1, this.pe.steps);
-      if (exit === PeExit.waiting && !this.#sleep()) break;
+      if (exit === CoreExit.waiting && !this.#sleep()) break;
     }
     return { code: this.#finished ?? -1, instructions: this.pe.retired - this.#retiredBefore, output: this.#output };
   }

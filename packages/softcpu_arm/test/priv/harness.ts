@@ -108,7 +108,7 @@ export class Harness {
           this.spaces.set(key, space);
           return space;
         },
-        enterSpace: (space, modes) => this.entered.push({ space, modes }),
+        enterSpaces: (space, _fetch, modes = []) => this.entered.push({ space, modes }),
         forgetSpaces: (condition) => {
           const all = [...this.spaces.keys()];
           const dropped = all.filter(condition);

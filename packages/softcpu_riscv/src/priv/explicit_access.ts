@@ -4,7 +4,8 @@
  */
 
 import { Cause, Hstatus } from './fields.ts';
-import { Access, type PhysBus } from './interface.ts';
+import type { PhysBus } from '@axvisor/softcpu';
+import { Access } from './interface.ts';
 import type { Pmp } from './pmp.ts';
 import { slot, type State } from './registers.ts';
 import type { Translation } from './translation.ts';

@@ -6,7 +6,7 @@
  * methods for native supervisor software (`csrRead` and the like) take and return bigint.
  */
 
-import type { Space } from '@axvisor/softcpu';
+import type { CoreHost, PhysBus, RamWindow } from '@axvisor/softcpu';
 
 /** Kinds of memory access for {@link PrivilegedHart.translate}. */
 export const Access = {
@@ -33,42 +33,12 @@ export const Status = {
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** A part of linear memory that the hart sees as main memory. `pa`, `size`, `offset` are multiples of 4096. */
-export interface RamWindow {
-  /** First physical address, below 2^53. */
-  readonly pa: number;
-  /** Size in bytes. */
-  readonly size: number;
-  /** Byte offset of `pa` in linear memory. */
-  readonly offset: number;
-}
-
-/** What lies at physical addresses outside all RAM windows. `size` is 1, 2, 4 or 8; accesses are aligned. */
-export interface PhysBus {
-  /** The value, zero-extended, or undefined for an access fault. */
-  read(pa: number | bigint, size: number): bigint | undefined;
-  /** False for an access fault. */
-  write(pa: number | bigint, size: number, value: bigint): boolean;
-}
-
 /** What the privileged architecture needs from the engine around it. The constructor of the hart already calls it (reset flushes). */
-export interface PrivilegedHost {
+export interface PrivilegedHost extends CoreHost {
   /** mtime, 64 bits. */
   now(): bigint;
-  /** Instructions retired so far, not counting the one being executed. */
-  retired(): number;
   /** Forgets every cached data translation (all values of MMU_IDX). */
   flushTlb(): void;
-  /** The address space of a key; `regime`, the key of the one whose pages it shares where {@link PrivilegedHart.global}. */
-  space(key: string, regime?: string): Space;
-  /** Explicit accesses and fetches, with MMU_IDX and FETCH_IDX as they are, are in these address spaces from now on. */
-  enterSpaces(data: Space, fetch: Space): void;
-  /** Forgets every translation of the address spaces whose keys a condition holds for. */
-  forgetSpaces(condition: (key: string) => boolean): void;
-  /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces. */
-  flushPage(vaLo: number, vaHi: number): void;
-  /** The privileged architecture itself wrote RAM at `pa` (a PTE, HSV): code translated from there is stale. */
-  stored(pa: number, size: number): void;
 }
 
 /** How a hart is built. */

@@ -7,7 +7,8 @@ import type { Space } from '@axvisor/softcpu';
 import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import { GuestPages } from './guest_pages.ts';
-import type { PrivilegedHost, PrivilegedOptions, RamWindow } from './interface.ts';
+import type { RamWindow } from '@axvisor/softcpu';
+import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { SuperpageLog } from './superpages.ts';
 
 const stored = [

@@ -3,10 +3,9 @@
  * a write to `tohost` (the host-target interface of riscv-tests) or to the "test finisher" of SiFive's machines. Time is
  * counted in retired instructions, so that every run is the same.
  */
-import { wasm } from '@axvisor/softcpu';
-import type { Execution } from '@axvisor/softcpu';
-import { Hart, HartExit, planHart } from '../hart.ts';
-import type { PhysBus } from '../priv/interface.ts';
+import { CoreExit, wasm } from '@axvisor/softcpu';
+import type { Execution, PhysBus } from '@axvisor/softcpu';
+import { Hart, planHart } from '../hart.ts';
 import { Clint } from './clint.ts';
 import { parseElf } from './elf.ts';
 import type { Elf } from './elf.ts';
@@ -143,7 +142,7 @@ export class BareMachine {
       this.clint.update();
       const exit = this.hart.run(Math.min(left, SLICE));
       left -= Math.max(1, this.hart.steps);
-      if (exit === HartExit.waiting) this.#sleep();
+      if (exit === CoreExit.waiting) this.#sleep();
       code = this.#finished;
       if (tohost === undefined) continue;
       const value = this.#view.getBigUint64(tohost, true);

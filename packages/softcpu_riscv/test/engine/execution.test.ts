@@ -1,8 +1,7 @@
 /** How the engine runs code, on each tier: budget, retirement, decode cache, self-modifying code, pages, precise faults. */
-import { Execution } from '@axvisor/softcpu';
+import { CoreExit, Execution } from '@axvisor/softcpu';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HartExit } from '../../src/hart.ts';
 import { encode } from '../../src/isa/encode.ts';
 import { op } from '../../src/isa/table.ts';
 import { BASE, program as programOn, x } from './harness.ts';
@@ -40,7 +39,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
           let left = 997;
           for (const part of [...parts, 997]) {
             const steps = Math.min(part, left);
-            expect(hart.run(steps)).toBe(HartExit.budget);
+            expect(hart.run(steps)).toBe(CoreExit.budget);
             expect(hart.steps).toBe(steps);
             left -= steps;
           }
@@ -98,21 +97,21 @@ describe.each(Object.values(Execution))('%s', (engine) => {
     ])('%s: endless exceptions use the budget up', (_, source) => {
       const { hart } = program(source);
       const before = hart.retired;
-      expect(hart.run(10_000)).toBe(HartExit.budget);
+      expect(hart.run(10_000)).toBe(CoreExit.budget);
       expect(hart.steps).toBe(10_000);
       expect(hart.retired - before).toBeLessThan(10);
     });
 
     test('WFI leaves, and goes on when an interrupt is pending', () => {
       const { hart } = program('li t0, 8\n csrw mie, t0\n wfi\n li a0, 9\n wfi');
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect(hart.steps).toBe(3);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       hart.priv.setPending(3, true);
-      expect(hart.run(1)).toBe(HartExit.budget);
+      expect(hart.run(1)).toBe(CoreExit.budget);
       expect(hart.reg(x.a0)).toBe(9n);
       hart.priv.setPending(3, false);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
     });
   });
 
@@ -131,7 +130,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
         li a1, 1
         j again
   done: wfi`);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect(hart.reg(x.a0)).toBe(2n);
     });
 
@@ -186,7 +185,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
         wfi
         .balign 8
   counter: .dword 0`);
-      expect(hart.run(100_000)).toBe(HartExit.waiting);
+      expect(hart.run(100_000)).toBe(CoreExit.waiting);
       expect(hart.reg(x.a1)).toBe(1000n);
       expect(machine.hart.steps).toBeLessThan(10_000);
     });
@@ -204,7 +203,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
       const pages = 24;
       const bodies = Array.from({ length: pages }, (_, i) => `.balign 4096\n page${i}: addi a0, a0, ${i}\n ${i + 1 < pages ? `j page${i + 1}` : 'j back'}`);
       const { hart } = program(`start: li a1, 50\n loop: j page0\n back: addi a1, a1, -1\n bnez a1, loop\n wfi\n ${bodies.join('\n')}`);
-      expect(hart.run(100_000)).toBe(HartExit.waiting);
+      expect(hart.run(100_000)).toBe(CoreExit.waiting);
       expect(hart.reg(x.a0)).toBe(BigInt((50 * pages * (pages - 1)) / 2));
     });
   });
@@ -222,7 +221,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
 
     test('are executed, branch from, and fall through', () => {
       const { hart } = program(straddling('addi a0, a0, 1', 'addi a1, a1, 2\n ret') + 'call cross\n call cross\n wfi');
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect([hart.reg(x.a0), hart.reg(x.a1)]).toEqual([2n, 4n]);
       const branch = program(`
         j start
@@ -238,7 +237,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
         call cross
         wfi`);
       expect(branch.offset('cross') % 4096).toBe(4094);
-      expect(branch.hart.run(100)).toBe(HartExit.waiting);
+      expect(branch.hart.run(100)).toBe(CoreExit.waiting);
       expect([branch.hart.reg(x.a1), branch.hart.reg(x.a2)]).toEqual([1n, 1n]);
     });
 
@@ -251,7 +250,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
       );
       expect(offset('cross') % 4096).toBe(4094);
       expect(view.getUint16(offset('cross') + distance, true)).toBe(before);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect([hart.reg(x.a0), hart.reg(x.a1)]).toEqual(distance === 0 ? [1n, 2n] : [8n, 0n]);
     });
 
@@ -259,7 +258,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
       const { hart, machine, at } = program('la t0, handler\n csrw mtvec, t0\n li t0, 0x800ffffe\n jr t0\n .balign 4\n handler: csrr a0, mcause\n csrr a1, mepc\n csrr a2, mtval\n wfi');
       machine.ram.set([0x13, 0x05], machine.ram.length - 2); // the first half of addi a0, a0, …
       expect(at('handler')).toBeGreaterThan(BASE);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect([hart.reg(x.a0), hart.reg(x.a1), hart.reg(x.a2)]).toEqual([1n, 0x800f_fffen, 0x8010_0000n]);
     });
   });
@@ -290,7 +289,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
   data: .zero 8`);
       const data = offset('data');
       machine.ram.fill(0xaa, data, data + 8192);
-      expect(hart.run(1000)).toBe(HartExit.waiting);
+      expect(hart.run(1000)).toBe(CoreExit.waiting);
       const expected = new Uint8Array(8192).fill(0xaa).fill(0, 64, 64 + 40 * 64);
       expect(machine.ram.slice(data, data + 8192)).toEqual(expected);
       expect([hart.reg(x.a1), hart.reg(x.a2)]).toEqual([1n, 2n]);
@@ -402,7 +401,7 @@ describe.each(Object.values(Execution))('%s', (engine) => {
         addi a0, a0, 1
         .balign 4096
   data: .dword 77, 78`);
-      expect(hart.run(100)).toBe(HartExit.waiting);
+      expect(hart.run(100)).toBe(CoreExit.waiting);
       expect([hart.reg(x.a0), hart.reg(x.a1), hart.reg(x.a3), hart.reg(x.a4)]).toEqual([2n, 77n, 1n, at('code') + 16n]);
     });
   });

@@ -1,7 +1,7 @@
 /** The hart under a hypervisor in JavaScript: guests are entered, run, and leave with the cause in the HS-level CSRs. */
-import { wasm } from '@axvisor/softcpu';
+import { CoreExit, wasm } from '@axvisor/softcpu';
 import { expect, test } from 'vitest';
-import { Hart, HartExit, planHart } from '../../src/hart.ts';
+import { Hart, planHart } from '../../src/hart.ts';
 import { assemble, csrNumbers } from '../../src/isa/asm.ts';
 import { x } from './harness.ts';
 
@@ -59,30 +59,30 @@ function enter(pc: bigint): void {
 
 test('an environment call of the guest leaves, and the guest goes on behind it', () => {
   boot('li a0, 7\n ecall\n addi a0, a0, 1\n ecall');
-  expect(hart.run(1000)).toBe(HartExit.exited);
+  expect(hart.run(1000)).toBe(CoreExit.exited);
   expect([read('scause'), read('sepc'), hart.reg(x.a0)]).toEqual([10n, BigInt(GUEST_BASE + 4), 7n]);
   expect(hart.steps).toBe(2);
   enter(read('sepc') + 4n);
-  expect(hart.run(1000)).toBe(HartExit.exited);
+  expect(hart.run(1000)).toBe(CoreExit.exited);
   expect(hart.reg(x.a0)).toBe(8n);
 });
 
 test('an access that the second stage does not map leaves with the guest physical address', () => {
   boot('li s0, 0x10000000\n sb a0, 3(s0)');
-  expect(hart.run(1000)).toBe(HartExit.exited);
+  expect(hart.run(1000)).toBe(CoreExit.exited);
   expect([read('scause'), read('stval'), read('htval')]).toEqual([23n, 0x1000_0003n, 0x1000_0003n >> 2n]);
 });
 
 test('a fetch that the second stage does not map leaves', () => {
   boot('li s0, 0x80008000\n jr s0');
-  expect(hart.run(1000)).toBe(HartExit.exited);
+  expect(hart.run(1000)).toBe(CoreExit.exited);
   expect([read('scause'), read('sepc'), read('htval')]).toEqual([20n, 0x8000_8000n, 0x8000_8000n >> 2n]);
 });
 
 test('its own traps stay in the guest', () => {
   const symbols = boot('la t0, handler\n csrw stvec, t0\n .word 0\n .balign 4\n handler: csrr a0, scause\n csrr a1, sepc\n ecall');
   write('hedeleg', 1n << 2n);
-  expect(hart.run(1000)).toBe(HartExit.exited);
+  expect(hart.run(1000)).toBe(CoreExit.exited);
   expect([read('scause'), hart.reg(x.a0)]).toEqual([10n, 2n]);
   expect(hart.reg(x.a1)).toBeLessThan(symbols.get('handler') as bigint);
 });
@@ -92,15 +92,15 @@ test('a timer of the hypervisor interrupts a guest that loops', () => {
   write('sie', 1n << 5n);
   write('stimecmp', 100n);
   time = 50n;
-  expect(hart.run(100_000)).toBe(HartExit.budget);
+  expect(hart.run(100_000)).toBe(CoreExit.budget);
   expect(hart.steps).toBe(100_000);
   time = 100n;
-  expect(hart.run(100_000)).toBe(HartExit.exited);
+  expect(hart.run(100_000)).toBe(CoreExit.exited);
   expect(hart.steps).toBe(0);
   expect(read('scause')).toBe((1n << 63n) | 5n);
   // Still pending: entered, the guest is left before its first instruction.
   enter(read('sepc'));
-  expect(hart.run(100)).toBe(HartExit.exited);
+  expect(hart.run(100)).toBe(CoreExit.exited);
   expect(hart.steps).toBe(0);
 });
 

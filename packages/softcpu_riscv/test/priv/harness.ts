@@ -1,8 +1,8 @@
 /** A hart's privileged architecture on a bare fake memory, without an engine. */
 
-import { Space } from '@axvisor/softcpu';
+import { Space, type PhysBus } from '@axvisor/softcpu';
 import { insns, op, type InsnName } from '../../src/isa/table.ts';
-import { Privileged, Status, type PhysBus } from '../../src/priv/index.ts';
+import { Privileged, Status } from '../../src/priv/index.ts';
 import { FS_DIRTY, MMU_IDX, PC, STATE_SIZE, X } from '../../src/state.ts';
 
 /** Where RAM begins in physical memory, and behind the state block in linear memory. */

@@ -6,6 +6,8 @@
  * (`rdmsr` and the like) take and return bigint.
  */
 
+import type { RamWindow } from '@axvisor/softcpu';
+
 /** Kinds of memory access for {@link PrivilegedLp.translate}. Read-modify-write accesses are stores. */
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
@@ -27,16 +29,6 @@ export type Status = (typeof Status)[keyof typeof Status];
 /** Why a logical processor waits for an event (SDM vol. 3, 25.4.2, the activity states). */
 export const Waiting = { no: 0, hlt: 1, shutdown: 2, sipi: 3, mwait: 4 } as const;
 export type Waiting = (typeof Waiting)[keyof typeof Waiting];
-
-/** A part of linear memory that the processor sees as main memory. `pa`, `size`, `offset` are multiples of 4096. */
-export interface RamWindow {
-  /** First physical address. */
-  readonly pa: number;
-  /** Size in bytes. */
-  readonly size: number;
-  /** Byte offset of `pa` in linear memory. */
-  readonly offset: number;
-}
 
 /** What lies at physical addresses outside all RAM windows. `size` is 1, 2, 4 or 8; what nothing answers reads as ones. */
 export interface PhysBus {

@@ -1,5 +1,6 @@
 /** Physical memory as the privileged architecture reads and writes it: RAM windows, and the bus outside them. Everything is little-endian. */
-import type { PhysBus, PrivilegedOptions, RamWindow } from './interface.ts';
+import type { RamWindow } from '@axvisor/softcpu';
+import type { PhysBus, PrivilegedOptions } from './interface.ts';
 import { toBigint, type Registers } from './registers.ts';
 
 /** Reads and writes by physical address. What is not RAM and nobody answers reads as ones. */
