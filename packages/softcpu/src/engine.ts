@@ -264,9 +264,9 @@ export class Engine {
     return (this.words[(this.#layout.engine + ENGINE.refills) >>> 2] as number) >>> 0;
   }
 
-  /** Enters the page of an address that was just written into the write TLB, if that may be. */
-  cacheWrite(lo: number, hi: number): void {
-    this.#accessPlace(lo, hi, 1, Access.store, true);
+  /** Enters the page of an address that was just accessed without the TLB into it, if that may be. */
+  cache(lo: number, hi: number, access: Access): void {
+    this.#accessPlace(lo, hi, 1, access, true);
   }
 
   // ── slow paths ──

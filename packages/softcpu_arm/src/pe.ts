@@ -7,13 +7,13 @@ import type { CoreOptions, CorePlan, Machine, PhysBus, RamWindow, Service, Shari
 import { FP_FAULT } from './emit/guard.ts';
 import { hostFunctions } from './emit/host.ts';
 import { UNDEFINED, isa } from './emit/isa.ts';
-import { PRIVILEGED, SP_FAULT, UNPRIVILEGED } from './emit/memory.ts';
+import { SP_FAULT } from './emit/memory.ts';
 import { RecordWriter } from './emit/record.ts';
-import { SYSTEM, ZERO } from './emit/system.ts';
+import { CLEAN, SYSTEM, ZERO } from './emit/system.ts';
 import type { PrivilegedHost, TlbRequest } from './priv/interface.ts';
 import { Privileged } from './priv/privileged.ts';
 import { isTimerAccess } from './priv/sysreg_timer.ts';
-import { ALIGNED, FPCR, FPSR, MMU_IDX, PC, SP, STATE_SIZE, UNPRIV_IDX, UNSYNCED, V, X, ZVA_CHECKED } from './state.ts';
+import { ALIGNED, FPCR, FPSR, PC, SP, STATE_SIZE, UNSYNCED, V, X } from './state.ts';
 
 /** Code pages whose decoded instructions are kept, 16 KiB each. */
 const POOL_PAGES = 2048;
@@ -103,7 +103,6 @@ export class Pe extends Core {
   }
 
   protected attend(): CoreExit | undefined {
-    this.#modeMayChange();
     return this.priv.pendingInterrupt() === Status.leave ? CoreExit.exited : undefined;
   }
 
@@ -219,7 +218,6 @@ export class Pe extends Core {
       accessFault: (lo, hi, access) => this.priv.externalAbort(lo, hi, access),
       misaligned: (lo, hi, access) => this.priv.alignmentFault(lo, hi, access),
       trap: (record) => {
-        this.#modeMayChange();
         return this.#taken(this.priv.takeException(record === 0 ? 0 : this.#bits(record)));
       },
       ...busAccess(this.#bus, () => this.view),
@@ -236,27 +234,16 @@ export class Pe extends Core {
   #services(): Readonly<Record<string, Service>> {
     /** Takes an exception in place of the instruction. */
     const exception = (take: () => Status): Status => {
-      this.#modeMayChange();
       this.engine.notRetired();
       return this.#taken(take());
     };
-    let index = 0;
     return {
       [SYSTEM]: (record) => this.#system(this.#bits(record)),
-      [ZERO]: (record) => this.#zeroBlock(this.#bits(record)),
+      [ZERO]: (record) => this.#onPage(this.#bits(record), Access.store),
+      [CLEAN]: (record) => this.#onPage(this.#bits(record), Access.load),
       [UNDEFINED]: () => exception(() => this.priv.undefined()),
       [FP_FAULT]: () => exception(() => this.priv.fpTrap()),
       [SP_FAULT]: () => exception(() => this.priv.spAlignment()),
-      // An exception in between sets the index anew.
-      [UNPRIVILEGED]: () => {
-        index = this.word32(MMU_IDX);
-        this.setWord32(MMU_IDX, this.word32(UNPRIV_IDX));
-        return Status.next;
-      },
-      [PRIVILEGED]: () => {
-        this.setWord32(MMU_IDX, index);
-        return Status.next;
-      },
     };
   }
 
@@ -286,18 +273,13 @@ export class Pe extends Core {
     };
   }
 
-  /** The Exception level, and what it permits, may be another afterwards. */
-  #modeMayChange(): void {
-    this.setWord32(ZVA_CHECKED, 0);
-  }
-
   /** An exception was taken, or returned from: software step is looked at before the next instruction. */
   #taken(status: Status): Status {
     return status === Status.refetch && this.priv.stepActive ? Status.leave : status;
   }
 
-  /** Executes DC ZVA, and lets generated code execute the next ones in this mode and page. */
-  #zeroBlock(bits: number): Status {
+  /** Executes DC ZVA and the like, and lets generated code execute the next ones in this page. */
+  #onPage(bits: number, access: Access): Status {
     const { engine } = this;
     const status = this.#system(bits);
     if (status !== Status.next) return status;
@@ -305,15 +287,13 @@ export class Pe extends Core {
     // XZR is the address 0.
     if (register === 31) return status;
     const address = (this.state + X + register * 8) >>> 2;
-    engine.cacheWrite(engine.words[address] as number, engine.words[address + 1] as number);
-    this.setWord32(ZVA_CHECKED, 1);
+    engine.cache(engine.words[address] as number, engine.words[address + 1] as number, access);
     return status;
   }
 
   /** Executes an instruction that generated code does not. */
   #system(bits: number): Status {
     const { engine, priv } = this;
-    this.#modeMayChange();
     const { exceptions } = priv;
     this.refetch = false;
     this.executing = true;

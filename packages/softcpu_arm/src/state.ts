@@ -80,8 +80,19 @@ export const EXCL_VALUE2 = 1152;
 /** Bytes it loaded (i32). */
 export const EXCL_SIZE = 1160;
 
-/** Nonzero while DC ZVA is known to be permitted: set when one was executed, cleared by whatever may change that (i32). */
-export const ZVA_CHECKED = 1164;
+/** What the current Exception level may do without a look at the controls: bits of {@link Permit} (i32). */
+export const PERMITTED = 1164;
+/** Bits of {@link PERMITTED}. */
+export const Permit = {
+  /** MRS of CTR_EL0. */
+  ctr: 1,
+  /** DC CVAU; DC CVAC, CIVAC; IC IVAU where no other processing element has to be told. All of them only check the address. */
+  cleanPou: 2,
+  cleanPoc: 4,
+  invalidate: 8,
+  /** DC ZVA of what the TLB knows. */
+  zero: 16,
+} as const;
 
 /** Software thread registers (i64). EL0 and EL1 read TPIDR_EL0 without traps; TPIDR_EL1 is EL1's (see {@link MODE}). */
 export const TPIDR_EL0 = 1168;
@@ -97,6 +108,11 @@ export const UNSYNCED = 1216;
 
 /** Nonzero while accesses that are not aligned need a look at what they access: SCTLR_ELx.A, or stage 1 is off (i32). */
 export const ALIGNED = 1220;
+
+/** Nonzero while something may have to be taken when PSTATE.DAIF is cleared: an interrupt, or software step (i32). */
+export const ATTENTION = 1224;
+/** CTR_EL0 (i32). */
+export const CTR = 1228;
 
 /** Where vector instructions put their result together (16 bytes), with room for copies of operands that they would overwrite. */
 export const VT = 1232;

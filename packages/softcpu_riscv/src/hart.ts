@@ -242,7 +242,7 @@ export class Hart extends Core {
     const status = this.#system(op['cbo.zero'], bits);
     if (status !== Status.next) return status;
     const address = (this.state + X + ((bits >>> 15) & 31) * 8) >>> 2;
-    engine.cacheWrite(engine.words[address] as number, engine.words[address + 1] as number);
+    engine.cache(engine.words[address] as number, engine.words[address + 1] as number, Access.store);
     this.setWord32(CBO_ZERO_CHECKED, 1);
     return status;
   }

@@ -79,7 +79,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   readonly #exits: Exits | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: Runtime, frame: Frame, variant: Variant, exits: Exits | undefined) {
-    super(code, layout, runtime.callees);
+    super(code, layout, isa.state.mmuIdx, runtime.callees);
     this.#isa = isa;
     this.#layout = layout;
     this.#runtime = runtime;
@@ -118,6 +118,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   // ── guest memory ──
+
+  protected override readonly traps = true;
 
   protected override mmu(): I32 {
     return local('i32', this.#frame.mmu);

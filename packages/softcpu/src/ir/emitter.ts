@@ -100,6 +100,8 @@ export interface Emitter extends Block {
   hostAddressRead(size: AccessSize, address: I64): I32;
   /** The place of a byte that may be written, or with `write` false read, if the TLB knows it; 0 otherwise, without asking further. */
   cachedAddress(address: I64, write?: boolean): I32;
+  /** Guest accesses of `body` are made in the MMU mode of a number, not that of the state block; it must be one that is always entered. */
+  inMode(mode: I32, body: () => void): void;
   /** Calls the helper `name`; leaves the instruction if it answers 1 or 2. */
   service(name: string): void;
   /** To `pc + field imm` if the condition holds, else to the next instruction. */

@@ -1,7 +1,7 @@
 /** Guest accesses in generated code: the inline test of the delta TLB (see `tlb.ts`), the same in both tiers. */
 import { BlockEmitter } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Access, AccessSize } from '../ir/emitter.ts';
+import type { Access, AccessSize, Variable } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
 import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, tlbTableSize } from '../interp/layout.ts';
@@ -23,10 +23,38 @@ const stores: Readonly<Record<AccessSize, MemoryOp & `i64.store${string}`>> = { 
 
 export abstract class AccessEmitter extends BlockEmitter {
   readonly #layout: Layout;
+  readonly #mmuIdx: number;
+  /** The MMU mode of accesses where it is not that of the state block. */
+  #mode: I32 | undefined;
 
-  constructor(code: Code, layout: Layout, callees: Callees) {
+  /** @param mmuIdx - as in the ISA's state layout. */
+  constructor(code: Code, layout: Layout, mmuIdx: number, callees: Callees) {
     super(code, layout.state, callees);
     this.#layout = layout;
+    this.#mmuIdx = mmuIdx;
+  }
+
+  /** A failed slow access has taken its exception, which changed the MMU mode. */
+  protected abstract readonly traps: boolean;
+
+  inMode(mode: I32, body: () => void): void {
+    this.#mode = this.let(mode);
+    body();
+    this.#mode = undefined;
+  }
+
+  /** As {@link slow}, in the mode of {@link inMode}. */
+  #slowInMode(place: Variable<'i32'>, at: I64, value: I64, mode: number): void {
+    if (this.#mode === undefined) {
+      this.assign(place, this.slow(at, value, mode));
+      return;
+    }
+    const own = this.let(this.state('i32.load', this.#mmuIdx));
+    this.setState('i32.store', this.#mmuIdx, this.#mode);
+    this.assign(place, this.slow(at, value, mode));
+    const restore = (): void => this.setState('i32.store', this.#mmuIdx, own);
+    if (this.traps) this.if(place.get, restore);
+    else restore();
   }
 
   /** Byte offset of the current mode's tables among all. */
@@ -72,7 +100,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.if(
       outside,
       () => {
-        this.assign(place, this.slow(at, value, size | (write ? ACCESS_STORE : 0) | flags));
+        this.#slowInMode(place, at, value, size | (write ? ACCESS_STORE : 0) | flags);
         this.fail(i32.eqz(place.get));
       },
       undefined,
@@ -92,7 +120,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     const slots = 2 ** (w - 11);
     // With a 4 GiB window the index needs address bit 32.
     const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
-    const mmu = this.mmu();
+    const mmu = this.#mode === undefined ? this.mmu() : i32.shl(this.#mode, i32.const(w - 8));
     const index = i32.and(shifted, i32.const((slots - 1) * 8));
     const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
     // A mode known now is an immediate of the load.

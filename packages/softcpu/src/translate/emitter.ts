@@ -62,7 +62,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   /** @param entry - offset of the region's first instruction in its page. */
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, mode: number, entry: number, field: ReadField, plan: RegisterPlan) {
-    super(code, layout, runtime.callees);
+    super(code, layout, isa.state.mmuIdx, runtime.callees);
     this.#isa = isa;
     this.#layout = layout;
     this.#runtime = runtime;
@@ -212,6 +212,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   // ── guest memory ──
+
+  protected override readonly traps = false;
 
   protected override mmu(): I32 {
     return i32.const((this.#mode % MMU_MODES) * tlbTableSize(this.#layout.windowBits));

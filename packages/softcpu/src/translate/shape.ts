@@ -140,6 +140,9 @@ class ShapeEmitter implements Emitter {
   cachedAddress(_address: I64): I32 {
     return i32Local;
   }
+  inMode(_mode: I32, body: () => void): void {
+    body();
+  }
   #stop(): void {
     this.leaves = true;
     if (this.#conditional === 0) this.control = 'stop';

@@ -9,7 +9,7 @@ import type { Definition, Definitions } from './define.ts';
 import { FP_FAULT } from './guard.ts';
 import { flagFunctions } from './flags.ts';
 import { integer } from './integer.ts';
-import { PRIVILEGED, SP_FAULT, UNPRIVILEGED, memory } from './memory.ts';
+import { SP_FAULT, memory } from './memory.ts';
 import { inexactFunctions } from './simd/inexact.ts';
 import { simdElement } from './simd/element.ts';
 import { simdLong } from './simd/long.ts';
@@ -26,7 +26,7 @@ import { vectorFloat } from './simd/vector_float.ts';
 import { vectorInteger } from './simd/vector_integer.ts';
 import { vectorPermute } from './simd/vector_permute.ts';
 import { vectorShift } from './simd/vector_shift.ts';
-import { SYSTEM, ZERO, systemInstructions } from './system.ts';
+import { CLEAN, SYSTEM, ZERO, systemInstructions } from './system.ts';
 
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
@@ -73,5 +73,5 @@ export const isa: Isa = {
   ],
   instructions,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
-  services: [SYSTEM, ZERO, UNDEFINED, FP_FAULT, SP_FAULT, UNPRIVILEGED, PRIVILEGED],
+  services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],
 };

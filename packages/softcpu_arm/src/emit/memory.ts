@@ -1,16 +1,13 @@
 /** Loads and stores of general-purpose registers (Arm ARM, C6.2; addressing modes C1.3.3). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I64 } from '@axvisor/softcpu';
-import { SP_ALIGN } from '../state.ts';
+import { SP_ALIGN, UNPRIV_IDX } from '../state.ts';
 import { orSp, plain, signed, single, source, target } from './define.ts';
 import type { Definition, Definitions, Operand, RecordLayout } from './define.ts';
 import { extend } from './integer.ts';
 
 /** Service that takes the exception of a misaligned SP. */
 export const SP_FAULT = 'spAlignment';
-/** Services around an access as EL0's: they switch the TLB tables in use, and back. */
-export const UNPRIVILEGED = 'unprivileged';
-export const PRIVILEGED = 'privileged';
 
 /** Checks the base where it is SP. */
 export function checkSp(e: Emitter): void {
@@ -110,9 +107,8 @@ export function addressingModes(list: Readonly<Record<string, Transfer>>, guard:
     if (!unprivileged) continue;
     definitions[name('tr')] = withBase(unscaled, [
       (e) => {
-        e.service(UNPRIVILEGED);
-        const write = move(e, offset(e));
-        e.service(PRIVILEGED);
+        let write = (): void => {};
+        e.inMode(e.state('i32.load', UNPRIV_IDX), () => (write = move(e, offset(e))));
         write();
       },
     ]);

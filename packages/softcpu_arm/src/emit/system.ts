@@ -1,7 +1,8 @@
 /** System instructions: those that need no more than the state block here, all others in JavaScript (Arm ARM, C5.2 and C6.2). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit, Emitter, I32 } from '@axvisor/softcpu';
-import { DAIF, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED, ZVA_CHECKED } from '../state.ts';
+import { LOG_WORDS } from '../priv/sysreg_id.ts';
+import { ATTENTION, CTR, DAIF, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
 import { plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
@@ -17,6 +18,12 @@ const byService: Definition = single({}, system);
 const EL1H = 3;
 const atEl1h = (e: Emitter): I32 => i32.eq(e.state('i32.load', MODE), i32.const(EL1H));
 const aboveEl0 = (e: Emitter): I32 => i32.gt_u(e.state('i32.load', MODE), i32.const(1));
+const permits = (e: Emitter, permit: number): I32 => i32.and(e.state('i32.load', PERMITTED), i32.const(permit));
+
+/** PSTATE.{D,A,I,F}. */
+const DAIF_BITS = 0x3c0;
+/** Interrupts, and steps, that a new mask could let through are looked at by the service. */
+const canUnmask = (e: Emitter): I32 => i32.and(aboveEl0(e), i32.eqz(e.state('i32.load', ATTENTION)));
 
 const key = (get: Get): string => `${get('o0') + 2}_${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`;
 const EL1 = 2;
@@ -40,9 +47,16 @@ const registers: Readonly<Record<string, { readonly read: Emit; readonly write: 
     read: (e) => e.if(atEl1h(e), () => e.setReg('d', e.state('i64.load', SP_EL0)), () => system(e), true),
     write: (e) => e.if(atEl1h(e), () => e.setState('i64.store', SP_EL0, e.reg('n')), () => system(e), true),
   },
-  // DAIF, which EL0 may not read. After a write interrupts may have to be taken.
+  // DAIF, which EL0 may not read.
   '3_3_4_2_1': {
     read: (e) => e.if(aboveEl0(e), () => e.setReg('d', i64.extend_i32_u(e.state('i32.load', DAIF))), () => system(e), true),
+    write: (e) => e.if(canUnmask(e), () => e.setState('i32.store', DAIF, i32.and(i32.wrap_i64(e.reg('n')), i32.const(DAIF_BITS))), () => system(e), true),
+  },
+  // CTR_EL0
+  '3_3_0_0_1': { read: (e) => e.if(permits(e, Permit.ctr), () => e.setReg('d', i64.extend_i32_u(e.state('i32.load', CTR))), () => system(e), true), write: system },
+  // DCZID_EL0
+  '3_3_0_0_7': {
+    read: (e) => e.if(permits(e, Permit.zero), () => e.setReg('d', i64.const(LOG_WORDS)), () => system(e), true),
     write: system,
   },
   // FPSR
@@ -80,37 +94,53 @@ const hint: Definition = {
   select: (get) => (WAITING.has((get('CRm') << 3) | get('op2')) ? 1 : 0),
 };
 
+const maskField = (e: Emitter): I32 => i32.shl(e.field('imm'), i32.const(6));
 /** MSR DAIFSet masks more, so no interrupt has to be looked at. */
 const daifSet: Definition = single({ imm: plain('CRm') }, (e) => {
-  e.if(aboveEl0(e), () => e.setState('i32.store', DAIF, i32.or(e.state('i32.load', DAIF), i32.shl(e.field('imm'), i32.const(6)))), () => system(e), true);
+  e.if(aboveEl0(e), () => e.setState('i32.store', DAIF, i32.or(e.state('i32.load', DAIF), maskField(e))), () => system(e), true);
+});
+const daifClear: Definition = single({ imm: plain('CRm') }, (e) => {
+  e.if(canUnmask(e), () => e.setState('i32.store', DAIF, i32.and(e.state('i32.load', DAIF), i32.xor(maskField(e), i32.const(-1)))), () => system(e), true);
 });
 
-/** Service that checks and executes DC ZVA. */
+/** Service that checks and executes DC ZVA, and another that does so with cache maintenance by address. */
 export const ZERO = 'zeroBlock';
+export const CLEAN = 'cleanLine';
 
 /** Bytes that DC ZVA zeroes. */
 const BLOCK = 64;
 
-/** With {@link ZVA_CHECKED}, only the page is in question. */
-const zeroBlock: Emit = (e) => {
-  const place = e.variable(i32.const(0));
-  e.if(e.state('i32.load', ZVA_CHECKED), () => e.assign(place, e.cachedAddress(e.reg('n'))));
-  e.if(
-    place.get,
-    () => {
-      const block = e.let(i32.and(place.get, i32.const(-BLOCK)));
-      for (let at = 0; at < BLOCK; at += 8) e.write('i64.store', block, i64.const(0), at);
-    },
-    () => e.service(ZERO),
-    true,
-  );
+/** Executes `known` if the controls allow the instruction and the TLB knows the place, else calls a service. */
+const onKnownPage =
+  (permit: number, write: boolean, service: string, known: (e: Emitter, place: I32) => void): Emit =>
+  (e) => {
+    const place = e.variable(i32.const(0));
+    e.if(permits(e, permit), () => e.assign(place, e.cachedAddress(e.reg('n'), write)));
+    e.if(place.get, () => known(e, place.get), () => e.service(service), true);
+  };
+
+const zeroBlock = onKnownPage(Permit.zero, true, ZERO, (e, place) => {
+  const block = e.let(i32.and(place, i32.const(-BLOCK)));
+  for (let at = 0; at < BLOCK; at += 8) e.write('i64.store', block, i64.const(0), at);
+});
+/** Caches are coherent: nothing but the address matters. */
+const clean = (permit: number): Emit => onKnownPage(permit, false, CLEAN, () => {});
+
+/** System instructions that need no more than the TLB, by encoding. */
+const operations: Readonly<Record<string, Emit>> = {
+  // DC ZVA, CVAU, CVAC, CIVAC; IC IVAU
+  '3_7_4_1': zeroBlock,
+  '3_7_11_1': clean(Permit.cleanPou),
+  '3_7_10_1': clean(Permit.cleanPoc),
+  '3_7_14_1': clean(Permit.cleanPoc),
+  '3_7_5_1': clean(Permit.invalidate),
 };
+const operationOrder = Object.keys(operations);
 
 const sys: Definition = {
   record: { n: source('Rt') },
-  variants: [system, zeroBlock],
-  // DC ZVA
-  select: (get) => (get('op1') === 3 && get('CRn') === 7 && get('CRm') === 4 && get('op2') === 1 ? 1 : 0),
+  variants: [system, ...operationOrder.map((name) => operations[name] as Emit)],
+  select: (get) => operationOrder.indexOf(`${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`) + 1,
 };
 
 /** Waits for other processing elements if there is anything to wait for. */
@@ -125,8 +155,9 @@ export const systemInstructions: Definitions = {
   ...Object.fromEntries(
     ['svc', 'hvc', 'smc', 'brk', 'hlt', 'dcps1', 'dcps2', 'dcps3', 'eret', 'drps', 'udf'].map((name) => [name, { ...byService, ends: true }]),
   ),
-  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'msr_daifclr', 'sysl'].map((name) => [name, byService])),
+  ...Object.fromEntries(['msr_uao', 'msr_pan', 'msr_spsel', 'sysl'].map((name) => [name, byService])),
   msr_daifset: daifSet,
+  msr_daifclr: daifClear,
   sys,
   hint,
   clrex: single({ imm: plain('CRm') }, (e) => e.setState('i32.store', EXCL_VALID, i32.const(0))),

@@ -39,23 +39,30 @@ export class Interrupts {
   reset(): void {
     this.internal = 0;
     this.virtualLines = 0;
-    this.lines = this.external;
+    this.changed();
+  }
+
+  private changed(): void {
+    this.lines = this.external | this.internal;
+    this.state.lines = this.lines | this.virtualLines;
+    this.state.attend();
   }
 
   setLine(line: number, level: boolean): void {
     this.external = level ? this.external | line : this.external & ~line;
-    this.lines = this.external | this.internal;
+    this.changed();
   }
 
   /** IRQ of the processing element's own private interrupts, where nobody outside collects them. */
   setInternal(level: boolean): void {
     this.internal = level ? Line.irq : 0;
-    this.lines = this.external | this.internal;
+    this.changed();
   }
 
   setVirtual(line: number, level: boolean): void {
     if (level) this.virtualLines |= line;
     else this.virtualLines &= ~line;
+    this.changed();
   }
 
   /** A physical SError was taken: it is an event, not a level. */

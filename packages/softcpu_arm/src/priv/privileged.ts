@@ -1,6 +1,6 @@
 /** The privileged architecture of one processing element, put together: what the engine and native EL2 software use. */
 
-import { MMU_IDX } from '../state.ts';
+import { CTR, MMU_IDX } from '../state.ts';
 import { ExceptionRecord } from './exception_record.ts';
 import { Exceptions } from './exceptions.ts';
 import { AbortIss, Ec, Fsc } from './fields.ts';
@@ -13,7 +13,7 @@ import { Pmu } from './pmu.ts';
 import { highWord, lowWord, slot, State, STEPPED, toBigint } from './registers.ts';
 import { Parts, Verdict, type SysReg } from './sysreg.ts';
 import { SysRegFile } from './sysreg_file.ts';
-import { MIDR, mpidr } from './sysreg_id.ts';
+import { MIDR, ctrOf, mpidr } from './sysreg_id.ts';
 import { resetVirtualIds } from './sysreg_system.ts';
 import { SystemInstructions } from './system.ts';
 import { Timers } from './timers.ts';
@@ -188,6 +188,7 @@ export class Privileged implements PrivilegedPe, HostedPe {
     this.interrupts.reset();
     this.ppis?.reset();
     state.reset();
+    state.words[state.at(CTR)] = ctrOf(state.options.shared ?? false);
     resetVirtualIds(this.file.parts, MIDR, mpidr(state.options.affinity));
     this.timers.reset();
     this.pmu.reset();

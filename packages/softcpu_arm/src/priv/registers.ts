@@ -5,11 +5,11 @@
 
 import type { Space } from '@axvisor/softcpu';
 import {
-  ALIGNED, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
-  TPIDRRO_EL0, UNPRIV_IDX, X, ZVA_CHECKED,
+  ALIGNED, ATTENTION, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
+  TPIDRRO_EL0, UNPRIV_IDX, X,
 } from '../state.ts';
 import { readNzcv, writeNzcv } from '../nzcv.ts';
-import { Cptr, Hcr, Mdcr, Sctlr, Spsr } from './fields.ts';
+import { Cptr, Hcr, Mdcr, Mdscr, Sctlr, Spsr } from './fields.ts';
 import type { RamWindow } from '@axvisor/softcpu';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
@@ -47,6 +47,9 @@ export const STEPPED: number = STEP | (1 << 24);
 /** TCR_EL1.A1, the ASID is that of TTBR1_EL1; and in the high word AS, it has 16 bits. */
 const TCR_A1 = 1 << 22;
 const TCR_HI_AS = 1 << 4;
+
+/** All of {@link Permit}. */
+const PERMITS: number = Object.values(Permit).reduce((all, bit) => all | bit, 0);
 
 /** MMU modes of EL1 and EL0, all of which EL1 uses, and of EL2. */
 const EL1_MODES: readonly number[] = [MMU.el0, MMU.el1, MMU.el1Pan];
@@ -97,6 +100,8 @@ export class State {
   readonly blocks: BlockLog = new BlockLog();
   /** Translations of stage 2 alone. */
   readonly guestPages: GuestPages = new GuestPages();
+  /** Interrupts, physical or virtual, that are pending: bits of `Line`, some perhaps routed nowhere. */
+  lines = 0;
   /** The engine may hold a translation. */
   cached = true;
   /** Address spaces of the EL1&0 and EL2 regimes; undefined once what they depend on changed. */
@@ -246,18 +251,42 @@ export class State {
     words[this.at(FETCH_IDX)] = el;
     words[this.at(MODE)] = (el << 1) | this.spSel;
     words[this.at(FP_TRAP)] = this.fpTarget();
-    words[this.at(ZVA_CHECKED)] = 0;
     const sctlr = sys[el === 2 ? SCTLR_EL2 : SCTLR_EL1]!;
     words[this.at(SP_ALIGN)] = (sctlr & (el === 0 ? Sctlr.SA0 : Sctlr.SA)) !== 0 ? 15 : 0;
     // Without stage 1 data is in Device memory, unless HCR_EL2.DC says otherwise.
     const hcr = el === 2 ? 0 : sys[HCR_EL2]!;
     const isDevice = (hcr & Hcr.DC) === 0 && ((sctlr & Sctlr.M) === 0 || (hcr & Hcr.TGE) !== 0);
-    words[this.at(ALIGNED)] = (sctlr & Sctlr.A) !== 0 || isDevice ? 1 : 0;
+    const aligned = (sctlr & Sctlr.A) !== 0 || isDevice;
+    words[this.at(ALIGNED)] = aligned ? 1 : 0;
+    words[this.at(PERMITTED)] = this.permitted() & (aligned ? ~Permit.zero : -1);
+    this.attend();
     // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
     words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
     const isHyp = el === 2;
     const space = isHyp ? (this.el2Space ??= this.host.space('2')) : (this.guestSpace ??= this.newGuestSpace());
     this.host.enterSpaces(space, space, isHyp ? EL2_MODES : EL1_MODES);
+  }
+
+  /** Which of the instructions of {@link Permit} the controls allow here. */
+  private permitted(): number {
+    const { el, sys } = this;
+    if (el === 2) return this.options.shared === true ? PERMITS & ~Permit.invalidate : PERMITS;
+    const hcr = sys[HCR_EL2]!;
+    const sctlr = el === 0 ? sys[SCTLR_EL1]! : -1;
+    const allowed = (user: number, trap: number, permit: number): number => ((sctlr & user) !== 0 && (hcr & trap) === 0 ? permit : 0);
+    return (
+      allowed(Sctlr.UCT, Hcr.TID2, Permit.ctr) |
+      allowed(Sctlr.UCI, Hcr.TPU, this.options.shared === true ? Permit.cleanPou : Permit.cleanPou | Permit.invalidate) |
+      allowed(Sctlr.UCI, Hcr.TPCP, Permit.cleanPoc) |
+      allowed(Sctlr.DZE, Hcr.TDZ, Permit.zero)
+    );
+  }
+
+  /** Notes for generated code whether clearing PSTATE.DAIF can have consequences; it may say so too often. */
+  attend(): void {
+    const { sys } = this;
+    const virtual = sys[HCR_EL2]! & (Hcr.VF | Hcr.VI | Hcr.VSE);
+    this.words[this.at(ATTENTION)] = this.lines | virtual | (sys[MDSCR_EL1]! & Mdscr.SS);
   }
 
   private newGuestSpace(): Space {

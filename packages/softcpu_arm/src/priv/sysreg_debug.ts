@@ -22,7 +22,7 @@ export function debugRegs(parts: Parts, guards: Guards): SysReg[] {
   const regs = [
     storedReg(parts, 'OSDTRRX_EL1', [2, 0, 0, 0, 2], RW1, word, debug),
     storedReg(parts, 'MDCCINT_EL1', [2, 0, 0, 2, 0], RW1, { lo: 0x6000_0000, hi: 0 }, debug),
-    storedReg(parts, 'MDSCR_EL1', [2, 0, 0, 2, 2], RW1, { lo: Mdscr.SS | Mdscr.TDCC | Mdscr.KDE | Mdscr.MDE, hi: 0 }, debug),
+    storedReg(parts, 'MDSCR_EL1', [2, 0, 0, 2, 2], RW1, { lo: Mdscr.SS | Mdscr.TDCC | Mdscr.KDE | Mdscr.MDE, hi: 0, changed: () => state.attend() }, debug),
     storedReg(parts, 'OSDTRTX_EL1', [2, 0, 0, 3, 2], RW1, word, debug),
     storedReg(parts, 'OSECCR_EL1', [2, 0, 0, 6, 2], RW1, word, debug),
     zero('MDRAR_EL1', [2, 0, 1, 0, 0], RO1, guards.debugRom),

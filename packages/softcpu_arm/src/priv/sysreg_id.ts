@@ -13,7 +13,7 @@ const MPIDR_RES1 = 1n << 31n;
 /** Cache lines, DC ZVA blocks and exclusive reservations have 64 bytes. */
 export const LINE = 64;
 /** log2 of the words in one. */
-const LOG_WORDS = 4;
+export const LOG_WORDS = 4;
 /** DCZID_EL0.DZP: DC ZVA is prohibited. */
 const DZP = 1 << 4;
 
@@ -37,7 +37,7 @@ const MMFR1 = fields([0, 2], [4, 2], [20, 1]);
 const MMFR2 = fields([4, 1]);
 
 /** CTR_EL0: PIPT, 64-byte lines everywhere, no data cache cleaning needed (IDC), with DIC no invalidation either. */
-const ctr = (shared: boolean): number => (1 << 31) | (shared ? 0 : 1 << 29) | (1 << 28) | (4 << 24) | (4 << 20) | (LOG_WORDS << 16) | (3 << 14) | LOG_WORDS;
+export const ctrOf = (shared: boolean): number => (1 << 31) | (shared ? 0 : 1 << 29) | (1 << 28) | (4 << 24) | (4 << 20) | (LOG_WORDS << 16) | (3 << 14) | LOG_WORDS;
 /** One level of separate instruction and data caches up to the point of coherency. */
 const CLIDR = 0x0100_0003;
 /** 32 KiB, four ways, 64-byte lines: log2(line) - 4, ways - 1, sets - 1. */
@@ -75,7 +75,7 @@ export function idRegs(parts: Parts, guards: Guards): SysReg[] {
     wordReg(parts, 'CCSIDR_EL1', [3, 1, 0, 0, 0], RO1, () => (sys[slot.CSSELR_EL1]! <= 1 ? CCSIDR : 0), undefined, tid2),
     wordReg(parts, 'CLIDR_EL1', [3, 1, 0, 0, 1], RO1, () => CLIDR, undefined, tid2),
     storedReg(parts, 'CSSELR_EL1', [3, 2, 0, 0, 0], RW1, { lo: 0xf, hi: 0 }, tid2),
-    wordReg(parts, 'CTR_EL0', [3, 3, 0, 0, 1], RO0, () => ctr(options.shared ?? false), undefined, guards.ctr),
+    wordReg(parts, 'CTR_EL0', [3, 3, 0, 0, 1], RO0, () => ctrOf(options.shared ?? false), undefined, guards.ctr),
     wordReg(parts, 'DCZID_EL0', [3, 3, 0, 0, 7], RO0, () => LOG_WORDS | (zvaProhibited(parts, guards) ? DZP : 0)),
   );
   return regs;

@@ -64,11 +64,7 @@ export class FlatPe {
         memoryLimits: limits,
         layout,
         execution,
-        services: {
-          ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])),
-          unprivileged: () => Status.next,
-          privileged: () => Status.next,
-        },
+        services: Object.fromEntries(isa.services.map((name) => [name, stop(name)])),
         functions: hostFunctions(memory, STATE),
       },
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../src/isa/asm.ts';
 import { isa } from '../../src/emit/isa.ts';
-import { BRANCH_TBI, EXCL_VALID, FLAG_KIND, FPCR, FPSR, FP_TRAP, MODE, SP_EL0, PC, SP, SP_ALIGN, TPIDR_EL0, X, ZR } from '../../src/state.ts';
+import { ATTENTION, BRANCH_TBI, CTR, EXCL_VALID, FLAG_KIND, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SP_EL0, PC, SP, SP_ALIGN, TPIDR_EL0, X, ZR } from '../../src/state.ts';
 import { FlatPe } from './flat.ts';
 
 const CODE = 0x2000_0000;
@@ -38,7 +38,7 @@ describe.each(modes)('%s', (mode) => {
     expect(pe.read(TPIDR_EL0)).toBe(77);
   });
 
-  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'msr daifclr, #2', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', '.inst 0'])(
+  it.each(['svc #1', 'hvc #0', 'smc #0', 'brk #2', 'eret', 'wfi', 'tlbi vmalle1', 'mrs x0, esr_el1', 'msr vbar_el1, x0', 'msr fpcr, x0', '.inst 0'])(
     'leaves %s to the privileged architecture, with the pc on it',
     (source) => {
       run(pe, `nop\n${source}`);
@@ -57,6 +57,46 @@ describe.each(modes)('%s', (mode) => {
       run(pe, source);
       expect([pe.stopped, pe.read(PC)], `${source} in mode ${mode}`).toEqual(['system', CODE]);
     }
+  });
+
+  it('clears DAIF where nothing can come of it', () => {
+    pe.word(MODE, 3);
+    pe.word(ATTENTION, 0);
+    run(pe, 'mov x0, #0x3c0\nmsr daif, x0\nmsr daifclr, #6\nmrs x1, daif\nmov x0, #-1\nmsr daif, x0\nmrs x2, daif');
+    expect([x(pe, 1), x(pe, 2), pe.read(PC)]).toEqual([0x240n, 0x3c0n, CODE + 28]);
+    for (const source of ['msr daif, x0', 'msr daifclr, #2']) {
+      for (const [mode, attention] of [[3, 2], [0, 0]] as const) {
+        pe.word(MODE, mode);
+        pe.word(ATTENTION, attention);
+        runOn(pe, source);
+        expect([pe.stopped, pe.read(PC)], `${source} in mode ${mode}`).toEqual(['system', CODE]);
+      }
+    }
+    pe.word(MODE, 3);
+    pe.word(ATTENTION, 0);
+  });
+
+  it('does with CTR_EL0, DCZID_EL0 and cache maintenance what is permitted', () => {
+    const program = 'mrs x1, ctr_el0\nmrs x2, dczid_el0\nldr x3, [x20]\nstr x3, [x20]\ndc cvau, x20\ndc cvac, x20\ndc civac, x20\nic ivau, x20\ndc zva, x20';
+    const ends = [[Permit.ctr, 'system', 0], [Permit.zero, 'system', 4], [Permit.cleanPou, 'cleanLine', 16], [Permit.cleanPoc, 'cleanLine', 20], [Permit.invalidate, 'cleanLine', 28]] as const;
+    const all = Object.values(Permit).reduce((sum, bit) => sum | bit, 0);
+    run(pe, 'nop');
+    pe.word(CTR, 0x1234);
+    pe.word(PERMITTED, all);
+    pe.word(X + 20 * 8, DATA);
+    runOn(pe, program);
+    expect([pe.stopped, pe.read(PC), x(pe, 1), x(pe, 2)]).toEqual(['system', CODE + 36, 0x1234n, 4n]);
+    for (const [without, stopped, at] of ends) {
+      pe.word(PERMITTED, all & ~without);
+      runOn(pe, program);
+      expect([pe.stopped, pe.read(PC)]).toEqual([stopped, CODE + at]);
+    }
+    // What the TLB does not know is the service's.
+    pe.word(PERMITTED, all);
+    pe.word(X + 20 * 8, 0x40);
+    runOn(pe, 'dc zva, x20');
+    expect(pe.stopped).toBe('zeroBlock');
+    pe.word(PERMITTED, 0);
   });
 
   it('makes TPIDR_EL1 EL1\'s business', () => {

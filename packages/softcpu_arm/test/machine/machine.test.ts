@@ -194,6 +194,120 @@ other: add x0, x0, #3`);
     expect(code).toBe(48);
   });
 
+  it('accesses memory as EL0 does, in two address spaces', () => {
+    const { x } = run(`${TO_EL1}
+el1:
+  mov x20, #0x40200000
+  bl tables
+  mov x10, x20
+  mov x20, #0x40210000
+  bl tables
+  orr x10, x10, #0x1000000000000
+  orr x11, x20, #0x2000000000000
+  mov x0, #0xff
+  msr mair_el1, x0
+  mov x0, #0x3519
+  orr x0, x0, #0x800000
+  msr tcr_el1, x0
+  msr ttbr0_el1, x10
+  isb
+  mrs x0, sctlr_el1
+  orr x0, x0, #1
+  msr sctlr_el1, x0
+  isb
+  mov x12, #0x80000000
+  mov x2, #300
+1: cmp x2, #150
+  b.ne 2f
+  msr pan, #1
+2: msr ttbr0_el1, x10
+  isb
+  ldtr x1, [x12]
+  add x1, x1, #1
+  sttr x1, [x12]
+  dc cvac, x12
+  msr ttbr0_el1, x11
+  isb
+  ldtr x1, [x12]
+  add x1, x1, #3
+  sttr x1, [x12]
+  add x3, x12, #1, lsl #12
+  ldtr x4, [x3]
+  ldr x5, [x12]
+  subs x2, x2, #1
+  b.ne 1b
+  mov x0, #0x40200000
+  add x0, x0, #8, lsl #12
+  ldr x6, [x0]
+  mov x0, #0x40210000
+  add x0, x0, #8, lsl #12
+  ldr x7, [x0]
+  b finish
+tables:
+  mov x1, #0x405
+  str x1, [x20]
+  mov x1, #0x40000000
+  orr x1, x1, #0x700
+  orr x1, x1, #1
+  str x1, [x20, #8]
+  add x1, x20, #1, lsl #12
+  orr x2, x1, #3
+  str x2, [x20, #16]
+  add x3, x20, #2, lsl #12
+  orr x2, x3, #3
+  str x2, [x1]
+  add x1, x20, #8, lsl #12
+  mov x4, #0xf43
+  orr x2, x1, x4
+  str x2, [x3]
+  add x1, x20, #9, lsl #12
+  mov x4, #0xf03
+  orr x2, x1, x4
+  str x2, [x3, #8]
+  ret
+  .balign 2048
+vectors:
+  .space 512
+  mrs x27, esr_el1
+  add x28, x28, #1
+  mrs x26, elr_el1
+  add x26, x26, #4
+  msr elr_el1, x26
+  eret`);
+    // Permission faults of EL0 on a page of EL1, and of EL1 on one of EL0 with PAN.
+    expect([x[6], x[7], x[28]]).toEqual([300n, 900n, 450n]);
+  });
+
+  it('takes interrupts when they are unmasked, whichever way', () => {
+    const { x } = run(`${TO_EL1}
+el1:
+  mov x2, #200
+1: mov x0, #1
+  msr cntv_tval_el0, xzr
+  msr cntv_ctl_el0, x0
+2: mrs x0, isr_el1
+  cbz x0, 2b
+  tbnz x2, #0, 3f
+  msr daifclr, #2
+  b 4f
+3: mov x0, #0x40
+  msr daif, x0
+4: add x21, x21, x20
+  msr daifset, #2
+  subs x2, x2, #1
+  b.ne 1b
+  mov x0, #0
+  b finish
+  .balign 2048
+vectors:
+  .space 640
+  add x20, x20, #1
+  msr cntv_ctl_el0, xzr
+  eret`);
+    // Each time before the next instruction.
+    expect([x[20], x[21]]).toEqual([200n, BigInt((200 * 201) / 2)]);
+  });
+
   /** Exceptions at EL2: counts them in x28, keeps the last syndrome in x27 and goes on behind the instruction. */
   const VECTORS_EL2 = `
   .balign 2048
