@@ -6,6 +6,8 @@ export type { EngineOptions, HostFunction, Machine, Service } from './engine.ts'
 export type { HandlerTable } from './interp/generate.ts';
 export { floatFunctions } from './float/functions.ts';
 export type { RaiseInexactIf } from './float/functions.ts';
+export { vectorInexact } from './float/vectors.ts';
+export type { FindInexact, FoundInexact, RoundedOperation } from './float/vectors.ts';
 export { copiesSize } from './interp/codepages.ts';
 export type { SharedCode } from './interp/codepages.ts';
 export { PageWrites } from './interp/page_writes.ts';

@@ -163,12 +163,14 @@ export function setOverflow(e: Flags, overflow: I64): void {
   setCarries(e, carriesOf(e.let(carryBit(e)), bound));
 }
 
-/** ZF and CF (0 or 1) as told, the others 0. */
-export function zeroCarryFlags(e: Flags, zero: I32, carry: I32 = i32.const(0)): void {
-  const isZero = e.let(fromBool(zero));
-  const isCarry = e.let(fromBool(carry));
-  setWords(e, i64.xor(isZero, i64.const(1)), i64.or(shl(isCarry, 63), shl(isCarry, 62)), shl(isZero, 62));
+/** ZF, CF and PF, each 0 or 1 and bound; the others 0. */
+export function comparisonFlags(e: Flags, zero: I64, carry: I64, parity: I64): void {
+  setWords(e, i64.xor(zero, i64.const(1)), i64.or(shl(carry, 63), shl(carry, 62)), shl(i64.xor(zero, parity), 62));
 }
+
+/** ZF and CF (0 or 1) as told, the others 0. */
+export const zeroCarryFlags = (e: Flags, zero: I32, carry: I32 = i32.const(0)): void =>
+  comparisonFlags(e, e.let(fromBool(zero)), e.let(fromBool(carry)), i64.const(0));
 
 /** ZF alone (0 or 1); the others stay. */
 export function setZero(e: Emitter, zero: I32): void {

@@ -28,7 +28,11 @@ const below = (limit: number): number => random() % limit;
 const SINGLES = [0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0x7f80_0001, 1, 0x8000_0001, 0x007f_ffff, 0x0080_0000, 0x7f7f_ffff, 0x4f00_0000, 0x4b00_0001];
 const DOUBLES = [0n, 1n << 63n, 0x3ff0_0000_0000_0000n, 0xbff8_0000_0000_0000n, 0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n, 0x7ff8_0000_0000_0001n, 0x7ff0_0000_0000_0001n, 1n, 0x000f_ffff_ffff_ffffn, 0x0010_0000_0000_0000n, 0x7fef_ffff_ffff_ffffn, 0x41e0_0000_0000_0000n, 0x43e0_0000_0000_0000n];
 function word(): bigint {
-  switch (below(6)) {
+  switch (below(8)) {
+    case 6: // whose sums and products are exact
+      return new BigUint64Array(Float64Array.of((below(4096) - 2048) / 8).buffer)[0] as bigint;
+    case 7:
+      return new BigUint64Array(Float32Array.of((below(64) - 32) / 8, below(4096)).buffer)[0] as bigint;
     case 0:
       return DOUBLES[below(DOUBLES.length)] as bigint;
     case 1:

@@ -1,12 +1,12 @@
 /**
- * SSE floating point (SDM vol. 1, chapter 11). The host's instruction gives the result where MXCSR is as after reset but for flags, all
- * operands and the result are ordinary numbers or zeroes, and the result is exact or the precision flag is up; JavaScript does the rest.
+ * SSE floating point (SDM vol. 1, chapter 11). The host's instruction gives the result where MXCSR is as after reset but for flags, and all
+ * operands and the result are ordinary numbers or zeroes. Whether it is exact is found out until the precision flag is up. JavaScript does the rest.
  */
-import { f32, f32x4, f64, f64x2, i32, i32x4, i64, i64x2, v128 } from '@axvisor/softcpu';
-import type { I32, V128 } from '@axvisor/softcpu';
+import { f32, f32x4, f64, f64x2, i32, i32x4, i64, i64x2, v128, vectorInexact } from '@axvisor/softcpu';
+import type { Block, FunctionDefinition, I32, I64, RoundedOperation, V128 } from '@axvisor/softcpu';
 import { MXCSR, VT } from '../../state.ts';
 import type { Definition, Definitions } from '../define.ts';
-import { unpackFlags } from '../flags.ts';
+import { comparisonFlags } from '../flags.ts';
 import { simd } from './define.ts';
 import type { Body } from './define.ts';
 import { ZERO, low64 } from './operands.ts';
@@ -23,8 +23,13 @@ const PE = 0x20;
 /** Every exception masked, round to nearest, nothing flushed. */
 const RESET = 0x1f80;
 
-const plainMode = (o: SimdOperands): I32 => i32.eq(i32.and(o.e.state('i32.load', MXCSR), i32.const(0xffff & ~FLAGS)), i32.const(RESET));
-const inexactRaised = (o: SimdOperands): I32 => i32.ne(i32.and(o.e.state('i32.load', MXCSR), i32.const(PE)), i32.const(0));
+type Mode = Pick<Block, 'state' | 'setState' | 'if'>;
+const mxcsr = (b: Mode, mask: number): I32 => i32.and(b.state('i32.load', MXCSR), i32.const(mask));
+const isPlain = (b: Mode): I32 => i32.eq(mxcsr(b, 0xffff & ~FLAGS), i32.const(RESET));
+const plainMode = (o: SimdOperands): I32 => isPlain(o.e);
+const inexactRaised = (o: SimdOperands): I32 => i32.ne(mxcsr(o.e, PE), i32.const(0));
+/** Both in one test. */
+const plainAndInexact = (o: SimdOperands): I32 => i32.eq(mxcsr(o.e, 0xffff & ~(FLAGS & ~PE)), i32.const(RESET | PE));
 const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 /** Has JavaScript execute it; the result is at VT. Bound operands. */
@@ -41,6 +46,7 @@ const result = (o: SimdOperands): V128 => o.e.state('v128.load', VT);
 /** Single or double, packed or scalar. */
 type Kind = 'ps' | 'pd' | 'ss' | 'sd';
 const isDouble = (kind: Kind): 0 | 1 => (kind[1] === 'd' ? 1 : 0);
+const isScalar = (kind: Kind): kind is 'ss' | 'sd' => kind[0] === 's';
 const KINDS: readonly Kind[] = ['ps', 'pd', 'ss', 'sd'];
 
 const floats = [f32x4, f64x2] as const;
@@ -54,18 +60,25 @@ const OTHERS: Readonly<Record<Kind, V128>> = {
 
 const magnitude = (d: 0 | 1, a: V128): V128 => floats[d].abs(a);
 const isZero = (d: 0 | 1, a: V128): V128 => floats[d].eq(a, ZERO);
-/** Normal and finite, lane by lane. */
-const normal = (d: 0 | 1, a: V128): V128 => v128.and(floats[d].ge(magnitude(d, a), NORMAL[d]), floats[d].lt(magnitude(d, a), INFINITY[d]));
+const isFinite = (d: 0 | 1, a: V128): V128 => floats[d].lt(magnitude(d, a), INFINITY[d]);
+/** Not subnormal and not NaN: no operand of a comparison raises an exception. */
+const comparable = (d: 0 | 1, a: V128): V128 => v128.or(isZero(d, a), floats[d].ge(magnitude(d, a), NORMAL[d]));
 /** Normal or zero: no operand raises an exception. */
-const ordinary = (d: 0 | 1, a: V128): V128 => v128.or(isZero(d, a), normal(d, a));
-const everywhere = (kind: Kind, lanes: V128): I32 => words[isDouble(kind)].all_true(kind === 'ps' || kind === 'pd' ? lanes : v128.or(lanes, OTHERS[kind]));
+const ordinary = (d: 0 | 1, a: V128): V128 => v128.and(comparable(d, a), isFinite(d, a));
+/** A result above the smallest normal number is not tiny before rounding either. */
+const isLarge = (d: 0 | 1, a: V128): V128 => floats[d].gt(magnitude(d, a), NORMAL[d]);
+/** Whether a mask covers every lane the instruction is about. */
+const everywhere = (kind: Kind, lanes: V128): I32 => {
+  const bits = words[isDouble(kind)].bitmask(lanes);
+  return isScalar(kind) ? i32.and(bits, i32.const(1)) : i32.eq(bits, i32.const(isDouble(kind) === 1 ? 3 : 15));
+};
 
 type Arithmetic = 'add' | 'sub' | 'mul' | 'div';
 
 /** Writes the lanes that the instruction is about. */
 function write(o: SimdOperands, kind: Kind, value: V128): void {
-  if (kind === 'ps' || kind === 'pd') o.set(0, value);
-  else o.setLow(0, kind === 'ss' ? 4 : 8, value);
+  if (isScalar(kind)) o.setLow(0, kind === 'ss' ? 4 : 8, value);
+  else o.set(0, value);
 }
 
 /** Fast where `settled` holds, else by JavaScript. */
@@ -76,17 +89,61 @@ function either(o: SimdOperands, kind: Kind, a: V128, b: V128, value: V128, sett
   }, true);
 }
 
+const settleName = (operation: RoundedOperation, d: 0 | 1): string => `sse${operation}${d === 1 ? 'Double' : 'Single'}`;
+
+/**
+ * `(a, b, result, lanes that do not count)`: whether the host's result is right, with nothing but the precision flag to be raised, which it does.
+ * What is common is tested before these are called: two normal numbers while that flag is up.
+ */
+const settle = (operation: RoundedOperation, d: 0 | 1): FunctionDefinition => ({
+  params: ['v128', 'v128', 'v128', 'v128'],
+  result: 'i32',
+  body: (block, ...params) => {
+    const [a, b, value, ignored] = params as [V128, V128, V128, V128];
+    const everyLane = (lanes: V128): I32 => words[d].all_true(v128.or(lanes, ignored));
+    // Products and quotients of numbers that are not zero may be tiny, or underflow to zero; a tiny sum is exact.
+    const zeros = operation === 'mul' ? v128.or(isZero(d, a), isZero(d, b)) : isZero(d, a);
+    const fits = operation === 'add' ? isFinite(d, value) : operation === 'sqrt' ? floats[d].eq(value, value) : v128.or(v128.and(isLarge(d, value), isFinite(d, value)), v128.and(zeros, isZero(d, value)));
+    const right = v128.and(fits, v128.and(ordinary(d, a), ordinary(d, b)));
+    const settled = block.variable(i32.and(isPlain(block), everyLane(right)));
+    block.if(i32.and(settled.get, i32.eqz(mxcsr(block, PE))), () => {
+      const found = vectorInexact[d === 1 ? 'double' : 'single'][operation](block, a, b, value);
+      block.assign(settled, everyLane(found.known));
+      block.if(i32.and(settled.get, v128.any_true(v128.andnot(found.inexact, ignored))), () => block.setState('i32.store', MXCSR, i32.or(block.state('i32.load', MXCSR), i32.const(PE))));
+    });
+    return settled.get;
+  },
+});
+
+const OPERATIONS: readonly RoundedOperation[] = ['add', 'mul', 'div', 'sqrt'];
+/** What the definitions call. */
+export const simdFloatFunctions: Readonly<Record<string, FunctionDefinition>> = Object.fromEntries(
+  OPERATIONS.flatMap((operation) => ([0, 1] as const).map((d): [string, FunctionDefinition] => [settleName(operation, d), settle(operation, d)])),
+);
+
+/** `quick`: the lanes where, with the precision flag up, nothing else can happen. */
+function rounded(o: SimdOperands, kind: Kind, operation: RoundedOperation, operands: readonly [V128, V128], checked: readonly [V128, V128], value: V128, quick: V128): void {
+  const { e } = o;
+  const d = isDouble(kind);
+  e.if(i32.and(plainAndInexact(o), everywhere(kind, quick)), () => write(o, kind, value), () => {
+    const settled = e.call(settleName(operation, d), 'i32', [...checked, value, OTHERS[kind]]);
+    e.if(settled, () => write(o, kind, value), () => {
+      slowly(o, ...operands);
+      write(o, kind, result(o));
+    }, true);
+  }, true);
+}
+
 const arithmetic = (name: Arithmetic, kind: Kind): Definition =>
   simd((o) => {
     const d = isDouble(kind);
     const b = o.get(1);
     const a = o.get(0);
     const value = o.e.let(floats[d][name](a, b));
-    // Products and quotients of numbers that are not zero may be tiny, or underflow to zero.
-    const zeros = name === 'mul' ? v128.or(isZero(d, a), isZero(d, b)) : name === 'div' ? isZero(d, a) : isZero(d, value);
-    const fits = v128.or(normal(d, value), v128.and(zeros, isZero(d, value)));
-    const lanes = v128.and(fits, v128.and(ordinary(d, a), ordinary(d, b)));
-    either(o, kind, a, b, value, all(plainMode(o), inexactRaised(o), everywhere(kind, lanes)));
+    // Of infinities and NaN the result is one, or a quotient of zero.
+    const quick = v128.and(floats[d].ge(floats[d].pmin(magnitude(d, a), magnitude(d, b)), NORMAL[d]), isFinite(d, value));
+    if (name === 'add' || name === 'sub') rounded(o, kind, 'add', [a, b], [a, name === 'add' ? b : floats[d].neg(b)], value, quick);
+    else rounded(o, kind, name, [a, b], [a, b], value, v128.and(quick, isLarge(d, value)));
   });
 
 /** The second operand where neither is less: that is what the host's pseudo-minimum gives with operands exchanged. */
@@ -96,7 +153,7 @@ const extremum = (name: 'pmin' | 'pmax', kind: Kind): Definition =>
     const b = o.get(1);
     const a = o.get(0);
     const value = o.e.let(floats[d][name](b, a));
-    either(o, kind, a, b, value, i32.and(plainMode(o), everywhere(kind, v128.and(ordinary(d, a), ordinary(d, b)))));
+    either(o, kind, a, b, value, everywhere(kind, v128.and(comparable(d, a), comparable(d, b))));
   });
 
 const squareRoot = (kind: Kind): Definition =>
@@ -104,8 +161,7 @@ const squareRoot = (kind: Kind): Definition =>
     const d = isDouble(kind);
     const b = o.get(1);
     const value = o.e.let(floats[d].sqrt(b));
-    const lanes = v128.and(ordinary(d, b), floats[d].eq(value, value));
-    either(o, kind, ZERO, b, value, all(plainMode(o), inexactRaised(o), everywhere(kind, lanes)));
+    rounded(o, kind, 'sqrt', [ZERO, b], [ZERO, b], value, v128.and(floats[d].ge(b, NORMAL[d]), floats[d].lt(b, INFINITY[d])));
   });
 
 type Predicate = (d: 0 | 1, a: V128, b: V128) => V128;
@@ -125,7 +181,7 @@ const compare = (kind: Kind): Definition =>
       e.if(i32.eq(i32.and(o.imm, i32.const(3)), i32.const(n)), () => e.assign(value, predicate(d, a, b)));
     });
     e.if(i32.and(o.imm, i32.const(4)), () => e.assign(value, v128.not(value.get)));
-    either(o, kind, a, b, value.get, i32.and(plainMode(o), everywhere(kind, v128.and(ordinary(d, a), ordinary(d, b)))));
+    either(o, kind, a, b, value.get, everywhere(kind, v128.and(comparable(d, a), comparable(d, b))));
   });
 
 /** ZF, PF, CF: 100 equal, 001 less, 000 greater, 111 unordered. JavaScript leaves them as the result. */
@@ -135,17 +191,18 @@ const compareFlags = (kind: 'ss' | 'sd'): Definition =>
     const d = isDouble(kind);
     const b = o.get(1);
     const a = o.get(0);
-    const flags = e.variable(i32.const(0));
-    const usual = i32.and(plainMode(o), everywhere(kind, v128.and(ordinary(d, a), ordinary(d, b))));
-    e.if(usual, () => {
-      const first = (lanes: V128): I32 => i32.and(i32x4.extract_lane(lanes, 0), i32.const(1));
-      const equal = i32.shl(first(floats[d].eq(a, b)), i32.const(6));
-      e.assign(flags, i32.or(equal, first(floats[d].lt(a, b))));
-    }, () => {
+    const lane = (lanes: V128): I64 => i64.and(i64x2.extract_lane(lanes, 0), i64.const(1));
+    const zero = e.variable(lane(floats[d].eq(a, b)));
+    const carry = e.variable(lane(floats[d].lt(a, b)));
+    const parity = e.variable(i64.const(0));
+    e.if(everywhere(kind, v128.and(comparable(d, a), comparable(d, b))), () => {}, () => {
       slowly(o, a, b);
-      e.assign(flags, e.state('i32.load', VT));
+      const flag = (bit: number): I64 => i64.and(i64.shr_u(e.state('i64.load', VT), i64.const(bit)), i64.const(1));
+      e.assign(zero, flag(6));
+      e.assign(carry, flag(0));
+      e.assign(parity, flag(2));
     }, true);
-    unpackFlags(e, flags.get);
+    comparisonFlags(e, zero.get, carry.get, parity.get);
   });
 
 // ── conversions ──
@@ -163,6 +220,9 @@ const convertedLow = (bytes: 4 | 8): Definition =>
     o.setLow(0, bytes, result(o));
   });
 
+/** Numbers up to this are exact in double and in single precision. */
+const EXACT = { sd: 2n ** 53n, ss: 2n ** 24n } as const;
+
 /** From an integer register: double precision holds 32 bits exactly. */
 const fromInteger = (kind: 'ss' | 'sd'): Definition =>
   simd((o) => {
@@ -173,10 +233,11 @@ const fromInteger = (kind: 'ss' | 'sd'): Definition =>
       o.setLow(0, 8, low64(i64.reinterpret_f64(f64.convert_i32_s(i32.wrap_i64(source)))));
       return;
     }
-    const number = size === 32 ? i64.extend32_s(source) : source;
+    const number = size === 32 ? e.let(i64.extend32_s(source)) : source;
     const bits = kind === 'sd' ? i64.reinterpret_f64(f64.convert_i64_s(number)) : i64.extend_i32_u(i32.reinterpret_f32(f32.convert_i64_s(number)));
     const value = e.let(low64(bits));
-    e.if(i32.and(plainMode(o), inexactRaised(o)), () => o.setLow(0, kind === 'sd' ? 8 : 4, value), () => {
+    const exact = i64.le_u(i64.add(number, i64.const(EXACT[kind])), i64.const(2n * EXACT[kind]));
+    e.if(i32.or(plainAndInexact(o), exact), () => o.setLow(0, kind === 'sd' ? 8 : 4, value), () => {
       slowly(o, low64(i64.const(size)), low64(source));
       o.setLow(0, kind === 'sd' ? 8 : 4, result(o));
     }, true);
@@ -193,7 +254,7 @@ const toInteger = (kind: 'ss' | 'sd', truncate: boolean): Definition =>
     const limit = size === 64 ? 2 ** 63 : 2 ** 31;
     const inRange = i32.and(f64.ge(rounded, f64.const(-limit)), f64.lt(rounded, f64.const(limit)));
     const silent = i32.or(f64.eq(rounded, value), inexactRaised(o));
-    const usual = all(plainMode(o), inRange, silent, everywhere(kind, ordinary(isDouble(kind), b)));
+    const usual = all(plainMode(o), inRange, silent);
     e.if(usual, () => o.setGeneral(0, size, i64.trunc_sat_f64_s(rounded)), () => {
       slowly(o, low64(i64.const(size)), b);
       o.setGeneral(0, size, i64x2.extract_lane(result(o), 0));

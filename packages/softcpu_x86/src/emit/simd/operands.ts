@@ -4,7 +4,7 @@
  * Record: r the first register operand, b the second where there is no memory operand: numbers of XMM and MMX registers, offsets of
  * general ones; the memory operand as everywhere; imm the immediate byte.
  */
-import { i32, i64, i64x2, v128 } from '@axvisor/softcpu';
+import { i32, i64, i64x2, i8x16, v128 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64, V128 } from '@axvisor/softcpu';
 import type { Decoded } from '../../isa/decode.ts';
 import type { Operand, Row } from '../../isa/table.ts';
@@ -169,9 +169,9 @@ export class SimdOperands {
 
   /** Writes the low bytes of XMM operand `i` and keeps the others. */
   setLow(i: number, bytes: 4 | 8, value: V128): void {
-    const { e } = this;
-    const bound = e.let(i64x2.extract_lane(value, 0));
-    e.write(bytes === 8 ? 'i64.store' : 'i64.store32', this.#place(i), bound, stateOf(e));
+    // Written whole: what reads all of it next would wait for a part to be stored.
+    const old = this.get(i);
+    this.set(i, i8x16.shuffle(value, old, Array.from({ length: 16 }, (_, k) => (k < bytes ? k : 16 + k))));
   }
 
   /** Writes XMM0, which some instructions imply. */
