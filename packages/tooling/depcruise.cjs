@@ -15,7 +15,13 @@ module.exports = {
       from: { path: '^packages/(softcpu_[^/]+)/src/' },
       to: { path: '^packages/', pathNot: ['^packages/$1/', '^packages/axvisor_api/', '^packages/softcpu/'] },
     },
-    { name: 'api-is-a-leaf', severity: 'error', from: { path: '^packages/(axvisor_api|softcpu)/src/' }, to: { path: '^packages/', pathNot: '^packages/$1/' } },
+    { name: 'api-is-a-leaf', severity: 'error', from: { path: '^packages/axvisor_api/src/' }, to: { path: '^packages/', pathNot: '^packages/axvisor_api/' } },
+    {
+      name: 'engine-without-api',
+      severity: 'error',
+      from: { path: '^packages/softcpu/src/', pathNot: '^packages/softcpu/src/hosted.ts' },
+      to: { path: ['^packages/', '^packages/softcpu/src/hosted.ts'], pathNot: '^packages/softcpu/src/(?!hosted)' },
+    },
     {
       name: 'npm-only-at-the-edges',
       severity: 'error',

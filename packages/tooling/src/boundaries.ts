@@ -38,7 +38,7 @@ function graph(): Graph {
 function checkManifest({ folder, manifest }: WorkspacePackage): void {
   const allowed = (name: string): boolean => {
     if (folder === 'axvisor') return name.startsWith('@axvisor/') || (NPM[folder]?.includes(name) ?? false);
-    if (name === '@axvisor/axvisor_api') return folder !== 'axvisor_api' && folder !== 'softcpu';
+    if (name === '@axvisor/axvisor_api') return folder !== 'axvisor_api';
     if (name === '@axvisor/softcpu') return folder.startsWith('softcpu_');
     return NPM[folder]?.includes(name) ?? false;
   };
