@@ -460,9 +460,9 @@ export class Engine {
     const store = access === Access.store;
     const permissions = this.#machine.permissions() & ~Permission.execute;
     if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
-    this.counters.tlb_refills++;
     const global = (permissions & Permission.global) !== 0;
-    if (!global) this.spaces.ownData();
+    if (!this.spaces.mayFill(global)) return;
+    this.counters.tlb_refills++;
     this.tlb.fill(store, this.#mmuMode, lo, hi, page, global);
     // Who shares memory says before that it is able to write, see `opened`.
     const opened = store || !this.pages.shared ? permissions : permissions & ~Permission.write;

@@ -3,12 +3,16 @@
  * the number of a space, so that a switch between spaces forgets nothing, and giving a space another number forgets all it has.
  *
  * Spaces of one regime share the pages that are called global. As long as the pages that a mode uses are all global, they are
- * entered for the regime, and every space finds them; the first page that is not ends that, for this mode, until all is forgotten.
+ * entered for the regime, and every space finds them, and the few that are not are not entered at all (kernels patch their code through
+ * such pages); many end that, for this mode, until all is forgotten.
  */
 import { ENGINE, FETCH_MODES, SPACES, TAG_SPACE_SHIFT } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
+
+/** How often a mode may need pages that are not global, from one switch of the space to the next, until it is found to use such pages. */
+const STRAYS = 64;
 
 /** An address space. */
 export class Space {
@@ -41,6 +45,8 @@ export class Spaces {
   readonly #state: Isa['state'];
   readonly #caches: SpaceCaches;
   readonly #known = new Map<string, Space>();
+  /** By MMU mode: how often pages that are not global were not entered since the space was entered. */
+  readonly #strays: Uint8Array = new Uint8Array(MMU_MODES);
   /** By MMU mode and by fetch mode: all pages entered are global. */
   readonly #dataGlobal: Uint8Array = new Uint8Array(MMU_MODES).fill(1);
   readonly #fetchGlobal: Uint8Array = new Uint8Array(FETCH_MODES).fill(1);
@@ -116,7 +122,9 @@ export class Spaces {
    * @param alike - MMU modes that single instructions may use whatever mode is in the state block, in the space of data.
    */
   enter(data: Space, fetch: Space, alike: readonly number[] = []): void {
+    const before = this.#data;
     this.#data = this.#live(data);
+    if (this.#data !== before) this.#strays.fill(0);
     this.#fetch = this.#live(fetch);
     this.#alike = alike;
     const idx = this.#fetchIdx;
@@ -156,24 +164,32 @@ export class Spaces {
       if (space.number !== 0) this.#used[space.number] = 0;
       this.#known.delete(space.key);
     }
-    if (this.#known.size === 0 && this.#last > SPACES / 2) {
-      this.#last = 0;
+    if (this.#known.size === 0) {
       this.#dataGlobal.fill(1);
       this.#fetchGlobal.fill(1);
-      this.#caches.flushTagged();
+      this.#strays.fill(0);
+      if (this.#last > SPACES / 2) {
+        this.#last = 0;
+        this.#caches.flushTagged();
+      }
     }
     if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike);
   }
 
-  /** A page that is not global is about to be entered for the current MMU mode. */
-  ownData(): void {
+  /** Whether a page is to be entered for the current MMU mode, with the tag that {@link dataTag} then is. */
+  mayFill(global: boolean): boolean {
     const mmu = this.#mmuIdx;
-    if (this.#data === undefined || this.#data.regime === this.#data || this.#dataGlobal[mmu] === 0) return;
+    if (this.#data === undefined || this.#data.regime === this.#data || this.#dataGlobal[mmu] === 0) return true;
+    if (global) return true;
+    const strays = this.#strays[mmu] as number;
+    this.#strays[mmu] = strays + 1;
+    if (strays < STRAYS) return false;
     this.#dataGlobal[mmu] = 0;
     this.enter(this.#data, this.#fetch as Space, this.#alike);
+    return true;
   }
 
-  /** The same for fetches. */
+  /** A page that is not global is about to be entered for fetches. */
   ownFetch(): void {
     const idx = this.#fetchIdx;
     if (this.#fetch === undefined || this.#fetch.regime === this.#fetch || this.#fetchGlobal[idx] === 0) return;

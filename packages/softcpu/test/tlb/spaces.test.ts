@@ -41,7 +41,7 @@ class Model {
 
   /** What a page number means in the key's page tables. */
   fill(page: number, global: boolean): void {
-    if (!global) this.spaces.ownData();
+    if (!this.spaces.mayFill(global)) return;
     const made = global ? this.regime : this.key;
     const tag = this.spaces.dataTag;
     let entries = this.data.get(tag);
@@ -74,7 +74,7 @@ test('nothing is found that belongs to another space or was forgotten', () => {
       m.enter(0, 0, 0);
       for (const { kind, mode, regime, space, page, global } of steps) {
         if (kind === 'enter') m.enter(mode, regime, space);
-        else if (kind === 'fill') m.fill(page, global);
+        else if (kind === 'fill') for (let times = 0; times < 65; times++) m.fill(page, global);
         else {
           // A space without what is global, or a regime with all its spaces.
           const goes = (key: string): boolean => (space < 0 ? key.startsWith(`r${regime} `) : key === `r${regime} s${space} `);
@@ -88,6 +88,20 @@ test('nothing is found that belongs to another space or was forgotten', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('a few pages that are not global do not part the spaces of a regime', () => {
+  const m = new Model();
+  m.enter(0, 0, 0);
+  const { dataTag } = m.spaces;
+  for (let i = 0; i < 100; i++) {
+    m.fill(i, false);
+    m.fill(i, true);
+    m.enter(0, 0, i % 3);
+    expect(m.spaces.dataTag).toBe(dataTag);
+  }
+  for (let i = 0; i < 100; i++) m.fill(i, false);
+  expect(m.spaces.dataTag).not.toBe(dataTag);
 });
 
 test('more spaces than numbers: everything is forgotten, now and then', () => {
@@ -115,7 +129,7 @@ test('modes that are alike are used without being entered', () => {
       for (const { kind, space, mode } of steps) {
         if (kind === 'enter') m.enter(mode, 0, space, [0, 1, 2]);
         else if (kind === 'use') m.words[MMU_IDX >>> 2] = mode;
-        else m.fill(space, kind === 'global');
+        else for (let times = 0; times < 65; times++) m.fill(space, kind === 'global');
         m.check(() => false);
       }
     }),
