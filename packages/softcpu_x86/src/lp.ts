@@ -218,17 +218,10 @@ export class Lp extends Core {
 
   #host(random: (() => bigint) | undefined): PrivilegedHost {
     return {
+      ...this.coreHost(),
       now: () => this.#now(),
-      retired: () => this.retired,
-      flushTlb: () => this.engine.tlb.flush(),
-      flushLocalTlb: () => this.engine.tlb.flushLocal(),
       flushFetch: () => {
         this.engine.pages.flushFetch();
-        this.refetch = true;
-      },
-      flushPage: (lo, hi) => {
-        this.engine.tlb.flushPage(lo, hi);
-        this.engine.pages.flushFetchPage(lo, hi);
         this.refetch = true;
       },
       stored: (place, size) => this.engine.invalidate(place, size),

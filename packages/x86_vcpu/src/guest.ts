@@ -44,7 +44,8 @@ export interface Guest extends Disposable {
   readonly nmiBlocked: boolean;
   /** Ends the shadow: an instruction was emulated. */
   clearShadow(): void;
-  setRoot(root: NestedRoot, vmid: number): void;
+  /** @param tag - of this vCPU's translations: others on the processor have others, for each has page tables and PCIDs of its own. */
+  setRoot(root: NestedRoot, tag: number): void;
   /** What RDTSC adds to the host's counter. */
   setTscOffset(offset: bigint): void;
   /** Leaves or passes the accesses of the guest to an MSR. */

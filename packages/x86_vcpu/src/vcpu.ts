@@ -31,6 +31,9 @@ const MAX_EXITS = 64;
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
 
+/** vCPUs of a VM that are told apart. */
+const VCPUS = 64;
+
 /** What a guest may set in CR4. */
 const ALLOWED_CR4 =
   Cr4.VME | Cr4.PVI | Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.UMIP | Cr4.LA57 | Cr4.FSGSBASE |
@@ -104,7 +107,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   /** @throws {AxError} Unsupported for a format that the processor does not walk */
   setEptRoot(root: NestedRoot, vmid: number): void {
     this.#memory = new NestedMemory(root);
-    this.guest.setRoot(root, vmid);
+    this.guest.setRoot(root, vmid * VCPUS + (this.vcpuId % VCPUS));
   }
 
   /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. Done when a processor is at hand. */

@@ -66,8 +66,9 @@ export class ControlRegisters {
       sys[slot.cr3] = lo;
       sys[slot.cr3 + 1] = 0;
     }
-    // Bit 63 lets what is cached of the new PCID stay; nothing is, but global translations.
-    regs.flushLocal();
+    // Bit 63 lets what is cached of the new PCID stay.
+    if (pcid && hi < 0) regs.enterSpace();
+    else regs.flushPcid(regs.pcid);
   }
 
   writeCr4(lo: number, hi = 0): void {

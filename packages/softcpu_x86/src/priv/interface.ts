@@ -6,7 +6,7 @@
  * (`rdmsr` and the like) take and return bigint.
  */
 
-import type { RamWindow } from '@axvisor/softcpu';
+import type { CoreHost, RamWindow } from '@axvisor/softcpu';
 
 /** Kinds of memory access for {@link PrivilegedLp.translate}. Read-modify-write accesses are stores. */
 export const Access = { load: 0, store: 1, fetch: 2 } as const;
@@ -57,19 +57,11 @@ export interface LocalApic {
 }
 
 /** What the privileged architecture needs from the engine around it. The constructor already calls it (reset flushes). */
-export interface PrivilegedHost {
+export interface PrivilegedHost extends Omit<CoreHost, 'stored'> {
   /** The time-stamp counter before offset and adjustment. */
   now(): bigint;
-  /** Instructions retired so far, not counting the one being executed. */
-  retired(): number;
-  /** Forgets every cached data translation (all values of MMU_IDX). */
-  flushTlb(): void;
-  /** Forgets the cached data translations that are not global. */
-  flushLocalTlb(): void;
   /** Forgets every cached fetch translation (all values of FETCH_IDX). */
   flushFetch(): void;
-  /** Forgets the data and fetch translations of one 4 KiB linear page. */
-  flushPage(lo: number, hi: number): void;
   /** The privileged architecture itself wrote linear memory at byte offset `place`: code translated from there is stale. */
   stored(place: number, size: number): void;
   /** MODE in the state block changed: bytes are decoded otherwise. */

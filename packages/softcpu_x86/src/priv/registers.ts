@@ -2,6 +2,7 @@
  * The state of the privileged architecture of one logical processor: control registers and MSRs, segment caches, and the words of the shared state
  * block that follow from them.
  */
+import type { Space } from '@axvisor/softcpu';
 import { readEflags, writeEflags } from '../eflags.ts';
 import {
   ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, PC, READ_HIGH, READ_LOW, SEG_BASE,
@@ -36,6 +37,15 @@ export const highOf = (value: number): number => Math.floor(value / 0x1_0000_000
 export const toBigint = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 export const lowWord = (value: bigint): number => Number(BigInt.asIntN(32, value));
 export const highWord = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
+
+/** What of the control registers decides how page tables are read: their low words are part of what translations are tagged with. */
+const CR0_PAGING: number = CR0.PG | CR0.WP;
+const CR4_PAGING: number = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57;
+const EFER_PAGING: number = EFER.NXE | EFER.LMA;
+
+/** MMU modes that a privilege level uses. */
+const USER_MODES: readonly number[] = [MMU.user];
+const SUPERVISOR_MODES: readonly number[] = [MMU.supervisor, MMU.supervisorSmap];
 
 /** Registers and mode of one logical processor. */
 export class Registers {
@@ -74,6 +84,12 @@ export class Registers {
   readonly base: number;
   private readonly memory: { readonly buffer: ArrayBufferLike };
   private mode = -1;
+  /** Who owns translations, VPID or ASID, and the tables of the second stage: how the keys of address spaces begin. */
+  private owner = '';
+  private tables = '';
+  /** The address space, undefined once a part of its key changed: CR3, then bits of CR0, CR4 and EFER. */
+  private space: Space | undefined;
+  private readonly spaceKey = new Int32Array(5);
   /** Large leaves of which pages may be cached. */
   readonly largePages: LargePages = new LargePages();
   /** Called when cached translations of one or all pages must go. */
@@ -330,6 +346,7 @@ export class Registers {
       this.mode = mode;
       this.host.modeChanged(mode);
     }
+    this.enterSpace();
   }
 
   /** ES, CS, SS and DS span 4 GiB from 0 and permit what flat code does with them. */
@@ -397,19 +414,84 @@ export class Registers {
 
   // ── translations ──
 
+  /** Translations are those of a VPID or ASID from now on, and with a second stage, of its tables. {@link modeChanged} must follow. */
+  setOwner(owner: string, tables: string): void {
+    if (owner === this.owner && tables === this.tables) return;
+    this.owner = owner;
+    this.tables = tables;
+    this.space = undefined;
+  }
+
+  /** How the keys of all address spaces of a VPID or ASID begin. */
+  private static prefix(owner: string): string {
+    return `${owner}:`;
+  }
+
+  /** In the key of an address space: its PCID. */
+  private static pcidPart(pcid: number): string {
+    return ` ${pcid} `;
+  }
+
+  /** To be called when CR3 changed, and what is cached of the address space stays. */
+  enterSpace(): void {
+    const { sys, spaceKey } = this;
+    const cr3 = slot.cr3;
+    const lo = sys[cr3]!;
+    const hi = sys[cr3 + 1]!;
+    const cr0 = sys[slot.cr0]! & CR0_PAGING;
+    const cr4 = sys[slot.cr4]! & CR4_PAGING;
+    const efer = sys[slot.efer]! & EFER_PAGING;
+    const same = lo === spaceKey[0] && hi === spaceKey[1] && cr0 === spaceKey[2] && cr4 === spaceKey[3] && efer === spaceKey[4];
+    if (this.space === undefined || !same) {
+      spaceKey[0] = lo;
+      spaceKey[1] = hi;
+      spaceKey[2] = cr0;
+      spaceKey[3] = cr4;
+      spaceKey[4] = efer;
+      const regime = `${Registers.prefix(this.owner)}${this.tables}/${cr0}.${cr4}.${efer}`;
+      const paging = cr0 < 0;
+      this.space = paging ? this.host.space(`${regime}${Registers.pcidPart(this.pcid)}${lo}.${hi}`, regime) : this.host.space(regime);
+      this.flushed(0, 0, true);
+    }
+    this.host.enterSpaces(this.space, this.space, this.cpl === 3 ? USER_MODES : SUPERVISOR_MODES);
+  }
+
+  /** The current process-context identifier (SDM vol. 3, 4.10.1). */
+  get pcid(): number {
+    const { sys } = this;
+    return (sys[slot.cr4]! & CR4.PCIDE) !== 0 ? sys[slot.cr3]! & 0xfff : 0;
+  }
+
+  private forget(condition: (key: string) => boolean): void {
+    this.space = undefined;
+    this.flushed(0, 0, true);
+    this.host.forgetSpaces(condition);
+    this.enterSpace();
+  }
+
   /** Drops everything cached of page tables. */
   flush(): void {
     this.largePages.clear();
-    this.flushed(0, 0, true);
-    this.host.flushTlb();
-    this.host.flushFetch();
+    this.forget(() => true);
   }
 
-  /** Drops what is cached of the current address space: all but global translations. */
+  /** Drops what is cached of a PCID, all but global translations. */
+  flushPcid(pcid: number): void {
+    const prefix = Registers.prefix(this.owner);
+    const part = Registers.pcidPart(pcid);
+    this.forget((key) => key.startsWith(prefix) && key.includes(part));
+  }
+
+  /** Drops what is cached of all PCIDs but global translations. */
   flushLocal(): void {
-    this.flushed(0, 0, true);
-    this.host.flushLocalTlb();
-    this.host.flushFetch();
+    const prefix = Registers.prefix(this.owner);
+    this.forget((key) => key.startsWith(prefix) && key.includes(' '));
+  }
+
+  /** Drops what is cached of a VPID or ASID. */
+  flushOwner(owner: string): void {
+    const prefix = Registers.prefix(owner);
+    this.forget((key) => key.startsWith(prefix));
   }
 
   /** INVLPG: one page, or everything while pages of large leaves may be cached one by one. */

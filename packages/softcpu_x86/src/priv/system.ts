@@ -631,11 +631,14 @@ export class SystemInstructions {
     const pcid = linear.load(insn.seg, insn.lo, insn.hi, 8);
     const reserved = (pcid & ~0xfff) !== 0 || linear.hi !== 0;
     const at = (insn.lo >>> 0) + 8;
-    linear.load(insn.seg, at | 0, insn.hi + (at > 0xffff_ffff ? 1 : 0), 8);
+    const address = linear.load(insn.seg, at | 0, insn.hi + (at > 0xffff_ffff ? 1 : 0), 8);
     if (upper !== 0 || kind > 3) this.gp();
     if (reserved || ((regs.cr4 & CR4.PCIDE) === 0 && pcid !== 0 && kind < 2)) this.gp();
     if (kind === 0 && !canonical(linear.hi, regs.cr4)) this.gp();
-    regs.flush();
+    if (kind === 0) regs.invalidate(address, linear.hi);
+    else if (kind === 1) regs.flushPcid(pcid);
+    else if (kind === 2) regs.flush();
+    else regs.flushLocal();
   }
 
   // ── waiting ──

@@ -1,5 +1,5 @@
 /** A logical processor without an engine: the privileged architecture over plain memory. */
-import { wasm } from '@axvisor/softcpu';
+import { Space, wasm } from '@axvisor/softcpu';
 import type { WasmMemory } from '@axvisor/softcpu';
 import { Privileged, SYSTEM_OPS, type PrivilegedOptions, type Status, type SystemInsn, type SystemOp } from '../../src/priv/index.ts';
 import type { Stored } from '../../src/priv/registers.ts';
@@ -22,7 +22,10 @@ export class Harness {
   now = 0n;
   retired = 0;
   endSlices = 0;
-  flushes = 0;
+  /** Address spaces by key, those that were forgotten, and the one entered last. */
+  readonly spaces = new Map<string, Space>();
+  forgotten: string[] = [];
+  space: Space | undefined;
   readonly portLog: string[] = [];
   portValue = 0;
 
@@ -38,8 +41,24 @@ export class Harness {
       host: {
         now: () => this.now,
         retired: () => this.retired,
-        flushTlb: () => void this.flushes++,
-        flushLocalTlb: () => void this.flushes++,
+        space: (key, regime) => {
+          const of = (name: string): Space => {
+            const space = this.spaces.get(name) ?? new Space(name);
+            this.spaces.set(name, space);
+            return space;
+          };
+          const space = this.spaces.get(key) ?? (regime === undefined ? of(key) : new Space(key, of(regime)));
+          this.spaces.set(key, space);
+          return space;
+        },
+        enterSpaces: (space) => {
+          this.space = space;
+        },
+        forgetSpaces: (condition) => {
+          const dropped = [...this.spaces.keys()].filter(condition);
+          this.forgotten.push(...dropped);
+          for (const key of dropped) this.spaces.delete(key);
+        },
         flushFetch: () => {},
         flushPage: () => {},
         stored: () => {},

@@ -1,4 +1,4 @@
-import { EventType, SVM_EXIT_INVALID, SvmExit, SvmIntercept3, SvmIntercept4, SvmIntercept5, Vmcb, VmcbSave, toVmcbAttributes } from '@axvisor/axvisor_api/arch/x86';
+import { EventType, SVM_EXIT_INVALID, SvmExit, SvmIntercept3, SvmIntercept4, SvmIntercept5, TlbControl, Vmcb, VmcbSave, toVmcbAttributes } from '@axvisor/axvisor_api/arch/x86';
 import { expect, test } from 'vitest';
 import type { SystemInsn, SystemOp } from '../../src/priv/index.ts';
 import { vmrunRules } from '../../src/priv/svm/checks.ts';
@@ -300,4 +300,29 @@ test('VMLOAD and VMSAVE, and state that VMRUN does not touch', () => {
   h.run('cpuid');
   expect([h.get64(VmcbSave.cr2), h.get64(VmcbSave.rax), h.get64(VmcbSave.efer), h.get('efer')]).toEqual([0x55n, 0x42n, 0x1500n, 0x1d01n]);
   expect(() => h.svm.vmload(1n)).toThrow(/no address of a VMCB/);
+});
+
+test('translations are those of an ASID, and go as TLB_CONTROL says (15.16)', () => {
+  const h = new SvmHarness();
+  h.enable(Vmcb.intercept3, SvmIntercept3.CPUID);
+  const enter = (asid: number, control: number): unknown => {
+    h.write32(VMCB + Vmcb.guestAsid, asid);
+    h.bytes[VMCB + Vmcb.tlbControl] = control;
+    h.start();
+    const { space } = h;
+    h.run('cpuid');
+    expect(h.lp.exited).toBe(true);
+    return space;
+  };
+  const one = enter(1, TlbControl.none);
+  const two = enter(2, TlbControl.none);
+  expect(two).not.toBe(one);
+  expect(enter(1, TlbControl.none)).toBe(one);
+  const fresh = enter(1, TlbControl.flushAsid);
+  expect(fresh).not.toBe(one);
+  expect(enter(2, TlbControl.none)).toBe(two);
+  expect(enter(1, TlbControl.flushAsidNonGlobal)).not.toBe(fresh);
+  expect(enter(2, TlbControl.none)).toBe(two);
+  enter(1, TlbControl.flushAll);
+  expect(enter(2, TlbControl.none)).not.toBe(two);
 });

@@ -122,11 +122,11 @@ export class SvmGuest implements Guest {
     this.#set64(Vmcb.interruptShadow, this.#get64(Vmcb.interruptShadow) & ~1n);
   }
 
-  setRoot(root: NestedRoot, vmid: number): void {
+  setRoot(root: NestedRoot, tag: number): void {
     if (root.format !== 'npt') throw axError('Unsupported', `SVM walks nested page tables in the format npt, not ${root.format}`);
     this.#root = root;
     const asids = Math.max(2, asidCount());
-    this.#asid = 1 + (vmid % (asids - 1));
+    this.#asid = 1 + (tag % (asids - 1));
   }
 
   #writeRoot(): void {

@@ -162,10 +162,11 @@ export class VmxGuest implements Guest {
     if (this.shadowed) this.#write(F.guestInterruptibilityState, this.#interruptibility & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs));
   }
 
-  setRoot(root: NestedRoot, vmid: number): void {
+  setRoot(root: NestedRoot, tag: number): void {
     if (root.format !== 'ept') throw axError('Unsupported', `VMX walks EPT, not ${root.format}`);
     this.#root = root;
-    this.#vpid = vmid;
+    // VPID 0 is the host's.
+    this.#vpid = 1 + (tag % 0xffff);
   }
 
   #writeRoot(): void {
@@ -177,9 +178,8 @@ export class VmxGuest implements Guest {
     this.#write(F.eptPointer, eptp);
     this.#succeed('INVEPT', invept(InveptType.singleContext, eptp));
     if ((Number(this.#read(F.secondaryProcessorBasedControls)) & ProcControl2.enableVpid) === 0) return;
-    // VPID 0 is the host's.
-    this.#write(F.virtualProcessorIdentifier, this.#vpid + 1);
-    if ((capabilities & CAP_INVVPID) !== 0n) this.#succeed('INVVPID', invvpid(InvvpidType.singleContext, this.#vpid + 1, 0n));
+    this.#write(F.virtualProcessorIdentifier, this.#vpid);
+    if ((capabilities & CAP_INVVPID) !== 0n) this.#succeed('INVVPID', invvpid(InvvpidType.singleContext, this.#vpid, 0n));
   }
 
   setTscOffset(offset: bigint): void {

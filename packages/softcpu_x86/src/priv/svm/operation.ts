@@ -1,5 +1,5 @@
 /** VMRUN and #VMEXIT, VMLOAD and VMSAVE for a native hypervisor (APM vol. 2, 15.5 and 15.6). */
-import { EventInjection, EventType, Vmcb, VmcbSave } from '@axvisor/axvisor_api/arch/x86';
+import { EventInjection, EventType, TlbControl, Vmcb, VmcbSave } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
 import type { Events } from '../events.ts';
 import { CR0, CR4, DR6, DR7, EFER, EVENT, SEG, SHADOW } from '../fields.ts';
@@ -26,7 +26,8 @@ const MOVED_SEGMENTS = [[SEG.fs, VmcbSave.fs], [SEG.gs, VmcbSave.gs], [SEG.ldtr,
 const SEGMENTS = [[SEG.es, VmcbSave.es], [SEG.cs, VmcbSave.cs], [SEG.ss, VmcbSave.ss], [SEG.ds, VmcbSave.ds]] as const;
 /** Registers of the host, which come back at #VMEXIT. */
 const HOST: readonly Stored[] = ['cr0', 'cr3', 'cr4', 'efer', 'pat', 'gdtrBase', 'idtrBase'];
-const CR4_TRANSLATION = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PCIDE;
+/** Who owns translations, as {@link Registers.setOwner} takes it. */
+const ownerOf = (asid: number): string => `asid${asid}`;
 const RAX = 0;
 const RSP = 4;
 
@@ -48,7 +49,6 @@ export class SvmOperation {
   refused: VmcbRule | undefined;
   private readonly p: SvmOperationParts;
   private readonly host = new Map<Stored, readonly [number, number]>();
-  private readonly key = new Int32Array(9);
 
   constructor(parts: SvmOperationParts) {
     this.p = parts;
@@ -115,9 +115,10 @@ export class SvmOperation {
     const isNested = (vmcb.lo(Vmcb.nestedPaging) & 1) !== 0;
     if (isNested) nested.load(vmcb.lo(Vmcb.nestedCr3), vmcb.hi(Vmcb.nestedCr3), (regs.efer & EFER.NXE) !== 0);
     paging.secondStage = isNested ? nested : undefined;
+    const owner = ownerOf(vmcb.lo(Vmcb.guestAsid));
+    this.flushAsAsked(owner);
+    regs.setOwner(owner, isNested ? `${vmcb.lo(Vmcb.nestedCr3)}.${vmcb.hi(Vmcb.nestedCr3)}` : '');
     this.load(isNested);
-    if (vmcb.byte(Vmcb.tlbControl) !== 0) this.flush();
-    if (this.translationChanged(isNested)) regs.flush();
     this.gif = true;
     attach(guest);
     guest.begin();
@@ -190,17 +191,13 @@ export class SvmOperation {
     });
   }
 
-  private translationChanged(nested: boolean): boolean {
-    const { regs } = this.p;
-    const { vmcb, key } = this;
-    const { sys } = regs;
-    const now = [
-      regs.cr0 & (CR0.PG | CR0.WP), sys[slot.cr3]!, sys[slot.cr3 + 1]!, regs.cr4 & CR4_TRANSLATION, regs.efer & (EFER.NXE | EFER.LMA),
-      nested ? vmcb.lo(Vmcb.nestedCr3) : 0, nested ? vmcb.hi(Vmcb.nestedCr3) : 0, vmcb.lo(Vmcb.guestAsid), nested ? 1 : 0,
-    ];
-    const changed = now.some((word, i) => word !== key[i]);
-    key.set(now);
-    return changed;
+  /** TLB_CONTROL (APM vol. 2, 15.16.2); what is said of one ASID but its global pages is done to these too. */
+  private flushAsAsked(owner: string): void {
+    const control = this.vmcb.byte(Vmcb.tlbControl);
+    if (control === TlbControl.none) return;
+    this.p.nested.flush();
+    if (control === TlbControl.flushAll) this.p.regs.flush();
+    else this.p.regs.flushOwner(owner);
   }
 
   /** Drops all that depends on nested tables. */
@@ -237,7 +234,6 @@ export class SvmOperation {
     vmcb.set(VmcbSave.rip, rip[0], rip[1]);
     vmcb.setByte(VmcbSave.cpl, regs.cpl);
     vmcb.set(Vmcb.interruptShadow, (regs.currentShadow() !== 0 ? 1 : 0) | ((regs.systemFlags & 0x200) !== 0 ? 2 : 0));
-    this.translationChanged(paging.secondStage !== undefined);
     for (const [name, [lo, hi]] of this.host) regs.set(name, lo, hi);
     regs.set('dr7', DR7.ones, 0);
     regs.cpl = 0;

@@ -1,10 +1,10 @@
 /** VMX root operation for a native hypervisor: VMXON to VMRESUME, VMREAD and VMWRITE, INVEPT and INVVPID, VM entries and exits (SDM vol. 3, chapters 27 to 31). */
-import { EXIT_REASON_ENTRY_FAILURE, ExitReason, InterruptionInfo, VMFAIL_INVALID, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { EXIT_REASON_ENTRY_FAILURE, ExitReason, InterruptionInfo, InvvpidType, VMFAIL_INVALID, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
 import type { Ept } from '../ept.ts';
 import type { Events } from '../events.ts';
-import { CR0, CR4, EFER, EVENT } from '../fields.ts';
+import { CR0, CR4, EVENT } from '../fields.ts';
 import { Waiting } from '../interface.ts';
 import { canonical } from '../linear.ts';
 import type { Msrs } from '../msrs.ts';
@@ -33,8 +33,10 @@ export interface OperationParts {
   readonly attach: (guest: VmxGuest) => void;
 }
 
-/** What translations are cached for: a change needs none of them dropped if VPIDs are in use. */
-const CR4_TRANSLATION = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PCIDE;
+/** The VPID of entries that have none, which is the host's. */
+const NO_VPID = 0;
+/** Who owns translations, as {@link Registers.setOwner} takes it. */
+const ownerOf = (vpid: number): string => `vpid${vpid}`;
 
 export class VmxOperation {
   readonly vmcs: Vmcs;
@@ -45,7 +47,6 @@ export class VmxOperation {
   private readonly transition: Transition;
   private readonly candidate: Candidate;
   private vmxonAddress = -1n;
-  private readonly key = new Int32Array(9);
 
   constructor(parts: OperationParts, guestParts: Omit<ConstructorParameters<typeof VmxGuest>[0], 'vmcs' | 'leave' | 'tsc'>) {
     this.p = parts;
@@ -165,7 +166,11 @@ export class VmxOperation {
     this.need();
     const bad = type < 0 || type > 3 || vpid < 0 || vpid > 0xffff || (type !== 2 && vpid === 0) || (type === 0 && !canonical(highWord(linear), 0));
     if (bad) return this.fail(E.invalidOperandToInveptInvvpid);
-    this.p.regs.flush();
+    const { regs } = this.p;
+    const T = InvvpidType;
+    if (type === T.allContexts) regs.flush();
+    else if (type === T.individualAddress) regs.invalidate(lowWord(linear), highWord(linear));
+    else regs.flushOwner(ownerOf(vpid));
     return VMSUCCEED;
   }
 
@@ -214,13 +219,15 @@ export class VmxOperation {
     if (pae && nested && !this.pdptesValid()) return this.refuse(ExitReason.entryFailureGuestState, 2);
     if (nested) ept.load(vmcs.lo(F.eptPointer), vmcs.hi(F.eptPointer));
     paging.secondStage = nested ? ept : undefined;
-    const stale = !candidate.has2(ProcControl2.enableVpid);
+    const tagged = candidate.has2(ProcControl2.enableVpid);
+    const owner = ownerOf(tagged ? vmcs.lo(F.virtualProcessorIdentifier) & 0xffff : NO_VPID);
+    if (!tagged) regs.flushOwner(owner);
+    regs.setOwner(owner, nested ? `${vmcs.lo(F.eptPointer)}.${vmcs.hi(F.eptPointer)}` : '');
     // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
     transition.loadGuest(pae && nested);
     if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);
     const failed = this.loadMsrs(F.entryMsrLoadCount, F.entryMsrLoadAddress);
     if (failed !== 0) return this.refuse(ExitReason.entryFailureMsrLoading, failed);
-    if (this.translationChanged(nested) || stale) regs.flush();
     if (launch) vmcs.launched = true;
     attach(guest);
     guest.begin();
@@ -252,20 +259,6 @@ export class VmxOperation {
       errorCode: vmcs.lo(F.entryExceptionErrorCode),
       length: vmcs.lo(F.entryInstructionLength),
     });
-  }
-
-  /** Whether the guest's translations are others than those that are cached; notes what they are now. */
-  private translationChanged(nested: boolean): boolean {
-    const { regs } = this.p;
-    const { vmcs, key } = this;
-    const { sys } = regs;
-    const now = [
-      regs.cr0 & (CR0.PG | CR0.WP), sys[slot.cr3]!, sys[slot.cr3 + 1]!, regs.cr4 & CR4_TRANSLATION, regs.efer & (EFER.NXE | EFER.LMA),
-      nested ? vmcs.lo(F.eptPointer) : 0, nested ? vmcs.hi(F.eptPointer) : 0, vmcs.lo(F.virtualProcessorIdentifier), nested ? 1 : 0,
-    ];
-    const changed = now.some((word, i) => word !== key[i]);
-    key.set(now);
-    return changed;
   }
 
   /** Loads an MSR list (SDM vol. 3, 27.4); the number of the entry that cannot be loaded, 0 if all can. */
@@ -317,8 +310,6 @@ export class VmxOperation {
     vmcs.set(F.entryInterruptionInformation, vmcs.lo(F.entryInterruptionInformation) & 0x7fff_ffff);
     if (reason === ExitReason.tripleFault) regs.waiting = Waiting.shutdown;
     transition.saveGuest(details.resume ?? false);
-    // What the guest left its translations with is what they are cached for.
-    this.translationChanged(this.p.paging.secondStage !== undefined);
     if (!this.storeMsrs()) this.abort(1);
     this.host();
   }
