@@ -89,106 +89,95 @@ const GUEST_MODULES: readonly string[] = ['virtio_mmio', 'virtio_pci', 'virtio_b
 /** Without it two thirds of a boot's instructions go into the kernel's crypto self-tests. */
 const QUICK_BOOT = 'cryptomgr.notests';
 
+/** What the Debian rows differ in. */
+interface DebianRow {
+  readonly debian: string;
+  readonly architecture: Architecture;
+  readonly suite: keyof typeof SUITES;
+  /** Meta-package of the kernel. */
+  readonly kernel: string;
+  /** Its file below `boot/`, without the release. */
+  readonly image: 'vmlinux' | 'vmlinuz';
+  readonly console: string;
+  readonly memory: number;
+}
+
+/** Debian's releases: number, where busybox lies, and the prompt of its shell. */
+const SUITES = {
+  trixie: { release: 13, busybox: 'usr/bin/busybox', marker: SHELL_PROMPT },
+  // This busybox finds no home folders: a static program cannot load what looks into /etc/passwd.
+  bookworm: { release: 12, busybox: 'bin/busybox', marker: '/root # ' },
+} as const;
+
+function debian({ debian, architecture, suite, kernel, image, console, memory }: DebianRow): ImageSpec {
+  const { release, busybox, marker } = SUITES[suite];
+  return {
+    name: `debian-${debian}`,
+    architecture,
+    title: `Debian ${release} kernel for ${debian} with a busybox userland`,
+    source: {
+      kind: 'debian',
+      suite,
+      architecture: debian,
+      packages: [
+        {
+          package: kernel,
+          follow: /^linux-image-\d/,
+          files: [
+            { from: `boot/${image}-*`, as: 'kernel' },
+            { from: 'boot/config-*', as: 'kernel.config' },
+          ],
+          modules: true,
+        },
+        { package: 'busybox-static', files: [{ from: busybox, as: 'busybox' }] },
+      ],
+    },
+    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
+    boot: { kernel: 'kernel', append: `console=${console} ${QUICK_BOOT}`, memory, marker },
+  };
+}
+
+/** What the U-Boot rows differ in. */
+interface UBootRow {
+  readonly debian: string;
+  readonly architecture: Architecture;
+  readonly suite: keyof typeof SUITES;
+  readonly title: string;
+  /** Its folder in the package. */
+  readonly board: string;
+  readonly loadAddress: bigint;
+  readonly deviceTree?: bigint;
+}
+
+function uBoot({ debian, architecture, suite, title, board, loadAddress, deviceTree }: UBootRow): ImageSpec {
+  return {
+    name: `u-boot-${debian}`,
+    architecture,
+    title,
+    source: {
+      kind: 'debian',
+      suite,
+      architecture: debian,
+      packages: [{ package: 'u-boot-qemu', files: [{ from: `usr/lib/u-boot/${board}/u-boot.bin`, as: 'u-boot.bin' }] }],
+    },
+    boot: { kernel: 'u-boot.bin', loadAddress, ...(deviceTree === undefined ? {} : { deviceTree }), memory: 64, marker: '=> ' },
+  };
+}
+
 /** Every image by table; a further guest is a further row. */
 export const images: readonly ImageSpec[] = [
-  {
-    name: 'debian-riscv64',
-    architecture: 'riscv64',
-    title: 'Debian 13 kernel for riscv64 with a busybox userland',
-    source: {
-      kind: 'debian',
-      suite: 'trixie',
-      architecture: 'riscv64',
-      packages: [
-        {
-          package: 'linux-image-riscv64',
-          follow: /^linux-image-\d/,
-          files: [
-            { from: 'boot/vmlinux-*', as: 'kernel' },
-            { from: 'boot/config-*', as: 'kernel.config' },
-          ],
-          modules: true,
-        },
-        { package: 'busybox-static', files: [{ from: 'usr/bin/busybox', as: 'busybox' }] },
-      ],
-    },
-    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
-    boot: { kernel: 'kernel', append: `console=ttyS0 ${QUICK_BOOT}`, memory: 96, marker: SHELL_PROMPT },
-  },
-  {
-    name: 'u-boot-riscv64',
-    architecture: 'riscv64',
-    title: 'U-Boot for riscv64 in supervisor mode, a small first guest',
-    source: {
-      kind: 'debian',
-      suite: 'trixie',
-      architecture: 'riscv64',
-      packages: [{ package: 'u-boot-qemu', files: [{ from: 'usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin', as: 'u-boot.bin' }] }],
-    },
-    boot: { kernel: 'u-boot.bin', loadAddress: 0x8020_0000n, memory: 64, marker: '=> ' },
-  },
-  {
-    name: 'debian-arm64',
-    architecture: 'aarch64',
-    title: 'Debian 12 kernel for arm64 with a busybox userland',
-    source: {
-      kind: 'debian',
-      suite: 'bookworm',
-      architecture: 'arm64',
-      packages: [
-        {
-          package: 'linux-image-cloud-arm64',
-          follow: /^linux-image-\d/,
-          files: [
-            { from: 'boot/vmlinuz-*', as: 'kernel' },
-            { from: 'boot/config-*', as: 'kernel.config' },
-          ],
-          modules: true,
-        },
-        { package: 'busybox-static', files: [{ from: 'bin/busybox', as: 'busybox' }] },
-      ],
-    },
-    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
-    // This busybox finds no home folders: a static program cannot load what looks into /etc/passwd.
-    boot: { kernel: 'kernel', append: `console=ttyAMA0 ${QUICK_BOOT}`, memory: 96, marker: '/root # ' },
-  },
-  {
-    name: 'u-boot-arm64',
-    architecture: 'aarch64',
-    title: 'U-Boot for arm64, a small first guest',
-    source: {
-      kind: 'debian',
-      suite: 'bookworm',
-      architecture: 'arm64',
-      packages: [{ package: 'u-boot-qemu', files: [{ from: 'usr/lib/u-boot/qemu_arm64/u-boot.bin', as: 'u-boot.bin' }] }],
-    },
+  debian({ debian: 'riscv64', architecture: 'riscv64', suite: 'trixie', kernel: 'linux-image-riscv64', image: 'vmlinux', console: 'ttyS0', memory: 96 }),
+  uBoot({
+    debian: 'riscv64', architecture: 'riscv64', suite: 'trixie', title: 'U-Boot for riscv64 in supervisor mode, a small first guest',
+    board: 'qemu-riscv64_smode', loadAddress: 0x8020_0000n,
+  }),
+  debian({ debian: 'arm64', architecture: 'aarch64', suite: 'bookworm', kernel: 'linux-image-cloud-arm64', image: 'vmlinuz', console: 'ttyAMA0', memory: 96 }),
+  uBoot({
+    debian: 'arm64', architecture: 'aarch64', suite: 'bookworm', title: 'U-Boot for arm64, a small first guest', board: 'qemu_arm64',
     // What is at the start of memory on the board `virt` is the device tree.
-    boot: { kernel: 'u-boot.bin', loadAddress: 0x4020_0000n, deviceTree: 0x4000_0000n, memory: 64, marker: '=> ' },
-  },
-  {
-    name: 'debian-amd64',
-    architecture: 'x86_64',
-    title: 'Debian 12 kernel for amd64 with a busybox userland',
-    source: {
-      kind: 'debian',
-      suite: 'bookworm',
-      architecture: 'amd64',
-      packages: [
-        {
-          package: 'linux-image-cloud-amd64',
-          follow: /^linux-image-\d/,
-          files: [
-            { from: 'boot/vmlinuz-*', as: 'kernel' },
-            { from: 'boot/config-*', as: 'kernel.config' },
-          ],
-          modules: true,
-        },
-        { package: 'busybox-static', files: [{ from: 'bin/busybox', as: 'busybox' }] },
-      ],
-    },
-    initramfs: { busybox: 'busybox', modules: GUEST_MODULES },
-    boot: { kernel: 'kernel', append: `console=ttyS0 ${QUICK_BOOT}`, memory: 128, marker: '/root # ' },
-  },
+    loadAddress: 0x4020_0000n, deviceTree: 0x4000_0000n,
+  }),
+  debian({ debian: 'amd64', architecture: 'x86_64', suite: 'bookworm', kernel: 'linux-image-cloud-amd64', image: 'vmlinuz', console: 'ttyS0', memory: 128 }),
   {
     name: 'embedded',
     architecture: 'any',
