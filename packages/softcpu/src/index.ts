@@ -21,6 +21,7 @@ export type { I8x16Ops, V128Ops, VectorOps } from './ir/vector.ts';
 export { busAccess, placeIn } from './physical.ts';
 export type { PhysBus, RamWindow } from './physical.ts';
 export { MMU_MODES, RECORD_SIZE } from './isa.ts';
+export { GuestPages, pageNumber } from './tlb/guest_pages.ts';
 export { Space, Spaces } from './tlb/spaces.ts';
 export type { TranslatorStats } from './translate/translator.ts';
 export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts';

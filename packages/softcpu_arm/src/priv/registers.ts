@@ -3,17 +3,15 @@
  * shared state block that follow from them.
  */
 
-import type { Space } from '@axvisor/softcpu';
+import { GuestPages, type RamWindow, type Space } from '@axvisor/softcpu';
 import {
   ALIGNED, ATTENTION, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
   TPIDRRO_EL0, UNPRIV_IDX, X,
 } from '../state.ts';
 import { readNzcv, writeNzcv } from '../nzcv.ts';
 import { Cptr, Hcr, Mdcr, Mdscr, Sctlr, Spsr } from './fields.ts';
-import type { RamWindow } from '@axvisor/softcpu';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
-import { GuestPages } from './guest_pages.ts';
 
 const stored = [
   'SCTLR_EL1', 'ACTLR_EL1', 'CPACR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'SPSR_EL1', 'ELR_EL1', 'AFSR0_EL1', 'AFSR1_EL1', 'ESR_EL1',

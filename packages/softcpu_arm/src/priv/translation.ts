@@ -5,6 +5,7 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which are below 2^48, are numbers.
  */
 
+import { pageNumber } from '@axvisor/softcpu';
 import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import { slot, toNumber, type State } from './registers.ts';
@@ -300,9 +301,10 @@ export class Translation {
     const ptw = implicit && (state.sys[HCR_EL2]! & Hcr.PTW) !== 0;
     const updates = implicit || this.purpose !== Purpose.at;
     const cacheable = implicit || this.purpose < Purpose.cacheRead;
-    if (cacheable && guestPages.find(ipaLo, ipaHi) && (guestPages.permissions & (1 << access)) !== 0 && !(ptw && guestPages.attributes >>> 2 === 0)) {
-      this.leafPermissions = guestPages.permissions;
-      this.stage2Attributes = guestPages.attributes;
+    if (cacheable && guestPages.find(pageNumber(ipaLo, ipaHi)) && (guestPages.rights & (1 << access)) !== 0 && !(ptw && guestPages.rights >>> 6 === 0)) {
+      // Permissions, and above them MemAttr.
+      this.leafPermissions = guestPages.rights & 7;
+      this.stage2Attributes = guestPages.rights >>> 4;
       this.size = guestPages.size;
       this.outLo = (guestPages.page | 0) | (ipaLo & 0xfff);
       this.outHi = Math.floor(guestPages.page / 0x1_0000_0000);
@@ -349,7 +351,7 @@ export class Translation {
       this.leafPermissions = permissions;
       this.stage2Attributes = attributes;
       this.leaf(dLo, dHi, shift, ipaLo);
-      if ((dLo & AF) !== 0) guestPages.add(ipaLo, ipaHi, toNumber(this.outLo & ~0xfff, this.outHi), permissions, attributes, this.size);
+      if ((dLo & AF) !== 0) guestPages.add(pageNumber(ipaLo, ipaHi), toNumber(this.outLo & ~0xfff, this.outHi), permissions | (attributes << 4), this.size);
       return true;
     }
   }

@@ -3,11 +3,9 @@
  * state block that follow from them (MMU_IDX, FETCH_IDX, FP_OFF).
  */
 
-import type { Space } from '@axvisor/softcpu';
+import { GuestPages, type RamWindow, type Space } from '@axvisor/softcpu';
 import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
-import { GuestPages } from './guest_pages.ts';
-import type { RamWindow } from '@axvisor/softcpu';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { SuperpageLog } from './superpages.ts';
 

@@ -5,6 +5,7 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which must be below 2^53 to be anything, are numbers.
  */
 
+import { pageNumber } from '@axvisor/softcpu';
 import { EnvcfgHi, Mstatus, Pte } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { Pmp } from './pmp.ts';
@@ -241,8 +242,8 @@ export class Translation {
     this.size = leafSize[4]!;
     if (levels === 0) return true;
     const { guestPages } = this.state;
-    if (guestPages.find(gpaLo, gpaHi) && (guestPages.permissions & needOf[access]!) !== 0) {
-      this.leafPermissions = guestPages.permissions;
+    if (guestPages.find(pageNumber(gpaLo, gpaHi)) && (guestPages.rights & needOf[access]!) !== 0) {
+      this.leafPermissions = guestPages.rights;
       this.size = guestPages.size;
       this.outLo = (guestPages.page | 0) | (gpaLo & 0xfff);
       this.outHi = Math.floor(guestPages.page / 0x1_0000_0000);
@@ -286,7 +287,7 @@ export class Translation {
       this.leafPermissions = ((pteLo | update) & Pte.D) !== 0 ? permissions : permissions & ~W;
       this.size = leafSize[level]!;
       if (!mxr && this.outHi >>> 0 <= MAX_ADDRESS_HI) {
-        guestPages.add(gpaLo, gpaHi, toNumber(this.outLo & ~0xfff, this.outHi), this.leafPermissions, this.size);
+        guestPages.add(pageNumber(gpaLo, gpaHi), toNumber(this.outLo & ~0xfff, this.outHi), this.leafPermissions, this.size);
       }
       return true;
     }

@@ -1,9 +1,10 @@
 /** Extended page tables with accessed and dirty flags (SDM vol. 3, 29.3): guest physical to host physical addresses. */
+import { GuestPages } from '@axvisor/softcpu';
 import { Fault, type FaultRecord } from './abort.ts';
 import { Access, Permission } from './interface.ts';
 import type { Physical } from './physical.ts';
 import { highOf, toNumber, type Registers } from './registers.ts';
-import { GuestPages, type SecondStage } from './second_stage.ts';
+import type { SecondStage } from './second_stage.ts';
 
 const { read: R, write: W, execute: X } = Permission;
 const LEAF = 1 << 7;
@@ -56,8 +57,8 @@ export class Ept implements SecondStage {
     const access = tableWalk && this.dirtyFlags ? Access.store : kind;
     const number = Math.floor(gpa / 4096);
     const { pages } = this;
-    if (pages.find(number) && (pages.permissions & needOf[access]!) !== 0) {
-      this.permissions = pages.permissions;
+    if (pages.find(number) && (pages.rights & needOf[access]!) !== 0) {
+      this.permissions = pages.rights;
       this.size = pages.size;
       return pages.page + (gpa - number * 4096);
     }

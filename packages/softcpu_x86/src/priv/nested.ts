@@ -1,10 +1,11 @@
 /** Nested paging of SVM (APM vol. 2, 15.25): guest physical addresses through page tables in the format of long mode, every access a user access. */
+import { GuestPages } from '@axvisor/softcpu';
 import { Fault, type FaultRecord } from './abort.ts';
 import { PF } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { Physical } from './physical.ts';
 import { highOf, toNumber, type Registers } from './registers.ts';
-import { GuestPages, type SecondStage } from './second_stage.ts';
+import type { SecondStage } from './second_stage.ts';
 
 const { read: R, write: W, execute: X } = Permission;
 const PTE = { P: 1, RW: 2, US: 4, A: 32, D: 64, PS: 128 } as const;
@@ -47,8 +48,8 @@ export class NestedPaging implements SecondStage {
     const access = tableWalk ? Access.store : kind;
     const number = Math.floor(gpa / 4096);
     const { pages } = this;
-    if (pages.find(number) && (pages.permissions & needOf[access]!) !== 0) {
-      this.permissions = pages.permissions;
+    if (pages.find(number) && (pages.rights & needOf[access]!) !== 0) {
+      this.permissions = pages.rights;
       this.size = pages.size;
       return pages.page + (gpa - number * 4096);
     }
