@@ -13,9 +13,10 @@ import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
-import type { Code } from '../wasm/code.ts';
+import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
+import { lengthOf, setKey } from './registers.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 
 /** Locals of a region: its parameters. */
@@ -36,6 +37,9 @@ export interface RegionRuntime {
   readonly type: number;
 }
 
+/** Order of exits: none, the first registers, one more at a time, then other sets. */
+const rank = (set: Uint8Array): number => (lengthOf(set) < 0 ? Infinity : lengthOf(set));
+
 export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #isa: Isa;
   readonly #layout: Layout;
@@ -49,6 +53,11 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #pinned: ReadonlySet<number>;
   /** By register: its local is f64, which spares the moves between the register files. */
   readonly #double: readonly boolean[];
+  /** Where unfinished instructions are left, by what is written back; nothing is the first. */
+  readonly #exits = new Map<string, Label>();
+  readonly #exitOrder: readonly (readonly [key: string, set: Uint8Array])[];
+  /** Local: distance of the instruction from the entry in the upper half, steps taken in the lower. */
+  readonly #left: number;
   #step: Step | undefined;
   /** Registers that may differ from the state block. */
   #dirty: Uint8Array;
@@ -74,14 +83,17 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     const [first, end] = isa.state.doubles ?? [0, 0];
     this.#double = plan.offsets.map((offset) => offset >= first && offset < end);
     this.#locals = this.#double.map((double) => code.local(double ? 'f64' : 'i64'));
+    this.#left = code.local('i32');
+    this.#exitOrder = [...plan.exits].toSorted(([, a], [, b]) => rank(a) - rank(b) || 0); // of two that are no first ones, NaN
     this.#dirty = new Uint8Array(plan.offsets.length);
   }
 
   /** Loads the registers that are live at the entry, after a test of what the instructions take for granted. */
   enter(words: ReadonlySet<number>): void {
+    for (const [key] of this.#exitOrder) this.#exits.set(key, this.code.block());
     for (const { offset, value } of this.#isa.assumptions ?? []) {
       if (!words.has(offset)) continue;
-      this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#leave(local('i64', ENTRY_PC), RegionExit.step), undefined, false);
+      this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#abandon(this.#entry), undefined, false);
     }
     for (const register of this.#plan.liveIn) {
       const offset = this.#plan.offsets[register] as number;
@@ -228,12 +240,12 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   protected override fail(failed: I32): void {
-    this.if(failed, () => this.#leave(this.pc(), RegionExit.step), undefined, false);
+    this.if(failed, () => this.#abandon(this.#current.offset), undefined, false);
   }
 
   /** What only JavaScript does is left to tier 0. */
   service(): void {
-    this.#leave(this.pc(), RegionExit.step);
+    this.#abandon(this.#current.offset);
   }
 
   // ── control transfer ──
@@ -250,34 +262,61 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   #writeBack(): void {
     this.#dirty.forEach((dirty, register) => {
-      if (dirty === 0) return;
-      const offset = this.#plan.offsets[register] as number;
-      const index = this.#locals[register] as number;
-      if (this.#double[register] === true) super.setState('f64.store', offset, local('f64', index));
-      else super.setState('i64.store', offset, local('i64', index));
+      if (dirty !== 0) this.#writeBackOne(register);
     });
+  }
+
+  #writeBackOne(register: number): void {
+    const offset = this.#plan.offsets[register] as number;
+    const index = this.#locals[register] as number;
+    if (this.#double[register] === true) super.setState('f64.store', offset, local('f64', index));
+    else super.setState('i64.store', offset, local('i64', index));
+  }
+
+  /** Leaves the instruction at an offset of the page to tier 0. */
+  #abandon(offset: number): void {
+    this.code.i32(((offset - this.#entry) << 16) | this.#spent);
+    this.code.set(this.#left);
+    this.code.br(this.#exits.get(setKey(this.#dirty)) as Label);
+  }
+
+  /** Emits what {@link #abandon} leads to. Nothing falls into it. */
+  finish(): void {
+    const order = this.#exitOrder;
+    for (let i = order.length - 1; i >= 0; i--) {
+      this.code.end();
+      const [, set] = order[i] as (typeof order)[number];
+      const length = lengthOf(set);
+      const before = length < 0 || i === 0 ? 0 : lengthOf((order[i - 1] as (typeof order)[number])[1]);
+      set.forEach((differs, register) => {
+        if (differs !== 0 && register >= before) this.#writeBackOne(register);
+      });
+      // Behind the others, one falls into the next.
+      if (length < 0) this.code.br(this.#exits.get(setKey((order[0] as (typeof order)[number])[1])) as Label);
+    }
+    const left = local('i32', this.#left);
+    lower(this.code, i64.add(local('i64', ENTRY_PC), i64.extend_i32_s(i32.shr_s(left, i32.const(16)))));
+    lower(this.code, i32.sub(local('i32', BUDGET), i32.and(left, i32.const(0xffff))));
+    this.code.i32(RegionExit.step);
+    this.code.returnCall(this.#runtime.leave);
   }
 
   get #budgetLeft(): I32 {
     return i32.sub(local('i32', BUDGET), i32.const(this.#spent));
   }
 
-  #leave(pc: I64, exit: number): void {
-    this.#writeBack();
-    lower(this.code, pc);
-    lower(this.code, this.#budgetLeft);
-    this.code.i32(exit);
-    this.code.returnCall(this.#runtime.leave);
-  }
-
   /** Leaves to tier 0 at an offset of the page. */
   leaveAt(offset: number): void {
-    this.#leave(this.address(offset), RegionExit.next);
+    this.#writeBack();
+    lower(this.code, this.address(offset));
+    lower(this.code, this.#budgetLeft);
+    this.code.i32(RegionExit.next);
+    this.code.returnCall(this.#runtime.leave);
   }
 
   /** Leaves at an offset of the page unless this many steps are left. */
   check(offset: number, steps: number): void {
-    this.if(i32.lt_s(local('i32', BUDGET), i32.const(steps)), () => this.#leave(this.address(offset), RegionExit.step), undefined, false);
+    this.if(i32.lt_s(local('i32', BUDGET), i32.const(steps)), () => this.#abandon(offset), undefined, false);
   }
 
   /** Takes the steps since the last check off the budget. */

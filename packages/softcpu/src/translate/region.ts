@@ -55,7 +55,7 @@ export class RegionGenerator {
     this.#inside = successors.map((list, from) => list.filter((to) => !this.#flow.isCut(from, to)));
     this.#copies = blocks.map((_, block) => this.#copiesOf(block));
     this.#left = [...this.#copies];
-    const plan = planRegisters(isa, field, blocks, this.#inside, (block) => this.#isCheckpoint(block));
+    const plan = planRegisters(isa, field, blocks, this.#flow.order, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
     this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan);
   }
@@ -65,6 +65,7 @@ export class RegionGenerator {
     this.#emitter.enter(new Set(this.#source.blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
     this.#tree(0, 0);
     this.#code.unreachable();
+    this.#emitter.finish();
     this.#code.end();
   }
 

@@ -2,7 +2,9 @@
  * Which registers a region holds in locals, which of them must be loaded where it is entered, and which may differ from the
  * state block at the beginning of each block.
  *
- * Leaving a region writes back what may have been written on any way there, so it counts as a use of those registers.
+ * Leaving a region writes back what may have been written on any way there, so it counts as a use of those registers. Places where an
+ * instruction cannot be finished share the code for that: registers are numbered in the order in which they are first written, so
+ * that those to be written back mostly are the first ones, some more at one place than at another.
  */
 import type { Isa } from '../isa.ts';
 import type { Block, Step } from './discover.ts';
@@ -25,14 +27,30 @@ export interface RegisterPlan {
   readonly liveIn: readonly number[];
   /** By block: registers that may have been written before it. */
   readonly dirty: readonly Uint8Array[];
+  /** What is written back where instructions are not finished: the different sets. */
+  readonly exits: ReadonlyMap<string, Uint8Array>;
   writes(step: Step): readonly number[];
 }
 
+/** How many registers a set has if they are the first ones, else -1. */
+export function lengthOf(set: Uint8Array): number {
+  const length = set.indexOf(0);
+  if (length < 0) return set.length;
+  return set.indexOf(1, length) < 0 ? length : -1;
+}
+
+/** Tells sets of registers apart. */
+export function setKey(set: Uint8Array): string {
+  const length = lengthOf(set);
+  return length < 0 ? set.join('') : `${length}`;
+}
+
 /**
+ * @param order - blocks as they are emitted, perhaps without some that are not.
  * @param successors - by block, within the region.
  * @param checks - by block: the region may be left at its beginning.
  */
-export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block[], successors: readonly (readonly number[])[], checks: (block: number) => boolean): RegisterPlan {
+export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block[], order: readonly number[], successors: readonly (readonly number[])[], checks: (block: number) => boolean): RegisterPlan {
   const { zero, sink } = isa.state;
   const numbers = new Map<number, number>();
   const offsets: number[] = [];
@@ -50,19 +68,14 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
   ];
   const readBy = (step: Step): number[] => operands(step, step.shape.reads, step.shape.pinnedReads);
   const writtenBy = (step: Step): number[] => operands(step, step.shape.writes, step.shape.pinnedWrites);
+  for (const b of order) for (const step of (blocks[b] as Block).steps) writtenBy(step);
   const uses = blocks.map((block) => block.steps.map((step) => ({ reads: readBy(step), writes: writtenBy(step), leaves: step.shape.leaves })));
   const count = offsets.length;
   const fresh = (): Uint8Array[] => blocks.map(() => new Uint8Array(count));
 
   const written = fresh();
-  const exposed = fresh();
   uses.forEach((steps, b) => {
-    const w = written[b] as Uint8Array;
-    const x = exposed[b] as Uint8Array;
-    for (const { reads, writes } of steps) {
-      for (const r of reads) if (w[r] === 0) x[r] = 1;
-      for (const r of writes) w[r] = 1;
-    }
+    for (const { writes } of steps) for (const r of writes) (written[b] as Uint8Array)[r] = 1;
   });
 
   const dirty = fresh();
@@ -81,13 +94,41 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     });
   }
 
+  const exposed = fresh();
+  const exits = new Map<string, Uint8Array>();
+  const unwritten = new Uint8Array(count);
+  exits.set(setKey(unwritten), unwritten);
+  uses.forEach((steps, b) => {
+    const x = exposed[b] as Uint8Array;
+    const w = new Uint8Array(count);
+    const differ = (dirty[b] as Uint8Array).slice();
+    let isNew = true;
+    const leave = (): void => {
+      if (!isNew) return;
+      isNew = false;
+      const key = setKey(differ);
+      if (!exits.has(key)) exits.set(key, differ.slice());
+      for (let r = 0; r < count; r++) if (differ[r] === 1 && w[r] === 0) x[r] = 1;
+    };
+    if (checks(b)) leave();
+    for (const { reads, writes, leaves } of steps) {
+      if (leaves) leave();
+      for (const r of reads) if (w[r] === 0) x[r] = 1;
+      for (const r of writes) {
+        w[r] = 1;
+        if (differ[r] === 0) isNew = true;
+        differ[r] = 1;
+      }
+    }
+  });
+
   const live = fresh();
   for (let changed = true; changed; ) {
     changed = false;
     for (let b = blocks.length - 1; b >= 0; b--) {
       const inside = successors[b] as readonly number[];
       const block = blocks[b] as Block;
-      const leaves = checks(b) || inside.length < Math.max(1, block.targets.length) || (uses[b] as { readonly leaves: boolean }[]).some((use) => use.leaves);
+      const leaves = inside.length < Math.max(1, block.targets.length);
       const into = live[b] as Uint8Array;
       for (let r = 0; r < count; r++) {
         if (into[r] === 1) continue;
@@ -105,6 +146,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     numbers,
     liveIn: offsets.map((_, r) => r).filter((r) => first[r] === 1),
     dirty,
+    exits,
     writes: writtenBy,
   };
 }

@@ -1,157 +1,165 @@
   (func $region0 (type 1) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i32 i32 i64)
-    (local.set 2
-      (i64.load offset=4176
-        (i32.const 0)))
-    (local.set 4
-      (i64.load offset=4184
-        (i32.const 0)))
-    (local.set 5
-      (i64.load offset=4104
-        (i32.const 0)))
-    (if  ;; label = @1
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 3))
-      (then
-        (return_call 3
-          (local.get 0)
-          (local.get 1)
-          (i32.const 1))))
-    (local.set 6
-      (local.get 2))
-    (local.set 7
-      (i64.add
-        (local.get 6)
-        (i64.load offset=54464
-          (i32.and
-            (i32.shr_u
-              (i32.wrap_i64
-                (local.get 6))
-              (i32.const 9))
-            (i32.const 16376)))))
-    (local.set 8
-      (i32.wrap_i64
-        (local.get 7)))
-    (if  ;; label = @1
-      (i32.eqz
-        (i64.eqz
-          (i64.and
-            (local.get 7)
-            (i64.const -4194297))))
-      (then
-        (local.set 9
-          (call 2
-            (local.get 6)
-            (i64.const 0)
-            (i32.const 8)))
-        (local.set 8
-          (local.get 9))
-        (if  ;; label = @2
-          (i32.eqz
-            (local.get 8))
+    (local i64 i64 i64 i64 i32 i64 i64 i32 i32 i64)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 3
+          (i64.load offset=4176
+            (i32.const 0)))
+        (local.set 4
+          (i64.load offset=4184
+            (i32.const 0)))
+        (local.set 5
+          (i64.load offset=4104
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 3))
           (then
-            (return_call 3
-              (local.get 0)
-              (local.get 1)
-              (i32.const 1))))))
-    (local.set 10
-      (i64.load
-        (local.get 8)))
-    (local.set 3
-      (local.get 10))
-    (local.set 10
-      (i64.add
-        (local.get 4)
-        (i64.const 8)))
-    (local.set 7
-      (local.get 3))
-    (local.set 6
-      (i64.add
-        (local.get 10)
-        (i64.load offset=120000
-          (i32.and
-            (i32.shr_u
-              (i32.wrap_i64
+            (local.set 6
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 7
+          (local.get 3))
+        (local.set 8
+          (i64.add
+            (local.get 7)
+            (i64.load offset=54464
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 7))
+                  (i32.const 9))
+                (i32.const 16376)))))
+        (local.set 9
+          (i32.wrap_i64
+            (local.get 8)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 8)
+                (i64.const -4194297))))
+          (then
+            (local.set 10
+              (call 2
+                (local.get 7)
+                (i64.const 0)
+                (i32.const 8)))
+            (local.set 9
+              (local.get 10))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 9))
+              (then
+                (local.set 6
+                  (i32.const 0))
+                (br 3 (;@1;))))))
+        (local.set 11
+          (i64.load
+            (local.get 9)))
+        (local.set 2
+          (local.get 11))
+        (local.set 11
+          (i64.add
+            (local.get 4)
+            (i64.const 8)))
+        (local.set 8
+          (local.get 2))
+        (local.set 7
+          (i64.add
+            (local.get 11)
+            (i64.load offset=120000
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 11))
+                  (i32.const 9))
+                (i32.const 16376)))))
+        (local.set 10
+          (i32.wrap_i64
+            (local.get 7)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 7)
+                (i64.const -4194297))))
+          (then
+            (local.set 9
+              (call 2
+                (local.get 11)
+                (local.get 8)
+                (i32.const 24)))
+            (local.set 10
+              (local.get 9))
+            (if  ;; label = @4
+              (i32.eqz
                 (local.get 10))
-              (i32.const 9))
-            (i32.const 16376)))))
-    (local.set 9
-      (i32.wrap_i64
-        (local.get 6)))
-    (if  ;; label = @1
-      (i32.eqz
-        (i64.eqz
-          (i64.and
-            (local.get 6)
-            (i64.const -4194297))))
-      (then
-        (local.set 8
-          (call 2
-            (local.get 10)
-            (local.get 7)
-            (i32.const 24)))
-        (local.set 9
+              (then
+                (local.set 6
+                  (i32.const 262145))
+                (br 2 (;@2;))))))
+        (i64.store
+          (local.get 10)
           (local.get 8))
-        (if  ;; label = @2
-          (i32.eqz
-            (local.get 9))
+        (local.set 7
+          (i64.and
+            (local.get 5)
+            (i64.const -2)))
+        (local.set 8
+          (local.get 7))
+        (i64.store offset=4192
+          (i32.const 0)
+          (local.get 2))
+        (local.set 11
+          (local.get 8))
+        (local.set 9
+          (i32.and
+            (i32.shl
+              (i32.wrap_i64
+                (local.get 11))
+              (i32.const 3))
+            (i32.const 65520)))
+        (if  ;; label = @3
+          (i32.and
+            (i64.eq
+              (i64.load offset=2114944
+                (local.get 9))
+              (local.get 11))
+            (i32.eq
+              (i32.load offset=2114956
+                (local.get 9))
+              (i32.load offset=5228
+                (i32.const 0))))
           (then
-            (i64.store offset=4192
-              (i32.const 0)
-              (local.get 3))
-            (return_call 3
-              (i64.add
-                (local.get 0)
-                (i64.const 4))
+            (return_call_indirect (type 1)
+              (local.get 11)
               (i32.sub
                 (local.get 1)
-                (i32.const 1))
-              (i32.const 1))))))
-    (i64.store
-      (local.get 9)
-      (local.get 7))
-    (local.set 6
-      (i64.and
-        (local.get 5)
-        (i64.const -2)))
-    (local.set 7
-      (local.get 6))
-    (i64.store offset=4192
-      (i32.const 0)
-      (local.get 3))
-    (local.set 10
-      (local.get 7))
-    (local.set 8
-      (i32.and
-        (i32.shl
-          (i32.wrap_i64
-            (local.get 10))
-          (i32.const 3))
-        (i32.const 65520)))
-    (if  ;; label = @1
-      (i32.and
-        (i64.eq
-          (i64.load offset=2114944
-            (local.get 8))
-          (local.get 10))
-        (i32.eq
-          (i32.load offset=2114956
-            (local.get 8))
-          (i32.load offset=5228
-            (i32.const 0))))
-      (then
-        (return_call_indirect (type 1)
-          (local.get 10)
+                (i32.const 3))
+              (i32.load offset=2114952
+                (local.get 9)))))
+        (return_call 3
+          (local.get 11)
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.load offset=2114952
-            (local.get 8)))))
+          (i32.const 0))
+        (unreachable))
+      (i64.store offset=4192
+        (i32.const 0)
+        (local.get 2)))
     (return_call 3
-      (local.get 10)
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 6)
+            (i32.const 16))))
       (i32.sub
         (local.get 1)
-        (i32.const 3))
-      (i32.const 0))
-    (unreachable))
+        (i32.and
+          (local.get 6)
+          (i32.const 65535)))
+      (i32.const 1)))

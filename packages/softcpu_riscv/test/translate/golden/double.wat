@@ -1,125 +1,139 @@
   (func $region0 (type 1) (param i64 i32) (result i32)
-    (local f64 f64 f64 f64 f64 f64 f64 i32 i32 i32 i32 i64 i64)
-    (if  ;; label = @1
-      (i32.ne
-        (i32.load offset=4932
-          (i32.const 0))
-        (i32.const 0))
-      (then
-        (return_call 4
-          (local.get 0)
-          (local.get 1)
-          (i32.const 1))))
-    (if  ;; label = @1
-      (i32.ne
-        (i32.load offset=4928
-          (i32.const 0))
-        (i32.const 0))
-      (then
-        (return_call 4
-          (local.get 0)
-          (local.get 1)
-          (i32.const 1))))
-    (local.set 2
-      (f64.load offset=4696
-        (i32.const 0)))
-    (local.set 3
-      (f64.load offset=4704
-        (i32.const 0)))
-    (local.set 4
-      (f64.load offset=4688
-        (i32.const 0)))
-    (if  ;; label = @1
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 2))
-      (then
-        (return_call 4
-          (local.get 0)
-          (local.get 1)
-          (i32.const 1))))
-    (local.set 6
-      (local.get 2))
-    (local.set 7
-      (local.get 3))
-    (local.set 8
-      (f64.add
-        (local.get 6)
-        (local.get 7)))
-    (local.set 9
-      (f64.lt
-        (f64.abs
-          (local.get 8))
-        (f64.const inf (;=inf;))))
-    (if  ;; label = @1
-      (i32.and
-        (local.get 9)
-        (i32.and
-          (i32.load offset=4924
+    (local f64 f64 f64 f64 i32 f64 f64 f64 i32 i32 i32 i32 i64 i64)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (if  ;; label = @3
+          (i32.ne
+            (i32.load offset=4932
+              (i32.const 0))
             (i32.const 0))
-          (i32.const 1)))
-      (then
+          (then
+            (local.set 6
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (if  ;; label = @3
+          (i32.ne
+            (i32.load offset=4928
+              (i32.const 0))
+            (i32.const 0))
+          (then
+            (local.set 6
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 2
+          (f64.load offset=4688
+            (i32.const 0)))
         (local.set 4
-          (local.get 8))
-        (i32.store offset=4936
-          (i32.const 0)
-          (i32.const 1)))
-      (else
+          (f64.load offset=4696
+            (i32.const 0)))
+        (local.set 5
+          (f64.load offset=4704
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 2))
+          (then
+            (local.set 6
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 7
+          (local.get 4))
+        (local.set 8
+          (local.get 5))
+        (local.set 9
+          (f64.add
+            (local.get 7)
+            (local.get 8)))
         (local.set 10
-          (local.get 9))
-        (if  ;; label = @2
-          (local.get 9)
+          (f64.lt
+            (f64.abs
+              (local.get 9))
+            (f64.const inf (;=inf;))))
+        (if  ;; label = @3
+          (i32.and
+            (local.get 10)
+            (i32.and
+              (i32.load offset=4924
+                (i32.const 0))
+              (i32.const 1)))
           (then
-            (local.set 11
-              (call 2
-                (local.get 6)
-                (local.get 7)
-                (local.get 8)))
-            (local.set 10
-              (local.get 11))))
-        (if  ;; label = @2
-          (local.get 10)
-          (then
-            (local.set 4
-              (local.get 8))
+            (local.set 2
+              (local.get 9))
             (i32.store offset=4936
               (i32.const 0)
               (i32.const 1)))
           (else
-            (return_call 4
-              (local.get 0)
-              (local.get 1)
-              (i32.const 1))))))
-    (local.set 13
-      (i64.reinterpret_f64
-        (local.get 4)))
-    (local.set 14
-      (i64.reinterpret_f64
-        (local.get 4)))
-    (local.set 5
-      (f64.reinterpret_i64
-        (i64.or
-          (i64.and
-            (local.get 13)
-            (i64.const 9223372036854775807))
-          (i64.and
-            (local.get 14)
-            (i64.const -9223372036854775808)))))
-    (i32.store offset=4936
-      (i32.const 0)
-      (i32.const 1))
-    (f64.store offset=4688
-      (i32.const 0)
-      (local.get 4))
-    (f64.store offset=4712
-      (i32.const 0)
-      (local.get 5))
+            (local.set 11
+              (local.get 10))
+            (if  ;; label = @4
+              (local.get 10)
+              (then
+                (local.set 12
+                  (call 2
+                    (local.get 7)
+                    (local.get 8)
+                    (local.get 9)))
+                (local.set 11
+                  (local.get 12))))
+            (if  ;; label = @4
+              (local.get 11)
+              (then
+                (local.set 2
+                  (local.get 9))
+                (i32.store offset=4936
+                  (i32.const 0)
+                  (i32.const 1)))
+              (else
+                (local.set 6
+                  (i32.const 0))
+                (br 3 (;@1;))))))
+        (local.set 14
+          (i64.reinterpret_f64
+            (local.get 2)))
+        (local.set 15
+          (i64.reinterpret_f64
+            (local.get 2)))
+        (local.set 3
+          (f64.reinterpret_i64
+            (i64.or
+              (i64.and
+                (local.get 14)
+                (i64.const 9223372036854775807))
+              (i64.and
+                (local.get 15)
+                (i64.const -9223372036854775808)))))
+        (i32.store offset=4936
+          (i32.const 0)
+          (i32.const 1))
+        (f64.store offset=4688
+          (i32.const 0)
+          (local.get 2))
+        (f64.store offset=4712
+          (i32.const 0)
+          (local.get 3))
+        (return_call 4
+          (i64.add
+            (local.get 0)
+            (i64.const 8))
+          (i32.sub
+            (local.get 1)
+            (i32.const 2))
+          (i32.const 0))
+        (unreachable))
+      (f64.store offset=4688
+        (i32.const 0)
+        (local.get 2)))
     (return_call 4
       (i64.add
         (local.get 0)
-        (i64.const 8))
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 6)
+            (i32.const 16))))
       (i32.sub
         (local.get 1)
-        (i32.const 2))
-      (i32.const 0))
-    (unreachable))
+        (i32.and
+          (local.get 6)
+          (i32.const 65535)))
+      (i32.const 1)))

@@ -1,57 +1,36 @@
   (func $region0 (type 1) (param i64 i32) (result i32)
-    (local i64 i64)
-    (if  ;; label = @1
-      (i32.lt_s
-        (local.get 1)
-        (i32.const 3))
-      (then
-        (return_call 3
-          (local.get 0)
-          (local.get 1)
-          (i32.const 1))))
-    (local.set 2
-      (i64.const 0))
-    (local.set 3
-      (i64.const 73728))
-    (local.set 3
-      (i64.add
-        (local.get 3)
-        (i64.const 52)))
-    (local.set 1
-      (i32.sub
-        (local.get 1)
-        (i32.const 3)))
-    (loop  ;; label = @1
-      (if  ;; label = @2
-        (i32.lt_s
-          (local.get 1)
-          (i32.const 12))
-        (then
-          (i64.store offset=4176
-            (i32.const 0)
-            (local.get 2))
-          (i64.store offset=4184
-            (i32.const 0)
-            (local.get 3))
-          (return_call 3
-            (i64.add
-              (local.get 0)
-              (i64.const 12))
+    (local i64 i64 i32)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (if  ;; label = @3
+          (i32.lt_s
             (local.get 1)
-            (i32.const 1))))
-      (local.set 2
-        (i64.add
-          (local.get 2)
-          (local.get 3)))
-      (local.set 3
-        (i64.add
-          (local.get 3)
-          (i64.const -1)))
-      (if  ;; label = @2
-        (i64.ne
-          (local.get 3)
+            (i32.const 3))
+          (then
+            (local.set 4
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 2
           (i64.const 0))
-        (then
+        (local.set 3
+          (i64.const 73728))
+        (local.set 3
+          (i64.add
+            (local.get 3)
+            (i64.const 52)))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 3)))
+        (loop  ;; label = @3
+          (if  ;; label = @4
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 12))
+            (then
+              (local.set 4
+                (i32.const 786432))
+              (br 2 (;@2;))))
           (local.set 2
             (i64.add
               (local.get 2)
@@ -60,7 +39,7 @@
             (i64.add
               (local.get 3)
               (i64.const -1)))
-          (if  ;; label = @3
+          (if  ;; label = @4
             (i64.ne
               (local.get 3)
               (i64.const 0))
@@ -73,7 +52,7 @@
                 (i64.add
                   (local.get 3)
                   (i64.const -1)))
-              (if  ;; label = @4
+              (if  ;; label = @5
                 (i64.ne
                   (local.get 3)
                   (i64.const 0))
@@ -86,16 +65,43 @@
                     (i64.add
                       (local.get 3)
                       (i64.const -1)))
-                  (if  ;; label = @5
+                  (if  ;; label = @6
                     (i64.ne
                       (local.get 3)
                       (i64.const 0))
                     (then
-                      (local.set 1
+                      (local.set 2
+                        (i64.add
+                          (local.get 2)
+                          (local.get 3)))
+                      (local.set 3
+                        (i64.add
+                          (local.get 3)
+                          (i64.const -1)))
+                      (if  ;; label = @7
+                        (i64.ne
+                          (local.get 3)
+                          (i64.const 0))
+                        (then
+                          (local.set 1
+                            (i32.sub
+                              (local.get 1)
+                              (i32.const 12)))
+                          (br 4 (;@3;))))
+                      (i64.store offset=4176
+                        (i32.const 0)
+                        (local.get 2))
+                      (i64.store offset=4184
+                        (i32.const 0)
+                        (local.get 3))
+                      (return_call 3
+                        (i64.add
+                          (local.get 0)
+                          (i64.const 24))
                         (i32.sub
                           (local.get 1)
-                          (i32.const 12)))
-                      (br 4 (;@1;))))
+                          (i32.const 12))
+                        (i32.const 0))))
                   (i64.store offset=4176
                     (i32.const 0)
                     (local.get 2))
@@ -108,7 +114,7 @@
                       (i64.const 24))
                     (i32.sub
                       (local.get 1)
-                      (i32.const 12))
+                      (i32.const 9))
                     (i32.const 0))))
               (i64.store offset=4176
                 (i32.const 0)
@@ -122,7 +128,7 @@
                   (i64.const 24))
                 (i32.sub
                   (local.get 1)
-                  (i32.const 9))
+                  (i32.const 6))
                 (i32.const 0))))
           (i64.store offset=4176
             (i32.const 0)
@@ -136,20 +142,25 @@
               (i64.const 24))
             (i32.sub
               (local.get 1)
-              (i32.const 6))
-            (i32.const 0))))
+              (i32.const 3))
+            (i32.const 0)))
+        (unreachable))
       (i64.store offset=4176
         (i32.const 0)
         (local.get 2))
       (i64.store offset=4184
         (i32.const 0)
-        (local.get 3))
-      (return_call 3
-        (i64.add
-          (local.get 0)
-          (i64.const 24))
-        (i32.sub
-          (local.get 1)
-          (i32.const 3))
-        (i32.const 0)))
-    (unreachable))
+        (local.get 3)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 4)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 4)
+          (i32.const 65535)))
+      (i32.const 1)))
