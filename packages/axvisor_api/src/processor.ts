@@ -78,5 +78,5 @@ export const processor: AxApiDef<'processor', Processor, 'setProbe'> = apiDef({
   },
   bind: (f: Processor) =>
     ({ architecture, initProcessor, setHostTimer, kickProcessor, hostWrote, invalidateNested, processorStats, setProbe } = f),
-  providers: ['@axvisor/softcpu_riscv', '@axvisor/softcpu_arm'],
+  providers: ['@axvisor/softcpu_riscv', '@axvisor/softcpu_arm', '@axvisor/softcpu_x86'],
 });

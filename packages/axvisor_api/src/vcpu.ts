@@ -252,7 +252,7 @@ export const archVcpu: AxApiDef<'arch_vcpu', ArchVCpus> = apiDef({
     hasHardwareSupport: required, nestedFormat: required, cpuFdtProperties: required, newArchPerCpu: required, newArchVCpu: required,
   },
   bind: (f: ArchVCpus) => ({ hasHardwareSupport, nestedFormat, cpuFdtProperties, newArchPerCpu, newArchVCpu } = f),
-  providers: ['@axvisor/riscv_vcpu'],
+  providers: ['@axvisor/riscv_vcpu', '@axvisor/arm_vcpu', '@axvisor/x86_vcpu'],
 });
 
 export let createVCpu: VCpus['createVCpu'];

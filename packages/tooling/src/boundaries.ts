@@ -53,10 +53,16 @@ function checkManifest({ folder, manifest }: WorkspacePackage): void {
   if (manifest.sideEffects === undefined) problems.push(`${folder}/package.json: sideEffects is not declared`);
 }
 
-/** A component's `requires` names exactly the API modules whose functions its package calls. */
+/** What this script looks at of a component. */
+interface LinkedComponent {
+  readonly requires: readonly { readonly id: readonly [string, string] }[];
+  provides(): readonly { readonly api: { readonly id: readonly [string, string]; readonly providers: readonly string[] } }[];
+}
+
+/** A component's `requires` names exactly the API modules whose functions its package calls; each API that it provides names it as a provider. */
 async function checkRequires(p: WorkspacePackage, calls: ReadonlySet<string>): Promise<boolean> {
   if (p.folder === 'axvisor' || p.folder === 'axvisor_api' || p.folder === 'softcpu') return false;
-  const { component } = (await import(join(p.path, 'src/index.ts'))) as { readonly component?: { readonly requires: readonly { readonly id: readonly [string, string] }[]; provides(): readonly { readonly api: { readonly id: readonly [string, string] } }[] } };
+  const { component } = (await import(join(p.path, 'src/index.ts'))) as { readonly component?: LinkedComponent };
   if (component === undefined) {
     problems.push(`${p.folder}: exports no component`);
     return false;
@@ -69,6 +75,8 @@ async function checkRequires(p: WorkspacePackage, calls: ReadonlySet<string>): P
   }
   const required = new Set(component.requires.map((r) => r.id[1]));
   for (const name of required) if (!modules.has(name)) problems.push(`${p.folder}: its component requires '${name}', which it never imports`);
+  for (const { api } of component.provides())
+    if (!api.providers.includes(p.manifest.name)) problems.push(`${p.folder}: provides '${api.id[1]}', whose providers are ${api.providers.join(', ')}`);
   return true;
 }
 
