@@ -24,6 +24,7 @@ export interface Guest {
 const EMBEDDED: Readonly<Partial<Record<Architecture, () => Promise<Uint8Array>>>> = {
   riscv64: async () => (await import('./guests/embedded_riscv64.ts')).embeddedRiscv64(),
   aarch64: async () => (await import('./guests/embedded_aarch64.ts')).embeddedAarch64(),
+  x86_64: async () => (await import('./guests/embedded_x86_64.ts')).embeddedX86_64(),
 };
 
 /** Names in the image table, by our architecture names. */

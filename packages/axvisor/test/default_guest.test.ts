@@ -12,7 +12,7 @@ function run(...args: readonly string[]): { readonly status: number | null; read
   return spawnSync(process.execPath, ['--conditions=@axvisor/source', 'packages/axvisor/src/cli.ts', 'run', '--expect', 'axvisor> ', '--timeout', '40', ...args], { cwd: ROOT, env, encoding: 'utf8', timeout: 60_000 });
 }
 
-test.each([['riscv64', 'debian-riscv64'], ['aarch64', 'debian-arm64']])('without an image the embedded guest of %s is booted, and one line says why', { timeout: 60_000 }, (arch, image) => {
+test.each([['riscv64', 'debian-riscv64'], ['aarch64', 'debian-arm64'], ['x86_64', 'debian-amd64']])('without an image the embedded guest of %s is booted, and one line says why', { timeout: 60_000 }, (arch, image) => {
   const { status, stdout, stderr } = run('--arch', arch);
   expect(stderr).toBe(`axvisor: the image ${image} is not in the cache: run axvisor images fetch ${image}; booting the embedded guest\n`);
   expect(stdout).toContain(`axvisor embedded kernel, ${arch}`);

@@ -30,7 +30,7 @@ async function expectIdentical(engines: readonly string[], ...args: string[]): P
   for (const engine of engines) expect(await fingerprint('--engine', engine, ...args), engine).toEqual(first);
 }
 
-test.each(['riscv64', 'aarch64'])('the embedded guest of %s', { timeout: 60_000 }, async (arch) => {
+test.each(['riscv64', 'aarch64', 'x86_64'])('the embedded guest of %s', { timeout: 60_000 }, async (arch) => {
   await expectIdentical(['interpreter', 'auto', 'translator'], '--arch', arch, '--guest', 'embedded', '--cpus', '2', '--expect', 'axvisor> ');
 });
 

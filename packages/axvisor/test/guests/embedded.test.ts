@@ -7,6 +7,8 @@ describe.each([
   ['riscv64', ['--arch', 'riscv64'], /illegal/],
   ['aarch64 with a GICv3', ['--arch', 'aarch64'], /undefined/],
   ['aarch64 with a GICv2', ['--arch', 'aarch64', '--gic', '2'], /undefined/],
+  ['x86_64 under VMX', ['--arch', 'x86_64'], /invalid opcode/],
+  ['x86_64 under SVM', ['--arch', 'x86_64', '--virt', 'svm'], /invalid opcode/],
 ] as const)('%s', (_name, args, trap) => {
   const run = ['run', '--guest', 'embedded', ...args];
 

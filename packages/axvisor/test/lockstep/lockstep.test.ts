@@ -55,7 +55,7 @@ test('a fault of the processor is found to the instruction', { timeout: 120_000 
   expect(report(result, await guestCode('riscv64'))).toMatch(/^the sides differ after instruction 123456\n {2}0x[0-9a-f]+: [0-9a-f]+ {2}\w.*\nnext on sound\n {2}0x.*\nnext on faulty\n {2}0x.*\ns11 {2}sound 0x[0-9a-f]+ {2}faulty 0x[0-9a-f]+\n$/);
 });
 
-test.each([['riscv64', 'auto'], ['riscv64', 'translator'], ['aarch64', 'auto'], ['aarch64', 'translator']])('the embedded guest of %s agrees on the interpreter and on %s', { timeout: 120_000 }, async (arch, engine) => {
+test.each([['riscv64', 'auto'], ['riscv64', 'translator'], ['aarch64', 'auto'], ['aarch64', 'translator'], ['x86_64', 'auto'], ['x86_64', 'translator']])('the embedded guest of %s agrees on the interpreter and on %s', { timeout: 120_000 }, async (arch, engine) => {
   const start = (): [Side, Side] => [threadSide('interpreter', [], { ...OPTIONS, arch }), threadSide(engine, [], { ...OPTIONS, arch, engine })];
   expect(await search({ start, interval: 150_000n, limit: 1_000_000n })).toEqual({ agreed: 1_000_000n });
 });

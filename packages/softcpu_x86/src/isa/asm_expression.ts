@@ -8,7 +8,7 @@ export type Lookup = (name: string) => bigint;
 
 const TOKEN = /\s*(0x[0-9a-f]+|0b[01]+|\d+|'(?:\\.|[^'])'|[A-Za-z_.$][\w.$]*|<<|>>|[-+*/%&|^~()])/iy;
 const PRECEDENCE: Readonly<Record<string, number>> = { '|': 1, '^': 2, '&': 3, '<<': 4, '>>': 4, '+': 5, '-': 5, '*': 6, '/': 6, '%': 6 };
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', 0: '\0' };
+const ESCAPES: Readonly<Record<string, string>> = { b: '\b', n: '\n', t: '\t', r: '\r', 0: '\0' };
 
 /** A character after its backslash was taken off. */
 export const unescape = (character: string): string => ESCAPES[character] ?? character;

@@ -16,8 +16,8 @@ const commands: readonly (readonly [name: string, help: string])[] = [
 export const shellTexts: string = String.raw`
         .balign 4, 0
 commands:
-${commands.map(([name]) => `        .word   name_of_${name} - commands, command_${name} - commands, help_of_${name} - commands`).join('\n')}
-        .word   0, 0, 0
+${commands.map(([name]) => `        .long   name_of_${name} - commands, command_${name} - commands, help_of_${name} - commands`).join('\n')}
+        .long   0, 0, 0
 ${commands.map(([name, help]) => `name_of_${name}:\n        .asciz  "${name}"\nhelp_of_${name}:\n        .asciz  "${help}"`).join('\n')}
 prompt: .asciz  "axvisor> "
 rub_out:

@@ -3,7 +3,7 @@
 /** Each variable is a name and a size in bytes; `cpus` is the symbol that says how many stacks there are. */
 export const bssSource = (variables: readonly (readonly [name: string, bytes: string])[], cpus: string): string =>
   [
-    '        .balign 4096',
+    '        .balign 4096, 0',
     'bss_start:',
     '        .equ    bss_size, 0',
     ...variables.flatMap(([name, bytes]) => [`        .equ    ${name}, bss_start + bss_size`, `        .set    bss_size, bss_size + (${bytes})`]),

@@ -1,4 +1,5 @@
 /** The command `smp` of the embedded Arm kernel: starts the other CPUs by PSCI, exchanges software-generated interrupts and stops the CPUs. */
+import { smpTexts } from '../embedded/smp_texts.ts';
 
 export const text: string = String.raw`
         .equ    ROUNDS, 100
@@ -212,22 +213,6 @@ ping_interrupt:
 `;
 
 export const rodata: string = String.raw`
-smp_online:
-        .asciz  "CPU 0x%x online\n"
-smp_not_started:
-        .asciz  "CPU 0x%x does not start\n"
-smp_alone:
-        .asciz  "no other CPU\n"
-smp_no_answer:
-        .asciz  "CPU 0x%x does not answer\n"
-smp_rounds:
-        .asciz  "%u rounds with %u CPUs in %u us, %u interrupts came back\n"
-smp_pings:
-        .asciz  "CPU 0x%x took %u interrupts\n"
-smp_stopped:
-        .asciz  "CPU 0x%x stopped\n"
-smp_not_stopped:
-        .asciz  "CPU 0x%x does not stop\n"
-stop_failed:
+${smpTexts}stop_failed:
         .asciz  "fatal: CPU_OFF came back\n"
 `;
