@@ -9,8 +9,8 @@ import { isa } from './emit/isa.ts';
 import { SEGMENT_FAULT } from './emit/operands.ts';
 import { GENERAL_PROTECTION } from './emit/pair.ts';
 import { RecordWriter } from './emit/record.ts';
-import { SIMD_EXCEPTION, SIMD_EXEC } from './emit/simd/float.ts';
-import { FPU_FAULT, SSE_FAULT } from './emit/simd/operands.ts';
+import { SIMD_EXEC } from './emit/simd/float.ts';
+import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT } from './emit/simd/operands.ts';
 import { BOUND, UNDEFINED } from './emit/simple.ts';
 import { REPEAT } from './emit/string.ts';
 import { SYSTEM } from './emit/system.ts';
@@ -201,6 +201,7 @@ export class Lp extends Core {
       [REPEAT]: () => Status.refetch,
       [SEGMENT_FAULT]: fault(() => (this.word32(ARG0) === Seg.ss ? V.SS : V.GP)),
       [SSE_FAULT]: fault(() => (cr0(CR0.EM) || (this.priv.regs.cr4 & CR4.OSFXSR) === 0 ? V.UD : V.NM)),
+      [AVX_FAULT]: fault(() => (this.priv.regs.isAvxEnabled ? V.NM : V.UD)),
       // With CR0.EM, MMX instructions do not exist; x87's are there for an emulator.
       [FPU_FAULT]: fault(() => (cr0(CR0.EM) && !this.#isX87() ? V.UD : V.NM)),
       [SIMD_EXCEPTION]: fault(() => ((this.priv.regs.cr4 & CR4.OSXMMEXCPT) !== 0 ? V.XM : V.UD)),

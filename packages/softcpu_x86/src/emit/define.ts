@@ -100,6 +100,16 @@ export function operandBits({ kind, size }: Operand, operandSize: number, l: num
   }
 }
 
+/** Operand sizes that VEX.L decides. */
+const BY_LENGTH: ReadonlySet<string> = new Set(['x', 'h', 'f', 'e', 'dup']);
+/** Whether VEX.L decides how long an operand is, or how many elements there are. */
+export const isByLength = ({ kind, size }: Operand): boolean => kind === 'MX' || kind === 'MH' || BY_LENGTH.has(size);
+
+const SHORT = [0] as const;
+const BOTH = [0, 1] as const;
+/** Vector lengths an instruction of a row can have, as VEX.L. */
+export const lengthsOf = (row: Row): readonly (0 | 1)[] => (row.vex && row.l === undefined && row.operands.some(isByLength) ? BOTH : SHORT);
+
 /** Where operands go: the first register into r, the second into b (or v if that is taken by memory), by VEX.vvvv into v. */
 export function placesOf(row: Row, memory: boolean, operandSize: number): Place[] {
   let registers = 0;

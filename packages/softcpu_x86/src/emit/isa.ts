@@ -4,12 +4,12 @@ import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { ADJ, AUX, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
+import { ADJ, AUX, AVX_TRAP, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
 import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
 import { decimal } from './decimal.ts';
-import { operandBits, operandSizes, placesOf } from './define.ts';
+import { lengthsOf, operandBits, operandSizes, placesOf } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { functions } from './functions.ts';
 import { moves } from './move.ts';
@@ -17,9 +17,9 @@ import { Operands, SEGMENT_FAULT } from './operands.ts';
 import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
-import { SIMD_EXCEPTION, SIMD_EXEC } from './simd/float.ts';
-import { simdDefinitions, simdFunctions } from './simd/index.ts';
-import { FPU_FAULT, SSE_FAULT, isSimd } from './simd/operands.ts';
+import { SIMD_EXEC } from './simd/float.ts';
+import { simdDefinition, simdFunctions } from './simd/index.ts';
+import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT, isSimd } from './simd/operands.ts';
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
 import { REPEAT, strings } from './string.ts';
@@ -40,15 +40,15 @@ export interface Defined {
 }
 
 /** What of a variant a decoded instruction decides. */
-type Choice = Pick<Variant, 'size' | 'fast' | 'lock' | 'rep' | 'address' | 'stack' | 'long' | 'wrap'> & { readonly memory: boolean };
+type Choice = Pick<Variant, 'size' | 'fast' | 'lock' | 'rep' | 'address' | 'stack' | 'long' | 'wrap' | 'length'> & { readonly memory: boolean };
 
 const SIZE_BITS: Readonly<Record<Size, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
-function selector({ size, memory, fast, lock, rep, address, stack: stackSize, long, wrap }: Choice): number {
+function selector({ size, memory, fast, lock, rep, address, stack: stackSize, long, wrap, length }: Choice): number {
   const flag = (value: boolean, bit: number): number => (value ? 1 << bit : 0);
   const repeat = rep === 0 ? 0 : rep === 0xf3 ? 1 : 2;
   return (
-    SIZE_BITS[size] | flag(memory, 2) | flag(fast, 3) | flag(lock, 4) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | flag(long, 11) | flag(wrap, 12)
+    SIZE_BITS[size] | flag(memory, 2) | flag(fast, 3) | flag(lock, 4) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | flag(long, 11) | flag(wrap, 12) | (length << 13)
   );
 }
 
@@ -69,13 +69,13 @@ function* choices(row: Row, definition: Definition): Generator<Choice> {
     for (const size of bySize ? operandSizes(row) : [64 as const]) {
       if ((byMode || byStack || byAddress) && bySize && (size === 64 ? !long : long && (row.force64 || (row.default64 && size === 32)))) continue;
       for (const memory of memoryForms(row)) {
-        for (const quick of either(fast && memory)) {
+        for (const quick of either(fast && memory && !row.vex)) {
           for (const lock of either(row.lock && memory)) {
             for (const rep of byRep ? [0, 0xf2, 0xf3] : [0]) {
               for (const address of (byAddress ? (long ? [64, 32] : [32, 16]) : [64]) as readonly Size[]) {
                 for (const stackSize of (byStack && !long ? [32, 16] : [64]) as readonly Size[]) {
                   for (const wrap of either(relative && !long)) {
-                    yield { size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap };
+                    for (const length of lengthsOf(row)) yield { size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap, length };
                   }
                 }
               }
@@ -95,13 +95,14 @@ export function choose({ definition, handlers, absolute }: Defined, insn: Decode
   const number = selector({
     size: bySize ? (insn.operandSize as Size) : 64,
     memory,
-    fast: fast && memory && insn.addressSize === 64 && !insn.ripRelative,
+    fast: fast && memory && !row.vex && insn.addressSize === 64 && !insn.ripRelative,
     lock: insn.lock,
     rep: byRep ? insn.rep : 0,
     address: byAddress ? (insn.addressSize as Size) : 64,
     stack: !byStack || long ? 64 : (insn.mode & CODE.stack32) !== 0 ? 32 : 16,
     long: (byMode || byStack || byAddress) && long,
     wrap,
+    length: lengthsOf(row).length === 2 ? (insn.l as 0 | 1) : 0,
   });
   const handler = handlers.get(number);
   if (handler === undefined) throw new RangeError(`${row.name} has no handler for this form`);
@@ -113,15 +114,15 @@ const byKey = new Map<string, number>();
 
 function handlerFor(row: Row, definition: Definition, choice: Choice): number {
   const places = placesOf(row, choice.memory, choice.size);
-  const sizes = row.operands.map((operand) => operandBits(operand, choice.size, 0) as Size);
+  const sizes = row.operands.map((operand) => operandBits(operand, choice.size, choice.length) as Size);
   const bytes = sizes.length > 0 && sizes.every((size) => size === 8) && definition.byStack !== true && definition.byMode !== true;
   // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
   const plain = definition.direct === true && row.operands[0]?.kind === 'J' && !choice.wrap && definition.byStack !== true && definition.byAddress !== true;
   const variant: Variant = plain ? { ...choice, size: 64, long: true, places, sizes: [64] } : { ...choice, size: bytes ? 8 : choice.size, places, sizes };
   const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
   const form = definition.byRow === true ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join();
-  const { size, fast, lock, rep, address, stack: stackSize, long, wrap } = variant;
-  const key = [row.name, form, size, places.join(''), sizes.join(), fast, lock, rep, address, stackSize, long, wrap].join('|');
+  const { size, fast, lock, rep, address, stack: stackSize, long, wrap, length } = variant;
+  const key = [row.name, form, size, places.join(''), sizes.join(), fast, lock, rep, address, stackSize, long, wrap, length].join('|');
   const known = byKey.get(key);
   if (known !== undefined) return known;
   const { outline = false, emit } = definition;
@@ -141,7 +142,7 @@ function handlerFor(row: Row, definition: Definition, choice: Choice): number {
 
 /** By op number; absent where nothing executes a row, which is then undefined. */
 export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
-  const definition = isSimd(row) ? simdDefinitions[row.name] : definitions[row.name];
+  const definition = isSimd(row) ? simdDefinition(row) : definitions[row.name];
   if (definition === undefined) return undefined;
   const kinds = row.operands.map(({ kind }) => kind);
   return { definition, relative: kinds[0] === 'J', absolute: kinds.includes('O'), handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
@@ -169,14 +170,17 @@ export const isa: Isa = {
     disp: { offset: 8, op: 'i32.load' },
     imm: { offset: 12, op: 'i32.load' },
     v: { offset: 12, op: 'i32.load8_u' },
+    h: { offset: 13, op: 'i32.load8_u' },
+    l: { offset: 14, op: 'i32.load8_u' },
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ, FLAG_KIND] },
   assumptions: [
     { offset: SSE_TRAP, value: 0 },
     { offset: FPU_TRAP, value: 0 },
+    { offset: AVX_TRAP, value: 0 },
   ],
   instructions,
   manyOutlined: true,
   functions: { ...functions, ...simdFunctions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
-  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
+  services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, AVX_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };

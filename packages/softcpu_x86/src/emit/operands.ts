@@ -2,7 +2,8 @@
  * Operands of a definition: where the decoded record has them, and how they are read and written.
  *
  * Record: handler u16 @0, length u8 @2, r, b, x, g u8 @3-6 (offsets of registers in the state block: operand, second operand or
- * base, index, segment base), k u8 @7 (see {@link K}), disp i32 @8, imm i32 @12, of which the lowest byte (v) is a third register.
+ * base, index, segment base), k u8 @7 (see {@link K}), disp i32 @8, imm i32 @12, of which the lowest byte (v) is a third register; of
+ * VEX-encoded vector instructions, its bytes are the immediate (v) and more registers (h, l).
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
@@ -53,6 +54,8 @@ export interface Variant {
   readonly long: boolean;
   /** A branch whose target must be computed modulo the size of the instruction pointer and compared with the limit. */
   readonly wrap: boolean;
+  /** VEX.L, where operands depend on it. */
+  readonly length: 0 | 1;
 }
 
 /** General-purpose register by number, whole. */

@@ -42,11 +42,14 @@ export class SimdEnv {
   readonly env: FloatEnv = createFloatEnv({ tininessBefore: false, nan: nanX86, integer: integerX86 });
   /** Flags raised, as MXCSR has them. */
   raised = 0;
+  /** Whether MXCSR.FTZ is obeyed. */
+  flushes = true;
   #mxcsr = 0;
 
   begin(mxcsr: number): void {
     this.#mxcsr = mxcsr;
     this.raised = 0;
+    this.flushes = true;
     this.env.rounding = DIRECTIONS[(mxcsr >>> Mxcsr.roundingShift) & 3] as Rounding;
   }
 
@@ -65,7 +68,7 @@ export class SimdEnv {
     const hasNan = operands.some((each) => isNan(from, each));
     // Invalid operations and NaNs come before denormals.
     if (!hasNan && (raised & (Mxcsr.IE | Mxcsr.ZE)) === 0 && operands.some((each) => isDenormal(from, each))) this.raised |= Mxcsr.DE;
-    if ((this.#mxcsr & Mxcsr.FTZ) !== 0 && (this.#mxcsr & (Mxcsr.UE << Mxcsr.maskShift)) !== 0 && isDenormal(to, result)) {
+    if (this.flushes && (this.#mxcsr & Mxcsr.FTZ) !== 0 && (this.#mxcsr & (Mxcsr.UE << Mxcsr.maskShift)) !== 0 && isDenormal(to, result)) {
       result = signedZero(to, result);
       this.raised |= Mxcsr.UE | Mxcsr.PE;
     }

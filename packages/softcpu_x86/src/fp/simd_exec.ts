@@ -1,5 +1,5 @@
 /** SSE instructions that JavaScript executes on the state block: operands at VT and VT + 16, the result at VT (SDM vol. 2). */
-import { binary32, binary64, exact, flag, rounding } from '@axvisor/softcpu/softfloat';
+import { binary16, binary32, binary64, exact, flag, rounding } from '@axvisor/softcpu/softfloat';
 import type { Format, Rounding } from '@axvisor/softcpu/softfloat';
 import type { WasmMemory } from '@axvisor/softcpu';
 import { rows } from '../isa/table.ts';
@@ -22,8 +22,8 @@ export class SimdState {
     this.at = state + VT;
   }
 
-  /** Lane `i` of `bytes` of the first or second operand, unsigned. */
-  lane(which: 0 | 1, bytes: number, i: number): bigint {
+  /** Lane `i` of `bytes` of an operand, unsigned. */
+  lane(which: 0 | 1 | 2, bytes: number, i: number): bigint {
     const at = this.at + which * 16 + i * bytes;
     const { view } = this;
     if (bytes === 8) return view.getBigUint64(at, true);
@@ -76,12 +76,17 @@ function extremum(max: boolean, format: Format, packed: boolean): Handler {
 const PREDICATES: readonly ((found: -1 | 0 | 1 | undefined) => boolean)[] = [
   (found) => found === 0, (found) => found === -1, (found) => found === -1 || found === 0, (found) => found === undefined,
 ];
-/** LT, LE and their opposites signal quiet NaNs. */
-function compare(format: Format, packed: boolean): Handler {
+/**
+ * LT, LE and their opposites signal quiet NaNs. With a VEX prefix there are 32 predicates: bit 3 inverts the answer for unordered operands,
+ * bit 4 what is signaled.
+ */
+function compare(format: Format, packed: boolean, vex: boolean): Handler {
   const bytes = bytesOf(format);
   return (s, imm) => s.result(bytes, lanesOf(format, packed).map((i) => {
-    const found = ordered(format, s, s.lane(0, bytes, i), s.lane(1, bytes, i), (imm & 3) === 1 || (imm & 3) === 2);
-    return (PREDICATES[imm & 3] as (typeof PREDICATES)[number])(found) !== ((imm & 4) !== 0) ? ONES(format) : 0n;
+    const signaling = ((imm & 3) === 1 || (imm & 3) === 2) !== (vex && (imm & 16) !== 0);
+    const found = ordered(format, s, s.lane(0, bytes, i), s.lane(1, bytes, i), signaling);
+    const holds = (PREDICATES[imm & 3] as (typeof PREDICATES)[number])(found) !== ((imm & 4) !== 0);
+    return holds !== (vex && (imm & 8) !== 0 && found === undefined) ? ONES(format) : 0n;
   }));
 }
 function flags(format: Format, signaling: boolean): Handler {
@@ -135,6 +140,19 @@ const fromIntegers = (to: Format, lanes: number, bits: (s: SimdState) => 32 | 64
     if ((s.env.env.flags & flag.NX) !== 0) s.env.raised |= 32;
     return result;
   }));
+};
+/** From half precision: denormal numbers are what they are, whatever MXCSR.DAZ says. */
+const fromHalf: Handler = (s) => s.result(4, [0, 1, 2, 3].map((i) => {
+  s.env.env.flags = 0;
+  const value = exact.convert(binary16, binary32, s.env.env, s.lane(1, 2, i));
+  if ((s.env.env.flags & flag.NV) !== 0) s.env.raised |= 1;
+  return value;
+}));
+/** To half precision, in the direction of the immediate or of MXCSR. */
+const toHalf: Handler = (s, imm) => {
+  if ((imm & 4) === 0) s.env.env.rounding = DIRECTIONS[imm & 3] as Rounding;
+  s.env.flushes = false;
+  s.result(2, [0, 1, 2, 3].map((i) => s.env.run(binary32, binary16, (f, env, [a]) => exact.convert(f, binary16, env, a as bigint), s.lane(1, 4, i))));
 };
 const always32 = (): 32 => 32;
 /** The size that the definition left in the first operand. */
@@ -212,16 +230,34 @@ const insert: Handler = (s, imm) => {
   s.result(4, [0, 1, 2, 3].map((i) => (((imm >> i) & 1) !== 0 ? 0n : i === ((imm >> 4) & 3) ? source : s.lane(0, 4, i))));
 };
 
-function handlerOf({ name }: Row): Handler | undefined {
+function handlerOf(row: Row): Handler | undefined {
+  const name = row.vex ? row.name.slice(1) : row.name;
   const match = /^(add|sub|mul|div|sqrt|min|max|cmp)([ps])([sd])$/.exec(name);
   if (match !== null) {
     const [, stem, shape, type] = match as unknown as [string, string, string, string];
     const format = formatOf(type === 'd');
     const packed = shape === 'p';
     if (stem === 'min' || stem === 'max') return extremum(stem === 'max', format, packed);
-    return stem === 'cmp' ? compare(format, packed) : arithmetic(stem as keyof typeof operations, format, packed);
+    return stem === 'cmp' ? compare(format, packed, row.vex) : arithmetic(stem as keyof typeof operations, format, packed);
+  }
+  const fusedMatch = /^f(n?)m(add|sub|addsub|subadd)\d{3}([ps])([sd])$/.exec(name);
+  if (fusedMatch !== null) {
+    const [, negated, sign, shape, type] = fusedMatch as unknown as [string, string, string, string, string];
+    return multiplyAdd(negated === 'n', SUBTRACTED[sign] as (lane: number) => boolean, formatOf(type === 'd'), shape === 'p');
   }
   return named[name];
+}
+
+const SUBTRACTED: Readonly<Record<string, (lane: number) => boolean>> = { add: () => false, sub: () => true, addsub: (i) => i % 2 === 0, subadd: (i) => i % 2 === 1 };
+/** First times second operand plus the third. NaNs keep their signs. */
+function multiplyAdd(negated: boolean, isSubtracted: (lane: number) => boolean, format: Format, packed: boolean): Handler {
+  const bytes = bytesOf(format);
+  const sign = 1n << BigInt(8 * bytes - 1);
+  const inverted = (value: bigint, condition: boolean): bigint => (condition && !isNan(format, value) ? value ^ sign : value);
+  return (s) => s.result(bytes, lanesOf(format, packed).map((i) => s.env.run(
+    format, format, (f, env, [a, b, c]) => exact.mulAdd(f, env, a as bigint, b as bigint, c as bigint),
+    inverted(s.lane(0, bytes, i), negated), s.lane(1, bytes, i), inverted(s.lane(2, bytes, i), isSubtracted(i)),
+  )));
 }
 
 const named: Readonly<Record<string, Handler>> = {
@@ -234,6 +270,7 @@ const named: Readonly<Record<string, Handler>> = {
   cvtss2si: toIntegers(binary32, 1, false, asked), cvttss2si: toIntegers(binary32, 1, true, asked), cvtsd2si: toIntegers(binary64, 1, false, asked), cvttsd2si: toIntegers(binary64, 1, true, asked),
   cvtdq2ps: fromIntegers(binary32, 4, always32), cvtdq2pd: fromIntegers(binary64, 2, always32), cvtpi2ps: fromIntegers(binary32, 2, always32), cvtpi2pd: fromIntegers(binary64, 2, always32),
   cvtsi2ss: fromIntegers(binary32, 1, asked), cvtsi2sd: fromIntegers(binary64, 1, asked),
+  cvtph2ps: fromHalf, cvtps2ph: toHalf,
   roundps: round(binary32, true), roundpd: round(binary64, true), roundss: round(binary32, false), roundsd: round(binary64, false),
   rcpps: estimated(reciprocal, true), rcpss: estimated(reciprocal, false), rsqrtps: estimated(reciprocalRoot, true), rsqrtss: estimated(reciprocalRoot, false),
   dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances, insertps: insert,

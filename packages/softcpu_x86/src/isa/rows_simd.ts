@@ -236,8 +236,22 @@ np 0F 3A CC sha1rnds4 Vdq,Wdq,Ib sha
 66 0F 3A DF aeskeygenassist Vdq,Wdq,Ib aes a2 x0
 `;
 
-/** What AVX and AVX2 have beyond the twins of SSE. */
+/** FMA: of packed and scalar operands by opcode, of products and sums in three orders by its upper half. */
+const fused = ['132', '213', '231'].flatMap((order, i) =>
+  [['6', 'addsub', 'p'], ['7', 'subadd', 'p'], ['8', 'add', 'p'], ['9', 'add', 's'], ['A', 'sub', 'p'], ['B', 'sub', 's'], ['C', 'nadd', 'p'], ['D', 'nadd', 's'], ['E', 'nsub', 'p'], ['F', 'nsub', 's']].flatMap(
+    ([digit, operation, shape]) => {
+      const stem = operation?.startsWith('n') === true ? `vfnm${operation.slice(1)}` : `vfm${operation as string}`;
+      const row = (type: 's' | 'd', w: number): string => {
+        const operands = shape === 'p' ? 'Vx,Hx,Wx' : `Vdq,Hdq,W${type === 's' ? 'd' : 'q'}`;
+        return `v66 0F 38 ${'9AB'[i] as string}${digit as string} ${stem}${order}${shape as string}${type} ${operands} fma W${w}`;
+      };
+      return [row('s', 0), row('d', 1)];
+    },
+  )).join('\n');
+
+/** What AVX and AVX2 have beyond the twins of SSE, F16C and FMA. */
 export const AVX_ROWS: string = `
+${fused}
 v.0 0F 77 vzeroupper - avx
 v.1 0F 77 vzeroall - avx
 v.0 0F AE/2:m vldmxcsr Md avx

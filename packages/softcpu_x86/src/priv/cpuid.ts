@@ -33,9 +33,9 @@ const SYSTEM_FEATURES: readonly Feature[] = [
   'xgetbv1', 'xsaves', 'fxsr', 'ss', 'lahf_lm', 'clflush', 'clflushopt', 'clwb', 'prefetchw',
 ];
 
-/** What the engine executes by default: x86-64-v2, AES, SHA, MOVBE, BMI and the like. */
+/** What the engine executes by default: x86-64-v3, AES, SHA and the like. */
 export const DEFAULT_FEATURES: readonly Feature[] = [
-  'fpu', 'cx8', 'cmov', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'cx16', 'sse4_1', 'sse4_2', 'aes', 'pclmulqdq', 'sha', 'movbe', 'popcnt', 'bmi1', 'bmi2', 'adx', 'lzcnt', 'erms', 'fsrm',
+  'fpu', 'cx8', 'cmov', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'cx16', 'sse4_1', 'sse4_2', 'aes', 'pclmulqdq', 'sha', 'avx', 'avx2', 'f16c', 'fma', 'movbe', 'popcnt', 'bmi1', 'bmi2', 'adx', 'lzcnt', 'erms', 'fsrm',
 ];
 
 const VENDORS = { intel: 'GenuineIntel', amd: 'AuthenticAMD' } as const;

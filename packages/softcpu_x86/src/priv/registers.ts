@@ -307,6 +307,11 @@ export class Registers {
 
   // ── what follows ──
 
+  /** Whether AVX instructions exist: #NM by CR0.TS comes behind that. */
+  get isAvxEnabled(): boolean {
+    return (this.sys[slot.cr4]! & CR4.OSXSAVE) !== 0 && (this.sys[slot.xcr0]! & 6) === 6;
+  }
+
   /** Recomputes what generated code looks at after a control register, a segment, the privilege level or a system flag changed. */
   modeChanged(): void {
     const { words, base, sys, rights, limits } = this;
@@ -331,7 +336,7 @@ export class Registers {
     const fpuOff = (cr0 & (CR0.EM | CR0.TS)) !== 0;
     words[base + (FPU_TRAP >> 2)] = fpuOff ? 1 : 0;
     words[base + (SSE_TRAP >> 2)] = fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0;
-    words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || (cr4 & CR4.OSXSAVE) === 0 || (sys[slot.xcr0]! & 6) !== 6 ? 1 : 0;
+    words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || !this.isAvxEnabled ? 1 : 0;
     words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
     words[base + (ALIGN_TRAP >> 2)] = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
     words[base + (NON_ADDRESS_BITS >> 2)] = (cr4 & CR4.LA57) !== 0 ? 7 : 16;

@@ -35,6 +35,9 @@ struct input {
   uint32_t sequence; /* not one instruction, but up to the first exception */
   uint64_t xmm[16][2];
   uint8_t more[144]; /* code behind the first 16 bytes */
+  uint64_t ymm[16][2]; /* upper halves */
+  uint8_t x87[128]; /* ST0 ... ST7, 16 bytes each */
+  uint16_t fcw, fsw, ftw, x87_used; /* ftw: a bit each, as FXSAVE has it */
 };
 struct change {
   uint16_t offset;
@@ -47,6 +50,10 @@ struct output {
   uint32_t trap, changed;
   uint32_t mxcsr, pad;
   uint64_t xmm[16][2];
+  uint64_t ymm[16][2];
+  uint8_t x87[128];
+  uint16_t fcw, fsw, ftw, fop;
+  uint64_t fip, fdp;
   struct change changes[CHANGES];
 };
 
@@ -65,6 +72,13 @@ static uint32_t steps;
 #define DATA16 0x0f
 #define FLAT 0x2b
 
+/* XSAVE areas of signal frames say so at byte 464; AVX state begins at byte 576. */
+static uint64_t *components(struct _libc_fpstate *fp) {
+  uint32_t magic;
+  memcpy(&magic, (char *)fp + 464, sizeof magic);
+  return magic == 0x46505853u ? (uint64_t *)((char *)fp + 512) : NULL;
+}
+
 static void describe(unsigned entry, unsigned base, unsigned limit, int contents) {
   struct user_desc d = {.entry_number = entry, .base_addr = base, .limit = limit, .contents = contents, .useable = 1};
   if (syscall(SYS_modify_ldt, 0x11, &d, sizeof d) != 0) _exit(2);
@@ -79,8 +93,18 @@ static void finish(ucontext_t *context) {
   result.flags = regs[REG_EFL];
   result.rip = regs[REG_RIP] + (inputs[next - 1].mode == 16 ? CODE : 0);
   result.trap = regs[REG_TRAPNO];
-  result.mxcsr = context->uc_mcontext.fpregs->mxcsr;
-  memcpy(result.xmm, context->uc_mcontext.fpregs->_xmm, sizeof result.xmm);
+  struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
+  uint64_t *present = components(fp);
+  result.mxcsr = fp->mxcsr;
+  memcpy(result.xmm, fp->_xmm, sizeof result.xmm);
+  if (present && *present & 4) memcpy(result.ymm, (char *)fp + 576, sizeof result.ymm);
+  memcpy(result.x87, fp->_st, sizeof result.x87);
+  result.fcw = fp->cwd;
+  result.fsw = fp->swd;
+  result.ftw = fp->ftw;
+  result.fop = fp->fop;
+  result.fip = fp->rip;
+  result.fdp = fp->rdp;
   uint8_t *data = (uint8_t *)DATA;
   for (uint32_t i = 0; i < DATA_SIZE; i++) {
     if (data[i] == pristine[i]) continue;
@@ -122,10 +146,22 @@ static void handler(int signal, siginfo_t *info, void *argument) {
     struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
     fp->mxcsr = in->mxcsr;
     memcpy(fp->_xmm, in->xmm, sizeof in->xmm);
-    /* With an XSAVE area behind it, x87 and SSE state are in use. */
-    uint32_t magic;
-    memcpy(&magic, (char *)fp + 464, sizeof magic);
-    if (magic == 0x46505853u) *(uint64_t *)((char *)fp + 512) |= 3;
+    uint64_t *present = components(fp);
+    if (present) {
+      /* Without AVX there is nothing behind the header. */
+      uint64_t features;
+      memcpy(&features, (char *)fp + 472, sizeof features);
+      *present |= 3 | (features & 4);
+      if (features & 4) memcpy((char *)fp + 576, in->ymm, sizeof in->ymm);
+    }
+    if (in->x87_used) {
+      memcpy(fp->_st, in->x87, sizeof in->x87);
+      fp->cwd = in->fcw;
+      fp->swd = in->fsw;
+      fp->ftw = in->ftw;
+      fp->fop = 0;
+      fp->rip = fp->rdp = 0;
+    }
   }
   data_segments(in->mode == 16 ? DATA16 : FLAT);
   regs[REG_CSGSFS] = in->mode == 16 ? CODE16 | ((greg_t)DATA16 << 48) : (in->mode == 64 ? 0x33 : 0x23) | ((greg_t)FLAT << 48);

@@ -12,7 +12,7 @@ describe.skipIf(!haveNative)('a program of the C library', () => {
   const directory = mkdtempSync(join(tmpdir(), 'program-'));
   afterAll(() => rmSync(directory, { recursive: true }));
 
-  it.each(['-O2', '-O0', '-O3 -msse4.2 -mpopcnt -maes'])('prints the same as natively, compiled with %s', (options) => {
+  it.each(['-O2', '-O0', '-O3 -msse4.2 -mpopcnt -maes', '-O3 -march=x86-64-v3 -ffast-math'])('prints the same as natively, compiled with %s', (options) => {
     const file = join(directory, options.replaceAll(' ', ''));
     execFileSync('gcc', [...options.split(' '), '-static', '-o', file, source, '-lm'], { stdio: 'pipe' });
     // The mathematical functions have variants for processors with fused multiplication, which round otherwise.

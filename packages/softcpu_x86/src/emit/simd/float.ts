@@ -14,40 +14,36 @@ import type { SimdOperands } from './operands.ts';
 
 /** JavaScript function `(row, immediate) → 1 for an unmasked exception`: operands at VT and VT + 16, result at VT. */
 export const SIMD_EXEC = 'simdExec';
-/** Service that raises #XM, or #UD without CR4.OSXMMEXCPT. */
-export const SIMD_EXCEPTION = 'simdException';
 
 /** Flags of MXCSR: IE DE ZE OE UE PE. */
 const FLAGS = 0x3f;
-const PE = 0x20;
+export const PE = 0x20;
 /** Every exception masked, round to nearest, nothing flushed. */
 const RESET = 0x1f80;
 
 type Mode = Pick<Block, 'state' | 'setState' | 'if'>;
 const mxcsr = (b: Mode, mask: number): I32 => i32.and(b.state('i32.load', MXCSR), i32.const(mask));
 const isPlain = (b: Mode): I32 => i32.eq(mxcsr(b, 0xffff & ~FLAGS), i32.const(RESET));
-const plainMode = (o: SimdOperands): I32 => isPlain(o.e);
+export const plainMode = (o: SimdOperands): I32 => isPlain(o.e);
 const inexactRaised = (o: SimdOperands): I32 => i32.ne(mxcsr(o.e, PE), i32.const(0));
 /** Both in one test. */
 const plainAndInexact = (o: SimdOperands): I32 => i32.eq(mxcsr(o.e, 0xffff & ~(FLAGS & ~PE)), i32.const(RESET | PE));
 const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
 
 /** Has JavaScript execute it; the result is at VT. Bound operands. */
-export function slowly(o: SimdOperands, a: V128, b: V128): void {
+export function slowly(o: SimdOperands, a: V128, b: V128, imm: I32 = o.row.operands.some(({ kind }) => kind === 'I') ? o.imm : i32.const(0)): void {
   const { e } = o;
   e.setState('v128.store', VT, a);
   e.setState('v128.store', VT + 16, b);
-  const imm = o.row.operands.some(({ kind }) => kind === 'I') ? o.imm : i32.const(0);
-  const raised = e.call(SIMD_EXEC, 'i32', [i32.const(o.row.op), imm]);
-  e.if(raised, () => e.service(SIMD_EXCEPTION), undefined, false);
+  o.raise(e.call(SIMD_EXEC, 'i32', [i32.const(o.row.op), imm]));
 }
-const result = (o: SimdOperands): V128 => o.e.state('v128.load', VT);
+export const result = (o: SimdOperands): V128 => o.e.state('v128.load', VT);
 
 /** Single or double, packed or scalar. */
-type Kind = 'ps' | 'pd' | 'ss' | 'sd';
-const isDouble = (kind: Kind): 0 | 1 => (kind[1] === 'd' ? 1 : 0);
-const isScalar = (kind: Kind): kind is 'ss' | 'sd' => kind[0] === 's';
-const KINDS: readonly Kind[] = ['ps', 'pd', 'ss', 'sd'];
+export type Kind = 'ps' | 'pd' | 'ss' | 'sd';
+export const isDouble = (kind: Kind): 0 | 1 => (kind[1] === 'd' ? 1 : 0);
+export const isScalar = (kind: Kind): kind is 'ss' | 'sd' => kind[0] === 's';
+export const KINDS: readonly Kind[] = ['ps', 'pd', 'ss', 'sd'];
 
 const floats = [f32x4, f64x2] as const;
 const words = [i32x4, i64x2] as const;
@@ -64,11 +60,11 @@ const isFinite = (d: 0 | 1, a: V128): V128 => floats[d].lt(magnitude(d, a), INFI
 /** Not subnormal and not NaN: no operand of a comparison raises an exception. */
 const comparable = (d: 0 | 1, a: V128): V128 => v128.or(isZero(d, a), floats[d].ge(magnitude(d, a), NORMAL[d]));
 /** Normal or zero: no operand raises an exception. */
-const ordinary = (d: 0 | 1, a: V128): V128 => v128.and(comparable(d, a), isFinite(d, a));
+export const ordinary = (d: 0 | 1, a: V128): V128 => v128.and(comparable(d, a), isFinite(d, a));
 /** A result above the smallest normal number is not tiny before rounding either. */
 const isLarge = (d: 0 | 1, a: V128): V128 => floats[d].gt(magnitude(d, a), NORMAL[d]);
 /** Whether a mask covers every lane the instruction is about. */
-const everywhere = (kind: Kind, lanes: V128): I32 => {
+export const everywhere = (kind: Kind, lanes: V128): I32 => {
   const bits = words[isDouble(kind)].bitmask(lanes);
   return isScalar(kind) ? i32.and(bits, i32.const(1)) : i32.eq(bits, i32.const(isDouble(kind) === 1 ? 3 : 15));
 };
@@ -169,7 +165,7 @@ const predicates: readonly Predicate[] = [
   (d, a, b) => floats[d].eq(a, b), (d, a, b) => floats[d].lt(a, b), (d, a, b) => floats[d].le(a, b),
   (d, a, b) => v128.or(floats[d].ne(a, a), floats[d].ne(b, b)),
 ];
-/** Predicates 4 to 7 are the opposites of 0 to 3. */
+/** Predicates 4 to 7 are the opposites of 0 to 3. Those from 8 on of AVX differ from them for NaNs only. */
 const compare = (kind: Kind): Definition =>
   simd((o) => {
     const { e } = o;
@@ -268,6 +264,13 @@ const executed: Body = (o) => {
   o.set(0, result(o));
 };
 
+/** MPSADBW: of the upper half, the upper bits of the immediate count. */
+const distances: Definition = simd((o) => {
+  const b = o.get(1);
+  slowly(o, o.get(0), b, o.immOfHalf(3));
+  o.set(0, result(o));
+});
+
 /** INSERTPS: memory has the one lane, whichever the immediate names. */
 const insertion: Definition = simd((o) => {
   const b = o.get(1);
@@ -296,10 +299,10 @@ export const vectorFloats: Definitions = Object.fromEntries([
   ['ucomiss', compareFlags('ss')], ['comiss', compareFlags('ss')], ['ucomisd', compareFlags('sd')], ['comisd', compareFlags('sd')],
   ['cvtsi2ss', fromInteger('ss')], ['cvtsi2sd', fromInteger('sd')],
   ['cvttss2si', toInteger('ss', true)], ['cvttsd2si', toInteger('sd', true)], ['cvtss2si', toInteger('ss', false)], ['cvtsd2si', toInteger('sd', false)],
-  ...['cvtps2pd', 'cvtpd2ps', 'cvtdq2ps', 'cvtps2dq', 'cvttps2dq', 'cvttpd2dq', 'cvtpd2dq', 'cvtdq2pd', 'cvttps2pi', 'cvttpd2pi', 'cvtps2pi', 'cvtpd2pi', 'rcpps', 'rsqrtps', 'roundps', 'roundpd'].map((name): [string, Definition] => [name, converted]),
+  ...['cvtps2pd', 'cvtpd2ps', 'cvtdq2ps', 'cvtps2dq', 'cvttps2dq', 'cvttpd2dq', 'cvtpd2dq', 'cvtdq2pd', 'cvttps2pi', 'cvttpd2pi', 'cvtps2pi', 'cvtpd2pi', 'rcpps', 'rsqrtps', 'roundps', 'roundpd', 'cvtph2ps', 'cvtps2ph'].map((name): [string, Definition] => [name, converted]),
   ['cvtpi2pd', converted], ['cvtpi2ps', convertedLow(8)],
   ['cvtss2sd', convertedLow(8)], ['cvtsd2ss', convertedLow(4)], ['rcpss', convertedLow(4)], ['rsqrtss', convertedLow(4)], ['roundss', convertedLow(4)], ['roundsd', convertedLow(8)],
-  ...['haddps', 'haddpd', 'hsubps', 'hsubpd', 'addsubps', 'addsubpd', 'dpps', 'dppd', 'mpsadbw'].map((name): [string, Definition] => [name, simd(executed)]),
-  ['insertps', insertion],
+  ...['haddps', 'haddpd', 'hsubps', 'hsubpd', 'addsubps', 'addsubpd', 'dpps', 'dppd'].map((name): [string, Definition] => [name, simd(executed)]),
+  ['insertps', insertion], ['mpsadbw', distances],
   ['ldmxcsr', loadControl], ['stmxcsr', storeControl],
 ]);

@@ -1,15 +1,24 @@
-/** MMX, SSE to SSE4.2, AES, PCLMULQDQ and SHA by the table's names. */
+/** MMX, SSE to SSE4.2, AES, PCLMULQDQ, SHA, AVX, AVX2, F16C and FMA by the table's names. */
 import type { FunctionDefinition } from '@axvisor/softcpu';
-import type { Definitions } from '../define.ts';
+import type { Row } from '../../isa/table.ts';
+import type { Definition, Definitions } from '../define.ts';
 import { aes, aesFunctions } from './aes.ts';
+import { avxDefinitions } from './avx.ts';
 import { carryless, carrylessFunctions } from './carryless.ts';
 import { simdFloatFunctions, vectorFloats } from './float.ts';
+import { fmaFunctions, fusedFloats } from './fma.ts';
+import { gathers } from './gather.ts';
 import { integers } from './integer.ts';
 import { vectorMoves } from './move.ts';
 import { sha } from './sha.ts';
 import { textInstructions } from './text.ts';
 
-export const simdDefinitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...textInstructions, ...aes, ...carryless, ...sha };
+const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
+
+/** Definition of a row: with a VEX prefix, most are those of SSE instructions. */
+export function simdDefinition({ name, vex }: Row): Definition | undefined {
+  return definitions[name] ?? (vex ? definitions[name.slice(1)] : undefined);
+}
 
 /** WebAssembly functions that they call. */
-export const simdFunctions: Readonly<Record<string, FunctionDefinition>> = { ...simdFloatFunctions, ...aesFunctions, ...carrylessFunctions };
+export const simdFunctions: Readonly<Record<string, FunctionDefinition>> = { ...simdFloatFunctions, ...aesFunctions, ...carrylessFunctions, ...fmaFunctions };

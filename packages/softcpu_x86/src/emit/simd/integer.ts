@@ -3,7 +3,7 @@ import { i16x8, i32, i32x4, i64, i64x2, i8x16, select, v128 } from '@axvisor/sof
 import type { I32, V128 } from '@axvisor/softcpu';
 import type { Definition, Definitions } from '../define.ts';
 import { zeroCarryFlags } from '../flags.ts';
-import { binaries, byFile, simd, unaries } from './define.ts';
+import { binaries, byFile, simd, unaries, whole } from './define.ts';
 import type { Binary, Body } from './define.ts';
 import { ZERO, low64 } from './operands.ts';
 
@@ -106,7 +106,7 @@ const shifts: Readonly<Record<string, readonly [bits: number, shift: Shifted, ar
 const shift = (name: string): Definition => {
   const [bits, by, arithmetic] = shifts[name] as (typeof shifts)[string];
   return simd((o) => {
-    const isImmediate = o.row.operands[1]?.kind === 'I';
+    const isImmediate = o.row.operands.some(({ kind }) => kind === 'I');
     const count = o.e.let(isImmediate ? i64.extend_i32_u(o.imm) : i64x2.extract_lane(o.get(1), 0));
     const value = o.get(0);
     const beyond = i64.gt_u(count, i64.const(bits - 1));
@@ -152,12 +152,18 @@ const extensions: Readonly<Record<string, readonly ((a: V128) => V128)[]>> = {
   zxbq: [i16x8.extend_low_i8x16_u, i32x4.extend_low_i16x8_u, i64x2.extend_low_i32x4_u],
 };
 
-const test: Definition = simd((o) => {
-  const b = o.get(1);
-  const a = o.get(0);
-  zeroCarryFlags(o.e, i32.eqz(v128.any_true(v128.and(a, b))), i32.eqz(v128.any_true(v128.andnot(b, a))));
-});
-const mask = (bits: (a: V128) => I32): Body => (o) => o.setGeneral(0, 32, i64.extend_i32_u(bits(o.get(1))));
+/** ZF and CF: no bits of `relevant` in both operands, none in the second alone. */
+export const testBits = (relevant: (bits: V128) => V128): Definition =>
+  whole((o) => {
+    const operands = o.halves.map((half) => [o.part(1, half), o.part(0, half)] as const);
+    const none = (f: Binary): I32 => i32.eqz(v128.any_true(relevant(operands.map(([b, a]) => f(b, a)).reduce((x, y) => v128.or(x, y)))));
+    zeroCarryFlags(o.e, none(v128.and), none(v128.andnot));
+  });
+/** Bits of all halves one behind the other, `lanes` of each. */
+const mask = (lanes: number, bits: (a: V128) => I32): Body => (o) => {
+  const all = o.halves.map((half) => i32.shl(bits(o.part(1, half)), i32.const(half * lanes))).reduce((low, high) => i32.or(low, high));
+  o.setGeneral(0, 32, i64.extend_i32_u(all));
+};
 
 /** Lanes chosen by the sign of those of XMM0. */
 const variableBlend = (signs: (mask: V128) => V128): Definition =>
@@ -165,11 +171,11 @@ const variableBlend = (signs: (mask: V128) => V128): Definition =>
     const b = o.get(1);
     o.set(0, v128.bitselect(b, o.get(0), signs(o.get(2))));
   });
-/** Lanes chosen by bits of the immediate. */
-const blend = (spread: (imm: I32) => V128): Definition =>
+/** Lanes chosen by bits of the immediate, so many of each half. */
+const blend = (bitsOfHalf: number, spread: (imm: I32) => V128): Definition =>
   simd((o) => {
     const b = o.get(1);
-    o.set(0, v128.bitselect(b, o.get(0), spread(o.imm)));
+    o.set(0, v128.bitselect(b, o.get(0), spread(o.immOfHalf(bitsOfHalf))));
   });
 const bitsOfLanes = (s: typeof i16x8 | typeof i32x4, bits: number) => (imm: I32): V128 => {
   const each = v128.const(range(128 / bits).reduce((all, i) => all | (1n << BigInt(bits * i + i)), 0n));
@@ -194,7 +200,6 @@ const leastWord: Definition = simd((o) => {
   o.set(0, low64(i64.extend_i32_u(i32.or(least.get, i32.shl(index.get, i32.const(16))))));
 });
 
-
 export const integers: Definitions = {
   ...binaries(lanewise),
   ...unaries({ pabsb: i8x16.abs, pabsw: i16x8.abs, pabsd: i32x4.abs }),
@@ -206,10 +211,10 @@ export const integers: Definitions = {
   pslldq: shiftBytes(true), psrldq: shiftBytes(false), palignr: alignRight,
   pshufb: byFile(shuffleBytes(SHUFFLE_MMX), shuffleBytes(SHUFFLE_XMM)),
   ...unaries(Object.fromEntries(Object.entries(extensions).map(([name, steps]) => [`pmov${name}`, (a: V128) => steps.reduce((value, step) => step(value), a)]))),
-  ptest: test,
-  pmovmskb: byFile(mask((a) => i32.and(i8x16.bitmask(a), i32.const(0xff))), mask(i8x16.bitmask)),
-  movmskps: simd(mask(i32x4.bitmask)), movmskpd: simd(mask(i64x2.bitmask)),
+  ptest: testBits((bits) => bits),
+  pmovmskb: whole((o) => mask(16, (a) => (o.isMmx(1) ? i32.and(i8x16.bitmask(a), i32.const(0xff)) : i8x16.bitmask(a)))(o)),
+  movmskps: whole(mask(4, i32x4.bitmask)), movmskpd: whole(mask(2, i64x2.bitmask)),
   pblendvb: variableBlend((m) => i8x16.shr_s(m, i32.const(7))), blendvps: variableBlend((m) => i32x4.shr_s(m, i32.const(31))), blendvpd: variableBlend((m) => i64x2.shr_s(m, i32.const(63))),
-  pblendw: blend(bitsOfLanes(i16x8, 16)), blendps: blend(bitsOfLanes(i32x4, 32)), blendpd: blend(bitsOfDoubles),
+  pblendw: blend(0, bitsOfLanes(i16x8, 16)), blendps: blend(4, bitsOfLanes(i32x4, 32)), blendpd: blend(2, bitsOfDoubles),
   phminposuw: leastWord,
 };

@@ -59,7 +59,7 @@ const lane = (o: SimdOperands, bytes: 1 | 2 | 4, offset: I32): I32 => o.e.read(m
 const choice = (o: SimdOperands, n: number): I32 => i32.and(i32.shr_u(o.imm, i32.const(2 * n)), i32.const(3));
 
 /** Four lanes of `bytes`, at `base` of the source and the result; constant immediates become one instruction. */
-const shuffleLanes = (bytes: 2 | 4, base: 0 | 8): Body => (o) => {
+export const shuffleLanes = (bytes: 2 | 4, base: 0 | 8): Body => (o) => {
   const { e } = o;
   const a = o.get(1);
   const { imm } = o;
@@ -98,10 +98,11 @@ const shuffleSingles: Body = (o) => {
 const shuffleDoubles: Body = (o) => {
   const { e } = o;
   const b = o.get(1);
+  const imm = o.immOfHalf(2);
   copy(o, o.get(0));
   copy(o, b, 16);
   const at = (bit: number, base: number): I64 =>
-    e.let(e.read('i64.load', i32.add(i32.shl(i32.and(i32.shr_u(o.imm, i32.const(bit)), i32.const(1)), i32.const(3)), i32.const(base)), stateOf(e) + VT));
+    e.let(e.read('i64.load', i32.add(i32.shl(i32.and(i32.shr_u(imm, i32.const(bit)), i32.const(1)), i32.const(3)), i32.const(base)), stateOf(e) + VT));
   o.set(0, i64x2.replace_lane(low64(at(0, 0)), 1, at(1, 16)));
 };
 
