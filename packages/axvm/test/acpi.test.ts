@@ -48,7 +48,7 @@ test('encodings of the specification', () => {
 test('the root pointer leads to all tables, and all add up to 0', () => {
   const { root, found, end } = tables(ids(4));
   expect([sum(root.subarray(0, 20)), sum(root)]).toEqual([0, 0]);
-  expect([...found.keys()].sort()).toEqual(['APIC', 'DSDT', 'FACP', 'FACS', 'MCFG', 'RSDT', 'XSDT']);
+  expect([...found.keys()].sort()).toEqual(['APIC', 'DSDT', 'FACP', 'FACS', 'HPET', 'MCFG', 'RSDT', 'XSDT']);
   for (const [s, bytes] of found) {
     expect(u32(bytes, 4), s).toBe(bytes.length);
     if (s !== 'FACS') expect(sum(bytes), s).toBe(0);
@@ -107,10 +107,10 @@ test('as files for firmware: whoever follows the script has the same tables at o
   expect([signature(root), sum(root.subarray(0, 20)), sum(root.subarray(0, 36))]).toEqual(['RSD ', 0, 0]);
   const table = (at: number): Uint8Array => memory.subarray(at, at + u32(memory, at + 4));
   const xsdt = table(Number(u64(root, 24)));
-  const listed = [0, 1, 2].map((i) => table(Number(u64(xsdt, 36 + 8 * i))));
+  const listed = [0, 1, 2, 3].map((i) => table(Number(u64(xsdt, 36 + 8 * i))));
   const fadt = listed[0]!;
   const all = [xsdt, table(u32(root, 16)), ...listed, table(Number(u64(fadt, 140)))];
-  expect(all.map((t) => [signature(t), sum(t)])).toEqual(['XSDT', 'RSDT', 'FACP', 'APIC', 'MCFG', 'DSDT'].map((s) => [s, 0]));
+  expect(all.map((t) => [signature(t), sum(t)])).toEqual(['XSDT', 'RSDT', 'FACP', 'APIC', 'MCFG', 'HPET', 'DSDT'].map((s) => [s, 0]));
   expect([u32(fadt, 40), signature(table(u32(fadt, 36)))]).toEqual([Number(u64(fadt, 140)), 'FACS']);
 });
 
@@ -148,6 +148,8 @@ describe.runIf(IASL)("ACPICA's compiler", () => {
     expect(texts.get('FACP')).toMatch(/Reset Register Supported \(V2\) : 1/);
     expect(texts.get('FACP')).toMatch(/Value to cause reset : 06/);
     expect(texts.get('MCFG')).toMatch(/Base Address : 00000000C0000000/);
+    expect(texts.get('HPET')).toMatch(/Hardware Block ID : 8086A201/);
+    expect(texts.get('HPET')).toMatch(/Address : 00000000FED00000/);
     expect(texts.get('APIC')).toMatch(/Local Apic Address : FEE00000/);
   });
 

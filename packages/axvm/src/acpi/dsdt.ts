@@ -7,6 +7,7 @@ import {
 export interface PcDevices {
   readonly pciWindow: { readonly first: number; readonly last: number };
   readonly ecam: { readonly base: number; readonly size: number };
+  readonly hpet: { readonly base: number; readonly size: number };
   readonly pm: number;
   /** Global system interrupt of PCI interrupt pin `pin` (0 to 3) of device `slot`, with I/O APIC and with the 8259 pair. */
   pciInterrupt(slot: number, pin: number): { readonly apic: number; readonly pic: number };
@@ -29,7 +30,7 @@ function routing(interrupt: (slot: number, pin: number) => number): Aml {
 }
 
 /** AML of the block, header not included. */
-export function pcDsdt({ pciWindow, ecam, pm, pciInterrupt, uarts }: PcDevices): number[] {
+export function pcDsdt({ pciWindow, ecam, hpet, pm, pciInterrupt, uarts }: PcDevices): number[] {
   return [
     // Systems tell by _PIC whether they use the I/O APIC.
     ...name('PICF', integer(0)),
@@ -58,6 +59,7 @@ export function pcDsdt({ pciWindow, ecam, pm, pciInterrupt, uarts }: PcDevices):
       isaDevice('MBRD', 'PNP0C02', fixedMemory(ecam.base, ecam.size), ioPorts(pm, 12), ioPorts(0x4d0, 2), ioPorts(0x80, 1), ioPorts(0x92, 1)),
       isaDevice('PIC', 'PNP0000', ioPorts(0x20, 2), ioPorts(0xa0, 2), isaIrq(2)),
       isaDevice('TIMR', 'PNP0100', ioPorts(0x40, 4), isaIrq(0)),
+      isaDevice('HPET', 'PNP0103', fixedMemory(hpet.base, hpet.size)),
       isaDevice('RTC', 'PNP0B00', ioPorts(0x70, 2), isaIrq(8)),
       ...uarts.map(({ port, irq }, i) =>
         device(`COM${i + 1}`, name('_HID', eisaId('PNP0501')), name('_UID', integer(i + 1)), name('_CRS', resources(ioPorts(port, 8), isaIrq(irq)))),

@@ -1,4 +1,4 @@
-/** ACPI's tables (ACPI 6.5, chapter 5): RSDP, RSDT, XSDT, FADT, FACS, MADT and MCFG of a PC, and where each lies. */
+/** ACPI's tables (ACPI 6.5, chapter 5): RSDP, RSDT, XSDT, FADT, FACS, MADT, MCFG and HPET of a PC, and where each lies. */
 
 const OEM_ID = 'AXVSOR';
 const OEM_TABLE_ID = 'AXVISOR ';
@@ -18,6 +18,8 @@ export interface AcpiMachine {
   /** Interrupts that are level-triggered. */
   readonly levelIrqs: readonly number[];
   readonly ecam: number;
+  /** High-precision event timers: their registers, and the identifier that the first of them shows (its lower half). */
+  readonly hpet: { readonly base: number; readonly id: number };
   /** The definition block's AML. */
   readonly dsdt: readonly number[];
 }
@@ -155,6 +157,20 @@ function mcfg({ ecam }: AcpiMachine): Uint8Array {
   return t.sealed();
 }
 
+/** The least interval at which timer 0 keeps up in periodic mode, in clocks. */
+const HPET_MIN_TICK = 2000;
+
+/** IA-PC HPET specification 1.0a, 3.2.4. */
+function hpet({ hpet: { base, id } }: AcpiMachine): Uint8Array {
+  const t = new Table('HPET', 1, HEADER + 20);
+  t.u32(36, id);
+  // In memory, with registers of 64 bits.
+  t.bytes.set([0, 64, 0, 0], 40);
+  t.u64(44, base);
+  t.u16(53, HPET_MIN_TICK);
+  return t.sealed();
+}
+
 function addressTable(signature: string, addresses: readonly number[], width: 4 | 8): Uint8Array {
   const t = new Table(signature, 1, HEADER + width * addresses.length);
   for (const [i, a] of addresses.entries()) (width === 4 ? t.u32.bind(t) : t.u64.bind(t))(HEADER + width * i, a);
@@ -198,7 +214,7 @@ export function acpiTables(machine: AcpiMachine, base: number): AcpiTables {
   const facsAt = place(facs());
   const dsdtAt = place(definitionBlock(machine.dsdt));
   const fadtAt = place(fadt(machine, facsAt, dsdtAt));
-  const listed = [fadtAt, ...[madt(machine), mcfg(machine)].map(place)];
+  const listed = [fadtAt, ...[madt(machine), mcfg(machine), hpet(machine)].map(place)];
   const rsdtAt = place(addressTable('RSDT', listed, 4));
   const xsdtAt = place(addressTable('XSDT', listed, 8));
   const rsdp = new Uint8Array(RSDP_SIZE);

@@ -19,8 +19,9 @@ import type { Board, BoardBoot, BoardOptions } from './board.ts';
 
 const LOCAL_APIC = 0xfee0_0000;
 const IO_APIC = 0xfec0_0000;
-/** High-precision event timers, for systems that look for them here. No table names them: each look at their counter is an exit, and others tell the time, too. */
-const HPET = 0xfed0_0000;
+/** High-precision event timers: where they are, and what they say of themselves (three timers of 64 bits, with legacy replacement). */
+const HPET = { base: 0xfed0_0000, id: 0x8086_a201 } as const;
+const HPET_SIZE = 0x400;
 /** RAM below 4 GiB ends here at most; then come PCI's memory, configuration space and the APICs. */
 const LOW_RAM_END = 0xc000_0000n;
 const HIGH_RAM = 0x1_0000_0000n;
@@ -48,7 +49,7 @@ const pciPin = (slot: number, pin: number): number => (slot + pin) & 3;
 export const PC_RESERVED: readonly { readonly base: bigint; readonly size: bigint }[] = [
   { base: BigInt(ECAM.base), size: BigInt(ECAM.size) },
   { base: BigInt(IO_APIC), size: 0x1000n },
-  { base: BigInt(HPET), size: 0x1000n },
+  { base: BigInt(HPET.base), size: 0x1000n },
   { base: BigInt(LOCAL_APIC), size: 0x1000n },
   { base: 0xfffc_0000n, size: 0x4_0000n },
 ];
@@ -86,9 +87,9 @@ const VIRTIO_SLOTS: readonly Pick<DeviceSpec, 'base' | 'irq' | 'options'>[] = Ar
 
 /** What ACPI's tables say of a PC with these CPUs. */
 export const pcAcpiMachine = (apicIds: readonly bigint[]): AcpiMachine => ({
-  apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base,
+  apicIds, localApic: LOCAL_APIC, ioApic: IO_APIC, pm: PM_BASE, sci: SCI, levelIrqs: [SCI, ...PCI_ISA_IRQS], ecam: ECAM.base, hpet: HPET,
   dsdt: pcDsdt({
-    pciWindow: PCI_WINDOW, ecam: ECAM, pm: PM_BASE, uarts: [COM1],
+    pciWindow: PCI_WINDOW, ecam: ECAM, hpet: { base: HPET.base, size: HPET_SIZE }, pm: PM_BASE, uarts: [COM1],
     pciInterrupt: (slot, pin) => ({ apic: PCI_GSI + pciPin(slot, pin), pic: PCI_ISA_IRQS[pciPin(slot, pin) & 1] as number }),
   }),
 });
@@ -96,8 +97,13 @@ export const pcAcpiMachine = (apicIds: readonly bigint[]): AcpiMachine => ({
 /** ACPI's tables for a PC with these CPUs. */
 export const pcAcpi = (apicIds: readonly bigint[]): AcpiTables => acpiTables(pcAcpiMachine(apicIds), ACPI_BASE);
 
-/** What firmware is told: tables, memory, and the number of CPUs. */
-function firmwareConfig(ram: readonly { readonly gpa: bigint; readonly size: bigint }[], apicIds: readonly bigint[]): DeviceSpec {
+/** What whoever asks is told: the number of CPUs and memory; firmware gets tables and the memory map besides, which kernels are handed in other ways. */
+function firmwareConfig(ram: readonly { readonly gpa: bigint; readonly size: bigint }[], apicIds: readonly bigint[], firmware: boolean): DeviceSpec {
+  const memory = Number(ram.filter((r) => r.gpa < HIGH_RAM).reduce((sum, r) => sum + r.size, 0n));
+  return { model: 'fw-cfg', base: 0x510n, irq: 0, options: { cpus: apicIds.length, memory, ...(firmware ? { files: firmwareFiles(ram, apicIds) } : {}) } };
+}
+
+function firmwareFiles(ram: readonly { readonly gpa: bigint; readonly size: bigint }[], apicIds: readonly bigint[]): Readonly<Record<string, Uint8Array>> {
   const map = memoryMap(ram.map(({ gpa, size }) => ({ base: gpa, size })), PC_RESERVED).filter((r) => r.base >= FIRMWARE_MAP_FROM);
   const e820 = new DataView(new ArrayBuffer(E820_ENTRY * map.length));
   for (const [i, { base, size, type }] of map.entries()) {
@@ -105,8 +111,7 @@ function firmwareConfig(ram: readonly { readonly gpa: bigint; readonly size: big
     e820.setBigUint64(E820_ENTRY * i + 8, size, true);
     e820.setUint32(E820_ENTRY * i + 16, type, true);
   }
-  const memory = Number(ram.filter((r) => r.gpa < HIGH_RAM).reduce((sum, r) => sum + r.size, 0n));
-  return { model: 'fw-cfg', base: 0x510n, irq: 0, options: { cpus: apicIds.length, memory, files: { ...acpiLoaderFiles(pcAcpiMachine(apicIds)), 'etc/e820': new Uint8Array(e820.buffer) } } };
+  return { ...acpiLoaderFiles(pcAcpiMachine(apicIds)), 'etc/e820': new Uint8Array(e820.buffer) };
 }
 
 /** The first instruction of a start. */
@@ -154,8 +159,8 @@ export function pcX86_64({ memoryRegions, bios, cpuNum, physCpuIds }: BoardOptio
   return {
     ramBase: 0n,
     gpaBits: 40,
-    intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), hpetBase: BigInt(HPET), firmwareState: !firmware },
-    devices: [...pcDevices(ram, cpuNum), ...(firmware ? [firmwareConfig(ram, apicIds)] : [])],
+    intc: { base: BigInt(LOCAL_APIC), ioApicBase: BigInt(IO_APIC), hpetBase: BigInt(HPET.base), firmwareState: !firmware },
+    devices: [...pcDevices(ram, cpuNum), firmwareConfig(ram, apicIds, firmware)],
     layoutRam: pcMemory,
     virtioSlots: VIRTIO_SLOTS,
     cpuId: BigInt,
