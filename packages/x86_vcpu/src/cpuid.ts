@@ -49,6 +49,12 @@ const INVARIANT_TSC = bit(8);
 export const HYPERVISOR_LEAF = 0x4000_0000;
 /** Frequencies of the TSC and of the APIC's bus, as several hypervisors report them. */
 const FREQUENCY_LEAF = 0x4000_0010;
+/** Interfaces of further hypervisors are looked for at multiples of 0x100 from the first. */
+const KVM_LEAF = 0x4000_0100;
+/** "KVMKVMKVM" and zeros. */
+const KVM_SIGNATURE = { ebx: 0x4b4d_564b, ecx: 0x564b_4d56, edx: 0x4d } as const;
+/** Ports need no delay; the clock's MSRs are there, and the clock is the same for all vCPUs. */
+const KVM_FEATURES = bits(1, 3, 24);
 /** "RVMR" "VMRV" "MRVM". */
 const SIGNATURE = { ebx: 0x524d_5652, ecx: 0x5652_4d56, edx: 0x4d56_524d } as const;
 
@@ -88,6 +94,8 @@ const POLICIES: Readonly<Record<number, Policy>> = {
   0x16: () => ({ ...ZEROES, eax: Math.max(1, Math.round(kilohertz() / 1000)) }),
   [HYPERVISOR_LEAF]: () => ({ eax: FREQUENCY_LEAF, ...SIGNATURE }),
   [FREQUENCY_LEAF]: () => ({ ...ZEROES, eax: kilohertz(), ebx: kilohertz() }),
+  [KVM_LEAF]: () => ({ eax: KVM_LEAF + 1, ...KVM_SIGNATURE }),
+  [KVM_LEAF + 1]: () => ({ ...ZEROES, eax: KVM_FEATURES }),
   0x8000_0001: (host) => ({ ...host, ecx: without(host.ecx, ECX81_HIDDEN) }),
   0x8000_0007: (host) => ({ ...ZEROES, edx: withBits(host.edx & INVARIANT_TSC, INVARIANT_TSC) }),
   0x8000_000a: () => ZEROES,

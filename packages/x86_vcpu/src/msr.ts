@@ -5,6 +5,8 @@
 import { FeatureControl, Msr, rdmsr } from '@axvisor/axvisor_api/arch/x86';
 import { currentTicks } from '@axvisor/axvisor_api/time';
 import type { Guest } from './guest.ts';
+import { KvmClock, KvmMsr } from './kvm_clock.ts';
+import type { NestedMemory } from './nested.ts';
 
 /** Variable MTRRs. */
 const VARIABLE_MTRRS = 8;
@@ -69,6 +71,8 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
   // The TSC counts at the frequency of P0.
   [Msr.HWCR, ignored(1n << 24n)],
   [Msr.VM_CR, constant(0x18n)],
+  [KvmMsr.wallClock, { write: (value, msrs) => msrs.clock.writeWallClock(value) }],
+  [KvmMsr.systemTime, { write: (value, msrs) => msrs.setClockPage(value) }],
 ]);
 
 export class GuestMsrs {
@@ -76,13 +80,18 @@ export class GuestMsrs {
   readonly #values = new Map<number, bigint>();
   #offset = 0n;
 
-  constructor(guest: Guest) {
+  readonly clock: KvmClock;
+
+  /** @param memory - of the guest, when it is there. */
+  constructor(guest: Guest, memory: () => NestedMemory | undefined) {
     this.guest = guest;
+    this.clock = new KvmClock(memory);
   }
 
   /** Power-on state; the TSC counts from 0. */
   reset(): void {
     this.#values.clear();
+    this.clock.reset();
     this.#setOffset(-currentTicks());
   }
 
@@ -99,6 +108,7 @@ export class GuestMsrs {
   #setOffset(offset: bigint): void {
     this.#offset = BigInt.asIntN(64, offset);
     this.guest.setTscOffset(this.#offset);
+    this.clock.update(this.#offset);
   }
 
   /** A write to the counter changes IA32_TSC_ADJUST by as much (SDM vol. 3, 18.17.3). */
@@ -112,6 +122,10 @@ export class GuestMsrs {
   adjustTsc(value: bigint): true {
     this.#setOffset(this.#offset + BigInt.asIntN(64, value - (this.#values.get(Msr.IA32_TSC_ADJUST) ?? 0n)));
     return true;
+  }
+
+  setClockPage(value: bigint): boolean {
+    return this.clock.setPage(value, this.#offset);
   }
 
   /** Undefined: not one of these. */

@@ -89,7 +89,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       this.context[Symbol.dispose]();
       throw e;
     }
-    this.msrs = new GuestMsrs(this.guest);
+    this.msrs = new GuestMsrs(this.guest, () => this.#memory);
     this.#shared = new SharedState(this.context);
     cpus.join(vmId);
   }
