@@ -223,7 +223,6 @@ test('garbage at every port and every register in memory disturbs nobody but the
     fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), (steps) => {
       const pc = new Pc();
       for (const slot of PC_VIRTIO_SLOTS.slice(0, 3)) pc.add({ model: 'virtio-console', ...slot });
-      pc.add({ model: 'fw-cfg', base: 0x510n, irq: 0 });
       const apic = pc.intc.localApic!(0);
       for (const s of steps)
         pc.run(() => {
