@@ -13,8 +13,7 @@ export interface GuestCode {
   decode(code: Uint8Array, pc: bigint): Instruction | undefined;
   /** The register that tells the address spaces of user code apart. */
   readonly addressSpace: string;
-  /** Absent: nothing is compared with QEMU. */
-  readonly qemu?: QemuTarget;
+  readonly qemu: QemuTarget;
 }
 
 /** Decodes little-endian instructions of 2 and 4 bytes. */

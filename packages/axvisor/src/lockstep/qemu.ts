@@ -113,7 +113,7 @@ export async function compareWithQemu(ours: Side, plan: VmPlan, target: QemuTarg
   delete registers['pc'];
   for (let count = 1n; count <= limit; count++) {
     const state = await ours.run({ to: count, memory: false, registers });
-    const theirs = await follow(qemu, state.registers['pc'], target.firmwareEnd);
+    const theirs = await follow(qemu, before.registers['pc'], state.registers['pc'], target.firmwareEnd);
     // A machine that is switched off has no next instruction here; there firmware is at it.
     if (state.ended && (theirs === undefined || (theirs['pc'] ?? 0n) < target.firmwareEnd)) return { agreed: state.instructions };
     const here = common(state.registers);
@@ -132,15 +132,16 @@ export async function compareWithQemu(ours: Side, plan: VmPlan, target: QemuTarg
   return { agreed: limit };
 }
 
-/** Lets QEMU execute what we did with one instruction: exceptions take steps of their own there, and calls run firmware. */
-async function follow(qemu: Qemu, pc: bigint | undefined, firmwareEnd: bigint): Promise<Record<string, bigint> | undefined> {
+/** Lets QEMU execute what we did with one instruction, at `from`: exceptions and repetitions take steps of their own there, and calls run firmware. */
+async function follow(qemu: Qemu, from: bigint | undefined, pc: bigint | undefined, firmwareEnd: bigint): Promise<Record<string, bigint> | undefined> {
   let first: Record<string, bigint> | undefined;
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     if (!(await qemu.step())) return undefined;
     const registers = await qemu.registers();
     first ??= registers;
     if (registers === undefined || registers['pc'] === pc) return registers;
-    if (pc === undefined || (registers['pc'] ?? 0n) >= firmwareEnd) continue;
+    const repeats = registers['pc'] === from;
+    if (pc === undefined || ((registers['pc'] ?? 0n) >= firmwareEnd && !repeats)) continue;
     return (await qemu.runTo(pc, FIRMWARE_MS)) ? await qemu.registers() : undefined;
   }
   return first;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
 import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
+import { assemble as assembleX86 } from '@axvisor/softcpu_x86/asm';
 import { describe, expect, test } from 'vitest';
 import { planVms, type RawRunOptions } from '../../src/commands/run_options.ts';
 import { guestCode } from '../../src/guest_code/index.ts';
@@ -110,6 +111,115 @@ vectors: .space 512
   eret
 `;
 
+/** The same for x86-64, by multiboot: from 32-bit code into long mode, with string instructions and SSE. */
+const X86 = `
+  .code32
+image:
+  .long 0x1badb002, 0x10000, 0 - 0x1badb002 - 0x10000
+  .long image, image, 0, 0, start
+start:
+  mov esp, offset stack
+  mov eax, offset directory + 3
+  mov [pointers], eax
+  mov eax, offset pointers + 3
+  mov [top], eax
+  mov dword ptr [directory], 0x83
+  mov eax, 0x620
+  mov cr4, eax
+  mov eax, offset top
+  mov cr3, eax
+  mov ecx, 0xc0000080
+  rdmsr
+  or eax, 0x100
+  wrmsr
+  mov eax, 0x80000033
+  mov cr0, eax
+  lgdt [gdtr]
+  push 8
+  push offset long_mode
+  retf
+  .code64
+long_mode:
+  mov ecx, 16
+  mov ss, ecx
+  lidt [rip + idtr]
+  lea rax, [rip + handler]
+  mov [rip + gate], ax
+  shr rax, 16
+  mov [rip + gate + 6], ax
+  xor r8d, r8d
+  mov r9d, 1
+again:
+  lea r10, [r8 + r9]
+  mov r8, r9
+  mov r9, r10
+  mov rax, r10
+  mul r9
+  mov r11, rdx
+  imul r12, rax, -77
+  mov rax, r12
+  xor edx, edx
+  div r10
+  push rax
+  movsx r13, word ptr [rsp + 2]
+  adc r13, rax
+  setc cl
+  rcl r13, 3
+  cmovs r14, r13
+  lock xadd [rsp], r14
+  bswap r14
+  bsf r15, r14
+  cvtsi2sd xmm0, r10
+  divsd xmm0, xmm0
+  addsd xmm0, xmm0
+  cvttsd2si rbp, xmm0
+  movq xmm1, r14
+  pshufd xmm1, xmm1, 0x1b
+  pmuludq xmm1, xmm1
+  movq rsi, xmm1
+  pop rdi
+  rdtsc
+  cpuid
+  mov ecx, 9
+  lea rsi, [rip + image]
+  lea rdi, [rip + stack]
+  rep movsb
+  std
+  mov ecx, 5
+  repe cmpsw
+  cld
+  dec dword ptr [rip + counter]
+  jnz again
+  ud2
+after:
+  mov edx, 0x3fd
+  in al, dx
+  mov edx, 0x604
+  mov eax, 0x2000
+  out dx, ax
+  hlt
+handler:
+  add qword ptr [rsp], 2
+  mov rcx, cr2
+  iretq
+  .align 8
+counter: .long 20, 0
+gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+gdtr: .word 23
+  .long gdt
+idt: .fill 6 * 16
+gate: .word 0, 8, 0x8e00, 0
+  .quad 0
+idtr: .word 7 * 16 - 1
+  .quad idt
+  .align 4096
+top: .fill 4096
+pointers: .fill 4096
+directory: .fill 4096
+  .fill 1024
+stack: .fill 1024
+`;
+
 const folder = mkdtempSync(join(tmpdir(), 'axvisor-lockstep-'));
 const program = (name: string, bytes: Uint8Array): string => {
   writeFileSync(join(folder, name), bytes);
@@ -121,6 +231,7 @@ const COMMON = { memory: '64M', disk: [], clock: 'virtual', engine: 'interpreter
 const SIDES = [
   { tool: 'qemu-system-riscv64', options: { ...COMMON, arch: 'riscv64', kernel: program('riscv', assembleRiscv(RISCV, { base: 0x8020_0000n }).bytes), loadAddr: '0x80200000' }, register: 's4', count: /no difference in 3\d\d instructions/, at: /0x802000[0-9a-f]+: / },
   { tool: 'qemu-system-aarch64', options: { ...COMMON, arch: 'aarch64', kernel: program('arm', assembleArm(ARM, { base: 0x4020_0000n }).bytes), loadAddr: '0x40200000' }, register: 'x23', count: /no difference in 7\d\d instructions/, at: /0x402000[0-9a-f]+: / },
+  { tool: 'qemu-system-x86_64', options: { ...COMMON, arch: 'x86_64', kernel: program('x86', assembleX86(X86, { base: 0x10_0000n }).code) }, register: 'r11', count: /no difference in 8\d\d instructions/, at: /0x100[0-9a-f]+: / },
 ] as const satisfies readonly { readonly tool: string; readonly options: RawRunOptions; readonly register: string; readonly count: RegExp; readonly at: RegExp }[];
 
 function present(tool: string): boolean {
@@ -132,10 +243,11 @@ function present(tool: string): boolean {
 }
 
 describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ options, register, count, at }) => {
-  const { arch, kernel, loadAddr } = options;
+  const { arch, kernel } = options;
+  const address = 'loadAddr' in options ? ['--load-addr', options.loadAddr] : [];
 
   test('a program agrees to its end', { timeout: 60_000 }, async () => {
-    const { status, output } = await axvisor('lockstep', '--arch', arch, '--kernel', kernel, '--load-addr', loadAddr, '--memory', '64M', '--against', 'qemu');
+    const { status, output } = await axvisor('lockstep', '--arch', arch, '--kernel', kernel, ...address, '--memory', '64M', '--against', 'qemu');
     expect(output).toMatch(count);
     expect(status).toBe(0);
   });
@@ -152,7 +264,7 @@ describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ opti
       },
     };
     try {
-      const result = await compareWithQemu(faulty, plan!, code.qemu!, 200n);
+      const result = await compareWithQemu(faulty, plan!, code.qemu, 200n);
       expect(result.agreed).toBe(99n);
       expect(result.divergence?.differences.map(({ what }) => what)).toEqual([register]);
       const [first, second] = report(result, code).split('\n');
