@@ -8,7 +8,7 @@ import type { SharedCode } from './interp/codepages.ts';
 import { UNLINKED } from './interp/enter.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
 import type { HandlerTable } from './interp/generate.ts';
-import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
 import type { Layout } from './interp/layout.ts';
 import { RECORD_SIZE } from './isa.ts';
 import type { Isa } from './isa.ts';
@@ -390,7 +390,7 @@ export class Engine {
     const address = (this.#layout.engine + ENGINE.address) >>> 2;
     const lo = this.words[address] as number;
     const hi = this.words[address + 1] as number;
-    const size = mode & 15;
+    const size = mode & ACCESS_SIZE;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const exact = (mode & ACCESS_EXACT) !== 0;
     const { counters } = this;
@@ -423,7 +423,7 @@ export class Engine {
     const address = (this.#layout.engine + ENGINE.address) >>> 2;
     const lo = this.words[address] as number;
     const hi = this.words[address + 1] as number;
-    const size = mode & 15;
+    const size = mode & ACCESS_SIZE;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const offset = lo & (PAGE_SIZE - 1);
     const exact = (mode & ACCESS_EXACT) !== 0 || this.#strict;

@@ -92,6 +92,12 @@ export interface Emitter extends Block {
   /** Writes the low bytes of `value` to guest memory. */
   store(size: AccessSize, address: I64, value: I64): void;
   /**
+   * Several values that lie one behind the other, as many loads would read them, in order. If one faults, others may have been read.
+   */
+  loadRow(access: Access, address: I64, count: number): readonly I64[];
+  /** The same with stores: if one faults, those before it may have been carried out. */
+  storeRow(size: AccessSize, address: I64, values: readonly I64[]): void;
+  /**
    * Translates for a read-modify-write of `size` aligned bytes and yields the place in linear memory. Whoever writes
    * there does so before the next guest access; a page holding decoded code has been taken care of.
    */

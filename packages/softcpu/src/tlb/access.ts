@@ -4,7 +4,7 @@ import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize, Variable } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, tlbTableSize } from '../interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, PAGE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
@@ -86,6 +86,32 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.write(stores[size], this.#translate(size, at, bound, true, 0), bound);
   }
 
+  loadRow(access: Access, address: I64, count: number): readonly I64[] {
+    const at = this.let(address);
+    const { size } = loads[access];
+    return Array.from({ length: count }, (_, i) => this.load(access, i64.add(at, i64.const(i * size))));
+  }
+
+  storeRow(size: AccessSize, address: I64, values: readonly I64[]): void {
+    const at = this.let(address);
+    values.forEach((value, i) => this.store(size, i64.add(at, i64.const(i * size)), value));
+  }
+
+  /** As {@link loadRow}, where the row as a whole can be given up. */
+  protected loadRowAtOnce(access: Access, address: I64, count: number): readonly I64[] {
+    const { size, op } = loads[access];
+    const place = this.#translate(size, this.let(address), i64.const(0), false, 0, count);
+    return Array.from({ length: count }, (_, i) => this.let(this.read(op, place, i * size)));
+  }
+
+  /** As {@link storeRow}, where the row as a whole can be given up. */
+  protected storeRowAtOnce(size: AccessSize, address: I64, values: readonly I64[]): void {
+    const at = this.let(address);
+    const bound = values.map((value) => this.let(value));
+    const place = this.#translate(size, at, i64.const(0), true, 0, values.length);
+    bound.forEach((value, i) => this.write(stores[size], place, value, i * size));
+  }
+
   hostAddress(size: AccessSize, address: I64): I32 {
     return this.#translate(size, this.let(address), i64.const(0), true, ACCESS_EXACT);
   }
@@ -94,13 +120,14 @@ export abstract class AccessEmitter extends BlockEmitter {
     return this.#translate(size, this.let(address), i64.const(0), false, ACCESS_EXACT);
   }
 
-  #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number): I32 {
-    const { host, outside } = this.#lookUp(size, at, write);
+  /** @param count - of values of this size in a row, all in one page. */
+  #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number, count = 1): I32 {
+    const { host, outside } = this.#lookUp(size, at, write, (count - 1) * size);
     const place = this.variable(i32.wrap_i64(host));
     this.if(
       outside,
       () => {
-        this.#slowInMode(place, at, value, size | (write ? ACCESS_STORE : 0) | flags);
+        this.#slowInMode(place, at, value, (count * size) | (write ? ACCESS_STORE : 0) | flags);
         this.fail(i32.eqz(place.get));
       },
       undefined,
@@ -114,8 +141,8 @@ export abstract class AccessEmitter extends BlockEmitter {
     return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
   }
 
-  /** Entry + address is the place in linear memory, or has a bit set outside the window or below the alignment. */
-  #lookUp(size: AccessSize, at: I64, write: boolean): { readonly host: I64; readonly outside: I32 } {
+  /** Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window or below the alignment. */
+  #lookUp(size: AccessSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
     const { windowBits: w, tlb } = this.#layout;
     const slots = 2 ** (w - 11);
     // With a 4 GiB window the index needs address bit 32.
@@ -126,7 +153,10 @@ export abstract class AccessEmitter extends BlockEmitter {
     // A mode known now is an immediate of the load.
     const entry = mmu.kind === 'const' ? read('i64.load', index, table + (mmu.value as number)) : read('i64.load', i32.add(index, mmu), table);
     const host = this.let(i64.add(at, entry));
-    const outside = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
+    const misfit = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
+    // What lies at the distance is in the next page if the sum changes the number of the page.
+    const next = i64.and(i64.xor(host, i64.add(host, i64.const(distance))), i64.const(PAGE_SIZE));
+    const outside = distance === 0 ? misfit : i64.or(misfit, next);
     return { host, outside: i32.eqz(i64.eqz(outside)) };
   }
 }

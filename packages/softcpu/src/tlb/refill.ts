@@ -2,7 +2,7 @@
  * The first part of the slow path of a data access, in WebAssembly: what missed the delta TLB only for its alignment, or is in
  * the second-level TLB, is answered here, and JavaScript is not asked.
  */
-import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, ENGINE, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local } from '../ir/expr.ts';
@@ -35,7 +35,7 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
     code.return();
   };
 
-  const size = b.let(i32.and(mode, i32.const(15)));
+  const size = b.let(i32.and(mode, i32.const(ACCESS_SIZE)));
   const offset = b.let(i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1)));
   giveUpIf(i32.gt_u(i32.add(offset, size), i32.const(PAGE_SIZE)));
   const misaligned = i32.ne(i32.and(offset, i32.sub(size, i32.const(1))), i32.const(0));

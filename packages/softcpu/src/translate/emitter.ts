@@ -7,7 +7,7 @@ import { ENGINE, JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Emitter } from '../ir/emitter.ts';
+import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
 import { f64, i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
@@ -226,6 +226,14 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   // ── guest memory ──
 
   protected override readonly traps = false;
+
+  override loadRow(access: Access, address: I64, count: number): readonly I64[] {
+    return this.loadRowAtOnce(access, address, count);
+  }
+
+  override storeRow(size: AccessSize, address: I64, values: readonly I64[]): void {
+    this.storeRowAtOnce(size, address, values);
+  }
 
   protected override mmu(): I32 {
     return i32.const((this.#mode % MMU_MODES) * tlbTableSize(this.#layout.windowBits));

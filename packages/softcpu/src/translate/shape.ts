@@ -129,6 +129,13 @@ class ShapeEmitter implements Emitter {
   store(_size: AccessSize, _address: I64, _value: I64): void {
     this.#memory();
   }
+  loadRow(_access: Access, _address: I64, count: number): readonly I64[] {
+    this.#memory();
+    return Array.from({ length: count }, () => i64Local);
+  }
+  storeRow(_size: AccessSize, _address: I64, _values: readonly I64[]): void {
+    this.#memory();
+  }
   hostAddress(_size: AccessSize, _address: I64): I32 {
     this.#memory();
     return i32Local;

@@ -128,8 +128,7 @@ const loadPair = (access: GuestAccess, size: number): PairTransfer => ({
   size,
   record: { d: target('Rt'), m: target('Rt2') },
   move: (e, address) => {
-    const first = e.load(access, address);
-    const second = e.load(access, i64.add(address, i64.const(size)));
+    const [first, second] = e.loadRow(access, address, 2) as [I64, I64];
     return () => {
       e.setReg('d', first);
       e.setReg('m', second);
@@ -140,8 +139,7 @@ const storePair = (size: 4 | 8): PairTransfer => ({
   size,
   record: { d: source('Rt'), m: source('Rt2') },
   move: (e, address) => {
-    e.store(size, address, e.reg('d'));
-    e.store(size, i64.add(address, i64.const(size)), e.reg('m'));
+    e.storeRow(size, address, [e.reg('d'), e.reg('m')]);
     return () => {};
   },
 });

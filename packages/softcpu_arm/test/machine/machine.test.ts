@@ -342,6 +342,47 @@ vectors:
     expect(x[4]).toBe(BigInt(400 * 401));
   });
 
+  it('loads and stores pairs and vectors at any address, also across pages', () => {
+    const { x } = run(`${MMU_ON}
+  mov x0, #0x40100000
+  add x0, x0, #0xf80
+  mov x2, #256
+  mov x20, #0
+1: add x5, x0, x2
+  stp x2, x5, [x5]
+  ldp x6, x7, [x5]
+  stp w2, w5, [x5, #64]
+  ldp w8, w9, [x5, #64]
+  ldpsw x10, x11, [x5, #64]
+  ldp q0, q1, [x5]
+  stp q0, q1, [x5, #-64]
+  ldr q2, [x5, #-64]
+  str q2, [x5, #-128]
+  ldp x12, x13, [x5, #-128]
+  ldp d4, d5, [x5, #-128]
+  stp s4, s5, [x5, #-8]
+  ldur x14, [x5, #-8]
+  eor x6, x6, x2
+  eor x7, x7, x5
+  eor x8, x8, x2
+  eor x9, x9, x10
+  eor x9, x9, x11
+  eor x12, x12, x2
+  eor x13, x13, x5
+  orr x20, x20, x6
+  orr x20, x20, x7
+  orr x20, x20, x8
+  orr x20, x20, x12
+  orr x20, x20, x13
+  add x21, x21, x9
+  add x22, x22, x14
+  subs x2, x2, #1
+  b.ne 1b
+  mov x0, #0
+  b finish`);
+    expect(x[20]).toBe(0n);
+  });
+
   it('refuses them where the control or the memory demands alignment', () => {
     const { x } = run(`${MMU_ON}
   adr x0, vectors

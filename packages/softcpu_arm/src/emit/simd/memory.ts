@@ -30,17 +30,13 @@ const store = (log: Log): Transfer => ({
   },
 });
 
-/** Sixteen bytes as two accesses; both loads come before the register is written. */
+/** Sixteen bytes in halves; both are loaded before the register is written. */
 function loadBoth(e: Emitter, field: string, address: I64): () => void {
-  const at = e.let(address);
-  const low = e.load('u64', at);
-  const high = e.load('u64', i64.add(at, i64.const(8)));
+  const [low, high] = e.loadRow('u64', address, 2) as [I64, I64];
   return () => setHalves(e, field, low, high);
 }
 function storeBoth(e: Emitter, field: string, address: I64): void {
-  const at = e.let(address);
-  e.store(8, at, half(e, field, 0));
-  e.store(8, i64.add(at, i64.const(8)), half(e, field, 1));
+  e.storeRow(8, address, [half(e, field, 0), half(e, field, 1)]);
 }
 
 const transfers: Readonly<Record<string, Transfer>> = {
@@ -62,8 +58,7 @@ const loadPair = (log: Log): PairTransfer => ({
   size: 1 << log,
   record: pairRecord,
   move: (e, address) => {
-    const first = e.load(ACCESS[log] as GuestAccess, address);
-    const second = e.load(ACCESS[log] as GuestAccess, i64.add(address, i64.const(1 << log)));
+    const [first, second] = e.loadRow(ACCESS[log] as GuestAccess, address, 2) as [I64, I64];
     return () => {
       setHalves(e, 'd', first, zero);
       setHalves(e, 'm', second, zero);
@@ -74,8 +69,7 @@ const storePair = (log: Log): PairTransfer => ({
   size: 1 << log,
   record: pairRecord,
   move: (e, address) => {
-    e.store((1 << log) as AccessSize, address, readLane(e, log, false, e.field('d')));
-    e.store((1 << log) as AccessSize, i64.add(address, i64.const(1 << log)), readLane(e, log, false, e.field('m')));
+    e.storeRow((1 << log) as AccessSize, address, [readLane(e, log, false, e.field('d')), readLane(e, log, false, e.field('m'))]);
     return () => {};
   },
 });
@@ -85,11 +79,10 @@ const pairs: Readonly<Record<string, PairTransfer>> = {
     size: 16,
     record: pairRecord,
     move: (e, address) => {
-      const first = loadBoth(e, 'd', address);
-      const second = loadBoth(e, 'm', i64.add(address, i64.const(16)));
+      const [a, b, c, d] = e.loadRow('u64', address, 4) as [I64, I64, I64, I64];
       return () => {
-        first();
-        second();
+        setHalves(e, 'd', a, b);
+        setHalves(e, 'm', c, d);
       };
     },
   },
@@ -97,8 +90,7 @@ const pairs: Readonly<Record<string, PairTransfer>> = {
     size: 16,
     record: pairRecord,
     move: (e, address) => {
-      storeBoth(e, 'd', address);
-      storeBoth(e, 'm', i64.add(address, i64.const(16)));
+      e.storeRow(8, address, [half(e, 'd', 0), half(e, 'd', 1), half(e, 'm', 0), half(e, 'm', 1)]);
       return () => {};
     },
   },
