@@ -1,8 +1,10 @@
 /** ISA-neutral engine of the software processors. */
 export { Core, CoreExit, engineOptions, planCore } from './core.ts';
 export type { CoreHost, CoreOptions, CorePlan, Sharing } from './core.ts';
-export { Access, Engine, EngineCounters, Execution, Permission } from './engine.ts';
-export type { EngineOptions, HostFunction, Machine, Service } from './engine.ts';
+export { Engine, EngineCounters, Execution } from './engine.ts';
+export type { EngineOptions, HostFunction, Service } from './engine.ts';
+export { Access, Permission } from './machine.ts';
+export type { Machine } from './machine.ts';
 export type { HandlerTable } from './interp/generate.ts';
 export { floatFunctions } from './float/functions.ts';
 export type { RaiseInexactIf } from './float/functions.ts';

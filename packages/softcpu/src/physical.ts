@@ -1,5 +1,5 @@
 /** Physical memory as a processor sees it: windows on linear memory, and what answers outside of them. */
-import type { Machine } from './engine.ts';
+import type { Machine } from './machine.ts';
 
 /** A part of linear memory that a processor sees as main memory. `pa`, `size`, `offset` are multiples of 4096. */
 export interface RamWindow {

@@ -1,0 +1,143 @@
+/** Fetches that the cache of fetch translations did not answer: translating, decoding, and instructions that end in the next page. */
+import type { Engine } from '../engine.ts';
+import { ENGINE, Handler, PAGE_SIZE, Status, type Layout } from '../interp/layout.ts';
+import { RECORD_SIZE, type Isa } from '../isa.ts';
+import { Access, Permission, type Machine } from '../machine.ts';
+import { advance } from './advance.ts';
+
+/** What a slow path needs beside the engine's own parts. */
+export interface SlowPath {
+  readonly isa: Isa;
+  readonly layout: Layout;
+  readonly machine: Machine;
+  /** Takes the exception that was recorded, of the instruction of a record. */
+  trap(record: number): Status;
+}
+
+export class FetchPath {
+  readonly #engine: Engine;
+  readonly #isa: Isa;
+  readonly #layout: Layout;
+  readonly #machine: Machine;
+  readonly #trap: SlowPath['trap'];
+  readonly #pc: number;
+  readonly #budget: number;
+
+  constructor(engine: Engine, { isa, layout, machine, trap }: SlowPath) {
+    this.#engine = engine;
+    this.#isa = isa;
+    this.#layout = layout;
+    this.#machine = machine;
+    this.#trap = trap;
+    this.#pc = (layout.state + isa.state.pc) >>> 2;
+    this.#budget = (layout.state + isa.state.budget) >>> 2;
+  }
+
+  /** Decodes from the record at `ip` to the end of the basic block. */
+  decode(ip: number): Status {
+    const { pages } = this.#engine;
+    const page = pages.pageOf(ip);
+    if (page < 0) {
+      // The records were given up while they were being executed, or are for one instruction only.
+      pages.flushFetch();
+      this.#giveStepBack();
+      return Status.refetch;
+    }
+    this.decodeBlock(ip);
+    return Status.next;
+  }
+
+  /** The same, of records that are there. */
+  decodeBlock(ip: number): void {
+    const { pages, words } = this.#engine;
+    const base = pages.baseOf(ip);
+    const text = pages.textOf(ip);
+    const { unit } = this.#isa;
+    let offset = ((ip - base) / RECORD_SIZE) * unit;
+    do {
+      const record = base + (offset / unit) * RECORD_SIZE;
+      const length = this.#machine.decode(text + offset, PAGE_SIZE - offset, record, offset);
+      this.#engine.counters.decoded_instructions++;
+      if (length === 0) words[record >>> 2] = Handler.straddle;
+      if (length <= 0) break;
+      offset += length;
+    } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
+  }
+
+  /** Translates a fetch; -1 after recording an exception. */
+  #fetchPlace(lo: number, hi: number, offset: number): number {
+    const physical = this.#machine.translate(lo, hi, Access.fetch, this.#isa.unit, offset);
+    if (physical < 0) return -1;
+    const place = this.#machine.place(physical);
+    if (place < 0) this.#machine.accessFault(lo, hi, Access.fetch, offset);
+    return place;
+  }
+
+  /** Fills the fetch cache for the pc in the state block. */
+  fetch(): Status {
+    this.#engine.counters.fetch_refills++;
+    const { words, pages } = this.#engine;
+    const lo = words[this.#pc] as number;
+    const hi = words[this.#pc + 1] as number;
+    const place = this.#fetchPlace(lo, hi, 0);
+    if (place < 0) return this.#fetchTrap();
+    const offset = lo & (PAGE_SIZE - 1);
+    const permissions = this.#machine.permissions();
+    if ((permissions & Permission.global) === 0) this.#engine.spaces.ownFetch();
+    if ((permissions & Permission.execute) !== 0) {
+      // First of all, since it may empty the cache.
+      const records = pages.acquire(place - offset);
+      pages.fillFetch(lo, hi, this.#engine.spaces.fetchTag, records);
+      return Status.next;
+    }
+    // Protection divides the page: this instruction only, and its parts one by one.
+    const { maxLength, unit } = this.#isa;
+    const scratch = this.#layout.engine + ENGINE.scratch;
+    const parts: number[] = [place];
+    const record = pages.fillUncached(lo, hi, this.#engine.spaces.fetchTag);
+    for (let available: number = unit; ; available += unit) {
+      for (let i = 0; i < unit; i++) this.#engine.bytes[scratch + available - unit + i] = this.#engine.bytes[(parts.at(-1) as number) + i] as number;
+      if (this.#machine.decode(scratch, available, record, offset) !== 0 || available >= maxLength) return Status.next;
+      const [nextLo, nextHi] = advance(lo, hi, available);
+      const next = this.#fetchPlace(nextLo, nextHi, available);
+      if (next < 0) return this.#fetchTrap();
+      parts.push(next);
+    }
+  }
+
+  /** A failed fetch takes a step of its own: no instruction was dispatched. */
+  #fetchTrap(): Status {
+    this.#engine.words[this.#budget] = (this.#engine.words[this.#budget] as number) - 1;
+    return this.#trap(0);
+  }
+
+  /** Decodes the instruction at `ip` that ends in the next page. */
+  straddle(ip: number): Status {
+    const { words, bytes, pages } = this.#engine;
+    const lo = words[this.#pc] as number;
+    const hi = words[this.#pc + 1] as number;
+    const offset = lo & (PAGE_SIZE - 1);
+    const available = PAGE_SIZE - offset;
+    const [nextLo, nextHi] = advance(lo, hi, available);
+    const second = this.#fetchPlace(nextLo, nextHi, available);
+    if (second < 0) return this.#trap(0);
+    const page = pages.pageOf(ip);
+    const within = second & (PAGE_SIZE - 1);
+    const next = pages.textOf(pages.acquire(second - within)) + within; // acquired, so that writes to it are noticed
+    // That may have taken the records at `ip` back, and given them to `second`.
+    if (page < 0 || pages.pageOf(ip) !== page) {
+      this.#giveStepBack();
+      return Status.refetch;
+    }
+    const text = pages.textOf(ip);
+    const scratch = this.#layout.engine + ENGINE.scratch;
+    for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
+    this.#machine.decode(scratch, this.#isa.maxLength, pages.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
+    return Status.next;
+  }
+
+  /** The helper is not the instruction's: its step is given back. */
+  #giveStepBack(): void {
+    this.#engine.words[this.#budget] = (this.#engine.words[this.#budget] as number) + 1;
+  }
+}
