@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { defined } from '../../src/emit/isa.ts';
 import { Decoder } from '../../src/isa/decode.ts';
+import { rows } from '../../src/isa/table.ts';
 import { CODE } from '../../src/state.ts';
 import { ask, CODE_REGION, DATA_REGION, haveNative, hostFeatures } from '../native/oracle.ts';
 import type { Case } from '../native/oracle.ts';
@@ -30,6 +31,10 @@ function differing(cases: readonly Case[]): Case[] {
   const outcomes = ask(cases);
   return cases.filter(({ code }, i) => isAllocated(code) === (outcomes[i]?.trap === 6));
 }
+
+it('every row of the table has a definition', () => {
+  expect(rows.filter((row) => row.vex && defined[row.op] === undefined).map(({ name }) => name)).toEqual([]);
+});
 
 describe.runIf(isWide)('VEX encodings', () => {
   it.each([1, 2, 3])('of map %i are allocated as on this machine', (map) => {

@@ -215,6 +215,6 @@ export const integers: Definitions = {
   pmovmskb: whole((o) => mask(16, (a) => (o.isMmx(1) ? i32.and(i8x16.bitmask(a), i32.const(0xff)) : i8x16.bitmask(a)))(o)),
   movmskps: whole(mask(4, i32x4.bitmask)), movmskpd: whole(mask(2, i64x2.bitmask)),
   pblendvb: variableBlend((m) => i8x16.shr_s(m, i32.const(7))), blendvps: variableBlend((m) => i32x4.shr_s(m, i32.const(31))), blendvpd: variableBlend((m) => i64x2.shr_s(m, i32.const(63))),
-  pblendw: blend(0, bitsOfLanes(i16x8, 16)), blendps: blend(4, bitsOfLanes(i32x4, 32)), blendpd: blend(2, bitsOfDoubles),
+  pblendw: blend(0, bitsOfLanes(i16x8, 16)), blendps: blend(4, bitsOfLanes(i32x4, 32)), pblendd: blend(4, bitsOfLanes(i32x4, 32)), blendpd: blend(2, bitsOfDoubles),
   phminposuw: leastWord,
 };
