@@ -1,17 +1,42 @@
-/** What a vCPU has in host memory: general registers, and the area for x87, SSE and AVX state. */
+/**
+ * The state of a vCPU that is neither on a processor nor in the control structure: one frame of physical memory, so that the processor can load and
+ * store it and every thread sees it.
+ *
+ * | offset | content |
+ * |---|---|
+ * | 0 | general registers: the register context of entries |
+ * | 1024 | x87, SSE and AVX state, as XSAVE writes it |
+ * | 2048 | 64-bit words: what vCPUs share on a processor (shared_state.ts), then MSRs (msr.ts) |
+ * | 3840 | 32-bit words, accessed atomically: {@link Control}, then the vectors asserted without a local APIC |
+ */
 import { GUEST_CONTEXT_SIZE, Gpr, XSAVE_AREA_SIZE } from '@axvisor/axvisor_api/arch/x86';
 import { hpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import { axError } from '@axvisor/axvisor_api/errors';
+import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { allocFrame, deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
 
 const FRAME = 4096;
 const XSAVE_OFFSET = 1024;
+const WORDS = 2048;
+const CONTROL = 3840;
+/** 64-bit words there are room for. */
+const MAX_WORDS = (CONTROL - WORDS) / 8;
 /** XSTATE_BV, behind the legacy region. */
 const XSTATE_BV = XSAVE_OFFSET + 512;
 /** Where the legacy region has XMM0. */
 const XMM = XSAVE_OFFSET + 160;
 const FCW_RESET = 0x37f;
 const MXCSR_RESET = 0x1f80;
+
+/** 32-bit words that other threads read or write while the vCPU runs. */
+export const Control = {
+  /** Pins of the local APIC that are asserted, a bit each in the order of `ApicPin`. */
+  pins: 0,
+  /** Nonzero: it waits for a startup IPI. */
+  waitsForSipi: 1,
+  /** The first of 8 words: vectors asserted without a local APIC, a bit each. */
+  requests: 2,
+} as const;
+const CONTROL_WORDS = 10;
 
 /** A zeroed frame. @throws {AxError} NoMemory */
 export function zeroedFrame(): HostPhysAddr {
@@ -24,14 +49,32 @@ export function zeroedFrame(): HostPhysAddr {
 export class Context implements Disposable {
   readonly address: HostPhysAddr;
   readonly xsaveArea: HostPhysAddr;
+  /** The control words. */
+  readonly control: Int32Array;
+  /** Another thread made it and gives it back. */
+  readonly #isShared: boolean;
   readonly #view: DataView;
+  /** Words given out by {@link Context.words}. */
+  #given = 0;
 
-  /** @throws {AxError} NoMemory */
-  constructor() {
-    this.address = zeroedFrame();
+  /** @param shared - where another thread made it. @throws {AxError} NoMemory */
+  constructor(shared?: HostPhysAddr) {
+    this.#isShared = shared !== undefined;
+    this.address = shared ?? zeroedFrame();
     this.xsaveArea = hpa(this.address + BigInt(XSAVE_OFFSET));
-    const { bytes } = physMemory();
+    const { bytes, words } = physMemory();
     this.#view = new DataView(bytes.buffer, bytes.byteOffset + Number(this.address), FRAME);
+    const control = (Number(this.address) + CONTROL) / 4;
+    this.control = words.subarray(control, control + CONTROL_WORDS);
+  }
+
+  /** The next `count` 64-bit words of the frame; whoever asks in the same order gets the same ones. */
+  words(count: number): BigUint64Array {
+    ensure(this.#given + count <= MAX_WORDS, 'BadState', `the context has no ${count} more words`);
+    const { longs } = physMemory();
+    const first = (Number(this.address) + WORDS) / 8 + this.#given;
+    this.#given += count;
+    return longs.subarray(first, first + count);
   }
 
   /** Power-on state: zeroes, x87 and SSE as after INIT of the units. */
@@ -80,6 +123,6 @@ export class Context implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    deallocFrame(this.address);
+    if (!this.#isShared) deallocFrame(this.address);
   }
 }

@@ -1,6 +1,7 @@
 /** The processors of this linking, and whose state each holds. */
 import { thisCpuId } from '@axvisor/axvisor_api/host';
 import { axError } from '@axvisor/axvisor_api/errors';
+import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
 
 /** A vCPU's state that is on a processor until another vCPU's is. */
 export interface Resident {
@@ -19,10 +20,17 @@ export class Cpu {
   }
 }
 
+/** What the vCPUs of a VM have in common. */
+export interface VmCpus {
+  /** vCPUs, for the topology that guests are told. */
+  count: number;
+  /** When their time-stamp counters were 0. */
+  start: Ticks;
+}
+
 export class Cpus {
   readonly #cpus = new Map<number, Cpu>();
-  /** vCPUs by VM, for the topology that guests are told. */
-  readonly #counts = new Map<number, number>();
+  readonly #vms = new Map<number, VmCpus>();
 
   #cpu(id: number): Cpu {
     let cpu = this.#cpus.get(id);
@@ -49,18 +57,20 @@ export class Cpus {
     return cpu;
   }
 
-  join(vmId: number): void {
-    this.#counts.set(vmId, this.count(vmId) + 1);
+  /** Whether virtualization is on where this runs. */
+  get enabledHere(): boolean {
+    return this.#cpu(thisCpuId()).enabled;
+  }
+
+  join(vmId: number): VmCpus {
+    let vm = this.#vms.get(vmId);
+    if (vm === undefined) this.#vms.set(vmId, (vm = { count: 0, start: currentTicks() }));
+    vm.count++;
+    return vm;
   }
 
   leave(vmId: number): void {
-    const count = this.count(vmId) - 1;
-    if (count > 0) this.#counts.set(vmId, count);
-    else this.#counts.delete(vmId);
-  }
-
-  /** vCPUs of a VM. */
-  count(vmId: number): number {
-    return this.#counts.get(vmId) ?? 0;
+    const vm = this.#vms.get(vmId);
+    if (vm !== undefined && --vm.count === 0) this.#vms.delete(vmId);
   }
 }

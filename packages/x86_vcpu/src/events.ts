@@ -1,13 +1,18 @@
 /** The events that wait for a vCPU, and which of them the next entry delivers (SDM vol. 3, 6.9 "Priority Among Simultaneous Exceptions and Interrupts"). */
 import { Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
-import type { LocalApic } from '@axvisor/axvisor_api/intc';
+import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
+import { Control } from './context.ts';
 import { EventKind, type Guest, type GuestEvent } from './guest.ts';
 
 const WORD = 32;
+const REQUEST_WORDS = 256 / WORD;
+
+/** The pins of the local APIC, a bit each. */
+export const PinBit = { intr: 1, nmi: 2, init: 4, sipi: 8 } as const;
 
 export class Events {
-  /** Vectors asserted without a local APIC, one bit each. */
-  readonly #requests = new Uint32Array(256 / WORD);
+  /** {@link Control}: pins and requests, which other threads drive. */
+  readonly #control: Int32Array;
   /** Its delivery was interrupted by an exit. */
   #again: GuestEvent | undefined;
   /** Of an instruction that the hypervisor emulated. */
@@ -15,12 +20,16 @@ export class Events {
   #nmi = false;
   #apic: LocalApic | undefined;
 
+  constructor(control: Int32Array) {
+    this.#control = control;
+  }
+
   attach(apic: LocalApic): void {
     this.#apic = apic;
   }
 
+  /** Forgets what was to be delivered; pins are wires, and stay as they are. */
   reset(): void {
-    this.#requests.fill(0);
     this.#again = this.#exception = undefined;
     this.#nmi = false;
   }
@@ -38,24 +47,42 @@ export class Events {
     if (event !== undefined) this.#again = event;
   }
 
-  request(vector: number, level: boolean): void {
-    const word = vector >>> 5;
-    const bit = 1 << (vector & 31);
-    const old = this.#requests[word] as number;
-    this.#requests[word] = level ? old | bit : old & ~bit;
+  /** Vectors asserted without a local APIC are withdrawn. */
+  clearRequests(): void {
+    for (let word = 0; word < REQUEST_WORDS; word++) Atomics.store(this.#control, Control.requests + word, 0);
   }
 
-  /** The highest vector asserted. */
+  request(vector: number, level: boolean): void {
+    this.#set(Control.requests + (vector >>> 5), 1 << (vector & 31), level);
+  }
+
+  /** @param pin - one of `ApicPin`. */
+  setPin(pin: number, level: boolean): void {
+    this.#set(Control.pins, 1 << (pin - ApicPin.intr), level);
+  }
+
+  #set(word: number, bits: number, level: boolean): void {
+    if (level) Atomics.or(this.#control, word, bits);
+    else Atomics.and(this.#control, word, ~bits);
+  }
+
+  /** Which of {@link PinBit} are asserted. */
+  get pins(): number {
+    return Atomics.load(this.#control, Control.pins);
+  }
+
+  /** The highest vector asserted without a local APIC. */
   get #highest(): number | undefined {
-    for (let word = this.#requests.length - 1; word >= 0; word--) {
-      const bits = this.#requests[word] as number;
+    for (let word = REQUEST_WORDS - 1; word >= 0; word--) {
+      const bits = Atomics.load(this.#control, Control.requests + word);
       if (bits !== 0) return word * WORD + 31 - Math.clz32(bits);
     }
     return undefined;
   }
 
-  #pendingVector(): number | undefined {
-    return this.#apic === undefined ? this.#highest : this.#apic.pending();
+  /** An interrupt waits for RFLAGS.IF. */
+  get #interrupted(): boolean {
+    return this.#apic === undefined ? this.#highest !== undefined : (this.pins & PinBit.intr) !== 0;
   }
 
   #acknowledge(): number {
@@ -67,7 +94,8 @@ export class Events {
 
   /** Whether HLT would end; `interruptible`: RFLAGS.IF. */
   pending(interruptible: boolean): boolean {
-    return this.#again !== undefined || this.#exception !== undefined || this.#nmi || (interruptible && this.#pendingVector() !== undefined);
+    const now = this.#again !== undefined || this.#exception !== undefined || this.#nmi || (this.pins & (PinBit.nmi | PinBit.init)) !== 0;
+    return now || (interruptible && this.#interrupted);
   }
 
   /** Programs the next entry. */
@@ -75,7 +103,7 @@ export class Events {
     const interruptible = (guest.get('rflags') & Rflags.IF) !== 0n && !guest.shadowed;
     const event = this.#next(guest, interruptible);
     guest.inject(event);
-    guest.openWindows(this.#pendingVector() !== undefined, this.#nmi);
+    guest.openWindows(this.#interrupted, this.#nmi);
   }
 
   #next(guest: Guest, interruptible: boolean): GuestEvent | undefined {
@@ -90,7 +118,7 @@ export class Events {
       this.#nmi = false;
       return { vector: Vector.NMI, kind: EventKind.nmi };
     }
-    if (interruptible && this.#pendingVector() !== undefined) return { vector: this.#acknowledge(), kind: EventKind.external };
+    if (interruptible && this.#interrupted) return { vector: this.#acknowledge(), kind: EventKind.external };
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** The guest's side of a logical processor, as VMX keeps it in a VMCS and SVM in a VMCB. */
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import type { X86Exit } from './exit.ts';
 
 /** Registers that the control structure holds. CR0 and CR4 are as the guest sees them. */
@@ -59,6 +60,8 @@ export interface Guest extends Disposable {
   inject(event: GuestEvent | undefined): void;
   /** Leave as soon as the guest could take an interrupt, or an NMI. */
   openWindows(interrupt: boolean, nmi: boolean): void;
+  /** Where the structures are, for a thread that takes them up. */
+  share(): VCpuShare;
   /** Runs the guest; with {@link interrupted} what the exit interrupted. */
   enter(): X86Exit;
   /** The event whose delivery the last exit interrupted; it has to be injected again. */

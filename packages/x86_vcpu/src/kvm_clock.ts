@@ -22,15 +22,10 @@ export function scaleOf(frequency: bigint): { readonly multiplier: bigint; reado
 
 export class KvmClock {
   readonly #memory: () => NestedMemory | undefined;
-  #enabledAt: bigint | undefined;
   #version = 0n;
 
   constructor(memory: () => NestedMemory | undefined) {
     this.#memory = memory;
-  }
-
-  reset(): void {
-    this.#enabledAt = undefined;
   }
 
   /** Fields of a structure at `address`, whose first one is a version that is odd while they change. */
@@ -42,20 +37,17 @@ export class KvmClock {
     memory?.write(address, 4, BigInt.asUintN(32, this.#version));
   }
 
-  /** A write of the system time's MSR: its page, and bit 0 if it is to be kept up to date. @param offset - what the guest's counter is ahead of the host's */
-  setPage(value: bigint, offset: bigint): boolean {
-    if ((value & 2n) !== 0n) return false;
-    this.#enabledAt = (value & ENABLE) === 0n ? undefined : value & ~3n;
-    this.update(offset);
-    return true;
-  }
-
-  /** The guest's counter was set. */
-  update(offset: bigint): void {
-    if (this.#enabledAt === undefined) return;
+  /**
+   * The guest set its counter, or the MSR of the system time.
+   *
+   * @param page - the MSR: the page, and bit 0 if it is to be kept up to date.
+   * @param offset - what the guest's counter is ahead of the host's.
+   */
+  update(page: bigint, offset: bigint): void {
+    if ((page & ENABLE) === 0n) return;
     const { multiplier, shift } = scaleOf(tickFrequency());
     // Time begins with the host's counter.
-    this.#publish(this.#enabledAt, [[8, 8, offset], [16, 8, 0n], [24, 4, multiplier], [28, 1, BigInt(shift)], [29, 1, TSC_STABLE]]);
+    this.#publish(page & ~3n, [[8, 8, offset], [16, 8, 0n], [24, 4, multiplier], [28, 1, BigInt(shift)], [29, 1, TSC_STABLE]]);
   }
 
   /** A write of the wall clock's MSR: where the guest wants the time of day at which its clock began. */

@@ -3,7 +3,8 @@
  * appendix A). Others are the hypervisor's to answer, and raise #GP where it does not.
  */
 import { FeatureControl, Msr, rdmsr } from '@axvisor/axvisor_api/arch/x86';
-import { currentTicks } from '@axvisor/axvisor_api/time';
+import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
+import type { Context } from './context.ts';
 import type { Guest } from './guest.ts';
 import { KvmClock, KvmMsr } from './kvm_clock.ts';
 import type { NestedMemory } from './nested.ts';
@@ -75,24 +76,30 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
   [KvmMsr.systemTime, { write: (value, msrs) => msrs.setClockPage(value) }],
 ]);
 
+/** Words in the context: what RDTSC adds to the host's counter, then the MSRs that have a value, each 0 until it is written. */
+const OFFSET = 0;
+const PLACES: ReadonlyMap<number, number> = new Map(Array.from(TABLE.keys(), (msr, i) => [msr, 1 + i]));
+
 export class GuestMsrs {
   readonly guest: Guest;
-  readonly #values = new Map<number, bigint>();
-  #offset = 0n;
-
+  readonly #words: BigUint64Array;
   readonly clock: KvmClock;
 
   /** @param memory - of the guest, when it is there. */
-  constructor(guest: Guest, memory: () => NestedMemory | undefined) {
+  constructor(guest: Guest, context: Context, memory: () => NestedMemory | undefined) {
     this.guest = guest;
+    this.#words = context.words(1 + PLACES.size);
     this.clock = new KvmClock(memory);
   }
 
-  /** Power-on state; the TSC counts from 0. */
-  reset(): void {
-    this.#values.clear();
-    this.clock.reset();
-    this.#setOffset(-currentTicks());
+  /** Power-on state. @param start - when the TSC was 0. */
+  reset(start: Ticks): void {
+    this.#words.fill(0n);
+    this.#setOffset(-start);
+  }
+
+  get #offset(): bigint {
+    return this.#words[OFFSET] as bigint;
   }
 
   /** What RDTSC reads now. */
@@ -106,32 +113,42 @@ export class GuestMsrs {
   }
 
   #setOffset(offset: bigint): void {
-    this.#offset = BigInt.asIntN(64, offset);
-    this.guest.setTscOffset(this.#offset);
-    this.clock.update(this.#offset);
+    this.#words[OFFSET] = offset;
+    this.guest.setTscOffset(BigInt.asIntN(64, offset));
+    this.clock.update(this.#value(KvmMsr.systemTime), this.#offset);
+  }
+
+  #value(msr: number): bigint {
+    return this.#words[PLACES.get(msr) as number] as bigint;
+  }
+
+  #keep(msr: number, value: bigint): void {
+    this.#words[PLACES.get(msr) as number] = value;
   }
 
   /** A write to the counter changes IA32_TSC_ADJUST by as much (SDM vol. 3, 18.17.3). */
   setTsc(value: bigint): true {
     const change = value - this.tsc;
     this.#setOffset(this.#offset + change);
-    this.#values.set(Msr.IA32_TSC_ADJUST, BigInt.asUintN(64, (this.#values.get(Msr.IA32_TSC_ADJUST) ?? 0n) + change));
+    this.#keep(Msr.IA32_TSC_ADJUST, this.#value(Msr.IA32_TSC_ADJUST) + change);
     return true;
   }
 
   adjustTsc(value: bigint): true {
-    this.#setOffset(this.#offset + BigInt.asIntN(64, value - (this.#values.get(Msr.IA32_TSC_ADJUST) ?? 0n)));
+    this.#setOffset(this.#offset + BigInt.asIntN(64, value - this.#value(Msr.IA32_TSC_ADJUST)));
     return true;
   }
 
   setClockPage(value: bigint): boolean {
-    return this.clock.setPage(value, this.#offset);
+    if ((value & 2n) !== 0n) return false;
+    this.clock.update(value, this.#offset);
+    return true;
   }
 
   /** Undefined: not one of these. */
   read(msr: number): bigint | undefined {
     const definition = TABLE.get(msr);
-    return definition === undefined ? undefined : (definition.read?.(this) ?? this.#values.get(msr) ?? 0n);
+    return definition === undefined ? undefined : (definition.read?.(this) ?? this.#value(msr));
   }
 
   /** Undefined: not one of these; false: #GP. */
@@ -139,7 +156,7 @@ export class GuestMsrs {
     const definition = TABLE.get(msr);
     if (definition === undefined) return undefined;
     if (definition.write?.(value, this) !== true) return false;
-    this.#values.set(msr, value);
+    this.#keep(msr, value);
     return true;
   }
 }

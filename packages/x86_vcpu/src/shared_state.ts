@@ -9,38 +9,46 @@ const MSRS = [Msr.IA32_STAR, Msr.IA32_LSTAR, Msr.IA32_CSTAR, Msr.IA32_FMASK, Msr
 const DEBUG_REGISTERS = [0, 1, 2, 3, 6] as const;
 const DR6_RESET = 0xffff_0ff0n;
 
+/** Words in the context: CR2, XCR0, debug registers, MSRs. */
+const CR2 = 0;
+const XCR0 = 1;
+const FIRST_DEBUG = 2;
+const FIRST_MSR: number = FIRST_DEBUG + DEBUG_REGISTERS.length;
+
 export class SharedState {
-  cr2 = 0n;
-  xcr0 = 1n;
   readonly #context: Context;
-  readonly #msrs: bigint[] = MSRS.map(() => 0n);
-  readonly #debug: bigint[] = DEBUG_REGISTERS.map(() => 0n);
+  readonly #words: BigUint64Array;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#words = context.words(FIRST_MSR + MSRS.length);
+  }
+
+  get cr2(): bigint {
+    return this.#words[CR2] as bigint;
   }
 
   reset(): void {
-    this.cr2 = 0n;
-    this.xcr0 = 1n;
-    this.#msrs.fill(0n);
-    this.#debug.fill(0n);
-    this.#debug[DEBUG_REGISTERS.indexOf(6)] = DR6_RESET;
+    this.#words.fill(0n);
+    this.#words[XCR0] = 1n;
+    this.#words[FIRST_DEBUG + DEBUG_REGISTERS.indexOf(6)] = DR6_RESET;
   }
 
   load(): void {
+    const words = this.#words;
     writeCr(2, this.cr2);
-    DEBUG_REGISTERS.forEach((dr, i) => writeDr(dr, this.#debug[i] as bigint));
-    MSRS.forEach((msr, i) => wrmsr(msr, this.#msrs[i] as bigint));
-    xsetbv(this.xcr0);
+    DEBUG_REGISTERS.forEach((dr, i) => writeDr(dr, words[FIRST_DEBUG + i] as bigint));
+    MSRS.forEach((msr, i) => wrmsr(msr, words[FIRST_MSR + i] as bigint));
+    xsetbv(words[XCR0] as bigint);
     xrstor(this.#context.xsaveArea);
   }
 
   save(): void {
-    this.cr2 = readCr(2);
-    DEBUG_REGISTERS.forEach((dr, i) => (this.#debug[i] = readDr(dr)));
-    MSRS.forEach((msr, i) => (this.#msrs[i] = rdmsr(msr)));
-    this.xcr0 = xgetbv();
+    const words = this.#words;
+    words[CR2] = readCr(2);
+    DEBUG_REGISTERS.forEach((dr, i) => (words[FIRST_DEBUG + i] = readDr(dr)));
+    MSRS.forEach((msr, i) => (words[FIRST_MSR + i] = rdmsr(msr)));
+    words[XCR0] = xgetbv();
     xsave(this.#context.xsaveArea);
   }
 }

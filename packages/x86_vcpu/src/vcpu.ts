@@ -1,22 +1,22 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
-import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { MappingFlags, type NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr4, Gpr, SegmentAccess, Vector, readCr, xrstor, xsave, writeCr } from '@axvisor/axvisor_api/arch/x86';
+import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, xrstor, xsave, writeCr } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
-import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, X86Start } from '@axvisor/axvisor_api/vcpu';
-import { Context } from './context.ts';
+import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare, X86Start } from '@axvisor/axvisor_api/vcpu';
+import { Context, Control } from './context.ts';
 import { loadMachineStatus, writeCr0, writeCr4 } from './control_registers.ts';
 import type { CpuidView } from './cpuid.ts';
-import type { Cpu, Cpus, Resident } from './cpus.ts';
+import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
 import { dumpRegisters, setRegisters } from './dump.ts';
 import { decode, type Instruction } from './emulate/decode.ts';
 import { Emulation, EMULATED, type TransferExit } from './emulate/emulation.ts';
 import { execute, shapeOf, usesVectors } from './emulate/execute.ts';
 import { EmulatedCpu, type Steps, type Transfer } from './emulate/machine.ts';
 import { portAccess, portString, portStringShape, undecodable } from './emulate/string.ts';
-import { Events } from './events.ts';
+import { Events, PinBit } from './events.ts';
 import type { X86Exit } from './exit.ts';
 import { EventKind, type Guest } from './guest.ts';
 import { handleInstruction, type InstructionHost } from './instructions.ts';
@@ -45,8 +45,8 @@ interface PendingMsr {
   answered: boolean;
 }
 
-/** Makes the guest of a vCPU: VMX or SVM. */
-export type NewGuest = (context: Context) => Guest;
+/** Makes the guest of a vCPU: VMX or SVM. `share`: takes up the structures of one that another thread made. */
+export type NewGuest = (context: Context, share: VCpuShare | undefined) => Guest;
 
 export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   readonly vmId: number;
@@ -56,8 +56,11 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   readonly msrs: GuestMsrs;
   readonly #cpus: Cpus;
   readonly #apicId: number;
+  readonly #vm: VmCpus;
   readonly #shared: SharedState;
-  readonly #events = new Events();
+  readonly #events: Events;
+  /** Another thread made it and decides its power-on state. */
+  readonly #attached: boolean;
   #apic: LocalApic | undefined;
   #memory: NestedMemory | undefined;
   readonly #start: X86Start | undefined;
@@ -67,12 +70,11 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #boundTo: Cpu | undefined;
   /** Where {@link SharedState} is on a processor. */
   #loadedOn: Cpu | undefined;
-  /** It waits for a startup IPI. */
-  #waitsForSipi = false;
+  /** RFLAGS.IF when it was last taken off a processor. */
+  #interruptible = false;
   #fault: Extract<X86Exit, { readonly kind: 'nested' }> | undefined;
   #emulation: Emulation | undefined;
   #msr: PendingMsr | undefined;
-  #initLatched = false;
 
   /** @throws {AxError} NoMemory, InvalidInput for an APIC id that is none */
   constructor(cpus: Cpus, newGuest: NewGuest, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -82,16 +84,19 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     this.vcpuId = vcpuId;
     this.#apicId = Number(config.cpuId);
     this.#start = config.start;
-    this.context = new Context();
+    const { share } = config;
+    this.#attached = share !== undefined;
+    this.context = new Context(share?.['context'] as HostPhysAddr | undefined);
     try {
-      this.guest = newGuest(this.context);
+      this.guest = newGuest(this.context, share);
     } catch (e) {
       this.context[Symbol.dispose]();
       throw e;
     }
-    this.msrs = new GuestMsrs(this.guest, () => this.#memory);
     this.#shared = new SharedState(this.context);
-    cpus.join(vmId);
+    this.msrs = new GuestMsrs(this.guest, this.context, () => this.#memory);
+    this.#events = new Events(this.context.control);
+    this.#vm = cpus.join(vmId);
   }
 
   get #who(): string {
@@ -110,18 +115,36 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     this.guest.setRoot(root, vmid * VCPUS + (this.vcpuId % VCPUS));
   }
 
-  /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. Done when a processor is at hand. */
+  /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. Done as soon as a processor is at hand. */
   setup(): void {
     this.#discard();
+    if (this.#attached) return;
+    this.#events.clearRequests();
+    // RESET is one moment for all of them: their counters agree.
+    if (this.vcpuId === 0) this.#vm.start = currentTicks();
     this.#waitsForSipi = this.vcpuId !== 0;
-    this.#starts = () => this.#powerOn();
+    this.#startBy(() => this.#powerOn());
+  }
+
+  /** It waits for a startup IPI. */
+  get #waitsForSipi(): boolean {
+    return this.context.control[Control.waitsForSipi] !== 0;
+  }
+
+  set #waitsForSipi(waits: boolean) {
+    this.context.control[Control.waitsForSipi] = Number(waits);
+  }
+
+  #startBy(starts: () => void): void {
+    this.#starts = starts;
+    if (this.#cpus.enabledHere) this.#started();
   }
 
   #powerOn(): void {
     this.context.clear();
     this.#shared.reset();
     this.guest.reset();
-    this.msrs.reset();
+    this.msrs.reset(this.#vm.start);
     if (this.#start === undefined) {
       const { selector, base, ip } = entryPoint(this.#entry);
       resetRegisters(this.guest, selector, base, ip);
@@ -135,13 +158,15 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   setStartArgs(entry: GuestPhysAddr, arg: bigint): void {
     this.#entry = entry;
     this.#discard();
+    if (this.#attached) return;
+    this.#events.clearRequests();
     this.#waitsForSipi = false;
-    this.#starts = () => {
+    this.#startBy(() => {
       this.#powerOn();
       const { selector, base, ip } = entryPoint(entry);
       resetRegisters(this.guest, selector, base, ip);
       this.context.set(Gpr.RDI, arg);
-    };
+    });
   }
 
   /** Sets registers by the names of {@link X86VCpu.dump}. @throws {AxError} InvalidInput for a name that is none */
@@ -154,8 +179,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   /** Puts the control structure in the state that was asked for. */
   #started(): void {
     const starts = this.#starts;
+    if (starts === undefined) return;
     this.#starts = undefined;
-    starts?.();
+    starts();
+    this.guest.unbind();
   }
 
   /** Forgets what is under way, on the processor and here. */
@@ -163,7 +190,6 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     if (this.#loadedOn?.loaded === this) this.#loadedOn.loaded = undefined;
     this.#loadedOn = undefined;
     this.#fault = this.#emulation = this.#msr = undefined;
-    this.#initLatched = false;
     this.#events.reset();
   }
 
@@ -176,6 +202,9 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   }
 
   unbind(): void {
+    this.#interruptible = (this.guest.get('rflags') & Rflags.IF) !== 0n;
+    // The processor keeps it until another vCPU comes; other threads see what is in memory.
+    if (this.#attached && this.#loadedOn !== undefined) this.#shared.save();
     this.guest.unbind();
     this.#boundTo = undefined;
   }
@@ -485,28 +514,27 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #set(vector: number, level: boolean): void {
     const isPin = vector >= ApicPin.intr && vector <= ApicPin.sipi;
     ensure(isPin || (Number.isInteger(vector) && vector >= 16 && vector < 256), 'InvalidInput', `${vector} is neither an interrupt vector nor a pin of the local APIC`);
-    // Pins only say that the local APIC is worth asking.
-    if (!isPin) this.#events.request(vector, level);
+    if (isPin) this.#events.setPin(vector, level);
+    else this.#events.request(vector, level);
   }
 
   /** INIT, startup IPIs and NMIs that the local APIC has latched (SDM vol. 3, 8.4, 11.5). */
   #takeApicEvents(): void {
     const apic = this.#apic;
-    if (apic === undefined) return;
-    if (apic.take('init') || this.#initLatched) this.#init();
+    const { pins } = this.#events;
+    if (apic === undefined || (pins & (PinBit.init | PinBit.sipi | PinBit.nmi)) === 0) return;
+    if ((pins & PinBit.init) !== 0 && apic.take('init')) this.#init();
+    const vector = (pins & PinBit.sipi) === 0 ? undefined : apic.take('sipi');
     if (this.#waitsForSipi) {
-      const vector = apic.take('sipi');
       if (vector !== undefined) this.#startUp(vector);
       return;
     }
-    // A startup IPI that nobody waits for is lost.
-    apic.take('sipi');
-    if (apic.take('nmi')) this.#events.raiseNmi();
+    // A startup IPI that nobody waited for is lost.
+    if ((pins & PinBit.nmi) !== 0 && apic.take('nmi')) this.#events.raiseNmi();
   }
 
   /** INIT keeps MSRs, x87 and vector registers. */
   #init(): void {
-    this.#initLatched = false;
     this.#emulation = this.#msr = this.#fault = undefined;
     this.#events.reset();
     for (let index = 0; index < 16; index++) if (index !== Gpr.RSP) this.context.set(index, 0n);
@@ -522,32 +550,26 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   }
 
   hasPendingInterrupt(): boolean {
-    const apic = this.#apic;
-    if (apic !== undefined && this.#waitsForSipi) {
-      if (apic.take('init')) this.#initLatched = true;
-      return this.#initLatched || this.#sipiPending(apic);
-    }
-    if (apic?.take('nmi') === true) this.#events.raiseNmi();
-    if (apic?.take('init') === true) this.#initLatched = true;
-    return this.#initLatched || this.#events.pending((this.guest.get('rflags') & 0x200n) !== 0n);
+    if (this.#waitsForSipi) return (this.#events.pins & (PinBit.init | PinBit.sipi)) !== 0;
+    const interruptible = this.#boundTo === undefined ? this.#interruptible : (this.guest.get('rflags') & Rflags.IF) !== 0n;
+    return this.#events.pending(interruptible);
   }
 
-  #sipiPending(apic: LocalApic): boolean {
-    const vector = apic.take('sipi');
-    if (vector === undefined) return false;
-    this.#startUp(vector);
-    return true;
-  }
-
+  /** The thread that has the local APIC has its timer, too. */
   nextTimer(): Ticks | undefined {
-    return this.#apic?.nextTimer();
+    return this.#attached ? undefined : this.#apic?.nextTimer();
+  }
+
+  share(): VCpuShare {
+    this.#started();
+    return { context: this.context.address, ...this.guest.share() };
   }
 
   cpuidView(): CpuidView {
     const apic = this.#apic;
     return {
       apicId: apic?.id ?? this.#apicId,
-      cpus: this.#cpus.count(this.vmId),
+      cpus: this.#vm.count,
       cr4: this.guest.get('cr4'),
       apic: apic !== undefined,
       apicEnabled: apic !== undefined && (apic.base & 0x800n) !== 0n,

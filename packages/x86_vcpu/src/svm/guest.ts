@@ -5,6 +5,7 @@ import {
 } from '@axvisor/axvisor_api/arch/x86';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
 import { zeroedFrame, type Context } from '../context.ts';
@@ -37,6 +38,8 @@ const INTERCEPT_5 = SvmIntercept5.INVLPGB;
 /** PAUSEs before one leaves the guest. */
 const PAUSE_FILTER = 1000;
 const NESTED_PAGING = 1n;
+/** Nonzero while NMIs are blocked: in the part of the VMCB that is the host's (APM vol. 2, table B-1). */
+const NMI_BLOCKED = 0x3e0;
 
 export class SvmGuest implements Guest {
   readonly #vmcb: HostPhysAddr;
@@ -45,14 +48,16 @@ export class SvmGuest implements Guest {
   readonly #view: DataView;
   #root: NestedRoot | undefined;
   #asid = 1;
-  #nmiBlocked = false;
   #windows = 0n;
+  /** Another thread made its structures and gives them back. */
+  readonly #isShared: boolean;
 
   /** @throws {AxError} NoMemory */
-  constructor(context: Context) {
+  constructor(context: Context, share: VCpuShare | undefined) {
     this.#context = context;
-    this.#vmcb = zeroedFrame();
-    this.#maps = new PermissionMaps();
+    this.#isShared = share !== undefined;
+    this.#vmcb = (share?.['vmcb'] as HostPhysAddr | undefined) ?? zeroedFrame();
+    this.#maps = new PermissionMaps(share);
     const { bytes } = physMemory();
     this.#view = new DataView(bytes.buffer, bytes.byteOffset + Number(this.#vmcb), SIZE);
   }
@@ -115,7 +120,11 @@ export class SvmGuest implements Guest {
   }
 
   get nmiBlocked(): boolean {
-    return this.#nmiBlocked;
+    return this.#view.getUint8(NMI_BLOCKED) !== 0;
+  }
+
+  set #nmiBlocked(blocked: boolean) {
+    this.#view.setUint8(NMI_BLOCKED, Number(blocked));
   }
 
   clearShadow(): void {
@@ -161,13 +170,16 @@ export class SvmGuest implements Guest {
     this.#set64(Vmcb.iopmBasePa, BigInt(this.#maps.io));
     this.#set64(Vmcb.msrpmBasePa, BigInt(this.#maps.msr));
     this.#set64(Vmcb.nestedPaging, NESTED_PAGING);
-    this.#nmiBlocked = false;
     this.#windows = 0n;
     this.#writeVirtualInterrupt();
   }
 
   #writeVirtualInterrupt(): void {
     this.#set64(Vmcb.virtualInterrupt, VirtualInterrupt.V_INTR_MASKING | this.#windows);
+  }
+
+  share(): VCpuShare {
+    return { vmcb: this.#vmcb, ...this.#maps.share() };
   }
 
   bind(): void {
@@ -177,6 +189,7 @@ export class SvmGuest implements Guest {
   unbind(): void {}
 
   [Symbol.dispose](): void {
+    if (this.#isShared) return;
     this.#maps[Symbol.dispose]();
     deallocFrame(this.#vmcb);
   }
@@ -202,7 +215,7 @@ export class SvmGuest implements Guest {
     this.#windows = interrupt ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n;
     this.#writeVirtualInterrupt();
     // NMIs are blocked until IRET.
-    const three = (INTERCEPT_3 | (interrupt ? SvmIntercept3.VINTR : 0) | (nmi || this.#nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
+    const three = (INTERCEPT_3 | (interrupt ? SvmIntercept3.VINTR : 0) | (nmi || this.nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
     view.setUint32(Vmcb.intercept3, three, true);
   }
 

@@ -2,6 +2,7 @@
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
+import type { VCpuShare } from '@axvisor/axvisor_api/vcpu';
 
 const FRAME = 4096;
 /** One bit a port, and those behind the last one that wide accesses reach. */
@@ -21,8 +22,18 @@ function frames(count: number): HostPhysAddr {
 
 export class PermissionMaps implements Disposable {
   /** Every port is intercepted. */
-  readonly io: HostPhysAddr = frames(IO_FRAMES);
-  readonly msr: HostPhysAddr = frames(MSR_FRAMES);
+  readonly io: HostPhysAddr;
+  readonly msr: HostPhysAddr;
+
+  /** @param share - of maps that another thread made, and disposes of. @throws {AxError} NoMemory */
+  constructor(share: VCpuShare | undefined) {
+    this.io = (share?.['ioMap'] as HostPhysAddr | undefined) ?? frames(IO_FRAMES);
+    this.msr = (share?.['msrMap'] as HostPhysAddr | undefined) ?? frames(MSR_FRAMES);
+  }
+
+  share(): VCpuShare {
+    return { ioMap: this.io, msrMap: this.msr };
+  }
 
   interceptAllMsrs(): void {
     physMemory().bytes.fill(0xff, Number(this.msr), Number(this.msr) + MSR_FRAMES * FRAME);

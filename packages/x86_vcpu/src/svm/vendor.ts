@@ -11,5 +11,5 @@ export const svm: Vendor = {
     return { format: 'npt', levels: 4 };
   },
   newPerCpu: (cpus, cpu) => new SvmPerCpu(cpus, cpu),
-  newGuest: (context) => new SvmGuest(context),
+  newGuest: (context, share) => new SvmGuest(context, share),
 };

@@ -6,6 +6,7 @@ import {
 } from '@axvisor/axvisor_api/arch/x86';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { deallocFrame } from '@axvisor/axvisor_api/memory';
 import { zeroedFrame, type Context } from '../context.ts';
@@ -70,11 +71,15 @@ export class VmxGuest implements Guest {
   #root: NestedRoot | undefined;
   #vpid = 0;
 
+  /** Another thread made its structures and gives them back. */
+  readonly #isShared: boolean;
+
   /** @throws {AxError} NoMemory */
-  constructor(context: Context) {
+  constructor(context: Context, share: VCpuShare | undefined) {
     this.#context = context;
-    this.#vmcs = vmxRegion();
-    this.#msrFrame = zeroedFrame();
+    this.#isShared = share !== undefined;
+    this.#vmcs = (share?.['vmcs'] as HostPhysAddr | undefined) ?? vmxRegion();
+    this.#msrFrame = (share?.['msrBitmap'] as HostPhysAddr | undefined) ?? zeroedFrame();
     this.#msrBitmap = new MsrBitmap(Number(this.#msrFrame));
   }
 
@@ -225,8 +230,12 @@ export class VmxGuest implements Guest {
     }
   }
 
+  share(): VCpuShare {
+    return { vmcs: this.#vmcs, msrBitmap: this.#msrFrame };
+  }
+
   bind(): void {
-    this.#use();
+    this.#primary = Number(this.#read(F.primaryProcessorBasedControls));
     this.#writeRoot();
     this.#writeHostState();
   }
@@ -238,6 +247,7 @@ export class VmxGuest implements Guest {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isShared) return;
     deallocFrame(this.#vmcs);
     deallocFrame(this.#msrFrame);
   }

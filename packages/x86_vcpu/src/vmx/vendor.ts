@@ -12,5 +12,5 @@ export const vmx: Vendor = {
     return { format: 'ept', levels };
   },
   newPerCpu: (cpus, cpu) => new VmxPerCpu(cpus, cpu),
-  newGuest: (context) => new VmxGuest(context),
+  newGuest: (context, share) => new VmxGuest(context, share),
 };
