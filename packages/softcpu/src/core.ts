@@ -3,6 +3,7 @@
  * interrupts and comes back.
  */
 import type { Engine, EngineOptions, Execution } from './engine.ts';
+import type { BusLock } from './interp/bus_lock.ts';
 import { copiesSize } from './interp/codepages.ts';
 import { PAGE_SIZE, planLayout, type Layout } from './interp/layout.ts';
 import type { PageWrites } from './interp/page_writes.ts';
@@ -99,6 +100,8 @@ export interface CoreHost {
 export interface Sharing {
   /** Who writes where, kept by all. */
   readonly writes: PageWrites;
+  /** For what WebAssembly cannot do in one step. */
+  readonly lock: BusLock;
   /** The number of this processor among them. */
   readonly self: number;
 }

@@ -9,6 +9,7 @@ import { awaitTaken, guestCpus, pageNotes, pendingSignals, setInGuest, Signal, s
 import { accountInstructions, currentTicks, instructionsUntil, isVirtualClock, type Ticks } from '@axvisor/axvisor_api/time';
 import { CoreExit, type Core, type CoreOptions, type CorePlan, type Sharing } from './core.ts';
 import { Execution } from './engine.ts';
+import { BusLock } from './interp/bus_lock.ts';
 import { PageWrites } from './interp/page_writes.ts';
 import type { RamWindow } from './physical.ts';
 
@@ -111,7 +112,7 @@ export abstract class HostedCpu {
 
   /** Who else writes the host's memory, if anybody does. */
   protected sharing(): Sharing | undefined {
-    return guestCpus() > 0 ? { writes: new PageWrites(pageNotes()), self: this.id } : undefined;
+    return guestCpus() > 0 ? { writes: new PageWrites(pageNotes()), lock: new BusLock(pageNotes(), PageWrites.spare), self: this.id } : undefined;
   }
 
   // ── running ──

@@ -10,6 +10,7 @@ export { floatFunctions } from './float/functions.ts';
 export type { RaiseInexactIf } from './float/functions.ts';
 export { vectorInexact } from './float/vectors.ts';
 export type { FindInexact, FoundInexact, RoundedOperation } from './float/vectors.ts';
+export { BusLock } from './interp/bus_lock.ts';
 export { copiesSize } from './interp/codepages.ts';
 export type { SharedCode } from './interp/codepages.ts';
 export { PageWrites } from './interp/page_writes.ts';

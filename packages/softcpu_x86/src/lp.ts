@@ -20,6 +20,7 @@ import { createX87Exec } from './fp/x87_exec.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
 import { ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
+import { SPLIT_EXCHANGE, createSplitExchange } from './split_lock.ts';
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
@@ -71,7 +72,7 @@ export class Lp extends Core {
     this.engine = new Engine(this.#machine(), {
       ...engineOptions(options, others),
       isa,
-      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state) },
+      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state, others?.lock) },
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);
@@ -87,8 +88,10 @@ export class Lp extends Core {
     return priv.waiting !== Waiting.no && !priv.wakeable() ? CoreExit.waiting : undefined;
   }
 
-  protected attend(): CoreExit | undefined {
+  protected attend(isFirst: boolean): CoreExit | undefined {
     this.#soon = false;
+    // An entry ends what the hypervisor did for the guest, serializing instructions among it.
+    if (isFirst && this.hosted && this.#shared) this.engine.pages.fence();
     if (this.priv.pendingEvent() !== Status.leave) return undefined;
     return this.priv.exited ? CoreExit.exited : CoreExit.waiting;
   }

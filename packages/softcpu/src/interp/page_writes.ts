@@ -8,9 +8,13 @@ import { PAGE_SIZE } from './layout.ts';
 const OTHERS = 31;
 /** Bytes of a counter for each processor. */
 const NOTES: number = 4 * (OTHERS + 1);
+/** Bytes before those for pages: behind the counters there is room for other words that processors share. */
+const HEADER: number = NOTES + 64;
 
 /** Who was able to write to pages of linear memory, kept by all that do. */
 export class PageWrites {
+  /** Where in the shared memory there are 64 bytes of zeros that are not of these notes. */
+  static readonly spare: number = NOTES;
   /** By number of the processor: how often a page was noted for it. */
   readonly #notes: Int32Array;
   /** By number of the page: the set of processors that were able to write to it at any time. */
@@ -20,15 +24,15 @@ export class PageWrites {
 
   /** @param shared - zeros, as many as {@link PageWrites.bytes} says. */
   constructor(shared: ArrayBufferLike) {
-    const pages = (shared.byteLength - NOTES) / 8;
+    const pages = (shared.byteLength - HEADER) / 8;
     this.#notes = new Int32Array(shared, 0, NOTES / 4);
-    this.#writers = new Int32Array(shared, NOTES, pages);
-    this.#events = new Int32Array(shared, NOTES + 4 * pages, pages);
+    this.#writers = new Int32Array(shared, HEADER, pages);
+    this.#events = new Int32Array(shared, HEADER + 4 * pages, pages);
   }
 
   /** Bytes for a linear memory of so many bytes. */
   static bytes(memoryBytes: number): number {
-    return NOTES + 8 * Math.ceil(memoryBytes / PAGE_SIZE);
+    return HEADER + 8 * Math.ceil(memoryBytes / PAGE_SIZE);
   }
 
   /** A processor is about to write to a page, or to be able to. */

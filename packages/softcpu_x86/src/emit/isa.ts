@@ -17,6 +17,7 @@ import { Operands, SEGMENT_FAULT } from './operands.ts';
 import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
+import { SPLIT_EXCHANGE } from '../split_lock.ts';
 import { SIMD_EXEC } from './simd/float.ts';
 import { simdDefinition, simdFunctions } from './simd/index.ts';
 import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT, isSimd } from './simd/operands.ts';
@@ -181,6 +182,12 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
-  functions: { ...functions, ...simdFunctions, [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' } },
+  functions: {
+    ...functions,
+    ...simdFunctions,
+    [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' },
+    [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },
+    [SPLIT_EXCHANGE]: { params: ['i32', 'i32', 'i32'], result: 'i32' },
+  },
   services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, AVX_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };

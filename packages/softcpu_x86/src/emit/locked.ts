@@ -1,9 +1,11 @@
 /**
  * Read-modify-write of memory in one step, for LOCK and XCHG (SDM vol. 3, 9.1.2), on WebAssembly's atomics. Where the operand is not
- * aligned, which WebAssembly does not do, it is a load and a store.
+ * aligned, which WebAssembly does not do, JavaScript makes the exchange.
  */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
+import { SPLIT_EXCHANGE } from '../split_lock.ts';
+import { VT } from '../state.ts';
 import type { Operands } from './operands.ts';
 import { bytesOf, loadOf, zext } from './value.ts';
 import type { Size } from './value.ts';
@@ -35,9 +37,22 @@ export function lockedUpdate(o: Operands, f: (old: I64) => I64): I64 {
       const next = e.let(zext(f(old.get), size));
       again(i64.ne(compareExchange(e, size, place, old.get, next), old.get));
     });
-  }, () => {
-    e.assign(old, e.loadForUpdate(loadOf[size], linear));
-    e.store(bytesOf(size), linear, f(old.get));
-  }, true);
+  }, () => e.assign(old, splitUpdate(e, size, linear, f)), true);
+  return old.get;
+}
+
+/** Replaces an operand that is not aligned, in one step, by `f(old)`; yields the old value, zero-extended. */
+export function splitUpdate(e: Emitter, size: Size, linear: I64, f: (old: I64) => I64): I64 {
+  const bytes = bytesOf(size);
+  const old = e.variable(e.loadForUpdate(loadOf[size], linear));
+  const first = e.hostAddress(1, linear);
+  const last = e.hostAddress(1, i64.add(linear, i64.const(bytes - 1)));
+  e.loop((again) => {
+    e.setState('i64.store', VT, old.get);
+    e.setState('i64.store', VT + 16, zext(f(old.get), size));
+    const mismatch = e.call(SPLIT_EXCHANGE, 'i32', [first, last, i32.const(bytes)]);
+    e.assign(old, zext(e.state('i64.load', VT), size));
+    again(mismatch);
+  });
   return old.get;
 }

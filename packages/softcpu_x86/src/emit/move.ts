@@ -7,7 +7,7 @@ import { EFLAGS, Flag, SELECTOR } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { addFlags, carryBit, carryWord, condition, overflowBit, packFlags, setCarries, setCarry, setOverflow, subFlags, unpackFlags } from './flags.ts';
-import { compareExchange, isAligned, lockedUpdate, readPlace } from './locked.ts';
+import { compareExchange, isAligned, lockedUpdate, readPlace, splitUpdate } from './locked.ts';
 import { checkSegment, gpr, setGpr } from './operands.ts';
 import type { Address, Operands } from './operands.ts';
 import { exchangePair } from './pair.ts';
@@ -94,10 +94,7 @@ function exchange(o: Operands, size: Size, value: I64): I64 {
       e.assign(old, compareExchange(e, size, place, seen, value));
       again(i64.ne(old.get, seen));
     });
-  }, () => {
-    e.assign(old, e.loadForUpdate(loadOf[size], linear));
-    e.store(bytesOf(size), linear, value);
-  }, true);
+  }, () => e.assign(old, splitUpdate(e, size, linear, () => value)), true);
   return old.get;
 }
 
@@ -110,12 +107,14 @@ const cmpxchg: Definition = define((o) => {
   const old = e.variable(constant(0));
   if (o.place(0) === 'm') {
     const { linear } = o.address(0, true);
-    const plainly = (): void => {
+    const result = (found: I64): I64 => select(i64.eq(found, expected), replacement, found);
+    if (o.variant.lock) {
+      const split = (): void => e.assign(old, splitUpdate(e, size, linear, result));
+      e.if(isAligned(linear, size), () => e.assign(old, compareExchange(e, size, e.hostAddress(bytesOf(size), linear), expected, replacement)), split, true);
+    } else {
       e.assign(old, e.loadForUpdate(loadOf[size], linear));
-      e.store(bytesOf(size), linear, select(i64.eq(old.get, expected), replacement, old.get));
-    };
-    if (o.variant.lock) e.if(isAligned(linear, size), () => e.assign(old, compareExchange(e, size, e.hostAddress(bytesOf(size), linear), expected, replacement)), plainly, true);
-    else plainly();
+      e.store(bytesOf(size), linear, result(old.get));
+    }
   } else {
     e.assign(old, o.get(0));
     e.if(i64.eq(old.get, expected), () => o.set(0, replacement));

@@ -28,13 +28,17 @@ export class Physical {
     return -1;
   }
 
-  /** Low word of 8 bytes at `pa`, a multiple of 8; {@link hi} is the high one. */
+  /** Low word of 8 bytes at `pa`, a multiple of 8, that others may replace at any time; {@link hi} is the high one. */
   read64(pa: number): number {
     const place = this.place(pa, 8);
     if (place < 0) return this.readBus(pa, 8);
     const { words } = this.regs;
-    this.hi = words[(place >> 2) + 1]!;
-    return words[place >> 2]!;
+    const at = place >> 2;
+    for (;;) {
+      const lo = Atomics.load(words, at);
+      this.hi = Atomics.load(words, at + 1);
+      if (Atomics.load(words, at) === lo) return lo;
+    }
   }
 
   read32(pa: number): number {

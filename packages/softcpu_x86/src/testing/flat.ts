@@ -2,6 +2,7 @@
 import { Access, Engine, Permission, Status, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
+import { SPLIT_EXCHANGE, createSplitExchange } from '../split_lock.ts';
 import { SIMD_EXEC } from '../emit/simd/float.ts';
 import { X87_EXEC } from '../emit/x87.ts';
 import { createSimdExec } from '../fp/simd_exec.ts';
@@ -80,7 +81,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE) } },
+      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE), [SPLIT_EXCHANGE]: createSplitExchange(memory, STATE, undefined) } },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;

@@ -38,6 +38,46 @@ describe.each(['interpreter', 'translator'] as const)('memory in the %s', (execu
     expect(run(`mov eax, 0x20010\n${instruction}\nhlt`, execution).stopped).toBe('system');
   });
 
+  // Aligned, within a word, across words, across pages.
+  it.each([0x3_0100, 0x3_0101, 0x3_0106, 0x3_0ffd])('exchanges an operand at %i in one step', (at) => {
+    const p = run(`
+      mov rbx, ${at}
+      mov rax, 0x1122334455667788
+      mov [rbx], rax
+      mov ecx, 3
+      lock add dword ptr [rbx], ecx
+      lock xadd [rbx], rcx
+      mov edx, 0x55
+      xchg [rbx], dx
+      lock bts qword ptr [rbx], 1
+      lock cmpxchg [rbx], rsi
+      hlt`, execution);
+    expect(p.stopped).toBe('system');
+    expect([p.gpr(1), p.gpr(2) & 0xffffn]).toEqual([0x112233445566778bn, 0x778en]);
+    const stored = p.memory(at, 8).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+    expect(stored).toBe(0x1122334455660057n);
+    expect(p.gpr(0)).toBe(stored);
+  });
+
+  it('compares and exchanges sixteen bytes, with LOCK and without', () => {
+    for (const prefix of ['', 'lock ']) {
+      const p = run(`
+        mov rdi, 0x30200
+        mov rax, 1
+        mov rdx, 2
+        mov rbx, 3
+        mov rcx, 4
+        ${prefix}cmpxchg16b [rdi]
+        setz r8b
+        ${prefix}cmpxchg16b [rdi]
+        setz r9b
+        mov rdx, [rdi]
+        mov r10, [rdi + 8]
+        hlt`, execution);
+      expect([p.gpr(8) & 1n, p.gpr(9) & 1n, p.gpr(0), p.gpr(2), p.gpr(10)]).toEqual([0n, 1n, 0n, 3n, 4n]);
+    }
+  });
+
   it('copies and fills across pages, and stops at the element that faults', () => {
     const p = run(`
       mov edi, 0x30ff0
