@@ -94,10 +94,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
 }
 
 /** How many threads run guests. */
-function threadsFor(plans: readonly VmPlan[], { arch, threads, clock, taped }: RunSettings): number {
+function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSettings): number {
   if (threads !== 'auto') return threads;
   const vcpus = plans.reduce((sum, { config }) => sum + config.cpuNum, 0);
-  return clock === 'virtual' || taped || arch === 'x86_64' ? 1 : Math.min(vcpus, availableParallelism());
+  return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {

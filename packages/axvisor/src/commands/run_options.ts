@@ -107,7 +107,6 @@ export function runSettings(raw: RawRunOptions): RunSettings {
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   const arch = oneOf(raw.arch, ARCHITECTURES, '--arch');
   if (raw.virt !== undefined && arch !== 'x86_64') throw usageError(`--virt: only x86_64 has a choice; --arch is ${arch}`);
-  if (threads !== 'auto' && threads > 1 && arch === 'x86_64') throw usageError('--threads: vCPUs of x86_64 run on one thread');
   return {
     arch,
     virt: raw.virt === undefined ? undefined : oneOf(raw.virt, ['vmx', 'svm'] as const, '--virt'),

@@ -5,11 +5,11 @@
 import { gpa, hpa, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import { axError, isAxError } from '@axvisor/axvisor_api/errors';
-import { idle, wake } from '@axvisor/axvisor_api/host';
+import { idle, thisCpuId, wake } from '@axvisor/axvisor_api/host';
 import { allocContiguousFrames, deallocContiguousFrames, physMemory } from '@axvisor/axvisor_api/memory';
 import { guestCpus, serveCpus, Signal, signalCpu, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { expireTimers, nextDeadline } from '@axvisor/axvisor_api/time';
-import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import { initPerCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from '../executor.ts';
 import { Stopwatch } from '../stopwatch.ts';
 import { servicesOf, type VmServices } from '../vm/services.ts';
@@ -95,6 +95,8 @@ export class Monitor implements Executor {
 
   constructor(vms: () => Iterable<AxVm>) {
     this.#vms = vms;
+    // vCPUs are put in their power-on state here, which takes a processor that can.
+    initPerCpu(thisCpuId()).hardwareEnable();
     serveCpus({
       call: (cpu, operation, message) => this.#call(cpu, operation, message),
       posted: (_cpu, operation, values) => this.#posted(operation, values),
