@@ -100,8 +100,8 @@ export interface CoreHost {
 export interface Sharing {
   /** Who writes where, kept by all. */
   readonly writes: PageWrites;
-  /** For what WebAssembly cannot do in one step. */
-  readonly lock: BusLock;
+  /** For accesses that WebAssembly cannot make in one step, of architectures that have such. */
+  readonly lock?: BusLock;
   /** The number of this processor among them. */
   readonly self: number;
 }
