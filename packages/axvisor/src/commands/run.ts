@@ -7,7 +7,7 @@ import { wake } from '@axvisor/axvisor_api/host';
 import { usableThreads } from '@axvisor/axhost';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { saveCompiled } from '../compile_cache.ts';
-import { compose, preload } from '../compose/index.ts';
+import { compose, preload, processorBytes } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
@@ -34,7 +34,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const guestCpus = usableThreads(threadsFor(plans, settings));
   await using threads = new AsyncDisposableStack();
   if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
-  else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus), guestCpus, console, logLevel, processor }));
+  else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor }));
   // Before anything could end the process.
   saveCompiled();
   const start = performance.now();

@@ -11,8 +11,8 @@ import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { component as axerrno } from '@axvisor/axerrno';
 import { checkFiles, component as axvmconfig, createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
-import { ARCHITECTURES } from '../compose/index.ts';
-import type { ProcessorOptions } from '../compose/options.ts';
+import { ARCHITECTURES, virtualizations } from '../compose/index.ts';
+import type { ProcessorOptions, Virtualization } from '../compose/options.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
 import { defaultGuest, findGuest, guestNames, type Guest } from '../guests.ts';
@@ -55,7 +55,7 @@ export interface RunSettings {
   readonly engine: 'auto' | 'interpreter' | 'translator';
   readonly translationBytes: number;
   /** x86-64: which virtualization the processor has. */
-  readonly virt: 'vmx' | 'svm' | undefined;
+  readonly virt: Virtualization | undefined;
   readonly clock: 'real' | 'virtual';
   /** Threads that run guests; 1: this one does; `auto`: as many as are useful where results may differ from run to run, else 1. */
   readonly threads: number | 'auto';
@@ -106,10 +106,11 @@ export function runSettings(raw: RawRunOptions): RunSettings {
   }
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   const arch = oneOf(raw.arch, ARCHITECTURES, '--arch');
-  if (raw.virt !== undefined && arch !== 'x86_64') throw usageError(`--virt: only x86_64 has a choice; --arch is ${arch}`);
+  const virtualized = virtualizations(arch);
+  if (raw.virt !== undefined && virtualized.length === 0) throw usageError(`--virt: processors of ${arch} have no choice`);
   return {
     arch,
-    virt: raw.virt === undefined ? undefined : oneOf(raw.virt, ['vmx', 'svm'] as const, '--virt'),
+    virt: raw.virt === undefined ? undefined : oneOf(raw.virt, virtualized, '--virt'),
     engine: oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine'),
     translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),

@@ -2,35 +2,65 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { ComposeHooks, CpuComposeOptions, ProcessorOptions } from './options.ts';
+import type { ComposeHooks, CpuComposeOptions, ProcessorOptions, Virtualization } from './options.ts';
 
 interface Composition {
   readonly compose: (host: HostOptions, processor?: ProcessorOptions, hooks?: ComposeHooks) => Image;
   readonly composeCpu: (options: CpuComposeOptions) => () => never;
 }
 
-const COMPOSITIONS: Readonly<Partial<Record<Architecture, () => Promise<Composition>>>> = {
-  riscv64: async () => {
-    const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
-    return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
+interface Entry {
+  readonly load: () => Promise<Composition>;
+  /** Of which kind the virtualization of its processors can be, where there is a choice. */
+  readonly virt?: readonly Virtualization[];
+  /** Bytes of a processor beyond its translation tables: decode cache, copies of code. */
+  readonly processorBytes: number;
+}
+
+const MIB = 1 << 20;
+
+const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
+  riscv64: {
+    load: async () => {
+      const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
+      return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
+    },
+    processorBytes: 48 * MIB,
   },
-  x86_64: async () => {
-    const { composeX86_64, composeX86_64Cpu } = await import('./x86_64.ts');
-    return { compose: composeX86_64, composeCpu: composeX86_64Cpu };
+  x86_64: {
+    load: async () => {
+      const { composeX86_64, composeX86_64Cpu } = await import('./x86_64.ts');
+      return { compose: composeX86_64, composeCpu: composeX86_64Cpu };
+    },
+    virt: ['vmx', 'svm'],
+    processorBytes: 80 * MIB,
   },
-  aarch64: async () => {
-    const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
-    return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
+  aarch64: {
+    load: async () => {
+      const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
+      return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
+    },
+    processorBytes: 48 * MIB,
   },
 };
 
 /** Architectures that guests can have. */
 export const ARCHITECTURES: readonly Architecture[] = Object.keys(COMPOSITIONS) as Architecture[];
 
-function find(arch: Architecture): Promise<Composition> {
-  const load = COMPOSITIONS[arch];
-  if (load === undefined) throw new RangeError(`no hypervisor for ${arch}`);
-  return load();
+function entry(arch: Architecture): Entry {
+  const found = COMPOSITIONS[arch];
+  if (found === undefined) throw new RangeError(`no hypervisor for ${arch}`);
+  return found;
+}
+
+/** The kinds of virtualization that can be chosen for processors of `arch`; none where there is no choice. */
+export const virtualizations = (arch: Architecture): readonly Virtualization[] => entry(arch).virt ?? [];
+
+/** Bytes that a further processor of `arch` takes in host memory, beyond its translation tables. */
+export const processorBytes = (arch: Architecture): number => entry(arch).processorBytes;
+
+async function find(arch: Architecture): Promise<Composition> {
+  return entry(arch).load();
 }
 
 /** Begins to load what {@link compose} needs. */

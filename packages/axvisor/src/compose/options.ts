@@ -14,6 +14,9 @@ export type HostComponent = Component<typeof memory.id | typeof time.id | typeof
 /** Puts something around the host: a recorder of what it says. */
 export type HostWrapper = (host: HostComponent) => HostComponent;
 
+/** Kinds of virtualization, where an architecture has several. */
+export type Virtualization = 'vmx' | 'svm';
+
 /** What can be chosen of a software processor, whatever its architecture. */
 export interface ProcessorOptions {
   /** How guest code is executed: interpreted, translated from the first execution on, or translated where it is hot. */
@@ -21,7 +24,7 @@ export interface ProcessorOptions {
   /** Bytes that translations may take. */
   readonly translationBytes?: number;
   /** x86-64: which virtualization the processor has. Default: `vmx`. */
-  readonly virt?: 'vmx' | 'svm';
+  readonly virt?: Virtualization;
 }
 
 /** Where a composition lets others in. */

@@ -247,9 +247,17 @@ test('harts that share a CPU with one that never exits start, and are stopped', 
   }
 });
 
-describe.each([['riscv64', 2], ['riscv64', 4], ['aarch64', 4]] as const)('%s: %i vCPUs on 2 threads', (arch, cpus) => {
+const EMBEDDED = [
+  { arch: 'riscv64', cpus: 2, more: [] },
+  { arch: 'riscv64', cpus: 4, more: [] },
+  { arch: 'aarch64', cpus: 4, more: [] },
+  { arch: 'x86_64', cpus: 4, more: [] },
+  { arch: 'x86_64', cpus: 2, more: ['--virt', 'svm'] },
+] as const;
+
+describe.each(EMBEDDED)('$arch $more: $cpus vCPUs on 2 threads', ({ arch, cpus, more }) => {
   test('the embedded guest starts its CPUs, exchanges interrupts, reboots and powers off', TIMEOUT, async () => {
-    await using guest = new Session(['run', '--arch', arch, '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2']);
+    await using guest = new Session(['run', '--arch', arch, '--guest', 'embedded', '--memory', '64M', '--cpus', String(cpus), '--threads', '2', ...more]);
     await guest.expect(PROMPT);
     for (let round = 0; round < 3; round++) {
       guest.type('smp\r');
@@ -313,8 +321,10 @@ const DEBIANS = [
   { guest: 'debian-riscv64', args: [] },
   { guest: 'debian-arm64', args: ['--arch', 'aarch64'] },
   { guest: 'debian-arm64', args: ['--arch', 'aarch64', '--gic', '2'] },
+  { guest: 'debian-amd64', args: ['--arch', 'x86_64'] },
+  { guest: 'debian-amd64', args: ['--arch', 'x86_64', '--virt', 'svm'] },
 ] as const;
-const images = new Map(await Promise.all(['debian-riscv64', 'debian-arm64'].map(async (name) => [name, await cachedImage(name)] as const)));
+const images = new Map(await Promise.all(['debian-riscv64', 'debian-arm64', 'debian-amd64'].map(async (name) => [name, await cachedImage(name)] as const)));
 
 describe.each(DEBIANS.filter(({ guest }) => images.get(guest) !== undefined))('$guest $args on 2 threads', ({ guest: name, args }) => {
   const prompt = images.get(name)?.spec.boot?.marker ?? '';
