@@ -11,7 +11,13 @@ export default defineConfig({
       resolve: { conditions: [...source, 'module', 'browser', 'development|production'] },
       ssr: { resolve: { conditions: [...source, 'module', 'node', 'development|production'] } },
       test: {
-    reporters: ['default', './packages/tooling/src/reporter.ts'], name, include: ['test/**/*.test.ts'], execArgv: source.map((c) => `--conditions=${c}`) },
+        name,
+        include: ['test/**/*.test.ts'],
+        // A limit for what hangs; how long a test takes on a busy machine says nothing.
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        execArgv: source.map((c) => `--conditions=${c}`),
+      },
     })),
   },
 });
