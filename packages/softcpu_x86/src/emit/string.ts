@@ -6,7 +6,7 @@
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
-import { EFLAGS, SEG_BASE, Seg } from '../state.ts';
+import { EFLAGS, Flag, SEG_BASE, Seg } from '../state.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition, subFlags } from './flags.ts';
@@ -55,6 +55,11 @@ class StringStep {
     return i32.and(i32.shr_u(this.e.state('i32.load', EFLAGS), i32.const(DF_BIT)), i32.const(1));
   }
 
+  /** Whether TF is set. */
+  traps(): I32 {
+    return i32.and(this.e.state('i32.load', EFLAGS), i32.const(Flag.TF));
+  }
+
   /** Linear address that RSI points to in the data segment, or RDI in ES; bound. */
   at(register: typeof RSI | typeof RDI, write: boolean): I64 {
     const { e, address, bytes, long } = this;
@@ -90,7 +95,8 @@ function repeated(body: Body, many: boolean, stop?: (e: Emitter, rep: number) =>
     e.if(i64.eqz(zext(gpr(e, RCX), variant.address)), () => {}, () => {
       const all = e.let(zext(gpr(e, RCX), variant.address));
       const most = many ? e.let(select(mayBulk(step), c(BULK_BYTES / step.bytes), c(ELEMENTS))) : c(ELEMENTS);
-      const turn = e.variable(smaller(e, all, most));
+      // The trap flag traps behind each element.
+      const turn = e.variable(smaller(e, all, select(step.traps(), ONE, most)));
       e.loop((again) => {
         const count = e.let(zext(gpr(e, RCX), variant.address));
         const done = e.let(body(step, turn.get));

@@ -1,6 +1,6 @@
 /** Debug registers: instruction, data and I/O breakpoints, single step (SDM vol. 3, 18.2 and 18.3). */
 import { Flag } from '../state.ts';
-import { CR4, DR6, DR7, V } from './fields.ts';
+import { CR4, DR6, DR7, SHADOW, V } from './fields.ts';
 import { Access } from './interface.ts';
 import { slot, type Registers } from './registers.ts';
 
@@ -14,6 +14,8 @@ export class Debug {
   onFetch = false;
   onData = false;
   private onPort = false;
+  /** Instructions retired behind one that said itself whether it is a step. */
+  private decidedAt = -1;
   private readonly regs: Registers;
 
   constructor(regs: Registers) {
@@ -105,9 +107,19 @@ export class Debug {
     regs.host.endSlice();
   }
 
-  /** The trap flag was set before the instruction that is over now. */
+  /** The trap flag was set before the instruction that is over now. No step ends behind one that loads SS, not even late (SDM vol. 3, 6.8.3). */
   step(): void {
-    this.regs.pendingDebug |= DR6.BS;
+    if (this.regs.host.retired() <= this.decidedAt) return;
+    if ((this.regs.currentShadow() & SHADOW.movSs) === 0) this.regs.pendingDebug |= DR6.BS;
+  }
+
+  /** SYSCALL or SYSRET was executed: of them the trap flag counts as they leave it. */
+  called(): void {
+    const { regs } = this;
+    this.decidedAt = regs.host.retired() + 1;
+    if ((regs.systemFlags & Flag.TF) === 0) return;
+    regs.pendingDebug |= DR6.BS;
+    regs.host.endSlice();
   }
 
   /** MOV to or from a debug register while DR7.GD is set. */

@@ -5,7 +5,7 @@
 import { Flag, MMU } from '../state.ts';
 import { ABORT, Fault } from './abort.ts';
 import { Descriptor, DescriptorTables } from './descriptors.ts';
-import { AR, CR4, DR7, EVENT, INFO, SEG, SYS, V } from './fields.ts';
+import { AR, CR4, DR6, DR7, EVENT, INFO, SEG, SYS, V } from './fields.ts';
 import type { DeliveredEvent, GuestMode } from './guest.ts';
 import { Status, Waiting } from './interface.ts';
 import { canonical, type Linear } from './linear.ts';
@@ -165,7 +165,9 @@ export class Events {
       sys[slot.cr2] = fault.lo;
       sys[slot.cr2 + 1] = fault.hi;
     } else if (vector === V.DB) {
-      sys[slot.dr6] = (sys[slot.dr6]! & ~15) | fault.lo;
+      // What waited behind MOV SS comes with it.
+      sys[slot.dr6] = (sys[slot.dr6]! & ~15) | fault.lo | (regs.pendingDebug & DR6.defined);
+      regs.pendingDebug = 0;
       sys[slot.dr7] = sys[slot.dr7]! & ~DR7.GD;
       sys[slot.debugctl] = sys[slot.debugctl]! & ~1;
     }

@@ -1,7 +1,7 @@
 /** Loading and examining segment registers and descriptor tables: MOV, POP, LDS …, LLDT, LTR, LGDT, LIDT, VERR, VERW, LAR, LSL (SDM vol. 2; vol. 3, chapter 5). */
 import { Descriptor, DescriptorTables } from './descriptors.ts';
 import { AR, SEG, SYS, V } from './fields.ts';
-import type { Linear } from './linear.ts';
+import { canonical, type Linear } from './linear.ts';
 import { slot, type Registers } from './registers.ts';
 
 /** System descriptor types that LAR and LSL accept, one bit each: outside and inside IA-32e mode. */
@@ -72,14 +72,17 @@ export class Segments {
     if (!d.present) fault.raise(V.NP, error);
   }
 
-  /** After a return to a less privileged level: what it may not use becomes null. */
+  /** After a return to a less privileged level: what it may not use becomes null, but for its base, as in processors: kernels rely on that of GS. */
   dropPrivileged(): void {
     const { regs } = this;
     for (const segment of [SEG.es, SEG.ds, SEG.fs, SEG.gs]) {
       const rights = regs.rights[segment]!;
       if ((rights & AR.unusable) !== 0) continue;
       const conforming = (rights & 12) === 12;
-      if (!conforming && regs.dpl(segment) < regs.cpl) this.tables.loadNull(segment, 0);
+      if (conforming || regs.dpl(segment) >= regs.cpl) continue;
+      regs.setSelector(segment, 0);
+      regs.limits[segment] = 0;
+      regs.rights[segment] = AR.unusable;
     }
   }
 
@@ -94,7 +97,7 @@ export class Segments {
     tables.fetch(selector, descriptor);
     if (descriptor.isSegment || descriptor.type !== SYS.ldt) regs.fault.raise(V.GP, error);
     if (!descriptor.present) regs.fault.raise(V.NP, error);
-    if (regs.long && !tables.readUpper(selector, descriptor)) regs.fault.raise(V.GP, error);
+    if (regs.long && !(tables.readUpper(selector, descriptor) && canonical(descriptor.upper, regs.cr4))) regs.fault.raise(V.GP, error);
     tables.load(SEG.ldtr, selector, descriptor);
   }
 
@@ -107,7 +110,7 @@ export class Segments {
     const available = descriptor.type === SYS.tss || (descriptor.type === SYS.tss16 && !regs.long);
     if (descriptor.isSegment || !available) regs.fault.raise(V.GP, error);
     if (!descriptor.present) regs.fault.raise(V.NP, error);
-    if (regs.long && !tables.readUpper(selector, descriptor)) regs.fault.raise(V.GP, error);
+    if (regs.long && !(tables.readUpper(selector, descriptor) && canonical(descriptor.upper, regs.cr4))) regs.fault.raise(V.GP, error);
     tables.setType(descriptor, 2);
     tables.load(SEG.tr, selector, descriptor);
   }

@@ -84,7 +84,7 @@ export class SystemInstructions {
   }
 
   private table(): Record<SystemOp, Handler> {
-    const { regs, segments, transfers, calls, xsave, msrs } = this.p;
+    const { regs, segments, transfers, calls, xsave, msrs, debug } = this.p;
     const privileged = (handler: Handler): Handler => (insn) => {
       if (regs.cpl !== 0) this.gp();
       return handler(insn);
@@ -146,8 +146,14 @@ export class SystemInstructions {
       invlpg: boundary((insn) => this.invlpg(insn)),
       lar: protectedOnly((insn) => this.inspect(insn, segments.accessRights(this.word(insn)))),
       lsl: protectedOnly((insn) => this.inspect(insn, segments.segmentLimit(this.word(insn)))),
-      syscall: jump((insn) => calls.syscall(insn.length)),
-      sysret: jump((insn) => calls.sysret(insn.opSize)),
+      syscall: jump((insn) => {
+        calls.syscall(insn.length);
+        debug.called();
+      }),
+      sysret: jump((insn) => {
+        calls.sysret(insn.opSize);
+        debug.called();
+      }),
       sysenter: jump(() => calls.sysenter()),
       sysexit: jump((insn) => calls.sysexit(insn.opSize)),
       swapgs: () => calls.swapgs(),
