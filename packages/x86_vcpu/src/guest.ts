@@ -43,6 +43,9 @@ export interface Guest extends Disposable {
   /** Interruptibility: an instruction after STI or MOV SS, or NMIs blocked. */
   readonly shadowed: boolean;
   readonly nmiBlocked: boolean;
+  /** What the next entry's guest has in CR2, and in DR6 besides what is there. */
+  setCr2(address: bigint): void;
+  addToDr6(bits: bigint): void;
   /** Ends the shadow: an instruction was emulated. */
   clearShadow(): void;
   /** @param tag - of this vCPU's translations: others on the processor have others, for each has page tables and PCIDs of its own. */

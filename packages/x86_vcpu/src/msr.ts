@@ -13,8 +13,9 @@ import type { NestedMemory } from './nested.ts';
 const VARIABLE_MTRRS = 8;
 /** VCNT, fixed ranges, write combining. */
 const MTRRCAP = BigInt(VARIABLE_MTRRS) | 0x500n;
-/** IA32_MISC_ENABLE: fast strings. */
-const MISC_ENABLE = 1n;
+/** IA32_MISC_ENABLE: fast strings, always; what is read-only says that there is neither branch tracing nor event sampling. */
+const MISC_ENABLE = { readOnly: 0x1881n, fixed: 0x1801n } as const;
+const PERF_EVT_SEL0 = 0xc001_0000;
 const MEMORY_TYPES: ReadonlySet<bigint> = new Set([0n, 1n, 4n, 5n, 6n]);
 
 /** The MSRs that guests may access without an exit: in the control structure, or switched with the vCPU. */
@@ -32,6 +33,8 @@ export const FIXED_MTRRS: readonly number[] = [
 const areMemoryTypes = (value: bigint): boolean => Array.from({ length: 8 }, (_, i) => (value >> BigInt(8 * i)) & 0xffn).every((type) => MEMORY_TYPES.has(type));
 
 interface Definition {
+  /** False: reads raise #GP. */
+  readonly readable?: false;
   /** Undefined: the value last written. */
   readonly read?: (msrs: GuestMsrs) => bigint;
   /** Whether the value may be written. Absent: read-only. */
@@ -52,12 +55,15 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
   // What the processor says of itself; SPEC_CTRL and PRED_CMD have nothing to control.
   [Msr.IA32_ARCH_CAPABILITIES, { read: () => rdmsr(Msr.IA32_ARCH_CAPABILITIES) }],
   [Msr.IA32_SPEC_CTRL, stored((value) => (value & ~0x407n) === 0n)],
-  [Msr.IA32_PRED_CMD, ignored(0n)],
+  [Msr.IA32_PRED_CMD, { readable: false, write: (value) => (value & ~1n) === 0n }],
   [Msr.IA32_XSS, stored((value) => value === 0n)],
   [Msr.IA32_MCG_CAP, constant(0n)],
   [Msr.IA32_MCG_STATUS, ignored(0n)],
   [Msr.IA32_PERF_STATUS, constant(0n)],
-  [Msr.IA32_MISC_ENABLE, ignored(MISC_ENABLE)],
+  [Msr.IA32_MISC_ENABLE, {
+    read: (msrs) => (msrs.stored(Msr.IA32_MISC_ENABLE) & ~MISC_ENABLE.readOnly) | MISC_ENABLE.fixed,
+    write: () => true,
+  }],
   [Msr.IA32_DEBUGCTL, { read: ({ guest }) => guest.get('debugctl'), write: (value) => value === 0n }],
   [Msr.IA32_TIME_STAMP_COUNTER, { read: (msrs) => msrs.tsc, write: (value, msrs) => msrs.setTsc(value) }],
   [Msr.IA32_TSC_ADJUST, { write: (value, msrs) => msrs.adjustTsc(value) }],
@@ -69,6 +75,8 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
     [Msr.IA32_MTRR_PHYSMASK0 + 2 * i, stored((value) => (value & 0x7ffn) === 0n)],
   ]).flat(),
   [Msr.SYSCFG, ignored(0n)],
+  // Performance counters that AMD's processors always have, and that do not count here: four selectors, four counters.
+  ...Array.from({ length: 8 }, (_, i): [number, Definition] => [PERF_EVT_SEL0 + i, stored(() => true)]),
   // The TSC counts at the frequency of P0.
   [Msr.HWCR, ignored(1n << 24n)],
   [Msr.VM_CR, constant(0x18n)],
@@ -115,10 +123,11 @@ export class GuestMsrs {
   #setOffset(offset: bigint): void {
     this.#words[OFFSET] = offset;
     this.guest.setTscOffset(BigInt.asIntN(64, offset));
-    this.clock.update(this.#value(KvmMsr.systemTime), this.#offset);
+    this.clock.update(this.stored(KvmMsr.systemTime), this.#offset);
   }
 
-  #value(msr: number): bigint {
+  /** What was last written, 0 before. */
+  stored(msr: number): bigint {
     return this.#words[PLACES.get(msr) as number] as bigint;
   }
 
@@ -130,12 +139,12 @@ export class GuestMsrs {
   setTsc(value: bigint): true {
     const change = value - this.tsc;
     this.#setOffset(this.#offset + change);
-    this.#keep(Msr.IA32_TSC_ADJUST, this.#value(Msr.IA32_TSC_ADJUST) + change);
+    this.#keep(Msr.IA32_TSC_ADJUST, this.stored(Msr.IA32_TSC_ADJUST) + change);
     return true;
   }
 
   adjustTsc(value: bigint): true {
-    this.#setOffset(this.#offset + BigInt.asIntN(64, value - this.#value(Msr.IA32_TSC_ADJUST)));
+    this.#setOffset(this.#offset + BigInt.asIntN(64, value - this.stored(Msr.IA32_TSC_ADJUST)));
     return true;
   }
 
@@ -148,7 +157,7 @@ export class GuestMsrs {
   /** Undefined: not one of these. */
   read(msr: number): bigint | undefined {
     const definition = TABLE.get(msr);
-    return definition === undefined ? undefined : (definition.read?.(this) ?? this.#value(msr));
+    return definition === undefined || definition.readable === false ? undefined : (definition.read?.(this) ?? this.stored(msr));
   }
 
   /** Undefined: not one of these; false: #GP. */

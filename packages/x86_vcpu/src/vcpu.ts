@@ -1,7 +1,7 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { MappingFlags, type NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, xrstor, xsave, writeCr } from '@axvisor/axvisor_api/arch/x86';
+import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, xrstor, xsave } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
@@ -38,6 +38,9 @@ const VCPUS = 64;
 const ALLOWED_CR4 =
   Cr4.VME | Cr4.PVI | Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.UMIP | Cr4.LA57 | Cr4.FSGSBASE |
   Cr4.PCIDE | Cr4.OSXSAVE | Cr4.SMEP | Cr4.SMAP;
+
+/** DR6: the instruction before was the step of one. */
+const DR6_BS = 0x4000n;
 
 /** An MSR that the hypervisor answers for. */
 interface PendingMsr {
@@ -310,10 +313,18 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     const rip = this.guest.get('rip') + BigInt(length);
     this.guest.set('rip', this.#emulated.mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
     this.guest.clearShadow();
+    this.#trapStep();
+  }
+
+  /** An instruction, or a part of one that repeats, was carried out for a guest that steps: #DB follows (SDM vol. 3, 18.3.1.4). */
+  #trapStep(): void {
+    if ((this.guest.get('rflags') & Rflags.TF) === 0n) return;
+    this.guest.addToDr6(DR6_BS);
+    this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
   }
 
   #raise({ vector, errorCode, address }: GuestFault): void {
-    if (address !== undefined) writeCr(2, address);
+    if (address !== undefined) this.guest.setCr2(address);
     this.#events.raise({ vector, kind: EventKind.exception, ...(errorCode === undefined ? {} : { errorCode }) });
   }
 
@@ -413,6 +424,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     const { outcome } = emulation;
     if (outcome === 'done') this.#advance(emulation.length);
     else if (outcome instanceof GuestFault) this.#raise(outcome);
+    else this.#trapStep();
     return undefined;
   }
 

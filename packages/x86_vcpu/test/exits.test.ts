@@ -213,3 +213,60 @@ describe('interrupts', () => {
     });
   });
 });
+
+describe('a guest that steps', () => {
+  const TF = 0x102;
+  /** The event of the next entry, and DR6. */
+  const next = (m: Machine): string => {
+    let text = '';
+    m.run(injected(m, (info) => (text = `${(info >>> 0).toString(16)} ${m.cpu.drs.get(6)?.toString(16)}`)));
+    return text;
+  };
+
+  test('traps behind an instruction that was carried out for it', () => {
+    withMachine((m) => {
+      m.code(0x0f, 0xa2);
+      m.cpu.setField(F.guestRflags, TF);
+      let info = 0;
+      m.run((cpu) => cpu.exit(ExitReason.cpuid), injected(m, (event) => (info = event)));
+      expect([info >>> 0, m.cpu.drs.get(6)! & 0x4000n, m.cpu.field(F.guestRip)]).toEqual([0x8000_0301, 0x4000n, 0x8002n]);
+      // HLT ends with it, too.
+      m.code(0xf4);
+      expect(m.run((cpu) => cpu.exit(ExitReason.hlt, 0, 1)).reason).toBe('Halt');
+      expect(m.vcpu.hasPendingInterrupt()).toBe(true);
+      expect(next(m)).toMatch(/^80000301 /);
+    });
+  });
+
+  test('traps behind each element of REP OUTSB', () => {
+    withMachine((m) => {
+      m.code(0xf3, 0x6e);
+      m.cpu.setField(F.guestRflags, TF);
+      m.vcpu.setGpr(RCX, 2n);
+      m.vcpu.setGpr(6, 0x9000n);
+      for (const [left, rip] of [[1n, 0x8000n], [0n, 0x8002n]] as const) {
+        const exit = m.run((cpu) => cpu.exit(ExitReason.ioInstruction, 0x30 | (0xe9 << 16)));
+        expect(exit).toMatchObject({ reason: 'IoWrite', port: 0xe9 });
+        expect(next(m)).toMatch(/^80000301 /);
+        expect([m.vcpu.getGpr(RCX), m.cpu.field(F.guestRip)]).toEqual([left, rip]);
+      }
+    });
+  });
+});
+
+test('MSRs that are written only, or that have bits of their own', () => {
+  withMachine((m) => {
+    const read = (msr: number): bigint | string => {
+      m.code(0x0f, 0x32);
+      m.vcpu.setGpr(RCX, BigInt(msr));
+      const exit = m.run((cpu) => cpu.exit(ExitReason.rdmsr), (cpu) => cpu.exit(ExitReason.externalInterrupt));
+      return exit.reason === 'SysRegRead' ? 'asked' : m.vcpu.getGpr(RAX) | (m.vcpu.getGpr(RDX) << 32n);
+    };
+    expect(read(Msr.IA32_MISC_ENABLE)).toBe(0x1801n);
+    m.code(0x0f, 0x30);
+    for (const [register, value] of [[RCX, BigInt(Msr.IA32_MISC_ENABLE)], [RAX, 0xc50889n], [RDX, 4n]] as const) m.vcpu.setGpr(register, value);
+    m.run((cpu) => cpu.exit(ExitReason.wrmsr), (cpu) => cpu.exit(ExitReason.externalInterrupt));
+    expect(read(Msr.IA32_MISC_ENABLE)).toBe(0x4_00c5_1809n);
+    expect(read(Msr.IA32_PRED_CMD)).toBe('asked');
+  });
+});

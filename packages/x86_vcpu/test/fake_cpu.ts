@@ -26,6 +26,7 @@ export type Step = (cpu: FakeCpu) => void;
 export class FakeCpu {
   readonly msrs: Map<number, bigint> = new Map(MSRS);
   readonly crs: Map<number, bigint> = new Map([[0, 0x8000_0031n], [2, 0n], [3, 0x1000n], [4, 0x20n], [8, 0n]]);
+  readonly drs = new Map<number, bigint>();
   readonly structures = new Map<bigint, Map<number, bigint>>();
   readonly invalidations: string[] = [];
   script: Step[] = [];
@@ -84,8 +85,8 @@ export class FakeCpu {
       wrmsr: (msr, value) => void this.msrs.set(msr, value),
       readCr: (cr) => get(this.crs, cr, `CR${cr}`),
       writeCr: (cr, value) => void this.crs.set(cr, value),
-      readDr: () => 0n,
-      writeDr: () => {},
+      readDr: (dr) => this.drs.get(dr) ?? 0n,
+      writeDr: (dr, value) => void this.drs.set(dr, value),
       xgetbv: () => this.xcr0,
       xsetbv: (value) => void (this.xcr0 = value),
       xsave: () => {},

@@ -24,8 +24,10 @@ function advance(cpu: EmulatedCpu, { addressSize }: Instruction, index: number, 
 /** Runs `element` once, or as often as the counter and, for comparisons, ZF say. */
 function* repeated(cpu: EmulatedCpu, i: Instruction, compares: boolean, element: () => Steps): Steps {
   if (i.repeat === 0) return yield* element();
+  // A guest that steps sees each element.
+  const batch = (cpu.guest.get('rflags') & Rflags.TF) === 0n ? BATCH : 1;
   for (let done = 0; pointer(cpu, i, Gpr.RCX) !== 0n; done++) {
-    if (done === BATCH) throw new Unfinished();
+    if (done === batch) throw new Unfinished();
     yield* element();
     advance(cpu, i, Gpr.RCX, -1n);
     const zero = (cpu.guest.get('rflags') & Rflags.ZF) !== 0n;

@@ -127,6 +127,14 @@ export class SvmGuest implements Guest {
     this.#view.setUint8(NMI_BLOCKED, Number(blocked));
   }
 
+  setCr2(address: bigint): void {
+    this.#set64(VmcbSave.cr2, address);
+  }
+
+  addToDr6(bits: bigint): void {
+    this.#set64(VmcbSave.dr6, this.#get64(VmcbSave.dr6) | bits);
+  }
+
   clearShadow(): void {
     this.#set64(Vmcb.interruptShadow, this.#get64(Vmcb.interruptShadow) & ~1n);
   }

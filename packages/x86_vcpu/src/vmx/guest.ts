@@ -2,7 +2,7 @@
 import {
   Cr0, Cr4, EntryControl, ExitControl, HOST_INTERRUPT_VECTOR, Interruptibility, InterruptionInfo, InvvpidType, InveptType, Msr, PinControl, ProcControl,
   ProcControl2, VMFAIL_INVALID, VMSUCCEED, VmcsField, hostSegments, invept, invvpid, rdmsr, readCr, vmclear, vmlaunch, vmptrld, vmptrst, vmread,
-  vmresume, vmwrite,
+  readDr, vmresume, vmwrite, writeCr, writeDr,
 } from '@axvisor/axvisor_api/arch/x86';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
@@ -161,6 +161,15 @@ export class VmxGuest implements Guest {
 
   get nmiBlocked(): boolean {
     return (this.#interruptibility & Interruptibility.blockingByNmi) !== 0;
+  }
+
+  /** CR2 and DR6 are the processor's. */
+  setCr2(address: bigint): void {
+    writeCr(2, address);
+  }
+
+  addToDr6(bits: bigint): void {
+    writeDr(6, readDr(6) | bits);
   }
 
   clearShadow(): void {
