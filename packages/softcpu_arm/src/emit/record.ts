@@ -11,12 +11,22 @@ import type { Defined } from './isa.ts';
 const RECORD_SHIFT = recordShift({ unit: 4 });
 const PAGE = 4096;
 
+/** Instructions whose records are kept, by a hash of their bits: programs repeat few of them very often. */
+const KEPT_BITS = 12;
+const KEPT = 2 ** KEPT_BITS;
+/** Words of a record. */
+const WORDS = 4;
+
 /** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
 export class RecordWriter {
   readonly #table: HandlerTable;
   readonly #undefined: number;
   #word = 0;
   #insn: Insn | undefined;
+  /** Instructions kept, what was answered of them (0: none is kept), and their records. */
+  readonly #kept: Int32Array = new Int32Array(KEPT);
+  readonly #answers: Int8Array = new Int8Array(KEPT);
+  readonly #records: Int32Array = new Int32Array(KEPT * WORDS);
   readonly #get: Get = (field) => {
     const { fields, name } = this.#insn as Insn;
     const found = fields[field];
@@ -34,6 +44,13 @@ export class RecordWriter {
     if (available < 4) return 0;
     const word = (bytes[place] as number) | ((bytes[place + 1] as number) << 8) | ((bytes[place + 2] as number) << 16) | ((bytes[place + 3] as number) << 24);
     const at = record >>> 2;
+    const hash = Math.imul(word, 0x9e37_79b1) >>> (32 - KEPT_BITS);
+    const kept = hash * WORDS;
+    const known = this.#kept[hash] === word ? (this.#answers[hash] as number) : 0;
+    if (known !== 0) {
+      for (let i = 0; i < WORDS; i++) words[at + i] = this.#records[kept + i] as number;
+      return known;
+    }
     words[at + 3] = word;
     const op = decode(word);
     const entry = defined[op];
@@ -43,7 +60,14 @@ export class RecordWriter {
     }
     this.#word = word;
     this.#insn = insns[op];
-    return this.#record(entry, words, at, word, offset);
+    const answer = this.#record(entry, words, at, word, offset);
+    // Records of branches depend on where they lie.
+    if (entry.definition.direct !== true) {
+      this.#kept[hash] = word;
+      this.#answers[hash] = answer;
+      for (let i = 0; i < WORDS; i++) this.#records[kept + i] = words[at + i] as number;
+    }
+    return answer;
   }
 
   #record({ definition, first }: Defined, words: Int32Array, at: number, word: number, offset: number): number {
