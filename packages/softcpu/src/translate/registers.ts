@@ -103,16 +103,18 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     const w = new Uint8Array(count);
     const differ = (dirty[b] as Uint8Array).slice();
     let isNew = true;
+    // What is written within the block is not loaded for the sake of exits, so the first one settles that.
+    let isFirst = true;
     const leave = (): void => {
-      if (!isNew) return;
       isNew = false;
       const key = setKey(differ);
       if (!exits.has(key)) exits.set(key, differ.slice());
-      for (let r = 0; r < count; r++) if (differ[r] === 1 && w[r] === 0) x[r] = 1;
+      if (isFirst) for (let r = 0; r < count; r++) if (differ[r] === 1 && w[r] === 0) x[r] = 1;
+      isFirst = false;
     };
     if (checks(b)) leave();
     for (const { reads, writes, leaves } of steps) {
-      if (leaves) leave();
+      if (leaves && isNew) leave();
       for (const r of reads) if (w[r] === 0) x[r] = 1;
       for (const r of writes) {
         w[r] = 1;
