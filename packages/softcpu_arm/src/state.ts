@@ -92,6 +92,8 @@ export const Permit = {
   invalidate: 8,
   /** DC ZVA of what the TLB knows. */
   zero: 16,
+  /** MRS of ESR_EL1 and FAR_EL1. */
+  syndrome: 32,
 } as const;
 
 /** Software thread registers (i64). EL0 and EL1 read TPIDR_EL0 without traps; TPIDR_EL1 is EL1's (see {@link MODE}). */
@@ -117,8 +119,18 @@ export const CTR = 1228;
 /** Where vector instructions put their result together (16 bytes), with room for copies of operands that they would overwrite. */
 export const VT = 1232;
 
+/** What an exception leaves for the Exception level it was taken to (i64 each). */
+export const ESR_EL1 = 1296;
+export const FAR_EL1 = 1304;
+export const ELR_EL1 = 1312;
+export const SPSR_EL1 = 1320;
+export const ESR_EL2 = 1328;
+export const FAR_EL2 = 1336;
+export const ELR_EL2 = 1344;
+export const SPSR_EL2 = 1352;
+
 /** Size of the state block in bytes. */
-export const STATE_SIZE = 1344;
+export const STATE_SIZE = 1408;
 
 /** The values of {@link MMU_IDX}: how memory accesses are translated and checked. */
 export const MMU = {

@@ -1,8 +1,9 @@
 /** System instructions: those that need no more than the state block here, all others in JavaScript (Arm ARM, C5.2 and C6.2). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit, Emitter, I32 } from '@axvisor/softcpu';
+import { SPSR_WRITABLE } from '../priv/fields.ts';
 import { LOG_WORDS } from '../priv/sysreg_id.ts';
-import { ATTENTION, CTR, DAIF, EXCL_VALID, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED } from '../state.ts';
+import { ATTENTION, CTR, DAIF, ELR_EL1, ESR_EL1, EXCL_VALID, FAR_EL1, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SPSR_EL1, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
 import { plain, single, source, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
@@ -28,6 +29,20 @@ const canUnmask = (e: Emitter): I32 => i32.and(aboveEl0(e), i32.eqz(e.state('i32
 const key = (get: Get): string => `${get('o0') + 2}_${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`;
 const EL1 = 2;
 
+/** A register that is EL1's alone: below it is UNDEFINED, above it may be something else. */
+const ofEl1 = (field: number, writable: bigint): { readonly read: Emit; readonly write: Emit } => {
+  const isEl1 = (e: Emitter): I32 => i32.eq(i32.and(e.state('i32.load', MODE), i32.const(6)), i32.const(EL1));
+  return {
+    read: (e) => e.if(isEl1(e), () => e.setReg('d', e.state('i64.load', field)), () => system(e), true),
+    write: (e) => e.if(isEl1(e), () => e.setState('i64.store', field, i64.and(e.reg('n'), i64.const(writable))), () => system(e), true),
+  };
+};
+/** What exceptions leave, which virtual machines may be kept from reading. */
+const syndrome = (field: number): { readonly read: Emit; readonly write: Emit } => ({
+  read: (e) => e.if(permits(e, Permit.syndrome), () => e.setReg('d', e.state('i64.load', field)), () => system(e), true),
+  write: system,
+});
+
 /** System registers in the state block, by encoding: how they are read and written there; each has a variant behind the general one. */
 const registers: Readonly<Record<string, { readonly read: Emit; readonly write: Emit }>> = {
   // NZCV
@@ -37,11 +52,13 @@ const registers: Readonly<Record<string, { readonly read: Emit; readonly write: 
   },
   // TPIDR_EL0
   '3_3_13_0_2': { read: (e) => e.setReg('d', e.state('i64.load', TPIDR_EL0)), write: (e) => e.setState('i64.store', TPIDR_EL0, e.reg('n')) },
-  // TPIDR_EL1, at EL1 alone: below it is UNDEFINED, above it may be something else.
-  '3_0_13_0_4': {
-    read: (e) => e.if(i32.eq(i32.and(e.state('i32.load', MODE), i32.const(6)), i32.const(EL1)), () => e.setReg('d', e.state('i64.load', TPIDR_EL1)), () => system(e), true),
-    write: (e) => e.if(i32.eq(i32.and(e.state('i32.load', MODE), i32.const(6)), i32.const(EL1)), () => e.setState('i64.store', TPIDR_EL1, e.reg('n')), () => system(e), true),
-  },
+  // TPIDR_EL1, ELR_EL1, SPSR_EL1
+  '3_0_13_0_4': ofEl1(TPIDR_EL1, -1n),
+  '3_0_4_0_1': ofEl1(ELR_EL1, -1n),
+  '3_0_4_0_0': ofEl1(SPSR_EL1, BigInt(SPSR_WRITABLE >>> 0)),
+  // ESR_EL1, FAR_EL1
+  '3_0_5_2_0': syndrome(ESR_EL1),
+  '3_0_6_0_0': syndrome(FAR_EL1),
   // SP_EL0, where EL1 uses a stack pointer of its own: Linux keeps the current task there. Elsewhere it is SP itself, or UNDEFINED.
   '3_0_4_1_0': {
     read: (e) => e.if(atEl1h(e), () => e.setReg('d', e.state('i64.load', SP_EL0)), () => system(e), true),

@@ -1,6 +1,6 @@
 /** Exception entry, routing and return (Arm ARM, chapter D1, "Exceptions", and the pseudocode AArch64.TakeException, ELRet). */
 
-import { EXCL_VALID, MMU, MMU_IDX, PC } from '../state.ts';
+import { ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, MMU, MMU_IDX, PC, SPSR_EL1, SPSR_EL2 } from '../state.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { AbortIss, Ec, ESR_IL, Fsc, Hcr, Sctlr, Spsr } from './fields.ts';
 import { Access, Status } from './interface.ts';
@@ -11,11 +11,11 @@ import { Purpose, type Translation } from './translation.ts';
 
 const { SCTLR_EL1, HCR_EL2, HPFAR_EL2 } = slot;
 
-/** The registers of each Exception level that exceptions are taken to. */
+/** The registers of each Exception level that exceptions are taken to: fields of the state block, and the vectors' slot. */
 const bank = [
   undefined,
-  { esr: slot.ESR_EL1, far: slot.FAR_EL1, elr: slot.ELR_EL1, spsr: slot.SPSR_EL1, vbar: slot.VBAR_EL1 },
-  { esr: slot.ESR_EL2, far: slot.FAR_EL2, elr: slot.ELR_EL2, spsr: slot.SPSR_EL2, vbar: slot.VBAR_EL2 },
+  { esr: ESR_EL1, far: FAR_EL1, elr: ELR_EL1, spsr: SPSR_EL1, vbar: slot.VBAR_EL1 },
+  { esr: ESR_EL2, far: FAR_EL2, elr: ELR_EL2, spsr: SPSR_EL2, vbar: slot.VBAR_EL2 },
 ] as const;
 
 /** Offsets of the vectors of each kind of exception from the first of their group. */
@@ -98,16 +98,11 @@ export class Exceptions {
 
   private synchronous(target: number, ec: number, iss: number): Status {
     const { state, exception } = this;
-    const { sys } = state;
     const { esr, far } = bank[target]!;
     this.taken++;
     exception.ec = -1;
-    sys[esr] = (((ec + (target === state.el && hasSameLevelClass.has(ec) ? 1 : 0)) << 26) | ESR_IL | iss) | 0;
-    sys[esr + 1] = 0;
-    if (setsFar.has(ec)) {
-      sys[far] = exception.farLo;
-      sys[far + 1] = exception.farHi;
-    }
+    state.put(esr, (((ec + (target === state.el && hasSameLevelClass.has(ec) ? 1 : 0)) << 26) | ESR_IL | iss) | 0, 0);
+    if (setsFar.has(ec)) state.put(far, exception.farLo, exception.farHi);
     return this.enter(target, Vector.synchronous);
   }
 
@@ -118,10 +113,8 @@ export class Exceptions {
     const { elr, spsr, vbar } = bank[target]!;
     const offset = target > state.el ? 0x400 : state.spSel !== 0 ? 0x200 : 0;
     const pc = state.at(PC);
-    sys[elr] = words[pc]!;
-    sys[elr + 1] = words[pc + 1]!;
-    sys[spsr] = state.pstate;
-    sys[spsr + 1] = 0;
+    state.put(elr, words[pc]!, words[pc + 1]!);
+    state.put(spsr, state.pstate, 0);
     state.waiting = false;
     state.setMode(target, 1);
     state.daif = Spsr.DAIF;
@@ -160,21 +153,20 @@ export class Exceptions {
     if (interrupts.virtual) state.sys[HCR_EL2]! &= ~Hcr.VSE;
     else interrupts.serrorTaken();
     // Without RAS the rest of the syndrome is not described: ISS is 0.
-    state.sys[esr] = ((Ec.serror << 26) | ESR_IL) | 0;
-    state.sys[esr + 1] = 0;
+    state.put(esr, ((Ec.serror << 26) | ESR_IL) | 0, 0);
     return this.enter(target, Vector.serror);
   }
 
   /** ERET in EL1 or EL2. */
   eret(): Status {
     const { state } = this;
-    const { sys } = state;
+    const { words } = state;
     const { elr, spsr } = bank[state.el]!;
-    const saved = sys[spsr]!;
+    const saved = words[state.at(spsr)]!;
     const legal = this.returnIsLegal(saved);
-    state.words[state.at(EXCL_VALID)] = 0;
+    words[state.at(EXCL_VALID)] = 0;
     state.event = true;
-    state.setPc(sys[elr]!, sys[elr + 1]!);
+    state.setPc(words[state.at(elr)]!, words[state.at(elr) + 1]!);
     const from = state.el;
     state.nzcv = saved;
     state.pan = (saved >>> 22) & 1;

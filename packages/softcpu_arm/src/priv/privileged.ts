@@ -1,6 +1,6 @@
 /** The privileged architecture of one processing element, put together: what the engine and native EL2 software use. */
 
-import { CTR, MMU_IDX } from '../state.ts';
+import { CTR, MMU_IDX, SPSR_EL2 } from '../state.ts';
 import { ExceptionRecord } from './exception_record.ts';
 import { Exceptions } from './exceptions.ts';
 import { AbortIss, Ec, Fsc } from './fields.ts';
@@ -10,7 +10,7 @@ import { Access, Status, type ExitKind, type HostedPe, type PendingException, ty
 import { Interrupts } from './interrupts.ts';
 import { Maintenance } from './maintenance.ts';
 import { Pmu } from './pmu.ts';
-import { highWord, lowWord, slot, State, STEPPED, toBigint } from './registers.ts';
+import { highWord, lowWord, State, STEPPED, toBigint } from './registers.ts';
 import { Parts, Verdict, type SysReg } from './sysreg.ts';
 import { SysRegFile } from './sysreg_file.ts';
 import { MIDR, ctrOf, mpidr } from './sysreg_id.ts';
@@ -240,7 +240,7 @@ export class Privileged implements PrivilegedPe, HostedPe {
   enterGuest(): void {
     const { state } = this;
     if (state.el !== 2) throw new Error('a guest is running already');
-    const spsr = state.sys[slot.SPSR_EL2]!;
+    const spsr = state.words[state.at(SPSR_EL2)]!;
     if (!this.exceptionEntry.returnIsLegal(spsr) || ((spsr >>> 2) & 3) === 2) {
       throw new Error(`SPSR_EL2 0x${(spsr >>> 0).toString(16)} is no state of EL1 or EL0`);
     }

@@ -5,8 +5,8 @@
 
 import { GuestPages, type RamWindow, type Space } from '@axvisor/softcpu';
 import {
-  ALIGNED, ATTENTION, BRANCH_TBI, DAIF, EXCL_VALID, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC, PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1,
-  TPIDRRO_EL0, UNPRIV_IDX, X,
+  ALIGNED, ATTENTION, BRANCH_TBI, DAIF, ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC,
+  PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, SPSR_EL1, SPSR_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0, UNPRIV_IDX, X,
 } from '../state.ts';
 import { readNzcv, writeNzcv } from '../nzcv.ts';
 import { Cptr, Hcr, Mdcr, Mdscr, Sctlr, Spsr } from './fields.ts';
@@ -14,10 +14,10 @@ import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
 
 const stored = [
-  'SCTLR_EL1', 'ACTLR_EL1', 'CPACR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'SPSR_EL1', 'ELR_EL1', 'AFSR0_EL1', 'AFSR1_EL1', 'ESR_EL1',
-  'FAR_EL1', 'PAR_EL1', 'MAIR_EL1', 'AMAIR_EL1', 'VBAR_EL1', 'CONTEXTIDR_EL1', 'CNTKCTL_EL1', 'CSSELR_EL1', 'MDSCR_EL1',
-  'SCTLR_EL2', 'ACTLR_EL2', 'HCR_EL2', 'MDCR_EL2', 'CPTR_EL2', 'HSTR_EL2', 'HACR_EL2', 'TTBR0_EL2', 'TCR_EL2', 'VTTBR_EL2', 'VTCR_EL2', 'SPSR_EL2',
-  'ELR_EL2', 'AFSR0_EL2', 'AFSR1_EL2', 'ESR_EL2', 'FAR_EL2', 'HPFAR_EL2', 'MAIR_EL2', 'AMAIR_EL2', 'VBAR_EL2', 'VPIDR_EL2', 'VMPIDR_EL2',
+  'SCTLR_EL1', 'ACTLR_EL1', 'CPACR_EL1', 'TTBR0_EL1', 'TTBR1_EL1', 'TCR_EL1', 'AFSR0_EL1', 'AFSR1_EL1',
+  'PAR_EL1', 'MAIR_EL1', 'AMAIR_EL1', 'VBAR_EL1', 'CONTEXTIDR_EL1', 'CNTKCTL_EL1', 'CSSELR_EL1', 'MDSCR_EL1',
+  'SCTLR_EL2', 'ACTLR_EL2', 'HCR_EL2', 'MDCR_EL2', 'CPTR_EL2', 'HSTR_EL2', 'HACR_EL2', 'TTBR0_EL2', 'TCR_EL2', 'VTTBR_EL2', 'VTCR_EL2',
+  'AFSR0_EL2', 'AFSR1_EL2', 'HPFAR_EL2', 'MAIR_EL2', 'AMAIR_EL2', 'VBAR_EL2', 'VPIDR_EL2', 'VMPIDR_EL2',
   'TPIDR_EL2', 'CNTHCTL_EL2', 'CNTVOFF_EL2', 'CNTFRQ_EL0', 'OSDTRRX_EL1', 'OSDTRTX_EL1', 'MDCCINT_EL1', 'OSECCR_EL1', 'CNTP_CVAL_EL0', 'CNTV_CVAL_EL0', 'CNTHP_CVAL_EL2',
 ] as const;
 
@@ -34,6 +34,11 @@ const resetValues: Readonly<Partial<Record<StoredReg, number>>> = {
   SCTLR_EL1: 0x30d0_0980, SCTLR_EL2: 0x30c5_0830, CPTR_EL2: 0x33ff, HCR_EL2: Hcr.RW, TCR_EL2: 0x8080_0000 | 0, VTCR_EL2: 0x8000_0000 | 0,
   PAR_EL1: 0x800,
 };
+
+/** Registers of the state block that are zero at reset. */
+const CLEARED: readonly number[] = [
+  SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0, ESR_EL1, FAR_EL1, ELR_EL1, SPSR_EL1, ESR_EL2, FAR_EL2, ELR_EL2, SPSR_EL2,
+];
 
 /** Where the banked stack pointers lie, by EL. */
 const spBank: readonly number[] = [SP_EL0, SP_EL1, SP_EL2];
@@ -126,7 +131,7 @@ export class State {
     this.sys.fill(0);
     for (const [name, value] of Object.entries(resetValues)) this.sys[slot[name as StoredReg]] = value;
     this.sys[slot.CNTFRQ_EL0] = this.options.frequency ?? 62_500_000;
-    for (const field of [SP_EL0, SP_EL1, SP_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0]) this.words.fill(0, this.at(field), this.at(field) + 2);
+    for (const field of CLEARED) this.words.fill(0, this.at(field), this.at(field) + 2);
     this.words[this.at(EXCL_VALID)] = 0;
     this.nzcv = 0;
     this.words[this.at(DAIF)] = Spsr.DAIF;
@@ -177,7 +182,12 @@ export class State {
   }
 
   setPc(lo: number, hi: number): void {
-    const at = this.at(PC);
+    this.put(PC, lo, hi);
+  }
+
+  /** Writes 64 bits of the state block. */
+  put(field: number, lo: number, hi: number): void {
+    const at = this.at(field);
     this.words[at] = lo;
     this.words[at + 1] = hi;
   }
@@ -276,7 +286,8 @@ export class State {
       allowed(Sctlr.UCT, Hcr.TID2, Permit.ctr) |
       allowed(Sctlr.UCI, Hcr.TPU, this.options.shared === true ? Permit.cleanPou : Permit.cleanPou | Permit.invalidate) |
       allowed(Sctlr.UCI, Hcr.TPCP, Permit.cleanPoc) |
-      allowed(Sctlr.DZE, Hcr.TDZ, Permit.zero)
+      allowed(Sctlr.DZE, Hcr.TDZ, Permit.zero) |
+      (el === 1 && (hcr & Hcr.TRVM) === 0 ? Permit.syndrome : 0)
     );
   }
 

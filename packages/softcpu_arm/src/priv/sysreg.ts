@@ -127,9 +127,10 @@ export function storedReg(parts: Parts, name: StoredReg, encoding: Encoding, rig
   };
 }
 
-/** A register of 64 bits in the shared state block; `index` gives the index of its low word. */
-export function sharedReg(parts: Parts, name: string, encoding: Encoding, rights: Rights, index: () => number, guard?: Guard): SysReg {
+/** A register of 64 bits in the shared state block; `index` gives the index of its low word, `bits` what is writable. */
+export function sharedReg(parts: Parts, name: string, encoding: Encoding, rights: Rights, index: () => number, guard?: Guard, bits: Pick<Bits, 'lo' | 'hi'> = {}): SysReg {
   const { state } = parts;
+  const { lo: maskLo = -1, hi: maskHi = -1 } = bits;
   return {
     key: sysRegKey(...encoding),
     name,
@@ -142,8 +143,8 @@ export function sharedReg(parts: Parts, name: string, encoding: Encoding, rights
     },
     write: (lo, hi) => {
       const at = index();
-      state.words[at] = lo;
-      state.words[at + 1] = hi;
+      state.words[at] = lo & maskLo;
+      state.words[at + 1] = hi & maskHi;
     },
   };
 }

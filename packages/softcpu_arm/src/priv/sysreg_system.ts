@@ -1,6 +1,6 @@
 /** System control, memory, exception and thread registers of EL0, EL1 and EL2 (Arm ARM, chapter D19). */
 
-import { FPCR, FPSR, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0 } from '../state.ts';
+import { ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, FAR_EL1, FAR_EL2, FPCR, FPSR, SPSR_EL1, SPSR_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0 } from '../state.ts';
 import { Cptr, Hcr, Sctlr, Spsr, SPSR_WRITABLE } from './fields.ts';
 import type { Guards } from './guards.ts';
 import { slot } from './registers.ts';
@@ -52,12 +52,12 @@ export function systemRegs(parts: Parts, guards: Guards): SysReg[] {
     storedReg(parts, 'TTBR0_EL1', [3, 0, 2, 0, 0], RW1, ttbr, vm),
     storedReg(parts, 'TTBR1_EL1', [3, 0, 2, 0, 1], RW1, ttbr, vm),
     storedReg(parts, 'TCR_EL1', [3, 0, 2, 0, 2], RW1, { lo: ~(1 << 6), hi: 0x1f7, changed: controlsAndMode }, vm),
-    storedReg(parts, 'SPSR_EL1', [3, 0, 4, 0, 0], RW1, psr),
-    storedReg(parts, 'ELR_EL1', [3, 0, 4, 0, 1], RW1),
+    sharedReg(parts, 'SPSR_EL1', [3, 0, 4, 0, 0], RW1, () => state.at(SPSR_EL1), undefined, psr),
+    sharedReg(parts, 'ELR_EL1', [3, 0, 4, 0, 1], RW1, () => state.at(ELR_EL1)),
     zero('AFSR0_EL1', [3, 0, 5, 1, 0], RW1, vm),
     zero('AFSR1_EL1', [3, 0, 5, 1, 1], RW1, vm),
-    storedReg(parts, 'ESR_EL1', [3, 0, 5, 2, 0], RW1, word, vm),
-    storedReg(parts, 'FAR_EL1', [3, 0, 6, 0, 0], RW1, {}, vm),
+    sharedReg(parts, 'ESR_EL1', [3, 0, 5, 2, 0], RW1, () => state.at(ESR_EL1), vm, word),
+    sharedReg(parts, 'FAR_EL1', [3, 0, 6, 0, 0], RW1, () => state.at(FAR_EL1), vm),
     storedReg(parts, 'PAR_EL1', [3, 0, 7, 4, 0], RW1),
     storedReg(parts, 'MAIR_EL1', [3, 0, 10, 2, 0], RW1, { changed: controls }, vm),
     zero('AMAIR_EL1', [3, 0, 10, 3, 0], RW1, vm),
@@ -118,12 +118,12 @@ export function systemRegs(parts: Parts, guards: Guards): SysReg[] {
     storedReg(parts, 'TCR_EL2', [3, 4, 2, 0, 2], RW2, { lo: 0x0077_ff3f, hi: 0, ones: 0x8080_0000 | 0, changed: controlsAndMode }),
     storedReg(parts, 'VTTBR_EL2', [3, 4, 2, 1, 0], RW2, { lo: ~1, changed: () => state.machineChanged() }),
     storedReg(parts, 'VTCR_EL2', [3, 4, 2, 1, 2], RW2, { lo: 0x006f_ffff, hi: 0, ones: 1 << 31, changed: stage2 }),
-    storedReg(parts, 'SPSR_EL2', [3, 4, 4, 0, 0], RW2, psr),
-    storedReg(parts, 'ELR_EL2', [3, 4, 4, 0, 1], RW2),
+    sharedReg(parts, 'SPSR_EL2', [3, 4, 4, 0, 0], RW2, () => state.at(SPSR_EL2), undefined, psr),
+    sharedReg(parts, 'ELR_EL2', [3, 4, 4, 0, 1], RW2, () => state.at(ELR_EL2)),
     zero('AFSR0_EL2', [3, 4, 5, 1, 0], RW2),
     zero('AFSR1_EL2', [3, 4, 5, 1, 1], RW2),
-    storedReg(parts, 'ESR_EL2', [3, 4, 5, 2, 0], RW2, word),
-    storedReg(parts, 'FAR_EL2', [3, 4, 6, 0, 0], RW2),
+    sharedReg(parts, 'ESR_EL2', [3, 4, 5, 2, 0], RW2, () => state.at(ESR_EL2), undefined, word),
+    sharedReg(parts, 'FAR_EL2', [3, 4, 6, 0, 0], RW2, () => state.at(FAR_EL2)),
     storedReg(parts, 'HPFAR_EL2', [3, 4, 6, 0, 4], RW2, { lo: ~0xf, hi: 0xff }),
     storedReg(parts, 'MAIR_EL2', [3, 4, 10, 2, 0], RW2, { changed: controls }),
     zero('AMAIR_EL2', [3, 4, 10, 3, 0], RW2),

@@ -99,6 +99,20 @@ describe.each(modes)('%s', (mode) => {
     pe.word(PERMITTED, 0);
   });
 
+  it('keeps what exceptions leave for EL1, who may see it', () => {
+    pe.word(MODE, 3);
+    pe.word(PERMITTED, Permit.syndrome);
+    run(pe, 'mov x0, #-1\nmsr elr_el1, x0\nmsr spsr_el1, x0\nmrs x1, elr_el1\nmrs x2, spsr_el1\nmrs x3, esr_el1\nmrs x4, far_el1');
+    expect([x(pe, 1), x(pe, 2), x(pe, 3), x(pe, 4)]).toEqual([0xffff_ffff_ffff_ffffn, 0xf0f0_03dfn, 0n, 0n]);
+    for (const [mode, source] of [[0, 'mrs x0, elr_el1'], [0, 'msr spsr_el1, x0'], [5, 'msr elr_el1, x0']] as const) {
+      pe.word(MODE, mode);
+      runOn(pe, source);
+      expect([pe.stopped, pe.read(PC)], `${source} in mode ${mode}`).toEqual(['system', CODE]);
+    }
+    pe.word(MODE, 3);
+    pe.word(PERMITTED, 0);
+  });
+
   it('makes TPIDR_EL1 EL1\'s business', () => {
     pe.word(MODE, 0);
     run(pe, 'mrs x0, tpidr_el1');
