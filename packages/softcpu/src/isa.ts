@@ -82,6 +82,8 @@ export interface Isa {
    */
   readonly manyOutlined?: boolean;
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
+  /** A processor's own stores are seen by its next instructions. Absent: behind a fence only. */
+  readonly coherentFetch?: true;
   /** Names of the JavaScript helpers that `service` may call. */
   readonly services: readonly string[];
 }

@@ -75,6 +75,8 @@ export class CodePages {
   /** Fences so far, and by number of the record page how many its copy has seen. */
   #fences = 0;
   readonly #seen: Float64Array;
+  /** By number of the record page: this processor has written to the page, and fetches its own stores. */
+  readonly #dirty: Uint8Array;
   /** By number of the record page: {@link PageWrites.events} of its copy. */
   readonly #events: Int32Array;
   /** {@link PageWrites.notesOfOthers} when no page could differ. */
@@ -101,6 +103,7 @@ export class CodePages {
     this.#isLive = isLive;
     this.#seen = new Float64Array(layout.poolPages);
     this.#events = new Int32Array(layout.poolPages);
+    this.#dirty = new Uint8Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
@@ -171,6 +174,7 @@ export class CodePages {
     this.#owner[index] = number;
     this.#writes[index] = 0;
     this.#modes[index] = this.#mode;
+    this.#dirty[index] = 0;
     this.#recordsOf[number] = base;
     this.#mark(number, 1);
     this.#protect(page);
@@ -247,7 +251,24 @@ export class CodePages {
 
   /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
   textOf(ip: number): number {
-    return this.#copies === 0 ? this.pageOf(ip) : this.#copyOf(this.#indexOf(ip));
+    if (this.#copies === 0) return this.pageOf(ip);
+    const index = this.#indexOf(ip);
+    if (this.#dirty[index] === 1) this.#refresh(index);
+    return this.#copyOf(index);
+  }
+
+  /** Makes a copy anew; what others have changed, too, is forgotten. */
+  #refresh(index: number): void {
+    const words = this.#words;
+    const number = this.#owner[index] as number;
+    const copy = this.#copyOf(index) >>> 2;
+    this.#dirty[index] = 0;
+    for (let i = 0, at = (number * PAGE_SIZE) >>> 2; i < PAGE_SIZE / 4; i++) {
+      const now = words[at + i] as number;
+      if (words[copy + i] === now) continue;
+      words[copy + i] = now;
+      this.#changed(number, 4 * i, 4);
+    }
   }
 
   /** Instructions that are looked up from now on are those that memory holds now. */
@@ -323,23 +344,28 @@ export class CodePages {
   written(place: number, length: number): void {
     const base = this.#recordsOf[place >>> PAGE_SHIFT] as number;
     if (base === 0) return;
-    const { unit, maxLength } = this.#isa;
-    const offset = place % PAGE_SIZE;
-    const from = Math.floor((offset - maxLength + unit) / unit);
-    const to = Math.floor((offset + length - 1) / unit);
-    const first = Math.max(0, from);
-    this.#forget(base, first, to + 1);
-    this.observer?.written(place >>> PAGE_SHIFT, first * unit, (to + 1) * unit);
-    if (from < 0 || to === this.#records - 1) this.#flushStraddle();
+    this.#changed(place >>> PAGE_SHIFT, place % PAGE_SIZE, length);
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
     if (this.#shared !== undefined) {
-      // The copy stays as it is until the next fence.
+      // The copy stays as it is until the next fence, or until an instruction of the page is decoded that may be what is written.
+      if (this.#isa.coherentFetch === true) this.#dirty[index] = 1;
       this.#events[index] = this.#shared.writes.events(place >>> PAGE_SHIFT) - 1;
       this.#notes = undefined;
     }
     const writes = (this.#writes[index] as number) + 1;
     this.#writes[index] = writes;
     if (writes > WRITE_LIMIT) this.#release(index, true);
+  }
+
+  /** The instructions that bytes of a page with records belong to are others from now on. */
+  #changed(number: number, offset: number, length: number): void {
+    const { unit, maxLength } = this.#isa;
+    const from = Math.floor((offset - maxLength + unit) / unit);
+    const to = Math.floor((offset + length - 1) / unit);
+    const first = Math.max(0, from);
+    this.#forget(this.#recordsOf[number] as number, first, to + 1);
+    this.observer?.written(number, first * unit, (to + 1) * unit);
+    if (from < 0 || to === this.#records - 1) this.#flushStraddle();
   }
 
   /** Forgets all records. */

@@ -1,7 +1,7 @@
 /** Code pages of processors that share memory: what is looked up after a fence is what memory held at the fence. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { copiesSize, PAGE_SIZE, PageWrites, planLayout } from '../../src/index.ts';
+import { copiesSize, PAGE_SIZE, PageWrites, planLayout, type Isa } from '../../src/index.ts';
 import { CodePages } from '../../src/interp/codepages.ts';
 import { toyIsa } from './toy.ts';
 
@@ -18,12 +18,12 @@ class Processors {
   readonly flushes: number[] = [];
   next = PAGES * PAGE_SIZE;
 
-  constructor(numbers: readonly number[]) {
+  constructor(numbers: readonly number[], isa: Isa = toyIsa) {
     this.all = numbers.map((self, i) => {
-      const layout = planLayout(toyIsa, { state: this.next, base: this.next + 1024, memoryBytes: MEMORY, poolPages: POOL });
+      const layout = planLayout(isa, { state: this.next, base: this.next + 1024, memoryBytes: MEMORY, poolPages: POOL });
       const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
       this.next = copies + copiesSize(layout);
-      const pages = new CodePages(this.words, toyIsa, layout, MEMORY, () => {}, () => true, { copies, writes: this.writes, self });
+      const pages = new CodePages(this.words, isa, layout, MEMORY, () => {}, () => true, { copies, writes: this.writes, self });
       this.flushes.push(0);
       pages.observer = { written: () => {}, released: () => {}, uses: () => false, remapped: () => void this.flushes[i]!++, remappedPage: () => {} };
       return pages;
@@ -92,7 +92,23 @@ test('a fence costs nothing as long as others write elsewhere', () => {
   expect(p.flushes[0]).toBe(after);
 });
 
-test.each([[[0, 1, 2]], [[0, 31, 40]]])('processors %j: random stores, transfers, fences and look-ups', (numbers) => {
+const coherentIsa: Isa = { ...toyIsa, coherentFetch: true };
+
+test('own stores are seen without a fence where fetches are coherent', () => {
+  const p = new Processors([0, 1], coherentIsa);
+  p.text(0, 1);
+  p.store(0, 1, 9);
+  expect(p.text(0, 1)).toBe(9);
+  p.store(1, 1, 10);
+  p.of(0).fence();
+  expect(p.text(0, 1)).toBe(10);
+});
+
+test.each([
+  { numbers: [0, 1, 2], isa: toyIsa },
+  { numbers: [0, 31, 40], isa: toyIsa },
+  { numbers: [0, 1, 2], isa: coherentIsa },
+])('processors $numbers: random stores, transfers, fences and look-ups', ({ numbers, isa }) => {
   const processor = fc.nat(numbers.length - 1);
   const page = fc.nat(PAGES - 1);
   const step = fc.oneof(
@@ -103,7 +119,7 @@ test.each([[[0, 1, 2]], [[0, 31, 40]]])('processors %j: random stores, transfers
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const p = new Processors(numbers);
+      const p = new Processors(numbers, isa);
       /** Pages that were written to since the last fence of each: old and new are both right. */
       const stale = numbers.map(() => new Set<number>());
       steps.forEach(({ kind, i, page: at }, time) => {
@@ -114,6 +130,7 @@ test.each([[[0, 1, 2]], [[0, 31, 40]]])('processors %j: random stores, transfers
           p.writes.happened(at * PAGE_SIZE, 4);
         }
         if (kind === 'store' || kind === 'transfer') for (const set of stale) set.add(at);
+        if (kind === 'store' && isa.coherentFetch === true) stale[i]?.delete(at);
         if (kind === 'fence') {
           p.of(i).fence();
           stale[i]?.clear();

@@ -182,6 +182,7 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
+  coherentFetch: true,
   functions: {
     ...functions,
     ...simdFunctions,
