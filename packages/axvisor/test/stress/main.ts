@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Session } from '../guests/session.ts';
-import { LOAD_ADDRESS, MEMORY_MIB, stressGuest, stressResult } from './guest.ts';
+import { MEMORY_MIB, stressResult } from './guest.ts';
+import { stressGuestOf } from './guests.ts';
 
 const { values } = parseArgs({
   options: {
@@ -13,23 +14,26 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     threads: { type: 'string', default: 'auto' },
     engine: { type: 'string', default: 'auto' },
+    arch: { type: 'string', default: 'riscv64' },
+    virt: { type: 'string' },
   },
 });
 const folder = mkdtempSync(join(tmpdir(), 'axvisor-stress-'));
 try {
   const kernel = join(folder, 'stress.bin');
   const seconds = Number(values.seconds);
-  writeFileSync(kernel, stressGuest({ harts: Number(values.harts), seconds, seed: Number(values.seed) }));
+  const { make, args } = stressGuestOf(values.arch);
+  writeFileSync(kernel, make({ harts: Number(values.harts), seconds, seed: Number(values.seed) }));
   const start = performance.now();
   await using session = new Session([
-    'run', '--kernel', kernel, '--load-addr', `0x${LOAD_ADDRESS.toString(16)}`, '--memory', `${MEMORY_MIB}M`, '--cpus', values.harts, '--threads', values.threads,
+    'run', '--kernel', kernel, ...args, ...(values.virt === undefined ? [] : ['--virt', values.virt]), '--memory', `${MEMORY_MIB}M`, '--cpus', values.harts, '--threads', values.threads,
     '--engine', values.engine, '--timeout', String(seconds + 120),
   ]);
   const status = await session.exited(seconds + 180);
   const { output } = session;
   if (status !== 0) throw new Error(`exit status ${status}: ${output.slice(-400)}`);
   const { rounds, ipis, timers } = stressResult(output);
-  console.log(`passed: ${values.harts} harts, threads ${values.threads}, seed ${values.seed}, ${((performance.now() - start) / 1000).toFixed(1)} s: ${rounds} rounds, ${ipis} IPIs taken, ${timers} timer interrupts`);
+  console.log(`passed: ${values.arch}, ${values.harts} harts, threads ${values.threads}, seed ${values.seed}, ${((performance.now() - start) / 1000).toFixed(1)} s: ${rounds} rounds, ${ipis} IPIs taken, ${timers} timer interrupts`);
 } finally {
   rmSync(folder, { recursive: true });
 }
