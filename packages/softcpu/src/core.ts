@@ -9,6 +9,7 @@ import { PAGE_SIZE, planLayout, type Layout } from './interp/layout.ts';
 import type { PageWrites } from './interp/page_writes.ts';
 import type { Isa } from './isa.ts';
 import type { Space } from './tlb/spaces.ts';
+import type { RegionCompiler } from './translate/batch.ts';
 import type { WasmMemory } from './wasm/api.ts';
 import type { Limits } from './wasm/module.ts';
 
@@ -74,6 +75,8 @@ export interface CoreOptions {
   readonly engine?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
+  /** Compiles what is hot while the guest goes on; default: this thread does, between slices. */
+  readonly compiler?: RegionCompiler;
 }
 
 /** What the privileged architecture needs from the engine around it, whatever the architecture. */
@@ -108,7 +111,7 @@ export interface Sharing {
 
 /** The part of an engine's options that is the same for all architectures. */
 export function engineOptions(options: CoreOptions, sharing: Sharing | undefined): Omit<EngineOptions, 'isa' | 'services' | 'functions'> {
-  const { memory, memoryLimits, plan, engine, translationBytes } = options;
+  const { memory, memoryLimits, plan, engine, translationBytes, compiler } = options;
   return {
     memory,
     memoryLimits,
@@ -116,6 +119,7 @@ export function engineOptions(options: CoreOptions, sharing: Sharing | undefined
     ...(sharing === undefined ? {} : { shared: { copies: plan.copies, ...sharing } }),
     ...(engine === undefined ? {} : { execution: engine }),
     ...(translationBytes === undefined ? {} : { translationBytes }),
+    ...(compiler === undefined ? {} : { compiler }),
   };
 }
 

@@ -16,6 +16,7 @@ import { DataPath } from './slow/data.ts';
 import { FetchPath } from './slow/fetch.ts';
 import { Spaces } from './tlb/spaces.ts';
 import { Tlb } from './tlb/tlb.ts';
+import type { RegionCompiler } from './translate/batch.ts';
 import { Translator } from './translate/translator.ts';
 import type { TranslatorHost, TranslatorStats } from './translate/translator.ts';
 import { wasm } from './wasm/api.ts';
@@ -49,6 +50,8 @@ export interface EngineOptions {
   readonly execution?: Execution;
   /** Bytes that translated code may take, estimated; default 256 MiB. */
   readonly translationBytes?: number;
+  /** Compiles what is hot while the guest goes on; default: this thread does, between slices. */
+  readonly compiler?: RegionCompiler;
   /** Other processors write the same memory. */
   readonly shared?: SharedCode;
   /** What becomes of loads and stores at addresses that are no multiple of their size: carried out (default), or an exception. */
@@ -129,7 +132,7 @@ export class Engine {
     this.#translator =
       execution === Execution.interpreter
         ? undefined
-        : new Translator({ isa, layout, memory, memoryLimits, eager, cacheBytes: options.translationBytes ?? CACHE_BYTES });
+        : new Translator({ isa, layout, memory, memoryLimits, eager, cacheBytes: options.translationBytes ?? CACHE_BYTES, ...(options.compiler === undefined ? {} : { compiler: options.compiler }) });
     const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, eager, strict);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);

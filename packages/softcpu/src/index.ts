@@ -26,6 +26,8 @@ export type { PhysBus, RamWindow } from './physical.ts';
 export { MMU_MODES, RECORD_SIZE } from './isa.ts';
 export { GuestPages, pageNumber } from './tlb/guest_pages.ts';
 export { Space, Spaces } from './tlb/spaces.ts';
+export { compileBatch } from './translate/batch.ts';
+export type { CompiledBatch, RegionBatch, RegionCompiler } from './translate/batch.ts';
 export type { TranslatorStats } from './translate/translator.ts';
 export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts';
 export { wasm } from './wasm/api.ts';

@@ -131,7 +131,7 @@ class Cpu extends HostedCpu {
 }
 
 /** How code is executed: `auto` unless said otherwise. */
-export type ComponentOptions = Pick<PeOptions, 'engine' | 'translationBytes'>;
+export type ComponentOptions = Pick<PeOptions, 'engine' | 'translationBytes' | 'compiler'>;
 
 /** What a host with a physical GIC provides besides. */
 type HostGic = 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdIidr' | 'getHostGicdBase' | 'getHostGicrBase';

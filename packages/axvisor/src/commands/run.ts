@@ -25,6 +25,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const settings = runSettings(raw);
   using console = nodeConsole();
   const { arch, clock, logLevel } = settings;
+  await using threads = new AsyncDisposableStack();
+  // While this thread loads what it needs.
+  const remote = compilesElsewhere(settings) ? await import('../threads/compiler.ts') : undefined;
+  const compiler = remote === undefined ? undefined : threads.use(new remote.CompilerThread(arch));
   // While files are read.
   preload(arch);
   const plans = await planVms(files, raw, arch, note);
@@ -32,9 +36,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = processorOptions(settings);
   const guestCpus = usableThreads(threadsFor(plans, settings));
-  await using threads = new AsyncDisposableStack();
-  if (guestCpus === 1) await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, processor, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
-  else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor }));
+  if (guestCpus === 1) {
+    const own = remote === undefined || compiler === undefined ? processor : { ...processor, compiler: remote.connectedCompiler(compiler.connect()) };
+    await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
+  } else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor, compiler }));
   // Before anything could end the process.
   saveCompiled();
   const start = performance.now();
@@ -98,6 +103,11 @@ function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSett
   if (threads !== 'auto') return threads;
   const vcpus = plans.reduce((sum, { config }) => sum + config.cpuNum, 0);
   return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());
+}
+
+/** Whether translations are compiled on a thread of their own: where nothing has to be the same from run to run. */
+function compilesElsewhere({ clock, dumpDtb, engine, taped }: RunSettings): boolean {
+  return engine === 'auto' && clock === 'real' && !taped && dumpDtb === undefined && availableParallelism() > 1;
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {

@@ -2,7 +2,11 @@
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { CompiledBatch, RegionBatch } from '@axvisor/softcpu';
 import type { ComposeHooks, CpuComposeOptions, ProcessorOptions, Virtualization } from './options.ts';
+
+/** Compiles translations of an architecture, on a thread that does nothing else. */
+export type BatchCompiler = (batch: RegionBatch) => CompiledBatch;
 
 interface Composition {
   readonly compose: (host: HostOptions, processor?: ProcessorOptions, hooks?: ComposeHooks) => Image;
@@ -11,6 +15,7 @@ interface Composition {
 
 interface Entry {
   readonly load: () => Promise<Composition>;
+  readonly loadCompiler: () => Promise<{ readonly compileBatch: BatchCompiler }>;
   /** Of which kind the virtualization of its processors can be, where there is a choice. */
   readonly virt?: readonly Virtualization[];
   /** Bytes of a processor beyond its translation tables: decode cache, copies of code. */
@@ -25,6 +30,7 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
       const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
       return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
     },
+    loadCompiler: () => import('@axvisor/softcpu_riscv/compile'),
     processorBytes: 48 * MIB,
   },
   x86_64: {
@@ -32,6 +38,7 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
       const { composeX86_64, composeX86_64Cpu } = await import('./x86_64.ts');
       return { compose: composeX86_64, composeCpu: composeX86_64Cpu };
     },
+    loadCompiler: () => import('@axvisor/softcpu_x86/compile'),
     virt: ['vmx', 'svm'],
     processorBytes: 80 * MIB,
   },
@@ -40,6 +47,7 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
       const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
       return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
     },
+    loadCompiler: () => import('@axvisor/softcpu_arm/compile'),
     processorBytes: 48 * MIB,
   },
 };
@@ -59,9 +67,7 @@ export const virtualizations = (arch: Architecture): readonly Virtualization[] =
 /** Bytes that a further processor of `arch` takes in host memory, beyond its translation tables. */
 export const processorBytes = (arch: Architecture): number => entry(arch).processorBytes;
 
-async function find(arch: Architecture): Promise<Composition> {
-  return entry(arch).load();
-}
+const find = async (arch: Architecture): Promise<Composition> => entry(arch).load();
 
 /** Begins to load what {@link compose} needs. */
 export function preload(arch: Architecture): void {
@@ -77,4 +83,9 @@ export async function compose(arch: Architecture, host: HostOptions, processor: 
 /** Loads what a guest CPU of `arch` needs; the result links it in this thread, and gives what runs it and never returns. */
 export async function loadCpu(arch: Architecture): Promise<(options: CpuComposeOptions) => () => never> {
   return (await find(arch)).composeCpu;
+}
+
+/** Loads what compiles the translations of `arch`. */
+export async function loadCompiler(arch: Architecture): Promise<BatchCompiler> {
+  return (await entry(arch).loadCompiler()).compileBatch;
 }

@@ -7,6 +7,7 @@ import type { smp } from '@axvisor/axvisor_api/smp';
 import type { time } from '@axvisor/axvisor_api/time';
 import type { HostOptions } from '@axvisor/axhost';
 import type { PerCpuAreas, PerCpuShare } from '@axvisor/percpu';
+import type { RegionCompiler } from '@axvisor/softcpu';
 
 /** The host of a composition; it may leave entropy and further threads to the defaults. */
 export type HostComponent = Component<typeof memory.id | typeof time.id | typeof host.id | typeof entropy.id | typeof smp.id, never>;
@@ -23,6 +24,8 @@ export interface ProcessorOptions {
   readonly engine?: 'auto' | 'interpreter' | 'translator';
   /** Bytes that translations may take. */
   readonly translationBytes?: number;
+  /** Compiles translations elsewhere; default: between slices of the guest. */
+  readonly compiler?: RegionCompiler;
   /** x86-64: which virtualization the processor has. Default: `vmx`. */
   readonly virt?: Virtualization;
 }

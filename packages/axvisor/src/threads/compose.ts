@@ -4,6 +4,7 @@ import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { PerCpuAreas } from '@axvisor/percpu';
 import { compose } from '../compose/index.ts';
 import type { ProcessorOptions } from '../compose/options.ts';
+import type { CompilerThread } from './compiler.ts';
 import { CpuThreads } from './start.ts';
 
 export interface ThreadedOptions {
@@ -14,12 +15,14 @@ export interface ThreadedOptions {
   readonly console: NonNullable<HostOptions['console']>;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
   readonly processor: ProcessorOptions;
+  /** Compiles translations; default: each thread its own. */
+  readonly compiler?: CompilerThread | undefined;
   /** What a guest CPU's thread executes, if not its own program. */
   readonly program?: URL;
 }
 
 /** Links this thread and starts the others, which the result ends. */
-export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor, program }: ThreadedOptions): Promise<CpuThreads> {
+export async function composeThreads(arch: Architecture, { memory, guestCpus, console, logLevel, processor, compiler, program }: ThreadedOptions): Promise<CpuThreads> {
   const share = createHostShare({ memory, guestCpus });
   // They load their program while this thread is linked.
   const threads = new CpuThreads(arch, share, program);
@@ -29,7 +32,7 @@ export async function composeThreads(arch: Architecture, { memory, guestCpus, co
     areas?.initInPlace();
     const percpu = areas?.share();
     if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);
-    threads.run({ processor, percpu, logLevel });
+    threads.run({ processor, percpu, logLevel }, compiler);
     return threads;
   } catch (e) {
     await threads[Symbol.asyncDispose]();

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
+import { connectedCompiler } from './compiler.ts';
 import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 
 const { arch, share, cpu } = workerData as CpuThreadData;
@@ -10,5 +11,5 @@ useCompileCache();
 const { loadCpu } = await import('../compose/index.ts');
 const compose = await loadCpu(arch);
 saveCompiled();
-const [{ processor, percpu, logLevel }] = await told;
-compose({ host: { share, cpu, logLevel }, processor, percpu })();
+const [{ processor, percpu, logLevel, compiler }] = await told;
+compose({ host: { share, cpu, logLevel }, processor: compiler === undefined ? processor : { ...processor, compiler: connectedCompiler(compiler) }, percpu })();

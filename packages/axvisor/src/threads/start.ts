@@ -4,6 +4,7 @@ import { failCpu, type HostOptions, type HostShare } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { PerCpuShare } from '@axvisor/percpu';
 import type { ProcessorOptions } from '../compose/options.ts';
+import type { CompilerPort, CompilerThread } from './compiler.ts';
 
 /** What a thread knows from its start. */
 export interface CpuThreadData {
@@ -17,6 +18,8 @@ export interface CpuThreadOrder {
   readonly processor: ProcessorOptions;
   readonly percpu: PerCpuShare;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
+  /** Where translations are compiled, if not in the thread itself. */
+  readonly compiler?: CompilerPort;
 }
 
 /** As this module itself: from source, or compiled. */
@@ -42,8 +45,11 @@ export class CpuThreads implements AsyncDisposable {
   }
 
   /** Lets them run, once what they share is there. */
-  run(order: CpuThreadOrder): void {
-    for (const worker of this.#workers) worker.postMessage(order, []);
+  run(order: Omit<CpuThreadOrder, 'compiler'>, compiler?: CompilerThread): void {
+    for (const worker of this.#workers) {
+      const port = compiler?.connect();
+      worker.postMessage(port === undefined ? order : ({ ...order, compiler: port } satisfies CpuThreadOrder), port === undefined ? [] : [port.port]);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,6 +29,12 @@ export interface RegionSource {
   link(offset: number): number | undefined;
 }
 
+/** By block: the blocks it leads to. */
+export function successorsOf(blocks: readonly Block[]): number[][] {
+  const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
+  return blocks.map(({ targets }) => targets.flatMap((offset) => blockAt.get(offset) ?? []));
+}
+
 export class RegionGenerator {
   readonly #source: RegionSource;
   readonly #code: Code;
@@ -50,7 +56,7 @@ export class RegionGenerator {
     this.#source = source;
     this.#code = code;
     this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
-    const successors = blocks.map(({ targets }) => targets.flatMap((offset) => this.#blockAt.get(offset) ?? []));
+    const successors = successorsOf(blocks);
     this.#flow = analyzeFlow(successors);
     this.#inside = successors.map((list, from) => list.filter((to) => !this.#flow.isCut(from, to)));
     this.#copies = blocks.map((_, block) => this.#copiesOf(block));

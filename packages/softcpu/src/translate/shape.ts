@@ -3,6 +3,7 @@ import type { Access, AccessSize, Emit, Emitter, Variable } from '../ir/emitter.
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
+import type { Isa } from '../isa.ts';
 import { typeOf } from '../wasm/opcodes.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 
@@ -181,5 +182,18 @@ export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionD
     words: [...e.words],
     pinnedReads: [...e.pinnedReads],
     pinnedWrites: [...e.pinnedWrites],
+  };
+}
+
+const known = new WeakMap<Isa, (Shape | undefined)[]>();
+
+/** Shapes of an ISA's instructions by their numbers, each found out once. */
+export function shapesOf(isa: Isa): (instruction: number) => Shape {
+  let shapes = known.get(isa);
+  if (shapes === undefined) known.set(isa, (shapes = []));
+  const found = shapes;
+  return (instruction) => {
+    const definition = isa.instructions[instruction] as Isa['instructions'][number];
+    return (found[instruction] ??= definition.interpreted === true ? STOP : shapeOf(definition.emit, isa.functions, isa.state.pinned));
   };
 }

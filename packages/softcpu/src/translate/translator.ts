@@ -13,22 +13,26 @@ import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
-import type { WasmImports, WasmInstance, WasmMemory, WasmTable } from '../wasm/api.ts';
+import type { WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { REFILL } from '../tlb/refill.ts';
+import { packRegions } from './batch.ts';
+import type { RegionCompiler } from './batch.ts';
 import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
 import type { NumberedSource } from './module.ts';
-import { STOP, shapeOf } from './shape.ts';
+import { fieldOf } from './registers.ts';
+import { shapesOf } from './shape.ts';
 import type { Shape } from './shape.ts';
 
-/** Jumps to a place before it is translated. */
-const THRESHOLD = 4000;
+/** Jumps to a place before it is translated: before V8 optimizes it, translated code is no faster than tier 0. */
+const THRESHOLD = 8000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
-/** Slices that a place may wait until a batch is full. */
+/** Slices that a place may wait until a batch is full: fewer where nothing stops for it. */
 const PATIENCE = 100;
+const PATIENCE_ELSEWHERE = 10;
 /** What a module and a byte of its code take in the host's memory, about. */
 const MODULE_COST = 20_000;
 const BYTE_COST = 12;
@@ -51,6 +55,8 @@ export interface TranslatorOptions {
   readonly eager: boolean;
   /** Estimated bytes of translated code that may be kept. */
   readonly cacheBytes: number;
+  /** Compiles while tier 0 goes on; not where translation is {@link eager}. */
+  readonly compiler?: RegionCompiler;
 }
 
 /** What the translator needs of the engine around it. */
@@ -86,9 +92,17 @@ interface Slot {
   readonly page: number;
   readonly offset: number;
   readonly mode: number;
-  /** What is translated there. */
+  /** What is translated there, or being compiled. */
   blocks: readonly Block[] | undefined;
+  /** The table holds its region. */
+  installed: boolean;
   queued: boolean;
+}
+
+/** What was submitted to be compiled. */
+interface Submitted {
+  readonly slot: Slot;
+  readonly blocks: readonly Block[];
 }
 
 interface Page {
@@ -105,13 +119,16 @@ interface Backoff {
 }
 
 /** Its element segments put the regions into the table. */
-const instantiate = (bytes: Uint8Array, imports: WasmImports): WasmInstance => new wasm.Instance(new wasm.Module(bytes), imports);
+const instantiate = (module: WasmModule, imports: WasmImports): WasmInstance => new wasm.Instance(module, imports);
 
 export class Translator implements CodeObserver {
   readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
   readonly #options: TranslatorOptions;
   readonly #table: WasmTable;
-  readonly #shapes: (Shape | undefined)[] = [];
+  readonly #shapes: (instruction: number) => Shape;
+  readonly #compiler: RegionCompiler | undefined;
+  readonly #submitted = new Map<number, readonly Submitted[]>();
+  #batches = 0;
   readonly #pages = new Map<number, Page>();
   readonly #slots: (Slot | undefined)[] = [];
   readonly #free: number[] = [];
@@ -130,6 +147,8 @@ export class Translator implements CodeObserver {
   constructor(options: TranslatorOptions) {
     this.#options = options;
     this.#table = new wasm.Table({ element: 'anyfunc', initial: 0 });
+    this.#shapes = shapesOf(options.isa);
+    this.#compiler = options.eager ? undefined : options.compiler;
   }
 
   /** The table of regions, which the interpreter imports. */
@@ -184,7 +203,7 @@ export class Translator implements CodeObserver {
       return;
     }
     if (slot.blocks !== undefined) {
-      this.#patch(slot);
+      if (slot.installed) this.#patch(slot);
       return;
     }
     slot.queued = true;
@@ -195,8 +214,9 @@ export class Translator implements CodeObserver {
   /** Between slices: translates what waits. */
   work(): void {
     this.#slice++;
+    if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
-    if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= PATIENCE) this.#translate();
+    if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= (this.#compiler === undefined ? PATIENCE : PATIENCE_ELSEWHERE)) this.#translate();
   }
 
   // ── records ──
@@ -216,9 +236,9 @@ export class Translator implements CodeObserver {
     const slot = handler < FIRST_HANDLER ? undefined : host.handlers.slot(handler);
     if (slot === undefined) return undefined;
     const { instruction, variant } = slot;
-    const definition = isa.instructions[instruction] as Isa['instructions'][number];
-    const shape = (this.#shapes[instruction] ??= definition.interpreted === true ? STOP : shapeOf(definition.emit, isa.functions, isa.state.pinned));
-    const distance = definition.direct === true ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
+    const shape = this.#shapes(instruction);
+    const direct = isa.instructions[instruction]?.direct === true;
+    const distance = direct ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
     const length = variant.length === 0 ? this.#field(record, LENGTH) : variant.length;
     return { offset, record, instruction, length, shape, target: offset + distance };
   }
@@ -230,25 +250,7 @@ export class Translator implements CodeObserver {
     return region < 0 ? handler : (this.#words[(this.#options.layout.regions + region * REGION_SIZE) >>> 2] as number) & 0xffff;
   }
 
-  #field = (record: number, name: string): number => {
-    const field = this.#options.isa.fields[name];
-    if (field === undefined) throw new RangeError(`${this.#options.isa.name} records have no field ${name}`);
-    const at = record + field.offset;
-    const word = this.#words[at >>> 2] as number;
-    const shifted = word >>> ((at & 3) * 8);
-    switch (field.op) {
-      case 'i32.load':
-        return word;
-      case 'i32.load16_u':
-        return shifted & 0xffff;
-      case 'i32.load16_s':
-        return (shifted << 16) >> 16;
-      case 'i32.load8_u':
-        return shifted & 0xff;
-      case 'i32.load8_s':
-        return (shifted << 24) >> 24;
-    }
-  };
+  #field = (record: number, name: string): number => fieldOf(this.#options.isa, this.#words, record, name);
 
   // ── slots ──
 
@@ -259,7 +261,7 @@ export class Translator implements CodeObserver {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? this.#slots.length;
-      slot = { number, page, offset, mode, blocks: undefined, queued: false };
+      slot = { number, page, offset, mode, blocks: undefined, installed: false, queued: false };
       this.#slots[number] = slot;
       slots.set(key, slot);
       if (number >= this.#table.length) this.#table.grow(Math.min(MAX_REGIONS, Math.max(1024, 2 * number)) - this.#table.length, this.#unlinked);
@@ -299,7 +301,7 @@ export class Translator implements CodeObserver {
       this.flush();
       return;
     }
-    const { isa, layout, memory, memoryLimits } = this.#options;
+    const { isa, layout, memoryLimits } = this.#options;
     const sources: NumberedSource[] = [];
     for (const slot of batch) {
       slot.queued = false;
@@ -311,21 +313,52 @@ export class Translator implements CodeObserver {
       sources.push({ number, mode, blocks, field: this.#field, link: (offset) => this.#link(page, offset, mode) });
     }
     if (sources.length === 0) return;
-    const bytes = generateRegions(isa, layout, memoryLimits, sources);
+    const submitted = sources.map(({ number, blocks }) => ({ slot: this.#slots[number] as Slot, blocks }));
+    if (this.#compiler === undefined) {
+      const bytes = generateRegions(isa, layout, memoryLimits, sources);
+      this.#install(submitted, new wasm.Module(bytes), bytes.length);
+      return;
+    }
+    const id = this.#batches++;
+    this.#submitted.set(id, submitted);
+    this.#compiler.submit({ id, layout, memoryLimits, words: packRegions(this.#words, sources) });
+  }
+
+  /** Takes what was compiled meanwhile. */
+  #receive(): void {
+    for (let compiled = this.#compiler?.take(); compiled !== undefined; compiled = this.#compiler?.take()) {
+      const submitted = this.#submitted.get(compiled.id) as readonly Submitted[];
+      this.#submitted.delete(compiled.id);
+      const valid = submitted.filter(({ slot, blocks }) => slot.blocks === blocks);
+      if (valid.length === submitted.length) {
+        this.#install(submitted, compiled.module, compiled.bytes);
+        continue;
+      }
+      // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
+      for (const { slot } of valid) {
+        slot.blocks = undefined;
+        slot.queued = true;
+        this.#queue.push(slot);
+      }
+    }
+  }
+
+  #install(regions: readonly Submitted[], module: WasmModule, bytes: number): void {
     const host = this.#host as TranslatorHost;
-    instantiate(bytes, {
-      [REGION_IMPORTS.host]: { memory },
+    instantiate(module, {
+      [REGION_IMPORTS.host]: { memory: this.#options.memory },
       [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
     });
-    for (const { number, blocks } of sources) {
-      this.#patch(this.#slots[number] as Slot);
+    for (const { slot, blocks } of regions) {
+      slot.installed = true;
+      this.#patch(slot);
       for (const { steps } of blocks) this.stats.translated += steps.length;
     }
-    this.stats.regions += sources.length;
+    this.stats.regions += regions.length;
     this.stats.modules++;
-    this.stats.bytes += bytes.length;
-    this.#cost += MODULE_COST + BYTE_COST * bytes.length;
+    this.stats.bytes += bytes;
+    this.#cost += MODULE_COST + BYTE_COST * bytes;
   }
 
   /** As {@link NumberedSource.link}. */
@@ -339,8 +372,10 @@ export class Translator implements CodeObserver {
 
   #drop(slot: Slot): void {
     if (slot.blocks === undefined) return;
-    this.#unpatch(slot);
     slot.blocks = undefined;
+    if (!slot.installed) return;
+    slot.installed = false;
+    this.#unpatch(slot);
     this.#table.set(slot.number, this.#unlinked);
     this.stats.invalidated++;
   }

@@ -5,7 +5,7 @@
  * Encoding: op in bits 7:0, registers a and b in 11:8 and 15:12, imm (signed) in 31:16.
  */
 import { Access, Engine, Permission, Status, i32, i64, planLayout, wasm } from '../../src/index.ts';
-import type { Execution, HandlerTable, Isa, Machine, Service } from '../../src/index.ts';
+import type { Execution, HandlerTable, Isa, Machine, Service, RegionCompiler } from '../../src/index.ts';
 
 export const REGISTERS = 0;
 const PC = 64;
@@ -72,6 +72,7 @@ export interface ToyOptions {
   readonly service?: Service;
   readonly execution?: Execution;
   readonly translationBytes?: number;
+  readonly compiler?: RegionCompiler;
 }
 
 export class Toy implements Machine {
@@ -90,7 +91,7 @@ export class Toy implements Machine {
   #pending: readonly [string, number] = ['none', 0];
   readonly #handlers: HandlerTable;
 
-  constructor({ windowBits = 24, service = () => Status.leave, execution = 'interpreter', translationBytes = 1 << 28 }: ToyOptions = {}) {
+  constructor({ windowBits = 24, service = () => Status.leave, execution = 'interpreter', translationBytes = 1 << 28, compiler }: ToyOptions = {}) {
     const memoryBytes = 2 ** windowBits;
     const layout = planLayout(toyIsa, { state: 0x1000, base: 0x1000 + STATE_SIZE, memoryBytes, poolPages: 4 });
     this.base = Math.ceil(layout.end / 65536) * 65536;
@@ -106,6 +107,7 @@ export class Toy implements Machine {
       layout,
       execution,
       translationBytes,
+      ...(compiler === undefined ? {} : { compiler }),
       services: { service },
       functions: { host: (x = 0) => x * 3 },
     });

@@ -1,0 +1,117 @@
+/**
+ * Batches of regions as data, so that they can be compiled on a thread that has neither the processor nor its records: the same
+ * bytes come of a batch wherever it is compiled.
+ *
+ * Format, in words: regions, then for each its number, mode, and number of blocks; a block is its offset, end, number of targets and
+ * these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
+ * number of links, and each link: offset, number of the region.
+ */
+import type { Layout } from '../interp/layout.ts';
+import { RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { wasm } from '../wasm/api.ts';
+import type { WasmModule } from '../wasm/api.ts';
+import type { Limits } from '../wasm/module.ts';
+import type { Block, Step } from './discover.ts';
+import { analyzeFlow } from './flow.ts';
+import { generateRegions } from './module.ts';
+import type { NumberedSource } from './module.ts';
+import { successorsOf } from './region.ts';
+import { fieldOf } from './registers.ts';
+import { shapesOf } from './shape.ts';
+
+const RECORD_WORDS = RECORD_SIZE / 4;
+/** The link of what only tier 0 executes. */
+const NONE = -1;
+/** The link of an offset outside the page. */
+const OUTSIDE = -2;
+
+/** Regions to be compiled. May be posted to another thread. */
+export interface RegionBatch {
+  /** What {@link CompiledBatch} is to be known by. */
+  readonly id: number;
+  readonly layout: Layout;
+  readonly memoryLimits: Limits;
+  readonly words: Int32Array<ArrayBuffer>;
+}
+
+/** May be posted to another thread. */
+export interface CompiledBatch {
+  readonly id: number;
+  readonly module: WasmModule;
+  /** Bytes that the module was compiled from. */
+  readonly bytes: number;
+}
+
+/** Compiles batches elsewhere, while the processor goes on. */
+export interface RegionCompiler {
+  submit(batch: RegionBatch): void;
+  /** A batch that is ready, each once. @throws {Error} one could not be compiled. */
+  take(): CompiledBatch | undefined;
+}
+
+/** @param words - linear memory, in which the sources' records are. */
+export function packRegions(words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
+  const out: number[] = [sources.length];
+  for (const { number, mode, blocks, link } of sources) {
+    out.push(number, mode, blocks.length);
+    for (const { offset, end, targets, steps } of blocks) {
+      out.push(offset, end, targets.length, ...targets, steps.length);
+      for (const step of steps) {
+        out.push(step.offset, step.instruction, step.length, step.target);
+        for (let i = 0; i < RECORD_WORDS; i++) out.push(words[(step.record >>> 2) + i] as number);
+      }
+    }
+    const links = linksOf(blocks, link);
+    out.push(links.size);
+    for (const [offset, region] of links) out.push(offset, region ?? OUTSIDE);
+  }
+  return Int32Array.from(out);
+}
+
+/** Where a region may be left for, and what is there. */
+function linksOf(blocks: readonly Block[], link: NumberedSource['link']): ReadonlyMap<number, number | undefined> {
+  const { isCut } = analyzeFlow(successorsOf(blocks));
+  const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
+  const links = new Map<number, number | undefined>();
+  blocks.forEach(({ targets }, from) => {
+    for (const offset of targets) {
+      const to = blockAt.get(offset);
+      if (!links.has(offset) && (to === undefined || isCut(from, to))) links.set(offset, link(offset));
+    }
+  });
+  return links;
+}
+
+function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
+  const shapes = shapesOf(isa);
+  let at = 0;
+  const next = (): number => words[at++] as number;
+  const step = (): Step => {
+    const [offset, instruction, length, target] = [next(), next(), next(), next()];
+    const record = at * 4;
+    at += RECORD_WORDS;
+    return { offset, instruction, length, target, record, shape: shapes(instruction) };
+  };
+  const block = (): Block => {
+    const [offset, end] = [next(), next()];
+    return { offset, end, targets: Array.from({ length: next() }, next), steps: Array.from({ length: next() }, step) };
+  };
+  const source = (): NumberedSource => {
+    const [number, mode] = [next(), next()];
+    const blocks = Array.from({ length: next() }, block);
+    const links = new Map(Array.from({ length: next() }, () => [next(), next()]));
+    const link = (offset: number): number | undefined => {
+      const region = links.get(offset) ?? NONE;
+      return region === OUTSIDE ? undefined : region;
+    };
+    return { number, mode, blocks, field: (record, name) => fieldOf(isa, words, record, name), link };
+  };
+  return Array.from({ length: next() }, source);
+}
+
+/** Compiles a batch for the instruction set that it was made for. */
+export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: RegionBatch): CompiledBatch {
+  const bytes = generateRegions(isa, layout, memoryLimits, unpackRegions(isa, words));
+  return { id, module: new wasm.Module(bytes), bytes: bytes.length };
+}

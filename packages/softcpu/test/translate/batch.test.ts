@@ -1,0 +1,107 @@
+/** Regions that are compiled elsewhere, while the machine goes on. */
+import { expect, test } from 'vitest';
+import { Execution, compileBatch } from '../../src/index.ts';
+import type { CompiledBatch, RegionBatch, RegionCompiler } from '../../src/index.ts';
+import { Toy, toy, toyIsa } from '../interp/toy.ts';
+
+/** Compiles when it is told to, what was copied as between threads. */
+class Elsewhere implements RegionCompiler {
+  readonly waiting: RegionBatch[] = [];
+  readonly ready: CompiledBatch[] = [];
+  submit(batch: RegionBatch): void {
+    this.waiting.push(structuredClone(batch));
+  }
+  take(): CompiledBatch | undefined {
+    return this.ready.shift();
+  }
+  compile(): void {
+    for (const batch of this.waiting.splice(0)) this.ready.push(compileBatch(toyIsa, batch));
+  }
+}
+
+const stats = (machine: Toy): NonNullable<Toy['engine']['translation']> => machine.engine.translation as NonNullable<Toy['engine']['translation']>;
+/** r1 counts down, r2 up; then the machine loops at the last instruction. */
+const program = [toy('addi', 1, 1, -1), toy('addi', 2, 2, 3), toy('branch', 1, 0, -8), toy('jump', 0, 0, 0)];
+
+function machineWith(compiler?: RegionCompiler): Toy {
+  const machine = new Toy({ execution: Execution.auto, ...(compiler === undefined ? {} : { compiler }) });
+  machine.load(program);
+  machine.setReg(1, 1_000_000n);
+  return machine;
+}
+
+/** Runs until something is submitted. */
+function heat(machine: Toy, elsewhere: Elsewhere): void {
+  while (elsewhere.waiting.length === 0) machine.engine.run(10_000);
+}
+
+test('are entered when they are ready, and are what would have been compiled here', () => {
+  const elsewhere = new Elsewhere();
+  const machine = machineWith(elsewhere);
+  heat(machine, elsewhere);
+  machine.engine.run(10_000);
+  expect(stats(machine).regions).toBe(0);
+  elsewhere.compile();
+  machine.engine.run(4_000_000);
+  expect([machine.reg(1), machine.reg(2)]).toEqual([0n, 3_000_000n]);
+  expect(stats(machine).regions).toBeGreaterThan(0);
+
+  const here = machineWith();
+  for (let i = 0; i < 200; i++) here.engine.run(10_000);
+  expect(stats(here).bytes / stats(here).modules).toBe(stats(machine).bytes / stats(machine).modules);
+});
+
+test('are given up when their code was written meanwhile', () => {
+  const elsewhere = new Elsewhere();
+  const machine = machineWith(elsewhere);
+  heat(machine, elsewhere);
+  elsewhere.compile();
+  machine.load([toy('addi', 2, 2, 5)], 4);
+  machine.setReg(2, 0n);
+  machine.setReg(1, 1000n);
+  machine.pc = BigInt(machine.base);
+  machine.engine.run(10_000);
+  expect([machine.reg(2), stats(machine).regions]).toEqual([5000n, 0]);
+});
+
+test('of one batch are compiled again when another one of it was given up', () => {
+  const elsewhere = new Elsewhere();
+  const machine = machineWith(elsewhere);
+  const second = 0x100;
+  machine.load([toy('addi', 3, 3, 1), toy('jump', 0, 0, -4)], second);
+  const runSecond = (): void => {
+    machine.pc = BigInt(machine.base + second);
+    machine.engine.run(100_000);
+  };
+  // Both are hot between two slices.
+  machine.pc = BigInt(machine.base + second);
+  machine.engine.run(10_000);
+  machine.pc = BigInt(machine.base);
+  machine.engine.run(15_000);
+  machine.pc = BigInt(machine.base + second);
+  machine.engine.run(8_000);
+  machine.pc = BigInt(machine.base);
+  machine.engine.run(15_000);
+  heat(machine, elsewhere);
+  expect(elsewhere.waiting.map(({ words }) => words[0])).toEqual([2]);
+  elsewhere.compile();
+  machine.load([toy('addi', 2, 2, 5)], 4);
+  runSecond();
+  expect(stats(machine).regions).toBe(0);
+  while (elsewhere.waiting.length === 0) runSecond();
+  elsewhere.compile();
+  runSecond();
+  expect(stats(machine).regions).toBeGreaterThan(0);
+});
+
+test('must be compiled: a failure is not passed over', () => {
+  const machine = machineWith({
+    submit: () => {},
+    take: () => {
+      throw new Error('no memory');
+    },
+  });
+  expect(() => {
+    for (let i = 0; i < 100; i++) machine.engine.run(10_000);
+  }).toThrow('no memory');
+});
