@@ -88,9 +88,10 @@ export interface CoreHost {
   /**
    * Data accesses and fetches, with the mode indices as they are, are in these address spaces from now on.
    *
-   * @param alike - further MMU modes for data, which single instructions may use.
+   * @param alike - further MMU modes for data, which are used without being entered.
+   * @param fetchAlike - further fetch modes, the same.
    */
-  enterSpaces(data: Space, fetch: Space, alike?: readonly number[]): void;
+  enterSpaces(data: Space, fetch: Space, alike?: readonly number[], fetchAlike?: readonly number[]): void;
   /** Forgets every translation of the address spaces whose keys a condition holds for. */
   forgetSpaces(condition: (key: string) => boolean): void;
   /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces. */
@@ -286,10 +287,10 @@ export abstract class Core {
     return {
       retired: () => this.retired,
       space: (key, regime) => this.engine.spaces.space(key, regime),
-      enterSpaces: (data, fetch, alike) => {
+      enterSpaces: (data, fetch, alike, fetchAlike) => {
         const { spaces } = this.engine;
         const tag = spaces.fetchTag;
-        spaces.enter(data, fetch, alike);
+        spaces.enter(data, fetch, alike, fetchAlike);
         if (spaces.fetchTag !== tag) this.refetch = true;
       },
       forgetSpaces: (condition) => {

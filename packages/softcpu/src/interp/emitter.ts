@@ -223,6 +223,15 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.br(lookup);
   }
 
+  enterMode(mode: number, target: I64 = this.nextPc(), fetch?: number): void {
+    const { mmuIdx, fetchIdx } = this.#isa.state;
+    const bound = this.let(target);
+    this.setState('i32.store', mmuIdx, i32.const(mode));
+    if (fetch !== undefined) this.setState('i32.store', fetchIdx, i32.const(fetch));
+    this.reloadMmu();
+    this.jumpTo(bound);
+  }
+
   /** Record bytes from this instruction to the next. */
   get #step(): I32 {
     const { length } = this.#variant;

@@ -58,6 +58,7 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     lower(code, number);
     code.callIndirect(type);
     code.set(step);
+    e.reloadMmu();
     lower(code, e.state('i32.load', isa.state.budget));
     code.set(frame.budget);
     lower(code, e.state('i64.load', isa.state.pc));

@@ -25,7 +25,7 @@
  *   `pc` and the budget in the state block and answers 0 go on, 1 refetch from `pc`, 2 leave the run loop.
  * - `call(name, type, args)` calls one of the ISA's functions: WebAssembly defined by the same IR, or a JavaScript import
  *   (which must not have i64 parameters: those cost 25-50 ns each; pass them through the state block).
- * - `branch`, `jump`, `jumpTo` end the instruction: nothing may be emitted after them, and they are not used inside `if`.
+ * - `branch`, `jump`, `jumpTo`, `enterMode` end the instruction: nothing may be emitted after them, and they are not used inside `if`.
  * - An instruction that does not jump falls through to the next one by itself.
  * - Large definitions are marked `outline` in the ISA's table: they become functions of their own, may call `service`,
  *   and may not jump.
@@ -114,6 +114,11 @@ export interface Emitter extends Block {
   branch(condition: I32): void;
   /** To `pc + field imm`. */
   jump(): void;
+  /**
+   * To the next instruction, or to `target`, with data accesses of the MMU mode of a number from there on, and with `fetch` in that fetch
+   * mode. They must be ones that are always entered.
+   */
+  enterMode(mode: number, target?: I64, fetch?: number): void;
   jumpTo(target: I64): void;
 }
 

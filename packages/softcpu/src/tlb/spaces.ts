@@ -56,6 +56,7 @@ export class Spaces {
   #data: Space | undefined;
   #fetch: Space | undefined;
   #alike: readonly number[] = [];
+  #fetchAlike: readonly number[] = [];
   #words: Int32Array;
 
   constructor(words: Int32Array, isa: Pick<Isa, 'state'>, layout: Pick<Layout, 'engine' | 'state'>, caches: SpaceCaches) {
@@ -119,23 +120,25 @@ export class Spaces {
   /**
    * Data accesses and fetches of the modes in the state block are in these spaces from now on.
    *
-   * @param alike - MMU modes that single instructions may use whatever mode is in the state block, in the space of data.
+   * @param alike - MMU modes that are used whatever mode is in the state block now, in the space of data.
+   * @param fetchAlike - fetch modes, the same.
    */
-  enter(data: Space, fetch: Space, alike: readonly number[] = []): void {
+  enter(data: Space, fetch: Space, alike: readonly number[] = [], fetchAlike: readonly number[] = []): void {
     const before = this.#data;
     this.#data = this.#live(data);
     if (this.#data !== before) this.#strays.fill(0);
     this.#fetch = this.#live(fetch);
     this.#alike = alike;
-    const idx = this.#fetchIdx;
-    const fetchSpace = this.#fetchGlobal[idx] === 1 ? this.#fetch.regime : this.#fetch;
-    if (!this.#number(this.#data.regime) || !this.#number(this.#data) || !this.#number(fetchSpace)) {
+    this.#fetchAlike = fetchAlike;
+    const spaces = [this.#data.regime, this.#data, this.#fetch.regime, this.#fetch];
+    if (!spaces.every((space) => this.#number(space))) {
       this.forget(() => true);
       return;
     }
     this.#enterData(this.#mmuIdx, this.#data);
     for (const mode of alike) this.#enterData(mode, this.#data);
-    this.#words[this.#fetchTag(idx)] = (fetchSpace.number << TAG_SPACE_SHIFT) | idx;
+    this.#enterFetch(this.#fetchIdx, this.#fetch);
+    for (const mode of fetchAlike) this.#enterFetch(mode, this.#fetch);
   }
 
   #enterData(mode: number, data: Space): void {
@@ -144,6 +147,11 @@ export class Spaces {
     if (this.#words[this.#dataTag(mode)] === tag) return;
     this.#words[this.#dataTag(mode)] = tag;
     this.#caches.flushMode(mode);
+  }
+
+  #enterFetch(mode: number, fetch: Space): void {
+    const space = this.#fetchGlobal[mode] === 1 ? fetch.regime : fetch;
+    this.#words[this.#fetchTag(mode)] = (space.number << TAG_SPACE_SHIFT) | mode;
   }
 
   /** Sees to it that a space has a number; false if there is none left. */
@@ -173,7 +181,7 @@ export class Spaces {
         this.#caches.flushTagged();
       }
     }
-    if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike);
+    if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike, this.#fetchAlike);
   }
 
   /** Whether a page is to be entered for the current MMU mode, with the tag that {@link dataTag} then is. */
@@ -185,7 +193,7 @@ export class Spaces {
     this.#strays[mmu] = strays + 1;
     if (strays < STRAYS) return false;
     this.#dataGlobal[mmu] = 0;
-    this.enter(this.#data, this.#fetch as Space, this.#alike);
+    this.enter(this.#data, this.#fetch as Space, this.#alike, this.#fetchAlike);
     return true;
   }
 
@@ -194,6 +202,6 @@ export class Spaces {
     const idx = this.#fetchIdx;
     if (this.#fetch === undefined || this.#fetch.regime === this.#fetch || this.#fetchGlobal[idx] === 0) return;
     this.#fetchGlobal[idx] = 0;
-    this.enter(this.#data as Space, this.#fetch, this.#alike);
+    this.enter(this.#data as Space, this.#fetch, this.#alike, this.#fetchAlike);
   }
 }

@@ -52,7 +52,7 @@ export function discover(entry: number, pageSize: number, read: ReadStep): Block
           queue.push(step.target);
         }
       }
-      if (control === 'jump' || control === 'jumpTo') break;
+      if (control === 'jump' || control === 'jumpTo' || control === 'mode') break;
       at += step.length;
       if (control === 'branch') leaders.add(at);
     }
@@ -67,7 +67,7 @@ function blockAt(offset: number, all: ReadonlyMap<number, Step>, leaders: Readon
     steps.push(step);
     at += step.length;
     const { control } = step.shape;
-    if (control === 'jumpTo') return { offset, steps, targets: [], end: at };
+    if (control === 'jumpTo' || control === 'mode') return { offset, steps, targets: [], end: at };
     if (control === 'jump') return { offset, steps, targets: [step.target], end: at };
     if (control === 'branch') return { offset, steps, targets: [at, step.target], end: at };
   }

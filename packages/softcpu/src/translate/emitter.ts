@@ -68,6 +68,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   /** How the last instruction ended. */
   condition: I32 = i32.const(0);
   destination: I64 = i64.const(0);
+  /** The mode that it entered; `near`: at the next instruction. */
+  entered: { readonly mode: number; readonly near: boolean } = { mode: 0, near: true };
 
   /** @param entry - offset of the region's first instruction in its page. */
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, mode: number, entry: number, field: ReadField, plan: RegisterPlan) {
@@ -268,6 +270,14 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.destination = this.let(target);
   }
 
+  enterMode(mode: number, target?: I64, fetch?: number): void {
+    const { mmuIdx, fetchIdx } = this.#isa.state;
+    if (target !== undefined) this.destination = this.let(target);
+    super.setState('i32.store', mmuIdx, i32.const(mode));
+    if (fetch !== undefined) super.setState('i32.store', fetchIdx, i32.const(fetch));
+    this.entered = { mode: (fetch ?? Math.floor(this.#mode / MMU_MODES)) * MMU_MODES + mode, near: target === undefined };
+  }
+
   #writeBack(): void {
     this.#dirty.forEach((dirty, register) => {
       if (dirty !== 0) this.#writeBackOne(register);
@@ -344,12 +354,12 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   /** Goes on at any address, through the jump cache. */
-  chainTo(address: I64): void {
+  chainTo(address: I64, mode: number = this.#mode): void {
     this.#writeBack();
     const target = this.let(address);
     const entry = this.let(jumpEntry(this.#isa, target));
-    const cache = this.#layout.jumps + this.#mode * JUMP_CACHE_SIZE;
-    const tag = this.read('i32.load', i32.const(0), this.#layout.engine + ENGINE.fetchTags + 4 * Math.floor(this.#mode / MMU_MODES));
+    const cache = this.#layout.jumps + mode * JUMP_CACHE_SIZE;
+    const tag = this.read('i32.load', i32.const(0), this.#layout.engine + ENGINE.fetchTags + 4 * Math.floor(mode / MMU_MODES));
     const found = i32.and(i64.eq(read('i64.load', entry, cache), target), i32.eq(read('i32.load', entry, cache + 12), tag));
     this.if(found, () => {
       lower(this.code, target);

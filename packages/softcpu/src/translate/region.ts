@@ -25,8 +25,8 @@ export interface RegionSource {
   readonly blocks: readonly Block[];
   readonly mode: number;
   readonly field: ReadField;
-  /** Number of the region that begins at an offset of the page, -1 where tier 0 must go on, undefined outside the page. */
-  link(offset: number): number | undefined;
+  /** Number of the region that begins at an offset of the page, in a mode, -1 where tier 0 must go on, undefined outside the page. */
+  link(offset: number, mode: number): number | undefined;
 }
 
 /** By block: the blocks it leads to. */
@@ -159,6 +159,13 @@ export class RegionGenerator {
       emitter.releaseTemporaries();
       return;
     }
+    if (control === 'mode') {
+      const { mode, near } = emitter.entered;
+      if (near) this.#leave(last.offset + last.length, mode);
+      else emitter.chainTo(emitter.destination, mode);
+      emitter.releaseTemporaries();
+      return;
+    }
     if (control === 'branch') {
       const { dirty, known } = emitter;
       lower(this.#code, emitter.condition);
@@ -179,7 +186,7 @@ export class RegionGenerator {
     emitter.at(dirty, spent, known);
     const to = this.#blockAt.get(offset);
     if (to === undefined || flow.isCut(from, to)) {
-      this.#leave(offset);
+      this.#leave(offset, this.#source.mode);
     } else if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
       this.#backTo(to, spent);
     } else if (flow.isMerge[to] === true) {
@@ -206,9 +213,9 @@ export class RegionGenerator {
     this.#code.br(this.#loops.get(header) as Label);
   }
 
-  #leave(offset: number): void {
-    const region = this.#source.link(offset);
-    if (region === undefined) this.#emitter.chainTo(this.#emitter.address(offset));
+  #leave(offset: number, mode: number): void {
+    const region = this.#source.link(offset, mode);
+    if (region === undefined) this.#emitter.chainTo(this.#emitter.address(offset), mode);
     else if (region < 0) this.#emitter.leaveAt(offset);
     else this.#emitter.chain(offset, region);
     this.#emitter.releaseTemporaries();

@@ -7,8 +7,8 @@ import type { Isa } from '../isa.ts';
 import { typeOf } from '../wasm/opcodes.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 
-/** How an instruction ends. `stop`: tier 0 executes it. */
-export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'stop';
+/** How an instruction ends. `mode`: in another MMU mode; `stop`: tier 0 executes it. */
+export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'mode' | 'stop';
 
 export interface Shape {
   readonly control: Control;
@@ -166,6 +166,9 @@ class ShapeEmitter implements Emitter {
   }
   jumpTo(): void {
     this.control = 'jumpTo';
+  }
+  enterMode(): void {
+    this.control = 'mode';
   }
 }
 

@@ -310,7 +310,7 @@ export class Translator implements CodeObserver {
       const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#read(page, offset));
       if (blocks.length === 0) continue;
       slot.blocks = blocks;
-      sources.push({ number, mode, blocks, field: this.#field, link: (offset) => this.#link(page, offset, mode) });
+      sources.push({ number, mode, blocks, field: this.#field, link: (offset, into) => this.#link(page, offset, into) });
     }
     if (sources.length === 0) return;
     const submitted = sources.map(({ number, blocks }) => ({ slot: this.#slots[number] as Slot, blocks }));
