@@ -41,7 +41,7 @@ export const EFLAGS = 224;
 export const BUDGET = 228;
 /** Index of the data TLB in use (i32), see {@link MMU}. */
 export const MMU_IDX = 232;
-/** Tag of the fetch mode in use (i32): 0 user, 1 supervisor. */
+/** The fetch mode in use (i32), see {@link FETCH}. */
 export const FETCH_IDX = 236;
 /** Arguments of helpers called by generated code (i64 each), see `emit/system.ts`. */
 export const ARG0 = 240;
@@ -98,8 +98,41 @@ export const YMM = 640;
 /** Where vector instructions put results together and copy operands (64 bytes). */
 export const VT = 1152;
 
+/** PC of an instruction behind STI, before which interrupts are blocked if it comes next (i64); -1: none. */
+export const SHADOW_PC = 1216;
+/** Nonzero where something waits for IF to be set, or may (i32). */
+export const IF_AWAITED = 1224;
+/** Instructions that the hypervisor intercepts, of those that generated code executes (i32): {@link Intercepts}. */
+export const INTERCEPTS = 1228;
+/** Nonzero where CR4.SMAP is set (i32). */
+export const SMAP = 1232;
+
+/** Executions of PAUSE until one is looked at, where the hypervisor asks for pause-loop exiting (i32). */
+export const PAUSES_LEFT = 1236;
+/** What that begins with. */
+export const PAUSES = 16;
+
+export const Intercepts = { pause: 1, pushf: 2, popf: 4 } as const;
+
+/** Control registers, MSRs and the like (i64 each, see {@link storedAt}). */
+const SYSTEM_REGISTERS = 1280;
+
+export const STORED = [
+  'cr0', 'cr2', 'cr3', 'cr4', 'efer', 'dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7', 'gdtrBase', 'idtrBase', 'ldtrBase', 'trBase',
+  'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'sysenterCs', 'sysenterEsp', 'sysenterEip', 'pat', 'tscAux', 'tscAdjust', 'tscOffset', 'xcr0',
+  'xss', 'apicBase', 'miscEnable', 'debugctl', 'featureControl', 'pdpte0', 'pdpte1', 'pdpte2', 'pdpte3', 'vmHsavePa', 'vmCr', 'hwcr', 'mcgStatus',
+  'biosSignature', 'umwaitControl', 'specCtrl',
+] as const;
+
+/** Offset of a system register. */
+export const storedAt = (name: (typeof STORED)[number]): number => SYSTEM_REGISTERS + 8 * STORED.indexOf(name);
+
+/** Limits in bytes (u32 each) and access rights as in the VMCS (i32 each) of the segment registers, LDTR and TR. */
+export const LIMITS: number = SYSTEM_REGISTERS + 8 * STORED.length;
+export const RIGHTS: number = LIMITS + 4 * 8;
+
 /** Size of the state block in bytes. */
-export const STATE_SIZE = 1280;
+export const STATE_SIZE: number = RIGHTS + 4 * 8;
 
 /** Numbers of general-purpose registers; the offset is {@link GPR} + 8 times that. */
 export const Gpr = { rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7 } as const;
@@ -116,6 +149,9 @@ export const MMU = {
   /** Implicit supervisor access, whatever the privilege level (descriptor tables, TSS). */
   implicit: 3,
 } as const;
+
+/** The values of {@link FETCH_IDX}. */
+export const FETCH = { user: 0, supervisor: 1 } as const;
 
 /** {@link MODE}: one of the sizes, plus the bits. */
 export const CODE = {

@@ -24,11 +24,12 @@ import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT, isSimd } from './simd/
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
 import { REPEAT, strings } from './string.ts';
+import { privileged } from './privileged.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 import type { Size } from './value.ts';
 import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
 
-const definitions: Definitions = { ...simple, ...systemInstructions, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
+const definitions: Definitions = { ...simple, ...systemInstructions, ...privileged, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
 
 /** What a decoded instruction is executed by: the definition, and the choice among its handlers. */
 export interface Defined {

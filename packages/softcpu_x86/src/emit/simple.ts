@@ -1,9 +1,7 @@
-/** Instructions that do nothing the guest could see, or only raise exceptions (SDM vol. 2: NOP, PAUSE, PREFETCHh, CLFLUSH, fences, BOUND, UD). */
+/** Instructions that do nothing the guest could see, or only raise exceptions (SDM vol. 2: NOP, PREFETCHh, CLFLUSH, fences, BOUND, UD). */
 import { i32, i64 } from '@axvisor/softcpu';
-import { EFLAGS, Flag, IF_ALLOWED } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { SYSTEM, systemRecord } from './system.ts';
 import { constant as c, sext } from './value.ts';
 
 /** Service that raises #UD. */
@@ -17,7 +15,7 @@ const undefinedInstruction: Definition = define(({ e }) => e.service(UNDEFINED),
 const flush: Definition = define((o) => void o.raw(0), { outline: true });
 
 export const simple: Definitions = {
-  ...named(['nop', 'pause', 'endbr32', 'endbr64', 'prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'lfence', 'sfence'], () => nothing),
+  ...named(['nop', 'endbr32', 'endbr64', 'prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'lfence', 'sfence'], () => nothing),
   ...named(['ud0', 'ud1', 'ud2'], () => undefinedInstruction),
   ...named(['clflush', 'clflushopt', 'clwb'], () => flush),
   mfence: define(({ e }) => e.atomicFence()),
@@ -32,8 +30,4 @@ export const simple: Definitions = {
     const upper = e.load(access, i64.add(linear, c(size / 8)));
     e.if(i32.or(i64.lt_s(index, lower), i64.gt_s(index, upper)), () => e.service(BOUND), undefined, false);
   }, { bySize: true, outline: true }),
-  /** CLI where it may simply be done; what virtual interrupts make of it otherwise is the service's. */
-  cli: define(({ e }) => {
-    e.if(e.state('i32.load', IF_ALLOWED), () => e.setState('i32.store', EFLAGS, i32.and(e.state('i32.load', EFLAGS), i32.const(~Flag.IF))), () => e.service(SYSTEM), true);
-  }, { record: systemRecord }),
 };

@@ -1,7 +1,7 @@
 /** The stack: PUSH, POP and their kin, ENTER, LEAVE, PUSHF, POPF (SDM vol. 1, chapter 6; vol. 2). Registers change after the last access. */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I64 } from '@axvisor/softcpu';
-import { EFLAGS, Flag, Seg } from '../state.ts';
+import { EFLAGS, Flag, INTERCEPTS, Intercepts, Seg } from '../state.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { packFlags, unpackFlags } from './flags.ts';
@@ -125,8 +125,13 @@ const popa: Definition = define(({ e, variant: { stack, size } }) => {
   release(e, stack, c(8 * (size / 8)));
 }, { byStack: true, bySize: true, outline: true });
 
+function unlessIntercepted(e: Emitter, bit: number): void {
+  e.if(i32.and(e.state('i32.load', INTERCEPTS), i32.const(bit)), () => e.service(SYSTEM), undefined, false);
+}
+
 /** PUSHF: VM and RF are pushed as 0. In virtual-8086 mode IOPL decides. */
 const pushf: Definition = define(({ e, variant: { stack, size, long } }) => {
+  unlessIntercepted(e, Intercepts.pushf);
   const system = e.let(e.state('i32.load', EFLAGS));
   if (!long) e.if(i32.and(system, i32.const(Flag.VM)), () => e.service(SYSTEM), undefined, false);
   e.if(i32.eqz(i32.and(system, i32.const(Flag.VM))), () => {
@@ -137,6 +142,7 @@ const pushf: Definition = define(({ e, variant: { stack, size, long } }) => {
 
 /** POPF: here where no system flag but DF changes, else by the service, which does all of it. */
 const popf: Definition = define(({ e, variant: { stack, size } }) => {
+  unlessIntercepted(e, Intercepts.popf);
   const value = e.let(i32.wrap_i64(top(e, stack, size)));
   const old = e.let(e.state('i32.load', EFLAGS));
   const watched = Flag.TF | Flag.IF | Flag.IOPL | Flag.NT | (size === 16 ? 0 : Flag.AC | Flag.ID);

@@ -117,11 +117,11 @@ export const system: Definition = define(({ e, variant }) => {
 }, { record: systemRecord });
 
 /** Those after which execution goes on elsewhere. */
-const TRANSFERS: ReadonlySet<string> = new Set(['callf', 'jmpf', 'retf', 'iret', 'int', 'int1', 'int3', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'vmrun', 'rsm']);
+const TRANSFERS: ReadonlySet<string> = new Set(['callf', 'jmpf', 'retf', 'iret', 'int', 'int1', 'int3', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'vmrun', 'rsm']);
 
-const NAMES = `ins outs in out callf jmpf retf int3 int into iret int1 hlt sldt str lldt ltr verr verw vmcall vmlaunch vmresume vmxoff monitor mwait clac stac
-xgetbv xsetbv vmfunc vmrun vmmcall vmload vmsave stgi clgi skinit invlpga swapgs rdtscp sgdt sidt lgdt lidt smsw lmsw invlpg lar lsl syscall clts sysret invd
+const NAMES = `ins outs in out callf jmpf retf int3 int into iret int1 hlt sldt str lldt ltr verr verw vmcall vmlaunch vmresume vmxoff monitor mwait
+xgetbv xsetbv vmfunc vmrun vmmcall vmload vmsave stgi clgi skinit invlpga rdtscp sgdt sidt lgdt lidt smsw lmsw invlpg lar lsl clts invd
 wbinvd wbnoinvd wrmsr rdtsc rdmsr rdpmc sysenter sysexit cpuid rsm vmread vmwrite vmptrld vmclear vmxon vmptrst invept invvpid invpcid rdfsbase rdgsbase
-wrfsbase wrgsbase fxsave fxrstor xsave xrstor xsaveopt xrstors xsavec xsaves arpl les lds lss lfs lgs rdrand rdseed rdpid cli sti`.split(/\s+/);
+wrfsbase wrgsbase fxsave fxrstor xsave xrstor xsaveopt xrstors xsavec xsaves arpl les lds lss lfs lgs rdrand rdseed rdpid`.split(/\s+/);
 
 export const systemInstructions: Definitions = named(NAMES, (name) => ({ ...system, ends: TRANSFERS.has(name) }));

@@ -191,7 +191,7 @@ export class Events {
     if (!regs.protectedMode) this.deliverReal(vector, returnLo, flags);
     else if (regs.long) this.deliverLong(vector, ext, hasError, errorCode, returnLo, returnHi, flags);
     else this.deliverProtected(vector, kind, ext, hasError, errorCode, returnLo, flags, length);
-    regs.shadow = 0;
+    regs.clearShadow();
   }
 
   private deliverReal(vector: number, ip: number, flags: number): void {

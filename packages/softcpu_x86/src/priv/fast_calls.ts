@@ -1,6 +1,6 @@
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT and SWAPGS (SDM vol. 2; AMD APM vol. 3 for the modes in which only AMD has them). */
 import { Flag } from '../state.ts';
-import { CR0, EFER, SEG, V } from './fields.ts';
+import { CR0, EFER, FLAT, SEG, SYSCALL_RIGHTS as RIGHTS, SYSRET_FLAGS, V } from './fields.ts';
 import { canonical } from './linear.ts';
 import { slot, type Registers } from './registers.ts';
 
@@ -9,11 +9,6 @@ const RDX = 2;
 const RSP = 4;
 const R11 = 11;
 
-/** Access rights of the flat segments that these instructions load without reading descriptors. */
-const RIGHTS = { code64: 0xa09b, code32: 0xc09b, data: 0xc093 } as const;
-const FLAT = 0xffff_ffff;
-/** What SYSRET takes from R11. */
-const SYSRET_FLAGS = 0x003c_7fd7;
 
 export class FastCalls {
   private readonly regs: Registers;

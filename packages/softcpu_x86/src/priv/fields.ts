@@ -24,6 +24,12 @@ export const SYS = {
   interruptGate: 14, trapGate: 15,
 } as const;
 
+/** Access rights and limit of the flat segments that SYSCALL and its like load without reading descriptors. */
+export const SYSCALL_RIGHTS = { code64: 0xa09b, code32: 0xc09b, data: 0xc093 } as const;
+export const FLAT = 0xffff_ffff;
+/** What SYSRET takes from R11. */
+export const SYSRET_FLAGS = 0x003c_7fd7;
+
 /** Exception vectors. */
 export const V = {
   DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, MC: 18, XM: 19,

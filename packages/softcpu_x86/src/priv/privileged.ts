@@ -398,6 +398,8 @@ export class Privileged implements PrivilegedLp {
     this.nmi = this.initPending = this.hostInterrupt = false;
     this.sipi = -1;
     this.regs.reset(false, this.model);
+    this.regs.intercepts = 0;
+    this.regs.ifAwaited = this.apic !== undefined;
     this.regs.set('apicBase', 0xfee0_0800 | (this.apicId === 0 ? 0x100 : 0), 0);
     this.xsave.reset();
     this.vmx?.reset();

@@ -5,26 +5,19 @@
 import type { Space } from '@axvisor/softcpu';
 import { readEflags, writeEflags } from '../eflags.ts';
 import {
-  ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, PC, READ_HIGH, READ_LOW, SEG_BASE,
-  SELECTOR, SSE_TRAP, UMIP_TRAP, WRITE_HIGH, WRITE_LOW,
+  ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, LIMITS, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, PAUSES, PAUSES_LEFT, PC, READ_HIGH, READ_LOW, RIGHTS, SEG_BASE,
+  SELECTOR, SHADOW_PC, SMAP, SSE_TRAP, STORED, UMIP_TRAP, WRITE_HIGH, WRITE_LOW, storedAt,
 } from '../state.ts';
 import { FaultRecord } from './abort.ts';
-import { AR, CR0, CR4, DPL_SHIFT, DR6, DR7, EFER, SEG, TYPE } from './fields.ts';
+import { AR, CR0, CR4, DPL_SHIFT, DR6, DR7, EFER, SEG, SHADOW, TYPE } from './fields.ts';
 import { LargePages } from './large_pages.ts';
 import { Waiting, type PrivilegedHost, type PrivilegedOptions } from './interface.ts';
 
-const stored = [
-  'cr0', 'cr2', 'cr3', 'cr4', 'efer', 'dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7', 'gdtrBase', 'idtrBase', 'ldtrBase', 'trBase',
-  'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'sysenterCs', 'sysenterEsp', 'sysenterEip', 'pat', 'tscAux', 'tscAdjust', 'tscOffset', 'xcr0',
-  'xss', 'apicBase', 'miscEnable', 'debugctl', 'featureControl', 'pdpte0', 'pdpte1', 'pdpte2', 'pdpte3', 'vmHsavePa', 'vmCr', 'hwcr', 'mcgStatus',
-  'biosSignature', 'umwaitControl', 'specCtrl',
-] as const;
-
 /** A register that is stored as two words. */
-export type Stored = (typeof stored)[number];
+export type Stored = (typeof STORED)[number];
 
 /** Index of the low word of each register in {@link Registers.sys}; the high word follows. */
-export const slot: Readonly<Record<Stored, number>> = Object.fromEntries(stored.map((name, i) => [name, 2 * i])) as Record<Stored, number>;
+export const slot: Readonly<Record<Stored, number>> = Object.fromEntries(STORED.map((name, i) => [name, 2 * i])) as Record<Stored, number>;
 
 /** IA32_PAT at reset: WB, WT, UC-, UC, twice. */
 const PAT_RESET = 0x0007_0406;
@@ -43,23 +36,21 @@ const CR0_PAGING: number = CR0.PG | CR0.WP;
 const CR4_PAGING: number = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57;
 const EFER_PAGING: number = EFER.NXE | EFER.LMA;
 
-/** MMU modes that a privilege level uses. */
-const USER_MODES: readonly number[] = [MMU.user];
-const SUPERVISOR_MODES: readonly number[] = [MMU.supervisor, MMU.supervisorSmap];
+/** MMU and fetch modes that an address space is used in: generated code changes the privilege level. */
+const DATA_MODES: readonly number[] = [MMU.user, MMU.supervisor, MMU.supervisorSmap];
+const FETCH_MODES: readonly number[] = [FETCH.user, FETCH.supervisor];
 
 /** Registers and mode of one logical processor. */
 export class Registers {
   /** Stored registers, two words each, at {@link slot}. */
-  readonly sys: Int32Array = new Int32Array(2 * stored.length);
+  sys!: Int32Array;
   /** Limits in bytes and access rights (as in the VMCS) of the segment registers, LDTR and TR. */
-  readonly limits: Uint32Array = new Uint32Array(8);
-  readonly rights: Int32Array = new Int32Array(8);
+  limits!: Uint32Array;
+  rights!: Int32Array;
   ldtrSelector = 0;
   trSelector = 0;
   gdtrLimit = 0xffff;
   idtrLimit = 0xffff;
-  /** Current privilege level. */
-  cpl = 0;
   /** Size of code: {@link CODE.code16}, `code32`, `code64`. */
   code = 0;
   waiting: Waiting = Waiting.no;
@@ -79,8 +70,8 @@ export class Registers {
   readonly host: PrivilegedHost;
   readonly stateBase: number;
   /** The linear memory; the state block begins at word `base`. */
-  words: Int32Array;
-  view: DataView;
+  words!: Int32Array;
+  view!: DataView;
   readonly base: number;
   private readonly memory: { readonly buffer: ArrayBufferLike };
   private mode = -1;
@@ -100,13 +91,26 @@ export class Registers {
     this.memory = options.memory;
     this.stateBase = options.stateBase;
     this.base = options.stateBase >> 2;
-    this.words = new Int32Array(options.memory.buffer);
-    this.view = new DataView(options.memory.buffer);
+    this.refresh();
   }
 
   refresh(): void {
-    this.words = new Int32Array(this.memory.buffer);
-    this.view = new DataView(this.memory.buffer);
+    const { memory, stateBase } = this;
+    this.words = new Int32Array(memory.buffer);
+    this.view = new DataView(memory.buffer);
+    this.sys = new Int32Array(memory.buffer, stateBase + storedAt(STORED[0]), 2 * STORED.length);
+    this.limits = new Uint32Array(memory.buffer, stateBase + LIMITS, 8);
+    this.rights = new Int32Array(memory.buffer, stateBase + RIGHTS, 8);
+  }
+
+  /** Current privilege level. */
+  get cpl(): number {
+    return this.words[this.base + (CPL >> 2)]!;
+  }
+
+  /** {@link modeChanged} must follow. */
+  set cpl(level: number) {
+    this.words[this.base + (CPL >> 2)] = level;
   }
 
   /** As after power-on or, with `init`, after INIT (SDM vol. 3, table 10-1). Vector and x87 state are not here. */
@@ -131,7 +135,7 @@ export class Registers {
     for (let i = 0; i < 16; i++) this.setGpr(i, 0, 0);
     this.setGpr(2, model, 0);
     this.nmiBlocked = false;
-    this.shadow = 0;
+    this.clearShadow();
     this.pendingDebug = 0;
     this.waiting = Waiting.no;
     this.exited = false;
@@ -329,8 +333,7 @@ export class Registers {
     const stack32 = wide || (rights[SEG.ss]! & AR.DB) !== 0;
     const mode = this.code | (stack32 ? CODE.stack32 : 0) | (segmented ? CODE.segmented : 0) | (real || v86 ? CODE.real : 0);
     words[base + (MODE >> 2)] = mode;
-    words[base + (CPL >> 2)] = cpl;
-    words[base + (FETCH_IDX >> 2)] = cpl === 3 ? 0 : 1;
+    words[base + (FETCH_IDX >> 2)] = cpl === 3 ? FETCH.user : FETCH.supervisor;
     words[base + (MMU_IDX >> 2)] = cpl === 3 ? MMU.user : (cr4 & CR4.SMAP) !== 0 && (flags & Flag.AC) === 0 ? MMU.supervisorSmap : MMU.supervisor;
     words[base + (IF_ALLOWED >> 2)] = real || (!v86 && cpl <= ((flags >>> 12) & 3)) ? 1 : 0;
     const fpuOff = (cr0 & (CR0.EM | CR0.TS)) !== 0;
@@ -339,6 +342,7 @@ export class Registers {
     words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || !this.isAvxEnabled ? 1 : 0;
     words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
     words[base + (ALIGN_TRAP >> 2)] = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
+    words[base + (SMAP >> 2)] = cr4 & CR4.SMAP;
     words[base + (NON_ADDRESS_BITS >> 2)] = (cr4 & CR4.LA57) !== 0 ? 7 : 16;
     const csLimit = wide ? -1 : limits[SEG.cs]! | 0;
     if (words[base + (CS_LIMIT >> 2)] !== csLimit) {
@@ -399,6 +403,24 @@ export class Registers {
 
   // ── interruptibility ──
 
+  /** Whether something waits for IF to be set, or may: STI looks at it then. */
+  set ifAwaited(awaited: boolean) {
+    this.words[this.base + (IF_AWAITED >> 2)] = awaited ? 1 : 0;
+  }
+
+  /** Which instructions of generated code are intercepted: bits of `state.ts`. */
+  set intercepts(bits: number) {
+    this.words[this.base + (INTERCEPTS >> 2)] = bits;
+  }
+
+  /** How often PAUSE was executed since this was asked, one execution that asks included. */
+  countPauses(): number {
+    const at = this.base + (PAUSES_LEFT >> 2);
+    const count = PAUSES - this.words[at]! + 1;
+    this.words[at] = PAUSES;
+    return count;
+  }
+
   /** Blocks interrupts until after the next instruction. The instruction at hand is counted when it retires, hence the one more. */
   block(kind: number): void {
     this.shadow = kind;
@@ -411,8 +433,21 @@ export class Registers {
     this.shadowAt = this.host.retired();
   }
 
+  clearShadow(): void {
+    const { words, base } = this;
+    this.shadow = 0;
+    words[base + (SHADOW_PC >> 2)] = words[base + (SHADOW_PC >> 2) + 1] = -1;
+  }
+
   /** Blocking by STI and MOV SS that is in force before the instruction at PC. */
   currentShadow(): number {
+    const { words, base } = this;
+    const at = base + (SHADOW_PC >> 2);
+    // That this PC was come to from STI is likely, and certain no more when it is left.
+    if (words[at] === words[base + (PC >> 2)] && words[at + 1] === words[base + (PC >> 2) + 1]) {
+      this.clearShadow();
+      this.blockNext(SHADOW.sti);
+    }
     if (this.shadow !== 0 && this.host.retired() > this.shadowAt) this.shadow = 0;
     return this.shadow;
   }
@@ -447,18 +482,17 @@ export class Registers {
     const cr4 = sys[slot.cr4]! & CR4_PAGING;
     const efer = sys[slot.efer]! & EFER_PAGING;
     const same = lo === spaceKey[0] && hi === spaceKey[1] && cr0 === spaceKey[2] && cr4 === spaceKey[3] && efer === spaceKey[4];
-    if (this.space === undefined || !same) {
-      spaceKey[0] = lo;
-      spaceKey[1] = hi;
-      spaceKey[2] = cr0;
-      spaceKey[3] = cr4;
-      spaceKey[4] = efer;
-      const regime = `${Registers.prefix(this.owner)}${this.tables}/${cr0}.${cr4}.${efer}`;
-      const paging = cr0 < 0;
-      this.space = paging ? this.host.space(`${regime}${Registers.pcidPart(this.pcid)}${lo}.${hi}`, regime) : this.host.space(regime);
-      this.flushed(0, 0, true);
-    }
-    this.host.enterSpaces(this.space, this.space, this.cpl === 3 ? USER_MODES : SUPERVISOR_MODES);
+    if (this.space !== undefined && same) return;
+    spaceKey[0] = lo;
+    spaceKey[1] = hi;
+    spaceKey[2] = cr0;
+    spaceKey[3] = cr4;
+    spaceKey[4] = efer;
+    const regime = `${Registers.prefix(this.owner)}${this.tables}/${cr0}.${cr4}.${efer}`;
+    const paging = cr0 < 0;
+    this.space = paging ? this.host.space(`${regime}${Registers.pcidPart(this.pcid)}${lo}.${hi}`, regime) : this.host.space(regime);
+    this.flushed(0, 0, true);
+    this.host.enterSpaces(this.space, this.space, DATA_MODES, FETCH_MODES);
   }
 
   /** The current process-context identifier (SDM vol. 3, 4.10.1). */

@@ -154,7 +154,7 @@ export class SvmOperation {
     regs.modeChanged();
     regs.setRip(vmcb.lo(VmcbSave.rip), vmcb.hi(VmcbSave.rip));
     regs.waiting = Waiting.no;
-    regs.shadow = 0;
+    regs.clearShadow();
     if ((vmcb.lo(Vmcb.interruptShadow) & 1) !== 0) regs.blockNext(SHADOW.sti);
     regs.nmiBlocked = false;
     regs.pendingDebug = 0;
@@ -238,7 +238,7 @@ export class SvmOperation {
     regs.set('dr7', DR7.ones, 0);
     regs.cpl = 0;
     regs.waiting = Waiting.no;
-    regs.shadow = 0;
+    regs.clearShadow();
     this.gif = false;
     regs.exited = true;
   }

@@ -1,6 +1,6 @@
 /** VMX non-root operation: what exits, and with what qualification (SDM vol. 3, chapters 26 and 28). */
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
-import { CODE, Flag } from '../../state.ts';
+import { CODE, Flag, Intercepts } from '../../state.ts';
 import { CR0, EVENT, INFO, V } from '../fields.ts';
 import type { Events } from '../events.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
@@ -109,6 +109,9 @@ export class VmxGuest implements GuestMode {
     this.firstPause = this.lastPause = 0n;
     this.deadline =
       (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
+    regs.ifAwaited = (this.primary & P.interruptWindowExiting) !== 0 || (this.pin & PinControl.externalInterruptExiting) === 0;
+    regs.intercepts = (this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0;
+    regs.countPauses();
     const offset = (this.primary & P.useTscOffsetting) !== 0;
     regs.set('tscOffset', offset ? vmcs.lo(F.tscOffset) : 0, offset ? vmcs.hi(F.tscOffset) : 0);
     regs.tscMultiplier = offset && (this.secondary & S.useTscScaling) !== 0 ? vmcs.read(F.tscMultiplier) : 0n;
@@ -180,9 +183,11 @@ export class VmxGuest implements GuestMode {
   /** SDM vol. 3, 26.1.3: a loop of PAUSE at CPL 0 whose gaps are small, that lasts longer than the window. */
   private pauseLoop(insn: SystemInsn): void {
     const { regs, vmcs, tsc } = this.p;
+    // Not every one is looked at: the gap is that between as many as there were.
+    const count = regs.countPauses();
     if ((this.secondary & S.pauseLoopExiting) === 0 || regs.cpl !== 0) return;
     const now = tsc();
-    const gap = BigInt(vmcs.lo(F.pleGap) >>> 0);
+    const gap = BigInt(vmcs.lo(F.pleGap) >>> 0) * BigInt(count);
     if (now - this.lastPause > gap) this.firstPause = now;
     else if (now - this.firstPause > BigInt(vmcs.lo(F.pleWindow) >>> 0)) {
       this.firstPause = now;

@@ -78,7 +78,7 @@ export class Transition {
     regs.modeChanged();
     regs.setRip(vmcs.lo(F.guestRip), vmcs.hi(F.guestRip));
     const blocking = vmcs.lo(F.guestInterruptibilityState);
-    regs.shadow = 0;
+    regs.clearShadow();
     const shadow = blocking & (Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
     if (shadow !== 0) regs.blockNext(shadow);
     regs.nmiBlocked = (blocking & Interruptibility.blockingByNmi) !== 0;
@@ -157,7 +157,7 @@ export class Transition {
     regs.setBase(SEG.gs, vmcs.lo(F.hostGsBase), vmcs.hi(F.hostGsBase));
     regs.cpl = 0;
     regs.waiting = Waiting.no;
-    regs.shadow = 0;
+    regs.clearShadow();
     regs.pendingDebug = 0;
   }
 }
