@@ -76,12 +76,12 @@ export const JUMP_ENTRY_SIZE = 16;
 export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
 
 /** Mode of a slow access: size in bytes, in these bits, plus the following. */
-export const ACCESS_SIZE = 63;
-export const ACCESS_STORE = 64;
+export const ACCESS_SIZE = 127;
+export const ACCESS_STORE = 128;
 /** Must be aligned and in memory: the caller wants the place, not the value. */
-export const ACCESS_EXACT = 128;
+export const ACCESS_EXACT = 256;
 /** A load of what is to be stored to: it faults as the store would. */
-export const ACCESS_UPDATE = 256;
+export const ACCESS_UPDATE = 512;
 
 export interface Layout {
   /** State block of the ISA. */

@@ -33,7 +33,7 @@
  * @module
  */
 import type { AtomicOp, MemoryOp, ValueType } from '../wasm/opcodes.ts';
-import type { Expr, I32, I64 } from './expr.ts';
+import type { Expr, I32, I64, V128 } from './expr.ts';
 
 /** A mutable local: `get` reads it. */
 export interface Variable<T extends ValueType = ValueType> {
@@ -97,6 +97,9 @@ export interface Emitter extends Block {
   loadRow(access: Access, address: I64, count: number): readonly I64[];
   /** The same with stores: if one faults, those before it may have been carried out. */
   storeRow(size: AccessSize, address: I64, values: readonly I64[]): void;
+  /** Vectors of 16 bytes in a row, each as two loads of 8 bytes would read it. */
+  loadVectors(address: I64, count: number): readonly V128[];
+  storeVectors(address: I64, values: readonly V128[]): void;
   /**
    * Translates for a read-modify-write of `size` aligned bytes and yields the place in linear memory. Whoever writes
    * there does so before the next guest access; a page holding decoded code has been taken care of.

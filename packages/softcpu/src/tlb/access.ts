@@ -3,7 +3,8 @@ import { BlockEmitter } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize, Variable } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
-import type { I32, I64 } from '../ir/expr.ts';
+import type { I32, I64, V128 } from '../ir/expr.ts';
+import { i64x2 } from '../ir/vector.ts';
 import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, PAGE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
@@ -95,6 +96,30 @@ export abstract class AccessEmitter extends BlockEmitter {
   storeRow(size: AccessSize, address: I64, values: readonly I64[]): void {
     const at = this.let(address);
     values.forEach((value, i) => this.store(size, i64.add(at, i64.const(i * size)), value));
+  }
+
+  loadVectors(address: I64, count: number): readonly V128[] {
+    const halves = this.loadRow('u64', address, 2 * count);
+    return Array.from({ length: count }, (_, i) => this.let(i64x2.replace_lane(i64x2.splat(halves[2 * i] as I64), 1, halves[2 * i + 1] as I64)));
+  }
+
+  storeVectors(address: I64, values: readonly V128[]): void {
+    const bound = values.map((value) => this.let(value));
+    this.storeRow(8, address, bound.flatMap((value) => [i64x2.extract_lane(value, 0), i64x2.extract_lane(value, 1)]));
+  }
+
+  /** As {@link loadVectors}, where all of them can be given up. */
+  protected loadVectorsAtOnce(address: I64, count: number): readonly V128[] {
+    const place = this.#translate(8, this.let(address), i64.const(0), false, 0, 2 * count);
+    return Array.from({ length: count }, (_, i) => this.let(this.read('v128.load', place, 16 * i)));
+  }
+
+  /** As {@link storeVectors}, where all of them can be given up. */
+  protected storeVectorsAtOnce(address: I64, values: readonly V128[]): void {
+    const at = this.let(address);
+    const bound = values.map((value) => this.let(value));
+    const place = this.#translate(8, at, i64.const(0), true, 0, 2 * values.length);
+    bound.forEach((value, i) => this.write('v128.store', place, value, 16 * i));
   }
 
   /** As {@link loadRow}, where the row as a whole can be given up. */

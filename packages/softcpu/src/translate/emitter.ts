@@ -9,7 +9,7 @@ import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
 import { f64, i32, i64, local, read } from '../ir/expr.ts';
-import type { Expr, I32, I64 } from '../ir/expr.ts';
+import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
@@ -235,6 +235,14 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   override storeRow(size: AccessSize, address: I64, values: readonly I64[]): void {
     this.storeRowAtOnce(size, address, values);
+  }
+
+  override loadVectors(address: I64, count: number): readonly V128[] {
+    return this.loadVectorsAtOnce(address, count);
+  }
+
+  override storeVectors(address: I64, values: readonly V128[]): void {
+    this.storeVectorsAtOnce(address, values);
   }
 
   protected override mmu(): I32 {

@@ -1,7 +1,7 @@
 /** What an instruction does to the flow of control and to registers, found by running its definition once without generating code. */
 import type { Access, AccessSize, Emit, Emitter, Variable } from '../ir/emitter.ts';
 import { local } from '../ir/expr.ts';
-import type { Expr, I32, I64 } from '../ir/expr.ts';
+import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
 import type { Isa } from '../isa.ts';
 import { typeOf } from '../wasm/opcodes.ts';
@@ -31,6 +31,7 @@ export const STOP: Shape = { control: 'stop', reads: [], writes: [], leaves: tru
 
 const i32Local: I32 = local('i32', 0);
 const i64Local: I64 = local('i64', 0);
+const v128Local: V128 = local('v128', 0);
 
 class ShapeEmitter implements Emitter {
   control: Control = 'next';
@@ -135,6 +136,13 @@ class ShapeEmitter implements Emitter {
     return Array.from({ length: count }, () => i64Local);
   }
   storeRow(_size: AccessSize, _address: I64, _values: readonly I64[]): void {
+    this.#memory();
+  }
+  loadVectors(_address: I64, count: number): readonly V128[] {
+    this.#memory();
+    return Array.from({ length: count }, () => v128Local);
+  }
+  storeVectors(_address: I64, _values: readonly V128[]): void {
     this.#memory();
   }
   hostAddress(_size: AccessSize, _address: I64): I32 {

@@ -359,6 +359,14 @@ vectors:
   ldr q2, [x5, #-64]
   str q2, [x5, #-128]
   ldp x12, x13, [x5, #-128]
+  mov x15, x5
+  ld1 {v16.16b-v19.16b}, [x15], #64
+  ld1 {v20.8h-v22.8h}, [x5]
+  ld1r {v23.2d}, [x5]
+  ld1r {v24.8b}, [x5]
+  add x15, x15, #64
+  st1 {v16.2d-v19.2d}, [x15]
+  ldp q25, q26, [x15, #32]
   ldp d4, d5, [x5, #-128]
   stp s4, s5, [x5, #-8]
   ldur x14, [x5, #-8]

@@ -1,13 +1,13 @@
 /** Loads and stores of SIMD&FP registers, and of structures (Arm ARM, C7.2). */
-import { i32, i64, select } from '@axvisor/softcpu';
-import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64 } from '@axvisor/softcpu';
-import { V } from '../../state.ts';
-import { plain, signed, single, source, vector } from '../define.ts';
+import { i32, i64, i64x2, select, v128 } from '@axvisor/softcpu';
+import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64, V128 } from '@axvisor/softcpu';
+import { ALIGNED, V } from '../../state.ts';
+import { plain, signed, single, source, stateBase, vector } from '../define.ts';
 import type { Definition, Definitions, Get } from '../define.ts';
 import { checkFp } from '../guard.ts';
 import { addressingModes, pairModes, withBase } from '../memory.ts';
 import type { PairTransfer, Transfer } from '../memory.ts';
-import { half, readLane, setHalves, writeLane } from './lanes.ts';
+import { readLane, setHalves, writeLane } from './lanes.ts';
 import type { Log } from './lanes.ts';
 
 const zero = i64.const(0);
@@ -30,24 +30,24 @@ const store = (log: Log): Transfer => ({
   },
 });
 
-/** Sixteen bytes in halves; both are loaded before the register is written. */
-function loadBoth(e: Emitter, field: string, address: I64): () => void {
-  const [low, high] = e.loadRow('u64', address, 2) as [I64, I64];
-  return () => setHalves(e, field, low, high);
-}
-function storeBoth(e: Emitter, field: string, address: I64): void {
-  e.storeRow(8, address, [half(e, field, 0), half(e, field, 1)]);
+/** A whole register. */
+const whole = (e: Emitter, field: string): V128 => e.read('v128.load', e.field(field), stateBase(e));
+const setWhole = (e: Emitter, field: string, value: V128): void => e.write('v128.store', e.field(field), value, stateBase(e));
+
+function loadWhole(e: Emitter, field: string, address: I64): () => void {
+  const [value] = e.loadVectors(address, 1) as [V128];
+  return () => setWhole(e, field, value);
 }
 
 const transfers: Readonly<Record<string, Transfer>> = {
   'ldr%_b': load(0), 'ldr%_h': load(1), 'ldr%_s': load(2), 'ldr%_d': load(3),
   'str%_b': store(0), 'str%_h': store(1), 'str%_s': store(2), 'str%_d': store(3),
-  'ldr%_q': { size: 8, record: { d: vector('Rt') }, move: (e, address) => loadBoth(e, 'd', address) },
+  'ldr%_q': { size: 8, record: { d: vector('Rt') }, move: (e, address) => loadWhole(e, 'd', address) },
   'str%_q': {
     size: 8,
     record: { m: vector('Rt') },
     move: (e, address) => {
-      storeBoth(e, 'm', address);
+      e.storeVectors(address, [whole(e, 'm')]);
       return () => {};
     },
   },
@@ -79,10 +79,10 @@ const pairs: Readonly<Record<string, PairTransfer>> = {
     size: 16,
     record: pairRecord,
     move: (e, address) => {
-      const [a, b, c, d] = e.loadRow('u64', address, 4) as [I64, I64, I64, I64];
+      const [first, second] = e.loadVectors(address, 2) as [V128, V128];
       return () => {
-        setHalves(e, 'd', a, b);
-        setHalves(e, 'm', c, d);
+        setWhole(e, 'd', first);
+        setWhole(e, 'm', second);
       };
     },
   },
@@ -90,7 +90,7 @@ const pairs: Readonly<Record<string, PairTransfer>> = {
     size: 16,
     record: pairRecord,
     move: (e, address) => {
-      e.storeRow(8, address, [half(e, 'd', 0), half(e, 'd', 1), half(e, 'm', 0), half(e, 'm', 1)]);
+      e.storeVectors(address, [whole(e, 'd'), whole(e, 'm')]);
       return () => {};
     },
   },
@@ -127,35 +127,51 @@ function withAdvance(post: boolean, record: Definition['record'], bytes: (get: G
 }
 
 /**
- * Multiple structures: element by element in the order of memory, `count` registers interleaved `selem` at a time. `a` is the number
- * of elements in a register. A load that faults on its way leaves registers written, which only a second try shows.
+ * Multiple structures, element by element in the order of memory: `repeats` times `selem` registers that are interleaved. `a` is the
+ * number of elements in a register. A load that faults on its way leaves registers written, which only a second try shows.
  */
+function elements(e: Emitter, isLoad: boolean, repeats: number, selem: number, log: Log, base: I64): void {
+  const address = e.variable(base);
+  const width = i64.const(1 << log);
+  for (let r = 0; r < repeats; r++) {
+    const i = e.variable(i32.const(0));
+    e.loop((again) => {
+      for (let k = 0; k < selem; k++) {
+        const at = i32.add(register(e, i32.const(r + k)), i32.shl(i.get, i32.const(log)));
+        if (isLoad) writeLane(e, log, at, e.load(ACCESS[log] as GuestAccess, address.get), V);
+        else e.store((1 << log) as AccessSize, address.get, readLane(e, log, false, at, V));
+        e.assign(address, i64.add(address.get, width));
+      }
+      e.assign(i, i32.add(i.get, i32.const(1)));
+      again(i32.lt_u(i.get, e.field('a')));
+    });
+  }
+  if (!isLoad) return;
+  // Eight bytes: the upper halves are cleared.
+  const short = e.let(i32.eq(i32.shl(e.field('a'), i32.const(log)), i32.const(8)));
+  e.if(short, () => {
+    for (let k = 0; k < repeats * selem; k++) writeLane(e, 3, register(e, i32.const(k)), zero, V + 8);
+  });
+}
+
+/** Multiple structures: whole registers where elements are not interleaved. */
 function multiple(isLoad: boolean, repeats: number, selem: number, post: boolean): Definition {
   const registers = repeats * selem;
   const emit = (log: Log, how: Advance): Emit => (e) => {
     checkFp(e);
     const base = e.let(e.reg('n'));
-    const address = e.variable(base);
-    const width = i64.const(1 << log);
-    for (let r = 0; r < repeats; r++) {
-      const i = e.variable(i32.const(0));
-      e.loop((again) => {
-        for (let k = 0; k < selem; k++) {
-          const at = i32.add(register(e, i32.const(r + k)), i32.shl(i.get, i32.const(log)));
-          if (isLoad) writeLane(e, log, at, e.load(ACCESS[log] as GuestAccess, address.get), V);
-          else e.store((1 << log) as AccessSize, address.get, readLane(e, log, false, at, V));
-          e.assign(address, i64.add(address.get, width));
-        }
-        e.assign(i, i32.add(i.get, i32.const(1)));
-        again(i32.lt_u(i.get, e.field('a')));
-      });
-    }
-    if (isLoad) {
-      // Eight bytes: the upper halves are cleared.
-      const short = e.let(i32.eq(i32.shl(e.field('a'), i32.const(log)), i32.const(8)));
-      e.if(short, () => {
-        for (let k = 0; k < registers; k++) writeLane(e, 3, register(e, i32.const(k)), zero, V + 8);
-      });
+    // Elements that must be aligned to less than eight bytes are looked at one by one.
+    const byElement = (): void => elements(e, isLoad, repeats, selem, log, base);
+    if (selem > 1) byElement();
+    else {
+      const bytes = i32.shl(e.field('a'), i32.const(log));
+      const direct = e.let(i32.and(i32.eq(bytes, i32.const(16)), i32.eqz(e.state('i32.load', ALIGNED))));
+      const place = (k: number): I32 => register(e, i32.const(k));
+      e.if(direct, () => {
+        const base128 = stateBase(e) + V;
+        if (isLoad) e.loadVectors(base, repeats).forEach((value, k) => e.write('v128.store', place(k), value, base128));
+        else e.storeVectors(base, Array.from({ length: repeats }, (_, k) => e.read('v128.load', place(k), base128)));
+      }, byElement, true);
     }
     advance(e, how, base);
   };
@@ -194,9 +210,10 @@ function replicated(count: number, post: boolean): Definition {
     const base = e.let(e.reg('n'));
     const values = Array.from({ length: count }, (_, k) => e.load(ACCESS[log] as GuestAccess, i64.add(base, i64.const(k << log))));
     values.forEach((value, k) => {
-      const all = e.let(i64.mul(value, i64.const(MULTIPLIERS[log] as bigint)));
-      writeLane(e, 3, register(e, i32.const(k)), all, V);
-      writeLane(e, 3, register(e, i32.const(k)), select(e.field('a'), all, zero), V + 8);
+      const all = e.let(i64x2.splat(i64.mul(value, i64.const(MULTIPLIERS[log] as bigint))));
+      const mask = select(e.field('a'), i64.const(-1), zero);
+      // At once: whoever reads all of it soon would wait for two stores.
+      e.write('v128.store', register(e, i32.const(k)), v128.and(all, i64x2.replace_lane(i64x2.splat(i64.const(-1)), 1, mask)), stateBase(e) + V);
     });
     advance(e, how, base);
   };
@@ -233,7 +250,7 @@ export const simdMemory: Definitions = {
   ldr_d_lit: literal(3),
   ldr_q_lit: single({ d: vector('Rt'), imm: signed('imm19', 19, 4) }, (e) => {
     checkFp(e);
-    loadBoth(e, 'd', i64.add(e.pc(), e.field64('imm')))();
+    loadWhole(e, 'd', i64.add(e.pc(), e.field64('imm')))();
   }),
   ...structures,
 };

@@ -90,7 +90,7 @@
               (call 2
                 (local.get 11)
                 (local.get 8)
-                (i32.const 72)))
+                (i32.const 136)))
             (local.set 10
               (local.get 9))
             (if  ;; label = @4
