@@ -38,6 +38,7 @@ const guestOptions = (command: Command): Command =>
     .option('--arch <name>', `architecture: ${ARCHITECTURES.join(', ')}`, 'riscv64')
     .option('--guest <name>', `a guest that needs no files: ${guestNames().join(', ')}`)
     .option('--kernel <file>', 'kernel: Linux Image (gzip too), ELF, or raw binary with --load-addr')
+    .option('--unpack', 'start the kernel that is packed in a bzImage itself, by the PVH protocol')
     .option('--initrd <file>', 'initial RAM disk')
     .option('--append <string>', 'kernel command line')
     .option('--memory <size>', 'guest memory, e.g. 256M (default: 256M)')

@@ -25,6 +25,7 @@ export interface RawRunOptions {
   readonly guest?: string;
   readonly fetch?: boolean;
   readonly kernel?: string;
+  readonly unpack?: boolean;
   readonly initrd?: string;
   readonly append?: string;
   readonly memory?: string;
@@ -150,6 +151,11 @@ async function readKernel(path: string): Promise<Uint8Array> {
   }
 }
 
+/** What `--unpack` makes of a kernel. */
+async function unpacked(kernel: Uint8Array | undefined, raw: RawRunOptions, name: string): Promise<Uint8Array | undefined> {
+  return raw.unpack === true && kernel !== undefined ? (await import('../vmlinux.ts')).vmlinuxOf(kernel, `--unpack: kernel ${name}`) : kernel;
+}
+
 /** @throws {CliError} for an architecture without a GIC */
 export function gicVersion(raw: { readonly gic?: string }, arch: Architecture): Pick<VmConfig, 'gicVersion'> {
   if (raw.gic === undefined) return {};
@@ -182,7 +188,7 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
   if (guest?.minMemory !== undefined && size < guest.minMemory) throw usageError(`--memory: ${guest.name} needs at least ${guest.minMemory >> 20n}M`);
   const loadAddr = raw.loadAddr === undefined ? guest?.loadAddr : parseAddress(raw.loadAddr, '--load-addr');
   const append = raw.append ?? guest?.append;
-  const kernel = raw.kernel === undefined ? guest?.kernel : await readKernel(raw.kernel);
+  const kernel = await unpacked(raw.kernel === undefined ? guest?.kernel : await readKernel(raw.kernel), raw, raw.kernel ?? guest?.name ?? '');
   const ramdisk = raw.initrd === undefined ? guest?.initrd : await readInput(raw.initrd, 'initrd');
   const dtb = raw.dtb === undefined ? undefined : await readInput(raw.dtb, 'device tree');
   const config = createVmConfig({
@@ -219,7 +225,8 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   const missing = checkFiles(config, (path) => existsSync(resolve(base, path)), { toml: text, file });
   if (missing.length > 0) throw usageError(missing.join('\n'));
   const optional = async (path: string | undefined, what: string): Promise<Uint8Array | undefined> => (path === undefined ? undefined : readInput(resolve(base, path), `${file}: ${what}`));
-  const kernel = raw.kernel === undefined ? (config.kernel === undefined ? undefined : await readKernel(resolve(base, config.kernel.path))) : await readKernel(raw.kernel);
+  const kernelPath = raw.kernel ?? (config.kernel === undefined ? undefined : resolve(base, config.kernel.path));
+  const kernel = kernelPath === undefined ? undefined : await unpacked(await readKernel(kernelPath), raw, kernelPath);
   const bios = await optional(config.bios?.path, 'bios');
   const dtb = raw.dtb === undefined ? await optional(config.dtb?.path, 'dtb') : await readInput(raw.dtb, 'device tree');
   const ramdisk = raw.initrd === undefined ? await optional(config.ramdisk?.path, 'ramdisk') : await readInput(raw.initrd, 'initrd');

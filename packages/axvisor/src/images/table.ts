@@ -100,6 +100,8 @@ interface DebianRow {
   readonly image: 'vmlinux' | 'vmlinuz';
   readonly console: string;
   readonly memory: number;
+  /** What its name and its title say besides. */
+  readonly flavour?: { readonly name: string; readonly title: string };
 }
 
 /** Debian's releases: number, where busybox lies, and the prompt of its shell. */
@@ -109,12 +111,12 @@ const SUITES = {
   bookworm: { release: 12, busybox: 'bin/busybox', marker: '/root # ' },
 } as const;
 
-function debian({ debian, architecture, suite, kernel, image, console, memory }: DebianRow): ImageSpec {
+function debian({ debian, architecture, suite, kernel, image, console, memory, flavour }: DebianRow): ImageSpec {
   const { release, busybox, marker } = SUITES[suite];
   return {
-    name: `debian-${debian}`,
+    name: `debian-${debian}${flavour === undefined ? '' : `-${flavour.name}`}`,
     architecture,
-    title: `Debian ${release} kernel for ${debian} with a busybox userland`,
+    title: `Debian ${release} kernel for ${debian}${flavour === undefined ? '' : ` ${flavour.title}`} with a busybox userland`,
     source: {
       kind: 'debian',
       suite,
@@ -178,6 +180,10 @@ export const images: readonly ImageSpec[] = [
     loadAddress: 0x4020_0000n, deviceTree: 0x4000_0000n,
   }),
   debian({ debian: 'amd64', architecture: 'x86_64', suite: 'bookworm', kernel: 'linux-image-cloud-amd64', image: 'vmlinuz', console: 'ttyS0', memory: 128 }),
+  debian({
+    debian: 'amd64', architecture: 'x86_64', suite: 'bookworm', kernel: 'linux-image-amd64', image: 'vmlinuz', console: 'ttyS0', memory: 128,
+    flavour: { name: 'generic', title: 'of real machines, which unpacks itself from XZ,' },
+  }),
   {
     name: 'embedded',
     architecture: 'any',
