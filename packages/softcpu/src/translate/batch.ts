@@ -4,10 +4,11 @@
  *
  * Format, in words: regions, then for each its number, mode, and number of blocks; a block is its offset, end, number of targets and
  * these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
- * number of links, and each link: offset, number of the region.
+ * number of links, and each link: offset, mode, number of the region.
  */
+import { REGION_MODES } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { RECORD_SIZE } from '../isa.ts';
+import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmModule } from '../wasm/api.ts';
@@ -62,23 +63,31 @@ export function packRegions(words: Int32Array, sources: readonly NumberedSource[
         for (let i = 0; i < RECORD_WORDS; i++) out.push(words[(step.record >>> 2) + i] as number);
       }
     }
-    const links = linksOf(blocks, link);
+    const links = linksOf(mode, blocks, link);
     out.push(links.size);
-    for (const [offset, region] of links) out.push(offset, region ?? OUTSIDE);
+    for (const [key, region] of links) out.push(Math.floor(key / REGION_MODES), key & (REGION_MODES - 1), region ?? OUTSIDE);
   }
   return Int32Array.from(out);
 }
 
+const keyOf = (offset: number, mode: number): number => offset * REGION_MODES + mode;
+
 /** Where a region may be left for, and what is there. */
-function linksOf(blocks: readonly Block[], link: NumberedSource['link']): ReadonlyMap<number, number | undefined> {
+function linksOf(mode: number, blocks: readonly Block[], link: NumberedSource['link']): ReadonlyMap<number, number | undefined> {
   const { isCut } = analyzeFlow(successorsOf(blocks));
   const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
   const links = new Map<number, number | undefined>();
-  blocks.forEach(({ targets }, from) => {
+  const add = (offset: number, into: number): void => {
+    const key = keyOf(offset, into);
+    if (!links.has(key)) links.set(key, link(offset, into));
+  };
+  blocks.forEach(({ targets, steps, end }, from) => {
     for (const offset of targets) {
       const to = blockAt.get(offset);
-      if (!links.has(offset) && (to === undefined || isCut(from, to))) links.set(offset, link(offset));
+      if (to === undefined || isCut(from, to)) add(offset, mode);
     }
+    const entered = steps.at(-1)?.shape.entered;
+    if (entered !== undefined) add(end, mode - (mode % MMU_MODES) + entered);
   });
   return links;
 }
@@ -100,9 +109,9 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
   const source = (): NumberedSource => {
     const [number, mode] = [next(), next()];
     const blocks = Array.from({ length: next() }, block);
-    const links = new Map(Array.from({ length: next() }, () => [next(), next()]));
-    const link = (offset: number): number | undefined => {
-      const region = links.get(offset) ?? NONE;
+    const links = new Map(Array.from({ length: next() }, () => [keyOf(next(), next()), next()]));
+    const link = (offset: number, into: number): number | undefined => {
+      const region = links.get(keyOf(offset, into)) ?? NONE;
       return region === OUTSIDE ? undefined : region;
     };
     return { number, mode, blocks, field: (record, name) => fieldOf(isa, words, record, name), link };

@@ -12,6 +12,8 @@ export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'mode' | 'stop';
 
 export interface Shape {
   readonly control: Control;
+  /** The MMU mode it enters at the next instruction. */
+  readonly entered?: number;
   /** Fields of the registers read, and of those written on some ways only, which keep their value on others. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
@@ -35,6 +37,7 @@ const v128Local: V128 = local('v128', 0);
 
 class ShapeEmitter implements Emitter {
   control: Control = 'next';
+  entered: number | undefined;
   leaves = false;
   readonly reads = new Set<string>();
   readonly writes = new Set<string>();
@@ -175,8 +178,9 @@ class ShapeEmitter implements Emitter {
   jumpTo(): void {
     this.control = 'jumpTo';
   }
-  enterMode(): void {
+  enterMode(mode: number, target?: I64): void {
     this.control = 'mode';
+    if (target === undefined) this.entered = mode;
   }
 }
 
@@ -186,6 +190,7 @@ export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionD
   const { control, leaves } = e;
   return {
     control,
+    ...(e.entered === undefined ? {} : { entered: e.entered }),
     leaves,
     reads: [...e.reads],
     writes: [...e.writes],
