@@ -22,7 +22,8 @@ export interface PeFeatures {
   readonly listRegisters: ListRegisterFeatures | undefined;
   /** The registers of {@link SAVED} that are there. */
   readonly saved: readonly SavedReg[];
-  readonly savedKeys: ReadonlySet<SavedKey>;
+  /** Their encodings. */
+  readonly encodings: ReadonlyMap<SavedKey, SysReg>;
 }
 
 const read = (name: SysRegName): bigint => sysRegRead(SYSREG[name]);
@@ -74,6 +75,6 @@ export function probePe(): PeFeatures {
     pmuCounters: hasPmu ? Number((read('PMCR_EL0') >> 11n) & 0x1fn) : undefined,
     listRegisters: lrs,
     saved,
-    savedKeys: new Set(saved.map(({ key }) => key)),
+    encodings: new Map(saved.map(({ key, encoding }) => [key, encoding])),
   };
 }

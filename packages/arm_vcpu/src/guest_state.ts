@@ -3,16 +3,14 @@
  * it was, with nobody in between, finds its values there and loads nothing.
  */
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import { SYSREG, sysRegRead, sysRegWrite, tlbiStage1, tlbiStage2 } from '@axvisor/axvisor_api/arch/arm';
+import { SYSREG, sysRegRead, sysRegWrite, tlbiStage1, tlbiStage2, type SysReg } from '@axvisor/axvisor_api/arch/arm';
 import { VCpuContext } from './context.ts';
 import { ALL_ONES } from './fields.ts';
 import type { Pe } from './pes.ts';
-import { SAVED_BY_KEY, type SavedKey } from './saved.ts';
+import type { SavedKey } from './saved.ts';
 import type { GuestTranslation } from './stage2.ts';
 
 let states = 0;
-
-const encodingOf = (key: SavedKey): number => SAVED_BY_KEY.get(key)?.encoding ?? 0;
 
 export class GuestState implements Disposable {
   readonly context: VCpuContext;
@@ -44,20 +42,22 @@ export class GuestState implements Disposable {
   }
 
   reg(key: SavedKey): bigint {
-    return this.#isLive(key) ? sysRegRead(encodingOf(key)) : this.context.reg(key);
+    const encoding = this.#encodingOf(key);
+    return encoding === undefined ? this.context.reg(key) : sysRegRead(encoding);
   }
 
   setReg(key: SavedKey, value: bigint): void {
-    if (this.#isLive(key)) sysRegWrite(encodingOf(key), value);
+    const encoding = this.#encodingOf(key);
+    if (encoding !== undefined) sysRegWrite(encoding, value);
     else {
       this.#copy = undefined;
       this.context.setReg(key, value);
     }
   }
 
-  /** Whether the processing element holds the register: it is loaded there, and it has one. */
-  #isLive(key: SavedKey): boolean {
-    return this.#live?.features.savedKeys.has(key) === true;
+  /** The register on the processing element, if that holds it: the vCPU is loaded there, and it has one. */
+  #encodingOf(key: SavedKey): SysReg | undefined {
+    return this.#live?.features.encodings.get(key);
   }
 
   /** Makes the registers of `pe` (the calling thread's) this vCPU's, and returns whether they had to be written. */

@@ -46,5 +46,3 @@ export const SAVED: readonly SavedReg[] = [
     return { key, name, encoding: SYSREG[name] + (i & 3), group: 'gic', index: i & 3 };
   }),
 ];
-
-export const SAVED_BY_KEY: ReadonlyMap<SavedKey, SavedReg> = new Map(SAVED.map((reg) => [reg.key, reg]));

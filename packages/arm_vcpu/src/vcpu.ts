@@ -246,11 +246,13 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
 
   /** The guest physical address of the first byte: in the page that faulted, as is the last. */
   #startOf(access: DeviceAccess, { gpa: address, far }: Stage2Fault): bigint | undefined {
-    const first = access.address ?? far;
-    const last = first + BigInt(accessSize(access) - 1);
+    const size = accessSize(access);
+    const { address: named } = access;
+    if (named === undefined) return (far & PAGE_MASK) + BigInt(size) <= PAGE_MASK + 1n ? (address & ~PAGE_MASK) | (far & PAGE_MASK) : undefined;
+    const last = named + BigInt(size - 1);
     const page = (at: bigint): bigint => (at & UNTAGGED) >> 12n;
-    if (page(first) !== page(far) || page(last) !== page(far)) return undefined;
-    return (address & ~PAGE_MASK) | (first & PAGE_MASK);
+    if (page(named) !== page(far) || page(last) !== page(far)) return undefined;
+    return (address & ~PAGE_MASK) | (named & PAGE_MASK);
   }
 
   /** Nothing answers: a synchronous external abort, or an undefined instruction for a system register. @throws {AxError} BadState if nothing is refused */
