@@ -4,13 +4,13 @@ import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { X87Status } from '../fp/x87_exec.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { FIP, FPU_TRAP, Gpr, SEG_BASE, Seg, VT } from '../state.ts';
+import { FCS, FDP, FDS, FIP, FOP, FPU_TRAP, Gpr, SEG_BASE, SELECTOR, Seg, VT } from '../state.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition, unpackFlags } from './flags.ts';
 import { checkSegment, memoryAddress, setGpr } from './operands.ts';
 import type { Operands } from './operands.ts';
-import { FPU_FAULT } from './simd/operands.ts';
+import { FPU_FAULT, stateOf } from './simd/operands.ts';
 
 /** JavaScript function, an `X87Exec`. */
 export const X87_EXEC = 'x87Exec';
@@ -44,6 +44,16 @@ function transfer(e: Emitter, linear: I64, bytes: number, store: boolean): void 
   }
 }
 
+/** Where the instruction is, what it is, and where its memory operand. */
+function point(e: Emitter, operand: I64 | undefined): void {
+  e.setState('i64.store', FIP, i64.sub(e.pc(), e.state('i64.load', SEG_BASE + 8 * Seg.cs)));
+  e.setState('i32.store', FCS, e.state('i32.load', SELECTOR + 4 * Seg.cs));
+  e.setState('i32.store', FOP, i32.and(e.field('imm'), i32.const(0x7ff)));
+  if (operand === undefined) return;
+  e.setState('i64.store', FDP, operand);
+  e.setState('i32.store', FDS, e.read('i32.load', i32.shl(i32.shr_u(e.field('imm'), i32.const(16)), i32.const(2)), stateOf(e) + SELECTOR));
+}
+
 function execute({ e, variant, size }: Operands, row: Row): void {
   const { name } = row;
   e.if(e.state('i32.load', FPU_TRAP), () => e.service(FPU_FAULT), undefined, false);
@@ -54,10 +64,12 @@ function execute({ e, variant, size }: Operands, row: Row): void {
   const whole = ENVIRONMENTS[name];
   const bytes = whole === undefined ? SIZES[row.operands[0]?.size ?? ''] ?? 0 : wide ? whole : whole === 28 ? 14 : 94;
   let linear = i64.const(0);
+  let offset: I64 | undefined;
   if (memory) {
     const address = memoryAddress(e, variant.fast);
     if (!variant.fast) checkSegment(e, address.offset, bytes, store);
     linear = address.linear;
+    offset = address.offset;
     if (!store) transfer(e, linear, bytes, false);
   }
   const moves = /^fcmov(.*)$/.exec(name)?.[1];
@@ -65,7 +77,7 @@ function execute({ e, variant, size }: Operands, row: Row): void {
   const call = (behind: 0 | 1): I32 => e.call(X87_EXEC, 'i32', [i32.const(row.op), memory ? i32.const(0) : e.field('r'), i32.const(behind), i32.const(wide ? 1 : 0)]);
   const status = call(0);
   e.if(i32.eq(status, i32.const(X87Status.pending)), () => e.service(X87_EXCEPTION), undefined, false);
-  if (!CONTROL.test(name)) e.setState('i64.store', FIP, i64.sub(e.pc(), e.state('i64.load', SEG_BASE + 8 * Seg.cs)));
+  if (!CONTROL.test(name)) point(e, offset);
   if (name === 'fnstsw' && !memory) setGpr(e, Gpr.rax, 16, e.state('i64.load', VT));
   else if (memory && store) {
     e.if(i32.eqz(status), () => {
@@ -81,6 +93,8 @@ const definition: Definition = define(execute, {
   outline: true,
   bySize: true,
   record: (fields, insn) => {
+    // The opcode without the bits that all of them have in common, and the segment of the operand.
+    fields.imm = ((insn.opcode & 7) << 8) | insn.modrm | (insn.segment << 16);
     if (!insn.isMemory) fields.r = insn.rm & 7;
   },
 });

@@ -1,14 +1,13 @@
-/**
- * x87 instructions (SDM vol. 2), executed by JavaScript: memory operands are at VT, where results for memory are left. Transcendental functions
- * are those of the host in double precision.
- */
+/** x87 instructions (SDM vol. 2), executed by JavaScript: memory operands are at VT, where results for memory are left. */
 import { binary32, binary64, exact, extended80, flag, rounding } from '@axvisor/softcpu/softfloat';
 import type { Rounding } from '@axvisor/softcpu/softfloat';
 import type { WasmMemory } from '@axvisor/softcpu';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
 import { FCS, FCW, FDP, FDS, FIP, FOP, FSW, FTW } from '../state.ts';
-import { Fsw, INDEFINITE, SIGN, X87, exponentOf, isInfinite, isNan, isZero } from './x87_unit.ts';
+import { Fsw, INDEFINITE, SIGN, X87, exponentOf, isDenormal, isInfinite, isNan, isUnsupported, isZero } from './x87_unit.ts';
+import { angle, decode, powerMinusOne, quarters, round, sineAndCosine, tangent, timesLogarithm, timesLogarithmPlusOne } from './x87_functions.ts';
+import type { Number80 } from './x87_functions.ts';
 import type { Operation } from './x87_unit.ts';
 
 /** What {@link X87Exec} answers. */
@@ -31,6 +30,8 @@ const integerAt = (x: X87, bytes: number): bigint => {
 };
 const SIZES: Readonly<Record<string, number>> = { w: 2, d: 4, q: 8, t: 10 };
 
+const isNumber = (bits: bigint): boolean => !isNan(bits) && !isUnsupported(bits);
+
 /** The memory operand as a number; undefined where its conversion is stopped. */
 function memoryNumber(x: X87, row: Row): bigint | undefined {
   const size = row.operands[0]?.size ?? '';
@@ -45,7 +46,8 @@ function memoryNumber(x: X87, row: Row): bigint | undefined {
   const value = exact.convert(format, extended80, x.env, bits);
   const exponent = format === binary32 ? (bits >> 23n) & 0xffn : (bits >> 52n) & 0x7ffn;
   const denormal = exponent === 0n && !isZero(value);
-  return x.raise((x.env.flags & flag.NV) !== 0 ? Fsw.IE : denormal ? Fsw.DE : 0) ? undefined : value;
+  // A NaN in the register comes before that.
+  return x.raise((x.env.flags & flag.NV) !== 0 ? Fsw.IE : denormal && isNumber(x.get(0)) ? Fsw.DE : 0) ? undefined : value;
 }
 
 const hasMemory = (row: Row): boolean => row.memory === true;
@@ -53,12 +55,12 @@ const hasMemory = (row: Row): boolean => row.memory === true;
 // ── arithmetic ──
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
-  add: (env, [a, b]) => exact.add(extended80, env, a as bigint, b as bigint),
-  sub: (env, [a, b]) => exact.sub(extended80, env, a as bigint, b as bigint),
-  subr: (env, [a, b]) => exact.sub(extended80, env, b as bigint, a as bigint),
-  mul: (env, [a, b]) => exact.mul(extended80, env, a as bigint, b as bigint),
-  div: (env, [a, b]) => exact.div(extended80, env, a as bigint, b as bigint),
-  divr: (env, [a, b]) => exact.div(extended80, env, b as bigint, a as bigint),
+  add: (env, [a, b], format) => exact.add(format, env, a as bigint, b as bigint),
+  sub: (env, [a, b], format) => exact.sub(format, env, a as bigint, b as bigint),
+  subr: (env, [a, b], format) => exact.sub(format, env, b as bigint, a as bigint),
+  mul: (env, [a, b], format) => exact.mul(format, env, a as bigint, b as bigint),
+  div: (env, [a, b], format) => exact.div(format, env, a as bigint, b as bigint),
+  divr: (env, [a, b], format) => exact.div(format, env, b as bigint, a as bigint),
 };
 
 /** ST(destination) = ST(destination) op source. */
@@ -98,17 +100,18 @@ function comparison(row: Row): Handler | undefined {
   return (x, number) => {
     const i = pops === 'pp' ? 1 : number;
     let order: -1 | 0 | 1 | undefined;
+    let isDone: boolean;
     if (x.isEmpty(0) || (!memory && x.isEmpty(i))) {
-      if (x.stackFault(false)) return;
+      isDone = !x.stackFault(false);
     } else {
       const other = memory ? memoryNumber(x, row) : x.get(i);
       if (other === undefined) return;
-      const found = x.compare(x.get(0), other, quiet !== '');
-      if (!found.done) return;
-      order = found.order;
+      ({ order, done: isDone } = x.compare(x.get(0), other, quiet !== ''));
     }
+    // The outcome is told even where an exception is not masked; but nothing is popped then.
     if (toFlags === '') x.setCodes(codesOf(order));
     else x.view.setInt32(x.buffer, flagsOf(order), true);
+    if (!isDone) return;
     for (let n = 0; n < pops.length; n++) x.pop();
   };
 }
@@ -123,63 +126,122 @@ const onTop = (f: (x: X87, value: bigint) => bigint | undefined): Handler => (x)
   if (result !== undefined) x.set(0, result);
 };
 
-// ── functions of the host ──
+// ── transcendental functions ──
 
-/** A number in double precision, for functions that the host has only so. */
-function toDouble(x: X87, bits: bigint): number {
-  x.env.flags = 0;
-  x.env.rounding = rounding.RNE;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, exact.convert(extended80, binary64, x.env, bits));
-  return view.getFloat64(0);
-}
-function fromDouble(x: X87, value: number): bigint {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  x.env.flags = 0;
-  return exact.convert(binary64, extended80, x.env, view.getBigUint64(0));
-}
-/** The result of a function: NaN of a number is invalid. */
-function hostResult(x: X87, operands: readonly bigint[], value: number): bigint | undefined {
-  const nan = operands.find(isNan);
-  if (nan !== undefined) return x.propagate(nan, operands.at(-1) as bigint);
-  if (Number.isNaN(value)) return x.raise(Fsw.IE) ? undefined : INDEFINITE;
-  if (!Number.isInteger(value) && Number.isFinite(value)) x.raise(Fsw.PE);
-  x.setC1(false);
-  return fromDouble(x, value);
-}
-const hostFunction = (f: (value: number) => number): Handler => onTop((x, value) => hostResult(x, [value], f(toDouble(x, value))));
+const signOf = (bits: bigint): 0 | 1 => ((bits & SIGN) === 0n ? 0 : 1);
+
+/** Rounded to 64 digits, whatever the precision control says. */
+const rounded = (x: X87, operands: readonly bigint[], value: Number80): bigint | undefined => x.compute((env) => round(value, env), operands, true);
+/** The result of an invalid operation, or the NaN of an operand. */
+const invalid = (x: X87, operands: readonly bigint[]): bigint | undefined =>
+  x.compute((env) => {
+    env.flags |= flag.NV;
+    return INDEFINITE;
+  }, operands, true);
+/** A result that needs no rounding. */
+const settled = (x: X87, operands: readonly bigint[], bits: bigint): bigint | undefined => x.compute(() => bits, operands, true);
+const INFINITY = 0x7fff_8000_0000_0000_0000n;
+const UNIT = 0x3fff_8000_0000_0000_0000n;
+const signed = (bits: bigint, sign: 0 | 1): bigint => (sign === 1 ? bits | SIGN : bits);
+const both = (a: bigint, b: bigint): 0 | 1 => (signOf(a) === signOf(b) ? 0 : 1);
+
+/** 2^x - 1. Beyond 1 nothing is promised; the number is left as it is. */
+const power: Handler = onTop((x, value) => {
+  if (!isNumber(value)) return invalid(x, [value]);
+  if (isInfinite(value)) return settled(x, [value], signOf(value) === 1 ? signed(UNIT, 1) : value);
+  if (isZero(value)) return settled(x, [value], value);
+  if (exponentOf(value) > 0x3fff || (exponentOf(value) === 0x3fff && BigInt.asUintN(63, value) !== 0n)) {
+    x.raise(Fsw.PE);
+    return settled(x, [value], value);
+  }
+  return rounded(x, [value], powerMinusOne(decode(value)));
+});
+
 /** ST(1) = f(ST(1), ST(0)), popped. */
-const hostFunction2 = (f: (y: number, value: number) => number): Handler => (x) => {
+const ofTwo = (f: (x: X87, y: bigint, value: bigint) => bigint | undefined): Handler => (x) => {
   if (x.isEmpty(0) || x.isEmpty(1)) {
     if (x.stackFault(false)) return;
     x.set(1, INDEFINITE);
   } else {
-    const [a, b] = [x.get(0), x.get(1)];
-    const result = hostResult(x, [b, a], f(toDouble(x, b), toDouble(x, a)));
+    const [value, y] = [x.get(0), x.get(1)];
+    const result = isNumber(value) && isNumber(y) ? f(x, y, value) : invalid(x, [y, value]);
     if (result === undefined) return;
     x.set(1, result);
   }
   x.pop();
 };
+
+/** y × log2 x (SDM vol. 2, table 3-48). */
+const logarithm: Handler = ofTwo((x, y, value) => {
+  const operands = [y, value];
+  if (isZero(value)) {
+    if (isZero(y)) return invalid(x, operands);
+    if (!isInfinite(y) && x.raise(Fsw.ZE)) return undefined;
+    return settled(x, [y], signed(INFINITY, signOf(y) === 1 ? 0 : 1));
+  }
+  const isOne = value === UNIT;
+  if (signOf(value) === 1 || (isInfinite(value) && isZero(y)) || (isInfinite(y) && isOne)) return invalid(x, operands);
+  const below = exponentOf(value) < 0x3fff ? 1 : 0;
+  const sign = signOf(y) === below ? 0 : 1;
+  if (isInfinite(value) || isInfinite(y)) return settled(x, operands, signed(INFINITY, sign));
+  if (isZero(y) || isOne) return settled(x, operands, signed(0n, isOne ? signOf(y) : sign));
+  return rounded(x, operands, timesLogarithm(decode(y), decode(value)));
+});
+/** y × log2(x + 1) (table 3-49). At -1 and below nothing is promised. */
+const logarithmPlusOne: Handler = ofTwo((x, y, value) => {
+  const operands = [y, value];
+  if ((isInfinite(y) && isZero(value)) || (isInfinite(value) && isZero(y))) return invalid(x, operands);
+  const sign = both(y, value);
+  if (isInfinite(y) || isInfinite(value)) return value === signed(INFINITY, 1) ? invalid(x, operands) : settled(x, operands, signed(INFINITY, sign));
+  if (isZero(y) || isZero(value)) return settled(x, operands, signed(0n, sign));
+  if (signOf(value) === 1 && exponentOf(value) >= 0x3fff) return settled(x, operands, y);
+  return rounded(x, operands, timesLogarithmPlusOne(decode(y), decode(value)));
+});
+/** The angle of (x, y) (table 3-31). */
+const inverseTangent: Handler = ofTwo((x, y, value) => {
+  const operands = [y, value];
+  const [sign, negative] = [signOf(y), signOf(value) === 1];
+  if (isInfinite(y)) return rounded(x, operands, quarters(isInfinite(value) ? (negative ? 3 : 1) : 2, sign));
+  if (isInfinite(value) || isZero(y)) return negative ? rounded(x, operands, quarters(4, sign)) : settled(x, operands, signed(0n, sign));
+  if (isZero(value)) return rounded(x, operands, quarters(2, sign));
+  return rounded(x, operands, angle(decode(y), decode(value)));
+});
+
 /** Beyond 2^63 the argument is not reduced: C2. */
-const reducible = (bits: bigint): boolean => exponentOf(bits) < 0x3fff + 63 || exponentOf(bits) === 0x7fff;
-const trigonometric = (f: (value: number) => readonly number[]): Handler => (x) => {
-  if (x.isEmpty(0)) {
-    if (!x.stackFault(false)) x.set(0, INDEFINITE);
+const isReducible = (bits: bigint): boolean => exponentOf(bits) < 0x3fff + 63 || exponentOf(bits) === 0x7fff;
+/** Results to be in ST(0), and to be pushed; undefined where an exception stops them. */
+type Trigonometric = (x: X87, value: bigint) => readonly (bigint | undefined)[];
+const trigonometric = (results: 1 | 2, f: Trigonometric): Handler => (x) => {
+  const [isEmpty, isFull] = [x.isEmpty(0), results === 2 && !x.isEmpty(7)];
+  if (isEmpty || isFull) {
+    if (x.stackFault(!isEmpty)) return;
+    x.set(0, INDEFINITE);
+    if (results === 2) x.put(INDEFINITE);
+    x.clearC2();
     return;
   }
   const value = x.get(0);
-  if (!reducible(value)) {
+  if (isNumber(value) && !isReducible(value)) {
     x.setCodes((x.word(FSW) & (Fsw.C0 | Fsw.C3)) | Fsw.C2);
     return;
   }
-  const results = f(toDouble(x, value)).map((result) => hostResult(x, [value], result));
-  if (results[0] === undefined) return;
-  x.setCodes(x.word(FSW) & (Fsw.C0 | Fsw.C3));
-  x.set(0, results[0]);
-  if (results[1] !== undefined) x.push(results[1]);
+  x.clearC2();
+  if (!isNumber(value) || isInfinite(value)) {
+    const result = invalid(x, [value]);
+    if (result === undefined) return;
+    x.set(0, result);
+    if (results === 2) x.put(result);
+    return;
+  }
+  const [first, second] = f(x, value);
+  if (first === undefined) return;
+  x.set(0, first);
+  if (second !== undefined) x.put(second);
 };
+const sine: Trigonometric = (x, value) => [isZero(value) ? settled(x, [value], value) : rounded(x, [value], sineAndCosine(decode(value)).sine)];
+const cosine: Trigonometric = (x, value) => [isZero(value) ? settled(x, [value], UNIT) : rounded(x, [value], sineAndCosine(decode(value)).cosine)];
+const sineThenCosine: Trigonometric = (x, value) => [...sine(x, value), ...cosine(x, value)];
+const tangentThenOne: Trigonometric = (x, value) => [isZero(value) ? settled(x, [value], value) : rounded(x, [value], tangent(decode(value))), UNIT];
 
 // ── exact functions ──
 
@@ -193,32 +255,33 @@ function normalized(bits: bigint): { readonly significand: bigint; readonly expo
   }
   return { significand, exponent };
 }
-const signOf = (bits: bigint): 0 | 1 => ((bits & SIGN) === 0n ? 0 : 1);
-/** An integer times a power of two, exactly representable or rounded to nearest. */
-function scaled(x: X87, sign: 0 | 1, significand: bigint, exponent: number): bigint {
-  x.env.flags = 0;
-  x.env.rounding = rounding.RNE;
-  const one = exact.fromInteger(extended80, x.env, significand);
-  if (isZero(one)) return sign === 1 ? SIGN : 0n;
-  return (sign === 1 ? SIGN : 0n) | (BigInt(exponentOf(one) + exponent) << 64n) | BigInt.asUintN(64, one);
+/** An integer times a power of two that the format can represent. */
+function scaled(sign: 0 | 1, value: bigint, exponent: number): bigint {
+  if (value === 0n) return sign === 1 ? SIGN : 0n;
+  const bits = value.toString(2).length;
+  const field = exponent + bits - 1 + 0x3fff;
+  // Below the smallest normal exponent there are fewer digits.
+  const shift = 64 - bits - Math.max(0, 1 - field);
+  const significand = shift >= 0 ? value << BigInt(shift) : value >> BigInt(-shift);
+  return (sign === 1 ? SIGN : 0n) | (BigInt(Math.max(0, field)) << 64n) | significand;
 }
 
 /** FPREM truncates the quotient, FPREM1 rounds it to nearest; at most 63 bits of it at a time. */
 const remainder = (nearest: boolean): Handler => (x) => {
+  x.clearC2();
   if (x.isEmpty(0) || x.isEmpty(1)) {
     if (!x.stackFault(false)) x.set(0, INDEFINITE);
     return;
   }
   const [a, b] = [x.get(0), x.get(1)];
-  if (isNan(a) || isNan(b) || isInfinite(a) || isZero(b)) {
-    const result = x.compute(isNan(a) || isNan(b) ? (OPERATIONS['add'] as Operation) : (env) => {
-      env.flags |= flag.NV;
-      return INDEFINITE;
-    }, [a, b], true);
+  const areNumbers = isNumber(a) && isNumber(b);
+  if (!areNumbers || isInfinite(a) || isZero(b)) {
+    const result = invalid(x, [a, b]);
     if (result !== undefined) x.set(0, result);
     return;
   }
   x.setCodes(0);
+  if ([a, b].some(isDenormal) && x.raise(Fsw.DE)) return;
   if (isInfinite(b) || isZero(a)) return;
   const [p, q] = [normalized(a), normalized(b)];
   const distance = p.exponent - q.exponent;
@@ -228,7 +291,7 @@ const remainder = (nearest: boolean): Handler => (x) => {
     const divisor = q.significand << BigInt(shift);
     const value = p.significand << BigInt(distance);
     const rest = value - (value / divisor) * divisor;
-    x.set(0, scaled(x, signOf(a), rest, q.exponent));
+    x.set(0, scaled(signOf(a), rest, q.exponent));
     x.setCodes(Fsw.C2);
     return;
   }
@@ -243,7 +306,7 @@ const remainder = (nearest: boolean): Handler => (x) => {
     rest = divisor - rest;
     sign = sign === 0 ? 1 : 0;
   }
-  x.set(0, scaled(x, rest === 0n ? signOf(a) : sign, rest, exponent));
+  x.set(0, scaled(rest === 0n ? signOf(a) : sign, rest, exponent));
   const bit = (n: bigint, code: number): number => (((quotient >> n) & 1n) === 0n ? 0 : code);
   x.setCodes(bit(0n, Fsw.C1) | bit(1n, Fsw.C3) | bit(2n, Fsw.C0));
 };
@@ -265,7 +328,7 @@ const scale: Handler = (x) => {
       return (a & SIGN) | (shrinks ? 0n : 0x7fff_8000_0000_0000_0000n);
     }
     if (isZero(a) || isInfinite(a)) return a;
-    const by = Math.max(-0x1_0000, Math.min(0x1_0000, Math.trunc(toNumber(b))));
+    const by = Math.max(-0x1_0000, Math.min(0x1_0000, toNumber(b)));
     const { significand, exponent } = normalized(a);
     const target = exponent + by + 63;
     // Far out of range: rounded as the largest and the smallest numbers are.
@@ -277,23 +340,28 @@ const scale: Handler = (x) => {
   }, [a, b], true);
   if (result !== undefined) x.set(0, result);
 };
-/** Magnitudes beyond doubles only have to be large. */
+/** Truncated; of numbers beyond 2^20 only the sign matters. */
 const toNumber = (bits: bigint): number => {
   const { significand, exponent } = normalized(bits);
-  return (signOf(bits) === 1 ? -1 : 1) * Number(significand) * 2 ** Math.max(-1000, Math.min(900, exponent));
+  const magnitude = exponent > -43 ? 2 ** 20 : exponent <= -64 ? 0 : Number(significand >> BigInt(-exponent));
+  return signOf(bits) === 1 ? -magnitude : magnitude;
 };
 
 /** Exponent and significand apart. */
 const extract: Handler = (x) => {
-  if (x.isEmpty(0)) {
-    if (!x.stackFault(false)) x.set(0, INDEFINITE);
+  const isEmpty = x.isEmpty(0);
+  if (isEmpty || !x.isEmpty(7)) {
+    if (x.stackFault(!isEmpty)) return;
+    x.set(0, INDEFINITE);
+    x.put(INDEFINITE);
     return;
   }
   const value = x.get(0);
-  if (isNan(value) || isInfinite(value)) {
-    const result = isNan(value) ? x.compute(OPERATIONS['add'] as Operation, [value, value], true) : value;
+  x.setC1(false);
+  if (!isNumber(value) || isInfinite(value)) {
+    const result = isInfinite(value) ? value : invalid(x, [value]);
     if (result === undefined) return;
-    x.set(0, isNan(value) ? result : BigInt.asUintN(79, value));
+    x.set(0, isInfinite(value) ? BigInt.asUintN(79, value) : result);
     x.push(result);
   } else if (isZero(value)) {
     if (x.raise(Fsw.ZE)) return;
@@ -345,7 +413,7 @@ const constant = (name: string): Handler => {
 const load = (row: Row): Handler => (x, i) => {
   if (!hasMemory(row)) {
     if (x.isEmpty(i)) {
-      if (!x.stackFault(false)) x.push(INDEFINITE);
+      if (!x.stackFault(false)) x.put(INDEFINITE);
       return;
     }
     x.push(x.get(i));
@@ -363,7 +431,8 @@ const putInteger = (x: X87, bytes: number, value: bigint): void => {
   else if (bytes === 4) x.view.setInt32(x.buffer, Number(BigInt.asIntN(32, value)), true);
   else x.view.setBigInt64(x.buffer, BigInt.asIntN(64, value), true);
 };
-function toInteger(x: X87, bits: number, direction: Rounding): bigint | undefined {
+/** @param limit - magnitudes of this and above do not fit. */
+function toInteger(x: X87, bits: number, direction: Rounding, limit: bigint = 1n << 64n): bigint | undefined {
   const smallest = -(1n << BigInt(bits - 1));
   if (x.isEmpty(0)) return x.stackFault(false) ? undefined : smallest;
   const run = (d: Rounding): bigint => {
@@ -372,7 +441,10 @@ function toInteger(x: X87, bits: number, direction: Rounding): bigint | undefine
     return exact.toInteger(extended80, x.env, x.get(0), { bits, signed: true });
   };
   const value = run(direction);
+  const magnitude = value < 0n ? -value : value;
+  if (magnitude >= limit) x.env.flags |= flag.NV;
   const raised = (x.env.flags & flag.NV) !== 0 ? Fsw.IE : (x.env.flags & flag.NX) !== 0 ? Fsw.PE : 0;
+  x.setC1(false);
   if (x.raise(raised)) return undefined;
   x.setC1(raised === Fsw.PE && run(rounding.RTZ) !== value);
   return value;
@@ -398,14 +470,14 @@ const storeReal = (size: string): Store => (x) => {
   else x.view.setBigUint64(x.buffer, value, true);
   return true;
 };
+const DECIMAL_LIMIT = 10n ** 18n;
 /** 18 decimal digits and a sign. */
 const storeDecimal: Store = (x) => {
   const { view, buffer } = x;
-  const value = toInteger(x, 64, x.direction);
+  const value = toInteger(x, 64, x.direction, DECIMAL_LIMIT);
   if (value === undefined) return false;
   const magnitude = value < 0n ? -value : value;
-  if (magnitude >= 10n ** 18n) {
-    if (x.raise(Fsw.IE)) return false;
+  if (magnitude >= DECIMAL_LIMIT) {
     view.setBigUint64(buffer, 0xc000_0000_0000_0000n, true);
     view.setUint16(buffer + 8, 0xffff, true);
     return true;
@@ -448,6 +520,7 @@ const loadEnvironment = (x: X87, wide: boolean): number => {
       x.setWord(offset, value);
       x.setWord(offset + 4, 0);
     } else x.setWord(offset, offset === FCW ? control(value) : value & 0xffff);
+    if (offset === FCS && wide) x.setWord(FOP, (value >>> 16) & 0x7ff);
   });
   summarize(x);
   return wide ? 28 : 14;
@@ -488,7 +561,6 @@ const moveIf: Handler = (x, i) => {
     if (!x.stackFault(false)) x.set(0, INDEFINITE);
     return;
   }
-  x.setC1(false);
   if (x.view.getInt32(x.buffer, true) !== 0) x.set(0, x.get(i));
 };
 const exchange: Handler = (x, i) => {
@@ -516,21 +588,19 @@ const copy = (pops: boolean): Handler => (x, i) => {
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   fchs: onTop((x, value) => (x.setC1(false), value ^ SIGN)), fabs: onTop((x, value) => (x.setC1(false), value & ~SIGN)),
-  fsqrt: onTop((x, value) => x.compute((env, [a]) => exact.sqrt(extended80, env, a as bigint), [value])),
+  fsqrt: onTop((x, value) => x.compute((env, [a], format) => exact.sqrt(format, env, a as bigint), [value])),
   frndint: onTop((x, value) => x.compute((env, [a]) => exact.roundToIntegral(extended80, env, a as bigint, true), [value], true)),
   ftst: (x) => {
     if (x.isEmpty(0)) {
-      if (!x.stackFault(false)) x.setCodes(CODES.unordered);
+      x.stackFault(false);
+      x.setCodes(CODES.unordered);
       return;
     }
-    const { order, done } = x.compare(x.get(0), 0n, false);
-    if (done) x.setCodes(codesOf(order));
+    x.setCodes(codesOf(x.compare(x.get(0), 0n, false).order));
   },
   fxam: examine, fxtract: extract, fscale: scale, fprem: remainder(false), fprem1: remainder(true), fxch: exchange,
-  f2xm1: hostFunction((value) => Math.expm1(value * Math.LN2)),
-  fyl2x: hostFunction2((y, value) => y * Math.log2(value)), fyl2xp1: hostFunction2((y, value) => (y * Math.log1p(value)) / Math.LN2), fpatan: hostFunction2((y, value) => Math.atan2(y, value)),
-  fsin: trigonometric((value) => [Math.sin(value)]), fcos: trigonometric((value) => [Math.cos(value)]), fsincos: trigonometric((value) => [Math.sin(value), Math.cos(value)]),
-  fptan: trigonometric((value) => [Math.tan(value), 1]),
+  f2xm1: power, fyl2x: logarithm, fyl2xp1: logarithmPlusOne, fpatan: inverseTangent,
+  fsin: trigonometric(1, sine), fcos: trigonometric(1, cosine), fsincos: trigonometric(2, sineThenCosine), fptan: trigonometric(2, tangentThenOne),
   fincstp: (x) => {
     x.top++;
     x.setC1(false);
@@ -539,9 +609,13 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     x.top--;
     x.setC1(false);
   },
-  ffree: (x, i) => x.free(i),
+  ffree: (x, i) => {
+    x.free(i);
+    x.setC1(false);
+  },
   ffreep: (x, i) => {
     x.free(i);
+    x.setC1(false);
     x.pop();
   },
   fnop: () => {}, fneni: () => {}, fndisi: () => {}, fnsetpm: () => {},

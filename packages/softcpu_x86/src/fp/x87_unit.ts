@@ -17,23 +17,26 @@ const QUIET = 1n << 62n;
 const FRACTION = (1n << 63n) - 1n;
 const DIRECTIONS: readonly Rounding[] = [rounding.RNE, rounding.RDN, rounding.RUP, rounding.RTZ];
 const FLAGS: readonly (readonly [number, number])[] = [[flag.NV, Fsw.IE], [flag.DZ, Fsw.ZE], [flag.OF, Fsw.OE], [flag.UF, Fsw.UE], [flag.NX, Fsw.PE]];
-/** Precisions of the control word: results of 24 and 53 bits have the exponents of 80-bit numbers. */
-const NARROW: Readonly<Record<number, Format>> = {
-  0: { name: 'extended24', exponentBits: 15, fractionBits: 23, explicitInteger: true },
-  2: { name: 'extended53', exponentBits: 15, fractionBits: 52, explicitInteger: true },
-};
+/** Precisions of the control word: results of 24 and 53 bits have the exponents of the others. */
+const precisions = (exponentBits: number): readonly Format[] =>
+  [23, 63, 52, 63].map((fractionBits) => ({ name: `extended${fractionBits + 1}`, exponentBits, fractionBits, explicitInteger: true }));
+const USUAL = precisions(15);
+/** For results whose exponents are not those of a register. */
+const UNBOUNDED = precisions(18);
+/** What exponents are moved by where the exception of such a result is not masked (SDM vol. 1, 8.5.4). */
+const WRAP = 24576n;
 
 export const exponentOf = (bits: bigint): number => Number((bits >> 64n) & 0x7fffn);
 export const isNan = (bits: bigint): boolean => exponentOf(bits) === 0x7fff && (bits & FRACTION) !== 0n;
 /** An encoding that stands for nothing: the integer bit is clear where the exponent is not 0. */
-const isUnsupported = (bits: bigint): boolean => exponentOf(bits) !== 0 && (bits & (1n << 63n)) === 0n;
+export const isUnsupported = (bits: bigint): boolean => exponentOf(bits) !== 0 && (bits & (1n << 63n)) === 0n;
 const isSignaling = (bits: bigint): boolean => isUnsupported(bits) || (isNan(bits) && (bits & QUIET) === 0n);
-const isDenormal = (bits: bigint): boolean => exponentOf(bits) === 0 && BigInt.asUintN(64, bits) !== 0n;
+export const isDenormal = (bits: bigint): boolean => exponentOf(bits) === 0 && BigInt.asUintN(64, bits) !== 0n;
 export const isZero = (bits: bigint): boolean => BigInt.asUintN(79, bits) === 0n;
 export const isInfinite = (bits: bigint): boolean => exponentOf(bits) === 0x7fff && (bits & FRACTION) === 0n && !isUnsupported(bits);
 
-/** An operation on operands in `from`; it rounds as the environment says. */
-export type Operation = (env: FloatEnv, operands: readonly bigint[]) => bigint;
+/** An operation on operands of a format; it rounds as the environment says. */
+export type Operation = (env: FloatEnv, operands: readonly bigint[], format: Format) => bigint;
 
 export class X87 {
   readonly env: FloatEnv = createFloatEnv({ tininessBefore: false, nan: nanX86, integer: integerX86 });
@@ -121,6 +124,10 @@ export class X87 {
     this.setWord(FSW, on ? this.word(FSW) | Fsw.C1 : this.word(FSW) & ~Fsw.C1);
   }
 
+  clearC2(): void {
+    this.setWord(FSW, this.word(FSW) & ~Fsw.C2);
+  }
+
   /** Whether an exception waits to be delivered. */
   get pending(): boolean {
     return (this.word(FSW) & Fsw.ES) !== 0;
@@ -142,12 +149,15 @@ export class X87 {
   /** Pushes a number; on a full stack the indefinite. */
   push(bits: bigint): void {
     if (!this.isEmpty(7)) {
-      if (this.stackFault(true)) return;
-      this.top--;
-      this.set(0, INDEFINITE);
+      if (!this.stackFault(true)) this.put(INDEFINITE);
       return;
     }
     this.setC1(false);
+    this.put(bits);
+  }
+
+  /** Pushes a number whatever is there. */
+  put(bits: bigint): void {
     this.top--;
     this.set(0, bits);
   }
@@ -170,19 +180,36 @@ export class X87 {
     return FLAGS.reduce((all, [theirs, ours]) => ((this.env.flags & theirs) === 0 ? all : all | ours), 0);
   }
 
-  #round(operation: Operation, operands: readonly bigint[], direction: Rounding): bigint {
-    const narrow = NARROW[(this.word(FCW) >>> 8) & 3];
+  /** @param formats - by precision control. */
+  #round(operation: Operation, operands: readonly bigint[], direction: Rounding, formats: readonly Format[]): bigint {
+    const full = formats[3] as Format;
+    const narrow = formats[(this.word(FCW) >>> 8) & 3] as Format;
     this.env.flags = 0;
-    this.env.rounding = narrow === undefined ? direction : rounding.ODD;
-    const result = operation(this.env, operands);
-    if (narrow === undefined || isNan(result) || isInfinite(result)) return result;
+    this.env.rounding = narrow.fractionBits === 63 ? direction : rounding.ODD;
+    const result = operation(this.env, operands, full);
+    const value = BigInt.asUintN(full.exponentBits + 64, result);
+    if (narrow.fractionBits === 63 || value >> 64n === (1n << BigInt(full.exponentBits)) - 1n) return result;
+    if (value === 0n) {
+      // Exact; the direction decides its sign.
+      this.env.rounding = direction;
+      return operation(this.env, operands, full);
+    }
     // Rounded to odd at first, so that rounding again is right.
     const inexact = this.env.flags & flag.NX;
     this.env.flags &= ~(flag.NX | flag.UF);
     this.env.rounding = direction;
-    const rounded = exact.convert(extended80, narrow, this.env, result);
+    const rounded = exact.convert(full, narrow, this.env, result);
     this.env.flags |= inexact;
-    return exact.convert(narrow, extended80, this.env, rounded);
+    return exact.convert(narrow, full, this.env, rounded);
+  }
+
+  /** A result whose exponent is moved into range, as the exception handler gets it. */
+  #wrapped(operation: Operation, operands: readonly bigint[], direction: Rounding, overflow: boolean): bigint {
+    const format = UNBOUNDED[3] as Format;
+    const wide = operands.map((bits) => exact.convert(extended80, format, this.env, bits));
+    const bits = this.#round(operation, wide, direction, UNBOUNDED);
+    const exponent = ((bits >> 64n) & 0x3_ffffn) - 0x1_ffffn + 0x3fffn + (overflow ? -WRAP : WRAP);
+    return ((bits >> 82n) << 79n) | (exponent << 64n) | BigInt.asUintN(64, bits);
   }
 
   get direction(): Rounding {
@@ -197,6 +224,7 @@ export class X87 {
   compute(operation: Operation, operands: readonly bigint[], full = false): bigint | undefined {
     const [first = 0n, second = first] = operands;
     if (operands.some((bits) => isNan(bits) || isUnsupported(bits))) {
+      this.setC1(false);
       if (operands.some(isSignaling) && this.raise(Fsw.IE)) return undefined;
       return this.propagate(first, second);
     }
@@ -204,16 +232,35 @@ export class X87 {
       ? (direction: Rounding): bigint => {
           this.env.flags = 0;
           this.env.rounding = direction;
-          return operation(this.env, operands);
+          return operation(this.env, operands, extended80);
         }
-      : (direction: Rounding): bigint => this.#round(operation, operands, direction);
+      : (direction: Rounding): bigint => this.#round(operation, operands, direction, USUAL);
     const result = run(this.direction);
     const raised = this.#flagsOf();
-    const denormal = (raised & (Fsw.IE | Fsw.ZE)) === 0 && operands.some(isDenormal) ? Fsw.DE : 0;
-    if (this.raise(raised | denormal)) return undefined;
+    const before = (raised & (Fsw.IE | Fsw.ZE)) || (operands.some(isDenormal) ? Fsw.DE : 0);
+    if (this.raise(before)) {
+      this.setC1(false);
+      return undefined;
+    }
+    const unmasked = this.#outOfRange(raised, isDenormal(result));
+    if (unmasked !== 0 && !full) {
+      const wrap = (direction: Rounding): bigint => this.#wrapped(operation, operands, direction, unmasked === Fsw.OE);
+      const value = wrap(this.direction);
+      const inexact = this.#flagsOf() & Fsw.PE;
+      this.raise(unmasked | inexact);
+      this.setC1(inexact !== 0 && wrap(rounding.RTZ) !== value);
+      return value;
+    }
+    this.raise(raised);
     // C1 says whether an inexact result was rounded up in magnitude.
     this.setC1((raised & Fsw.PE) !== 0 && run(rounding.RTZ) !== result);
     return result;
+  }
+
+  /** OE or UE where that is not masked: a tiny result is enough for the latter then, exact or not. */
+  #outOfRange(raised: number, isTiny: boolean): number {
+    const found = (raised & (Fsw.OE | Fsw.UE)) | (isTiny ? Fsw.UE : 0);
+    return found & ~this.word(FCW);
   }
 
   /** Compares: -1, 0, 1; undefined if unordered. Undefined `done`: an exception is not masked. */
@@ -224,20 +271,29 @@ export class X87 {
     const denormal = order !== undefined && (isDenormal(a) || isDenormal(b));
     const stopped = this.raise(invalid ? Fsw.IE : denormal ? Fsw.DE : 0);
     this.setC1(false);
-    return { order, done: !stopped };
+    return { order: stopped && invalid ? undefined : order, done: !stopped };
   }
 
   /** Converts between the register format and another, with flags. */
   convert(from: Format, to: Format, bits: bigint): { readonly value: bigint; readonly stopped: boolean } {
     this.env.flags = 0;
     this.env.rounding = this.direction;
-    const value = exact.convert(from, to, this.env, bits);
+    const value = exact.convert(from, to, this.env, isUnsupported(bits) ? INDEFINITE : bits);
+    if (isUnsupported(bits)) this.env.flags |= flag.NV;
     const raised = this.#flagsOf();
+    const largest = 1n << BigInt(to.fractionBits);
+    const isSubnormal = BigInt.asUintN(to.exponentBits + to.fractionBits, value) < largest && BigInt.asUintN(to.exponentBits + to.fractionBits, value) !== 0n;
+    const unmasked = this.#outOfRange(raised, isSubnormal);
+    this.setC1(false);
+    if (unmasked !== 0 && (raised & Fsw.IE) === 0) {
+      this.raise(unmasked);
+      return { value, stopped: true };
+    }
     const stopped = this.raise(raised);
     if ((raised & Fsw.PE) !== 0) {
       this.env.rounding = rounding.RTZ;
       this.setC1(exact.convert(from, to, this.env, bits) !== value);
-    } else this.setC1(false);
+    }
     return { value, stopped };
   }
 }

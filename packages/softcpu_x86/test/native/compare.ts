@@ -5,7 +5,7 @@ import type { Decoded } from '../../src/isa/decode.ts';
 import { flagUse } from '../../src/isa/flags.ts';
 import { CS_LIMIT, Flag, GPR, PC, READ_HIGH, SEG_BASE, Seg, WRITE_HIGH } from '../../src/state.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
-import { CODE_REGION, DATA_REGION, GS_BASE, pristineData } from './oracle.ts';
+import { CHANGES, CODE_REGION, DATA_REGION, GS_BASE, pristineData } from './oracle.ts';
 import type { Case, Mode, Outcome } from './oracle.ts';
 import { MODES } from './generate.ts';
 
@@ -69,7 +69,7 @@ export class Subject {
     if (((p.eflags ^ expected.flags) & (ARITHMETIC & ~Flag.AF)) !== 0) problems.push(`flags ${p.eflags.toString(16)}, not ${expected.flags.toString(16)}`);
     const data = p.memory(DATA_REGION.base, DATA_REGION.size);
     const wanted = new Map(expected.changes);
-    for (let i = 0; i < data.length && wanted.size < 80; i++) {
+    for (let i = 0; i < data.length && wanted.size < CHANGES; i++) {
       if (data[i] === (wanted.get(i) ?? pristine[i])) continue;
       problems.push(`data[${i.toString(16)}] ${(data[i] as number).toString(16)}`);
       break;
@@ -112,7 +112,7 @@ export class Subject {
     const wanted = new Map(expected.changes);
     if (Buffer.compare(data, pristine) !== 0 || wanted.size > 0) {
       for (let i = 0; i < data.length; i++) {
-        const value = wanted.get(i) ?? (wanted.size === 80 ? (data[i] as number) : (pristine[i] as number));
+        const value = wanted.get(i) ?? (wanted.size === CHANGES ? (data[i] as number) : (pristine[i] as number));
         if (data[i] !== value && !(insn.row.name === 'pushf' && isTrapFlag(data[i] as number, value)) && !undefinedResult(insn, test)) {
           problems.push(`data[${i.toString(16)}] ${(data[i] as number).toString(16)}, not ${value.toString(16)}`);
           break;

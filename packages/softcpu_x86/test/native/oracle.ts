@@ -110,7 +110,7 @@ const XMM_OUT = 160;
 const YMM_OUT = XMM_OUT + XMM;
 const X87_OUT = YMM_OUT + XMM;
 const CHANGED = X87_OUT + X87 + 24;
-const CHANGES = 80;
+export const CHANGES = 120;
 const OUTPUT = CHANGED + CHANGES * 4;
 
 /** Asks for all cases in one process. */

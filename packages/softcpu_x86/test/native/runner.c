@@ -22,7 +22,7 @@
 #define CODE_SIZE 0x2000UL
 #define DATA 0x30000000UL
 #define DATA_SIZE 0x4000UL
-#define CHANGES 80
+#define CHANGES 120
 
 struct input {
   uint64_t gpr[16];
