@@ -11,6 +11,7 @@
 import { tlbLogCapacity, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
+import { Permission } from '../machine.ts';
 import { SecondTlb } from './second.ts';
 
 const PAGE_MASK = 0xfff;
@@ -24,6 +25,8 @@ export class Tlb {
   readonly #logCapacity: number;
   readonly #window: number;
   readonly #second: SecondTlb;
+  /** By number of the page in linear memory: a table of writes may have it, or may get it from the second level. */
+  readonly #writable: Uint8Array;
   #words: Int32Array;
 
   /** Takes possession of the TLB region of `layout` and empties it. */
@@ -41,6 +44,7 @@ export class Tlb {
     for (let table = 1; table < 2 * MMU_MODES; table++) words.copyWithin(first + table * length, first, first + length);
     words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + 2 * MMU_MODES);
     this.#second = new SecondTlb(words, layout);
+    this.#writable = new Uint8Array(2 ** (windowBits - 12));
   }
 
   /** The view of linear memory, again after it has grown. */
@@ -99,8 +103,20 @@ export class Tlb {
   }
 
   #flushTable(table: number): void {
-    this.#logged(table, (word) => this.#clear(word, this.#slotAt(word)));
-    this.#words[(this.#layout.tlbLogged >>> 2) + table] = 0;
+    // As `#logged` and `#clear`, but every switch of address spaces does this to thousands.
+    const words = this.#words;
+    const { tlb, tlbLogs, tlbLogged } = this.#layout;
+    const window = this.#window;
+    const slots = this.#tableSize / 8 - 1;
+    const log = (tlbLogs >>> 2) + table * this.#logCapacity;
+    const end = log + (words[(tlbLogged >>> 2) + table] as number);
+    for (let at = log; at < end; at++) {
+      const word = (words[at] as number) >>> 2;
+      const empty = window - (((word - (tlb >>> 2)) >>> 1) & slots) * 4096;
+      words[word] = empty | 0;
+      words[word + 1] = empty < 0 ? -1 : empty > 0xffff_ffff ? 1 : 0;
+    }
+    words[(tlbLogged >>> 2) + table] = 0;
   }
 
   /**
@@ -109,6 +125,7 @@ export class Tlb {
    */
   fill(write: boolean, mode: number, vaLo: number, vaHi: number, page: number, global = false): void {
     const table = (write ? MMU_MODES : 0) + mode;
+    if (write) this.#writable[page >>> 12] = 1;
     const slot = this.#slot(vaLo, vaHi);
     const word = this.#word(table, slot);
     if (this.#isEmpty(word, slot)) {
@@ -127,7 +144,9 @@ export class Tlb {
 
   /** Enters a page into the second level, for the tag of an address space and mode. */
   fillSecond(vaLo: number, vaHi: number, tag: number, page: number, permissions: number): void {
-    if (page !== 0) this.#second.fill(vaLo, vaHi, tag, page, permissions); // place 0 means failure
+    if (page === 0) return; // means failure
+    if ((permissions & Permission.write) !== 0) this.#writable[page >>> 12] = 1;
+    this.#second.fill(vaLo, vaHi, tag, page, permissions);
   }
 
   /** Forgets everything. */
@@ -175,13 +194,21 @@ export class Tlb {
 
   /** Makes all writes to a page of linear memory take the slow path. */
   protect(page: number): void {
+    // Most pages of code are never written to.
+    if (this.#writable[page >>> 12] === 0) return;
+    const words = this.#words;
+    const { tlb, tlbLogs, tlbLogged } = this.#layout;
     const mask = (this.#window * 2 - 1) | 0; // with a window of 2^31 and more, all 32 bits
-    for (let mode = 0; mode < MMU_MODES; mode++) {
-      this.#logged(MMU_MODES + mode, (word) => {
-        const slot = this.#slotAt(word);
+    const slots = this.#tableSize / 8 - 1;
+    for (let table = MMU_MODES; table < 2 * MMU_MODES; table++) {
+      const log = (tlbLogs >>> 2) + table * this.#logCapacity;
+      const end = log + (words[(tlbLogged >>> 2) + table] as number);
+      for (let at = log; at < end; at++) {
+        const word = (words[at] as number) >>> 2;
+        const slot = ((word - (tlb >>> 2)) >>> 1) & slots;
         // entry + guest page, modulo twice the window: the slot number holds those bits of the guest page.
-        if ((((this.#words[word] as number) + slot * 4096) & mask) === (page | 0)) this.#clear(word, slot);
-      });
+        if ((((words[word] as number) + slot * 4096) & mask) === (page | 0)) this.#clear(word, slot);
+      }
     }
   }
 }
