@@ -111,6 +111,7 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .requiredOption('--kernel <file>', 'kernel image')
     .option('--arch <name>', `architecture: ${ARCHITECTURES.join(', ')} (default: the one the hypervisor is started for)`)
     .option('--gic <version>', 'aarch64: interrupt controller, 2 or 3')
+    .option('--virt <kind>', 'x86_64: virtualization of the processor, vmx or svm')
     .option('--load-addr <address>', 'where the kernel goes')
     .option('--id <n>', 'VM id', '1')
     .option('--name <name>', 'VM name', 'guest')

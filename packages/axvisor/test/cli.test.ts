@@ -73,6 +73,8 @@ test('a generated configuration checks, and its schema is JSON', async () => {
   expect([checked.status, checked.output]).toEqual([0, expect.stringContaining('is well described')]);
   const arm = await axvisor('config', 'generate', '--kernel', 'Image', '--arch', 'aarch64', '--gic', '2');
   expect(arm.output).toMatch(/arch = "aarch64"[\s\S]*gic_version = 2[\s\S]*gpa = 0x4000_0000/);
+  const svm = await axvisor('config', 'generate', '--kernel', 'bzImage', '--arch', 'x86_64', '--virt', 'svm');
+  expect([svm.status, svm.output]).toEqual([0, expect.stringContaining('virt = "svm"')]);
   const rejected = await axvisor('config', 'generate', '--kernel', 'Image', '--gic', '2');
   expect([rejected.status, rejected.output]).toEqual([2, expect.stringContaining('--gic: only aarch64 has a GIC')]);
   const schema = await axvisor('config', 'schema');

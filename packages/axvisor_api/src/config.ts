@@ -61,6 +61,8 @@ export interface VmConfig {
   readonly interruptMode: 'no_irq' | 'emulated' | 'passthrough';
   /** Arm: architecture version of the board's interrupt controller. Default 3. */
   readonly gicVersion?: 2 | 3;
+  /** x86-64: the virtualization of the processors that it wants to run on. Default: what the hypervisor is started with. */
+  readonly virtualization?: 'vmx' | 'svm';
 }
 
 /** The functions of the `config` API. */

@@ -19,6 +19,7 @@ const vmType: Type<VmConfig['vmType']> = choice('a VM type', [['linux', 'linux',
 const board: Type<VmConfig['board']> = choice('a board', [['virt', 'virt'], ['none', 'none']]);
 const arch: Type<Architecture> = choice('an architecture', [['riscv64', 'riscv64'], ['aarch64', 'aarch64'], ['x86_64', 'x86_64']]);
 const gicVersion: Type<2 | 3> = choice('a version of the GIC', [[2, '2', 2], [3, '3', 3]]);
+const virtualization: Type<'vmx' | 'svm'> = choice('a kind of virtualization', [['vmx', 'vmx'], ['svm', 'svm']]);
 const mapType: Type<MapType> = choice('a way to map memory', [['alloc', 'alloc', 0], ['identical', 'identical', 1], ['reserved', 'reserved', 2]]);
 const interruptMode: Type<VmConfig['interruptMode']> = choice('an interrupt mode', [
   ['no_irq', 'no_irq', 'no', 'none'],
@@ -37,6 +38,7 @@ export interface BaseTable {
   readonly arch: Architecture | undefined;
   readonly board: VmConfig['board'];
   readonly gic_version: 2 | 3 | undefined;
+  readonly virt: 'vmx' | 'svm' | undefined;
   readonly phys_cpu_ids: readonly bigint[] | undefined;
   readonly phys_cpu_sets: readonly bigint[] | undefined;
 }
@@ -49,6 +51,7 @@ export const BASE: FieldsOf<BaseTable> = {
   arch: optional(arch, 'architecture; default: the one the hypervisor is started for'),
   board: preset(board, 'virt', '"virt": console, clock, interrupt controller and power button are there; "none": only the devices below'),
   gic_version: optional(gicVersion, 'aarch64: version of the interrupt controller, 2 (up to 8 vCPUs) or 3; default 3'),
+  virt: optional(virtualization, 'x86_64: virtualization of the processors it runs on, "vmx" or "svm"; default: what the hypervisor is started with'),
   phys_cpu_ids: optional(plainList(address), 'number of each vCPU as the guest sees it (hart, MPIDR, APIC id); default 0, 1, 2 …'),
   phys_cpu_sets: optional(plainList(integer(1n)), 'physical CPUs that each vCPU may run on, a bit mask; default: any'),
 };

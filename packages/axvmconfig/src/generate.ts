@@ -66,6 +66,7 @@ export function generateVmConfig(config: VmConfig): string {
       arch: maybe(config.arch, tomlString),
       board: tomlString(config.board),
       gic_version: maybe(config.gicVersion, String),
+      virt: maybe(config.virtualization, tomlString),
       phys_cpu_ids: maybe(config.physCpuIds, integers),
       phys_cpu_sets: maybe(config.physCpuSets, integers),
     }),

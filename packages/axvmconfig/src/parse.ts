@@ -60,8 +60,9 @@ export function parseVmConfig(toml: string, file: string): VmConfig {
   const addresses = devices.passthrough_addresses ?? [];
   const regions = memory(kernel, base.arch ?? DEFAULT_ARCH, tables.kernel?.value, problems);
 
-  const { arch, gic_version: gicVersion } = base;
+  const { arch, gic_version: gicVersion, virt } = base;
   if (gicVersion !== undefined && arch !== undefined && arch !== 'aarch64') problems.add(['base', 'gic_version'], `only aarch64 has a GIC; this VM is ${arch}`);
+  if (virt !== undefined && arch !== undefined && arch !== 'x86_64') problems.add(['base', 'virt'], `only processors of x86_64 have a choice; this VM is ${arch}`);
   checkCpuLists(base.cpu_num, { phys_cpu_ids: base.phys_cpu_ids, phys_cpu_sets: base.phys_cpu_sets }, problems);
   checkCpuIds(base.phys_cpu_ids, problems);
   checkNames(specs.map(({ value, path }) => ({ value: value.name, path })), problems);
@@ -99,6 +100,7 @@ export function parseVmConfig(toml: string, file: string): VmConfig {
     devices: specs.map((d) => d.value),
     board: base.board as VmConfig['board'],
     ...property('gicVersion', base.gic_version),
+    ...property('virtualization', base.virt),
     ...property('arch', base.arch),
     disks: [...(disk === undefined ? [] : [{ path: disk, readOnly: false }]), ...(tables.disks ?? []).map((d) => ({ path: d.value.path, readOnly: d.value.readonly }))],
     passthroughDevices: passed.map(({ value: v }) => ({ name: v.name, baseGpa: v.base_gpa, baseHpa: v.base_hpa, length: v.length, irq: v.irq_id })),

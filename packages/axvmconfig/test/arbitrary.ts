@@ -60,6 +60,7 @@ export const vmConfig: fc.Arbitrary<VmConfig> = fc
     board: fc.constantFrom('virt' as const, 'none' as const),
     arch: maybe(fc.constantFrom('riscv64' as const, 'aarch64' as const, 'x86_64' as const)),
     gicVersion: maybe(fc.constantFrom(2 as const, 3 as const)),
+    virtualization: maybe(fc.constantFrom('vmx' as const, 'svm' as const)),
     disks: fc.array(fc.record({ path: name, readOnly: fc.boolean() }), { maxLength: 3 }),
     // Below and beyond everything else.
     passthroughDevices: fc.array(fc.record({ name, baseGpa: fc.bigInt({ min: 0n, max: 1n << 31n }), baseHpa: u64, length: fc.bigInt({ min: 0n, max: 1n << 30n }), irq }), { maxLength: 3 }),
@@ -67,10 +68,11 @@ export const vmConfig: fc.Arbitrary<VmConfig> = fc
     excludedDevices: fc.array(fc.array(words, { maxLength: 3 }), { maxLength: 3 }),
     interruptMode: fc.constantFrom('no_irq' as const, 'emulated' as const, 'passthrough' as const),
   })
-  .map(({ ids, sets, parts: p, dtb, dtbLoadAddr, gicVersion, ...rest }) =>
+  .map(({ ids, sets, parts: p, dtb, dtbLoadAddr, gicVersion, virtualization, ...rest }) =>
     clean({
       ...rest,
       gicVersion: rest.arch === undefined || rest.arch === 'aarch64' ? gicVersion : undefined,
+      virtualization: rest.arch === undefined || rest.arch === 'x86_64' ? virtualization : undefined,
       ...layOut(p),
       physCpuIds: ids?.slice(0, rest.cpuNum),
       physCpuSets: sets?.slice(0, rest.cpuNum),

@@ -76,7 +76,7 @@ readonly = true`,
 
 describe('each mistake', () => {
   test.each([
-    ['an unknown key', { base: 'cpus = 2' }, ['vm.toml:5: base.cpus: unknown key; there are id, name, vm_type, cpu_num, arch, board, gic_version, phys_cpu_ids, phys_cpu_sets']],
+    ['an unknown key', { base: 'cpus = 2' }, ['vm.toml:5: base.cpus: unknown key; there are id, name, vm_type, cpu_num, arch, board, gic_version, virt, phys_cpu_ids, phys_cpu_sets']],
     ['a misspelt key', { kernel: 'cmd_line = ""' }, ['vm.toml:8: kernel.cmd_line: unknown key; did you mean cmdline?']],
     ['an unknown table', { rest: '[devcies]' }, ['vm.toml:8: devcies: unknown key; did you mean devices?']],
     ['a wrong type', { kernel: 'cmdline = 5' }, ['vm.toml:8: kernel.cmdline: a string is expected, not the number 5']],
@@ -106,6 +106,8 @@ describe('each mistake', () => {
     ['a device that is no table', { rest: '[device]\na = 1' }, ['vm.toml:9: device.a: a table is expected, not the number 1']],
     ['devices that are no table', { rest: 'x = 1' }, ['vm.toml:8: kernel.x: unknown key; there are kernel_path, kernel_load_addr, entry_point, bios_path, bios_load_addr, dtb_path, dtb_load_addr, ramdisk_path, ramdisk_load_addr, cmdline, memory, memory_regions, image_location, disk_path']],
     ['a GIC where there is none', { base: 'arch = "riscv64"\ngic_version = 3' }, ['vm.toml:6: base.gic_version: only aarch64 has a GIC; this VM is riscv64']],
+    ['virtualization where there is one kind', { base: 'arch = "aarch64"\nvirt = "svm"' }, ['vm.toml:6: base.virt: only processors of x86_64 have a choice; this VM is aarch64']],
+    ['virtualization of no known kind', { base: 'virt = "kvm"' }, ['vm.toml:5: base.virt: the string "kvm" is not a kind of virtualization; there are "vmx", "svm"']],
     ['a GIC of no known version', { base: 'gic_version = 4' }, ['vm.toml:5: base.gic_version: the number 4 is not a version of the GIC; there are "2"/2, "3"/3']],
     ['a disk without path', { rest: '[[disks]]\nreadonly = 1' }, ['vm.toml:8: disks[0]: path is missing: file of the disk', 'vm.toml:9: disks[0].readonly: true or false is expected, not the number 1']],
   ] as const)('%s', (_, extra, expected) => {
@@ -128,7 +130,7 @@ describe('each mistake', () => {
       'vm.toml:2: base: cpu_num is missing: number of vCPUs, 1 to 512',
       'vm.toml:4: kernel: memory is missing: write memory = "256M" or memory_regions',
     ]);
-    expect(problems(GOOD.slice(0, 4).join('\n') + '\nkernel = 3')).toEqual(['vm.toml:5: base.kernel: unknown key; there are id, name, vm_type, cpu_num, arch, board, gic_version, phys_cpu_ids, phys_cpu_sets', 'vm.toml:1: kernel is missing: the table that says what it boots'].toReversed());
+    expect(problems(GOOD.slice(0, 4).join('\n') + '\nkernel = 3')).toEqual(['vm.toml:5: base.kernel: unknown key; there are id, name, vm_type, cpu_num, arch, board, gic_version, virt, phys_cpu_ids, phys_cpu_sets', 'vm.toml:1: kernel is missing: the table that says what it boots'].toReversed());
     expect(problems('base = 1\nkernel = 2')).toEqual(['vm.toml:1: base: a table is expected, not the number 1', 'vm.toml:2: kernel: a table is expected, not the number 2']);
   });
 

@@ -7,7 +7,7 @@ import { createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { ARCHITECTURES, compose } from '../compose/index.ts';
 import { usageError } from '../errors.ts';
 import { parseAddress, parseCount, parseSize } from '../numbers.ts';
-import { gicVersion, oneOf, readConfig } from './run_options.ts';
+import { gicVersion, oneOf, readConfig, virtualization } from './run_options.ts';
 
 /** These commands run no guest: the smallest host will do. */
 const HOST = { memory: 64 * 1024 * 1024 };
@@ -29,6 +29,7 @@ export async function configCheck(files: readonly string[]): Promise<void> {
 export interface GenerateOptions {
   readonly arch?: string;
   readonly gic?: string;
+  readonly virt?: string;
   readonly kernel: string;
   readonly loadAddr?: string;
   readonly id: string;
@@ -44,6 +45,7 @@ export async function configGenerate(options: GenerateOptions): Promise<void> {
   const config = createVmConfig({
     ...(arch === undefined ? {} : { arch }),
     ...gicVersion(options, arch ?? DEFAULT_ARCH),
+    ...(options.virt === undefined ? {} : { virtualization: virtualization(options.virt, arch ?? DEFAULT_ARCH) }),
     id: parseCount(options.id, '--id', 1, 0x7fff_ffff),
     name: options.name,
     cpuNum: parseCount(options.cpus, '--cpus', 1, MAX_CPUS),

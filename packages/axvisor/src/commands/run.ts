@@ -34,7 +34,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const plans = await planVms(files, raw, arch, note);
   const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
-  const processor = processorOptions(settings);
+  const processor = processorOptions(settings, plans);
   const guestCpus = usableThreads(threadsFor(plans, settings));
   if (guestCpus === 1) {
     const own = remote === undefined || compiler === undefined ? processor : { ...processor, compiler: remote.connectedCompiler(compiler.connect()) };

@@ -96,6 +96,13 @@ function checkTape(raw: RawRunOptions): void {
   if (raw.clock !== 'real') throw usageError(`${option}: under a virtual clock all runs without input are the same; there is nothing to record`);
 }
 
+/** @throws {CliError} for a kind that processors of `arch` cannot have */
+export function virtualization(kind: string, arch: Architecture): Virtualization {
+  const allowed = virtualizations(arch);
+  if (allowed.length === 0) throw usageError(`--virt: processors of ${arch} have no choice`);
+  return oneOf(kind, allowed, '--virt');
+}
+
 /** @throws {CliError} */
 export function runSettings(raw: RawRunOptions): RunSettings {
   checkTape(raw);
@@ -107,11 +114,9 @@ export function runSettings(raw: RawRunOptions): RunSettings {
   }
   if (raw.hashMemory === true && raw.stats === undefined) throw usageError('--hash-memory: the hash is written to the file of --stats; name one');
   const arch = oneOf(raw.arch, ARCHITECTURES, '--arch');
-  const virtualized = virtualizations(arch);
-  if (raw.virt !== undefined && virtualized.length === 0) throw usageError(`--virt: processors of ${arch} have no choice`);
   return {
     arch,
-    virt: raw.virt === undefined ? undefined : oneOf(raw.virt, virtualized, '--virt'),
+    virt: raw.virt === undefined ? undefined : virtualization(raw.virt, arch),
     engine: oneOf(raw.engine, ['auto', 'interpreter', 'translator'], '--engine'),
     translationBytes: Number(parseSize(raw.translationMemory, '--translation-memory')),
     clock: oneOf(raw.clock, ['real', 'virtual'], '--clock'),
@@ -126,8 +131,12 @@ export function runSettings(raw: RawRunOptions): RunSettings {
   };
 }
 
-/** What of the settings is the processor's. */
-export function processorOptions({ engine, translationBytes, virt }: RunSettings): ProcessorOptions {
+/** What of the settings is the processor's; guests have a say in its virtualization where the command line has not. @throws {CliError} if they want what there is not */
+export function processorOptions({ arch, engine, translationBytes, virt: chosen }: RunSettings, plans: readonly VmPlan[]): ProcessorOptions {
+  const wanted = new Set(plans.flatMap(({ config }) => config.virtualization ?? []));
+  const virt = chosen ?? [...wanted][0];
+  if (chosen === undefined && wanted.size > 1) throw usageError(`configurations want different virtualization: ${[...wanted].join(', ')}; all guests of a run have the same, choose by --virt`);
+  if (virt !== undefined && !virtualizations(arch).includes(virt)) throw usageError(`a configuration wants ${virt}; processors of ${arch} have no choice`);
   return { engine, translationBytes, ...(virt === undefined ? {} : { virt }) };
 }
 

@@ -54,7 +54,7 @@ export async function serve({ files, options, port, signal }: MachineData): Prom
   const settings = runSettings(options);
   const plans = await planVms(files, options, settings.arch, () => {});
   const { arch, logLevel } = settings;
-  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, processorOptions(settings), { wrapHost: endless(() => (isStuck = true)) });
+  await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, processorOptions(settings, plans), { wrapHost: endless(() => (isStuck = true)) });
   const printed = createHash('sha256');
   const multiplexer = new ConsoleMultiplexer({ escapes: false, prefix: false, onOutput: (_vm, bytes) => void printed.update(bytes), onQuit: () => {} });
   const vms: Vm[] = createVms(plans, multiplexer);
