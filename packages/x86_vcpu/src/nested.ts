@@ -57,6 +57,12 @@ export class NestedMemory {
     return value;
   }
 
+  /** Bytes that lie in one page, as they are now; undefined where nothing is mapped. */
+  bytes(gpa: bigint, size: number): Uint8Array | undefined {
+    const at = this.translate(gpa, false);
+    return at === undefined ? undefined : physMemory().bytes.slice(at, at + size);
+  }
+
   /** Whether memory is there. */
   write(gpa: bigint, size: number, value: bigint): boolean {
     const at = this.translate(gpa, true);

@@ -17,6 +17,8 @@ export type Transfer =
 export type Steps<T = void> = Generator<Transfer, T, bigint>;
 
 const PAGE = 4096n;
+/** Of an instruction, in bytes. */
+const MAX_LENGTH = 15;
 const RSP = 4;
 
 /** Bytes of an operand. */
@@ -120,19 +122,22 @@ export class EmulatedCpu {
   fetch(): Uint8Array {
     const rip = this.guest.get('rip');
     const start = this.mode.long ? rip : BigInt.asUintN(32, rip + this.guest.segment('cs').base);
-    const bytes: number[] = [];
-    for (let i = 0n; i < 15n; i++) {
-      const linear = BigInt.asUintN(64, start + i);
-      let byte: bigint | undefined;
+    const found = new Uint8Array(MAX_LENGTH);
+    let length = 0;
+    while (length < MAX_LENGTH) {
+      const linear = BigInt.asUintN(64, start + BigInt(length));
+      const size = Math.min(MAX_LENGTH - length, Number(PAGE - (linear & (PAGE - 1n))));
+      let part: Uint8Array | undefined;
       try {
-        byte = this.memory.read(translateLinear(this.guest, this.memory, linear, { write: false, fetch: true, user: this.cpl === 3 }), 1);
+        part = this.memory.bytes(translateLinear(this.guest, this.memory, linear, { write: false, fetch: true, user: this.cpl === 3 }), size);
       } catch (e) {
         if (!(e instanceof GuestFault)) throw e;
       }
-      if (byte === undefined) break;
-      bytes.push(Number(byte));
+      if (part === undefined) break;
+      found.set(part, length);
+      length += size;
     }
-    return Uint8Array.from(bytes);
+    return found.subarray(0, length);
   }
 
   // ── flags ──
