@@ -10,6 +10,15 @@ export const ARCHITECTURES = ['riscv64', 'aarch64', 'x86_64', 'i386'] as const;
 
 export type BenchArchitecture = (typeof ARCHITECTURES)[number];
 
+/** A guest that makes the hypervisor work. */
+export interface ExitGuest {
+  readonly source: string;
+  /** What it does, and how often: the same number as in its source. */
+  readonly name: string;
+  readonly operations: number;
+  readonly cpus?: number;
+}
+
 /** What an architecture's contenders are called. */
 export interface Toolchain {
   /** The architecture as axvisor calls it. */
@@ -20,8 +29,8 @@ export interface Toolchain {
   readonly compilerArguments: readonly string[];
   /** Sources, below `kernels`, that stand in for an operating system. */
   readonly sources: readonly string[];
-  /** Whether the guests of the suite `exits` are there. */
-  readonly exits: boolean;
+  /** Guests of the suite `exits`, below `kernels`: what one of each costs. */
+  readonly exits: readonly ExitGuest[];
   /** Image of the store that the suite `boot` boots; absent: no Debian to measure with. */
   readonly bootImage?: string;
   /** Package with an esbuild for the guest. */
@@ -39,7 +48,6 @@ const PC = {
   qemu: 'qemu-system-x86_64',
   qemuArguments: ['-machine', 'pc', '-cpu', 'max', '-nodefaults', '-display', 'none', '-serial', 'stdio'],
   compiler: 'x86_64-linux-gnu-gcc',
-  exits: false,
   compilerPackage: 'gcc-x86-64-linux-gnu',
 } as const;
 
@@ -52,7 +60,12 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     compiler: 'riscv64-linux-gnu-gcc',
     compilerArguments: ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', ...FREESTANDING],
     sources: ['start_riscv64.S', 'guest_riscv64.c'],
-    exits: true,
+    exits: [
+      { source: 'mmio_riscv64', name: 'MMIO read', operations: 200_000 },
+      { source: 'sbi_riscv64', name: 'SBI call', operations: 200_000 },
+      { source: 'interrupt_riscv64', name: 'injected interrupt', operations: 100_000 },
+      { source: 'start_hart_riscv64', name: 'vCPU start and stop', operations: 2_000, cpus: 2 },
+    ],
     bootImage: 'debian-riscv64',
     esbuild: '@esbuild/linux-riscv64',
     compilerPackage: 'gcc-riscv64-linux-gnu',
@@ -65,7 +78,7 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     compiler: 'aarch64-linux-gnu-gcc',
     compilerArguments: ['-march=armv8-a', ...FREESTANDING, '-mno-outline-atomics'],
     sources: ['start_aarch64.S', 'guest_aarch64.c'],
-    exits: false,
+    exits: [],
     bootImage: 'debian-arm64',
     esbuild: '@esbuild/linux-arm64',
     compilerPackage: 'gcc-aarch64-linux-gnu',
@@ -75,6 +88,13 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     ...PC,
     compilerArguments: ['-m64', '-mno-red-zone', ...FREESTANDING],
     sources: ['start_x86_64.S', 'guest_x86.c'],
+    exits: [
+      { source: 'mmio_x86', name: 'MMIO read', operations: 50_000 },
+      { source: 'port_x86', name: 'port read', operations: 50_000 },
+      { source: 'cpuid_x86', name: 'CPUID', operations: 50_000 },
+      { source: 'interrupt_x86', name: 'injected interrupt', operations: 10_000 },
+      { source: 'start_cpu_x86', name: 'vCPU start and stop', operations: 500, cpus: 2 },
+    ],
     bootImage: 'debian-amd64',
     esbuild: '@esbuild/linux-x64',
   },
@@ -84,6 +104,7 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     ...PC,
     compilerArguments: ['-m32', '-march=pentium4', '-mfpmath=sse', ...FREESTANDING],
     sources: ['start_i386.S', 'guest_x86.c', 'divide_i386.c'],
+    exits: [],
     v86: true,
   },
 };

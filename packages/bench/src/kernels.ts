@@ -9,11 +9,6 @@ import { BenchError } from './process.ts';
 /** Every kernel; each is a file below `kernels`. */
 export const kernels = ['integer', 'stream', 'chase', 'sieve', 'recursion', 'indirect', 'matrix', 'strings', 'sort', 'crc'] as const;
 
-/** Guests that make the hypervisor work, below `kernels` too: what one of each costs. */
-export const exitKernels = ['mmio', 'sbi', 'interrupt', 'start'] as const;
-
-export type ExitKernel = (typeof exitKernels)[number];
-
 export type Kernel = (typeof kernels)[number];
 
 const SOURCES = fileURLToPath(new URL('../kernels', import.meta.url));
@@ -34,8 +29,8 @@ async function compile(compiler: string, args: readonly string[]): Promise<void>
   });
 }
 
-/** Compiles a kernel for the guest. @returns the path of the ELF file */
-export async function compileGuest(kernel: Kernel | ExitKernel, arch: BenchArchitecture, scale: number, folder: string): Promise<string> {
+/** Compiles a kernel, or another program below `kernels`, for the guest. @returns the path of the ELF file */
+export async function compileGuest(kernel: string, arch: BenchArchitecture, scale: number, folder: string): Promise<string> {
   const { compiler, compilerArguments, sources } = toolchains[arch];
   const output = join(folder, `${kernel}-${arch}.elf`);
   const link = ['-T', `${arch}.ld`, '-Wl,--build-id=none,--no-warn-rwx-segments'];
