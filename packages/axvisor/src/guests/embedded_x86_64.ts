@@ -31,6 +31,6 @@ let image: Uint8Array | undefined;
  * @returns the same bytes at every call; callers copy before they change them
  */
 export function embeddedX86_64(): Uint8Array {
-  image ??= assemble(embeddedX86_64Source, { base: EMBEDDED_X86_64_BASE }).code;
+  image ??= assemble(embeddedX86_64Source, { base: EMBEDDED_X86_64_BASE }).bytes;
   return image;
 }

@@ -231,7 +231,7 @@ const COMMON = { memory: '64M', disk: [], clock: 'virtual', engine: 'interpreter
 const SIDES = [
   { tool: 'qemu-system-riscv64', options: { ...COMMON, arch: 'riscv64', kernel: program('riscv', assembleRiscv(RISCV, { base: 0x8020_0000n }).bytes), loadAddr: '0x80200000' }, register: 's4', count: /no difference in 3\d\d instructions/, at: /0x802000[0-9a-f]+: / },
   { tool: 'qemu-system-aarch64', options: { ...COMMON, arch: 'aarch64', kernel: program('arm', assembleArm(ARM, { base: 0x4020_0000n }).bytes), loadAddr: '0x40200000' }, register: 'x23', count: /no difference in 7\d\d instructions/, at: /0x402000[0-9a-f]+: / },
-  { tool: 'qemu-system-x86_64', options: { ...COMMON, arch: 'x86_64', kernel: program('x86', assembleX86(X86, { base: 0x10_0000n }).code) }, register: 'r11', count: /no difference in 8\d\d instructions/, at: /0x100[0-9a-f]+: / },
+  { tool: 'qemu-system-x86_64', options: { ...COMMON, arch: 'x86_64', kernel: program('x86', assembleX86(X86, { base: 0x10_0000n }).bytes) }, register: 'r11', count: /no difference in 8\d\d instructions/, at: /0x100[0-9a-f]+: / },
 ] as const satisfies readonly { readonly tool: string; readonly options: RawRunOptions; readonly register: string; readonly count: RegExp; readonly at: RegExp }[];
 
 function present(tool: string): boolean {

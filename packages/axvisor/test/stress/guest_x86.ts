@@ -912,5 +912,5 @@ image_end:
 
 /** The guest as a multiboot kernel. At most 16 CPUs. */
 export function stressGuestX86({ harts, seconds, seed }: StressOptions): Uint8Array {
-  return assemble(PROGRAM, { base: BASE, symbols: { HARTS: BigInt(harts), SECONDS: BigInt(seconds), SEED: BigInt(seed) } }).code;
+  return assemble(PROGRAM, { base: BASE, symbols: { HARTS: BigInt(harts), SECONDS: BigInt(seconds), SEED: BigInt(seed) } }).bytes;
 }

@@ -1,7 +1,7 @@
 /** Single instructions of the assembler: by the table's syntax, or by an alias for it. */
+import type { Section } from '@axvisor/softcpu/asm';
+import { AssemblyError, splitOperands } from '@axvisor/softcpu/asm';
 import { aliases } from './asm_aliases.ts';
-import { AssemblyError, evaluate } from './asm_expression.ts';
-import type { Scope } from './asm_expression.ts';
 import { conditionNumber } from './operand.ts';
 import type { Writer } from './operand.ts';
 import { generalRegister } from './operand_registers.ts';
@@ -24,21 +24,27 @@ for (const insn of insns) {
 
 const isRegister = (name: string): boolean => generalRegister(name, 0) !== undefined || /^[bhsdqv]\d+(\.\w+)?$/i.test(name);
 
+/** The value of an expression; undefined where the text is none, or a register's name that is no symbol. */
+function evaluate(text: string, section: Section): bigint | undefined {
+  const name = text.trim();
+  return isRegister(name) && !section.isSymbol(name) ? undefined : section.tryEvaluate(text);
+}
+
 /** Collects the fields of one instruction. */
 class FieldWriter implements Writer {
   readonly pc: bigint;
-  readonly #scope: Scope;
+  readonly #section: Section;
   readonly #insn: Insn;
   readonly #known = new Map<string, { value: number; mask: number }>();
 
-  constructor(insn: Insn, scope: Scope) {
+  constructor(insn: Insn, section: Section) {
     this.#insn = insn;
-    this.#scope = scope;
-    this.pc = scope.pc;
+    this.#section = section;
+    this.pc = section.pc;
   }
 
   evaluate(text: string): bigint | undefined {
-    return evaluate(text, this.#scope, isRegister);
+    return evaluate(text, this.#section);
   }
 
   get(field: string): number | undefined {
@@ -71,8 +77,8 @@ class FieldWriter implements Writer {
 /** Fields that the architecture wants to be ones where no operand says otherwise. */
 const SHOULD_BE_ONE: Readonly<Record<string, readonly string[]>> = { 'Load/store exclusive register': ['Rs', 'Rt2'], 'Load-acquire RCpc': ['Rs'] };
 
-function tryForm(insn: Insn, q: number | undefined, condition: number | undefined, operands: string, scope: Scope): number | undefined {
-  const writer = new FieldWriter(insn, scope);
+function tryForm(insn: Insn, q: number | undefined, condition: number | undefined, operands: string, section: Section): number | undefined {
+  const writer = new FieldWriter(insn, section);
   if (q !== undefined && !writer.set('Q', q)) return undefined;
   if (condition !== undefined && !writer.set('cond', condition)) return undefined;
   let at = 0;
@@ -87,22 +93,16 @@ function tryForm(insn: Insn, q: number | undefined, condition: number | undefine
   return writer.encode();
 }
 
-function encodeForms(mnemonic: string, operands: string, scope: Scope): number | undefined {
+function encodeForms(mnemonic: string, operands: string, section: Section): number | undefined {
   const [stem = '', suffix] = mnemonic.split('.');
   const condition = suffix === undefined ? undefined : conditionNumber(suffix);
   if (condition !== undefined && (stem !== 'b' || condition < 0)) return undefined;
   for (const { insn, q } of forms.get(stem) ?? []) {
     if ((condition !== undefined) !== (insn.name === 'b_cond')) continue;
-    const word = tryForm(insn, q, condition, operands, scope);
+    const word = tryForm(insn, q, condition, operands, section);
     if (word !== undefined) return word;
   }
   return undefined;
-}
-
-/** Splits operands at the commas that stand outside brackets. */
-function split(operands: string): string[] {
-  const parts = operands.match(/(?:\[[^\]]*\]!?|\{[^}]*\}|\([^)]*\)|[^,])+/g) ?? [];
-  return parts.map((part) => part.trim());
 }
 
 /** Whether a mnemonic names an instruction or an alias. */
@@ -115,11 +115,11 @@ export function isInstruction(mnemonic: string): boolean {
  *
  * @throws {AssemblyError} no form of the instruction takes such operands
  */
-export function assembleInstruction(mnemonic: string, operands: string, scope: Scope): number {
-  const direct = encodeForms(mnemonic, operands, scope);
+export function assembleInstruction(mnemonic: string, operands: string, section: Section): number {
+  const direct = encodeForms(mnemonic, operands, section);
   if (direct !== undefined) return direct;
-  const expansion = aliases.get(mnemonic)?.(split(operands), (text) => evaluate(text, scope, isRegister));
-  const word = expansion === undefined ? undefined : encodeForms(expansion[0], expansion.slice(1).join(', '), scope);
+  const expansion = aliases.get(mnemonic)?.(splitOperands(operands), (text) => evaluate(text, section));
+  const word = expansion === undefined ? undefined : encodeForms(expansion[0], expansion.slice(1).join(', '), section);
   if (word === undefined) throw new AssemblyError(`${mnemonic} does not take the operands "${operands}"`);
   return word;
 }

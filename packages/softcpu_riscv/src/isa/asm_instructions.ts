@@ -1,8 +1,8 @@
 /** Single instructions of the assembler: finds the form of a mnemonic that the operands fit, by the instruction table and the aliases. */
 
+import type { Section } from '@axvisor/softcpu/asm';
+import { AssemblyError } from '@axvisor/softcpu/asm';
 import { aliases } from './aliases.ts';
-import type { Scope } from './asm_expression.ts';
-import { AssemblyError } from './asm_expression.ts';
 import type { Fields } from './asm_operands.ts';
 import { readOperand } from './asm_operands.ts';
 import type { CompressedInsn, CompressedRegister } from './compressed.ts';
@@ -14,12 +14,6 @@ import { formats, immediates } from './formats.ts';
 import { defaultRounding } from './disasm.ts';
 import type { InsnName } from './table.ts';
 import { insns, op, parsePattern } from './table.ts';
-
-/** An encoded instruction. */
-export interface Encoded {
-  readonly bits: number;
-  readonly length: 2 | 4;
-}
 
 interface Form {
   readonly base: InsnName;
@@ -62,10 +56,10 @@ const compressedShift: Readonly<Partial<Record<CompressedRegister, number>>> = {
 
 const noFields = (): Fields => ({ rd: 0, rs1: 0, rs2: 0, rs3: 0, imm: 0, aux: 0 });
 
-function assembleCompressed(insn: CompressedInsn, operands: readonly string[], scope: Scope): Encoded | undefined {
+function assembleCompressed(insn: CompressedInsn, operands: readonly string[], section: Section): number | undefined {
   const expected = insn.name === 'c.nop' && operands.length === 0 ? [] : insn.operands;
   const fields = noFields();
-  if (expected.length !== operands.length || !expected.every((operand, i) => readOperand(operand, operands[i]!, insn.imm, fields, scope))) return undefined;
+  if (expected.length !== operands.length || !expected.every((operand, i) => readOperand(operand, operands[i]!, insn.imm, fields, section))) return undefined;
   let bits = parsePattern(insn.pattern, compressedFieldWidths, 16).match;
   // A register named once is both source and destination; the field is written from the operand that names it.
   const named = (field: 'rd' | 'rs1' | 'rs2'): boolean => expected.some((operand) => operand.slice(2) === field || (operand === 'mem' && field === 'rs1'));
@@ -78,13 +72,16 @@ function assembleCompressed(insn: CompressedInsn, operands: readonly string[], s
   const check = newDecoded();
   const same = decode(bits, check) && (['rd', 'rs1', 'rs2'] as const).every((field) => !named(field) || check[field] === fields[field]);
   if (!same || check.imm !== fields.imm) throw new AssemblyError(`${insn.name} cannot encode these operands`);
-  return { bits, length: 2 };
+  return bits;
 }
 
 /** Whether a mnemonic names an instruction, a one-instruction alias or a compressed instruction. */
 export function isInstruction(name: string): boolean {
   return forms.has(name) || compressed.has(name);
 }
+
+/** Bytes of an instruction. */
+export const lengthOf = (name: string): 2 | 4 => (compressed.has(name) ? 2 : 4);
 
 /**
  * Assembles one instruction.
@@ -93,19 +90,19 @@ export function isInstruction(name: string): boolean {
  * @param operands the texts between the commas
  * @throws {AssemblyError} no form of the instruction takes such operands, or a value is out of range
  */
-export function assembleInstruction(name: string, operands: readonly string[], scope: Scope): Encoded {
+export function assembleInstruction(name: string, operands: readonly string[], section: Section): number {
   const short = compressed.get(name);
-  const encoded = short === undefined ? undefined : assembleCompressed(short, operands, scope);
+  const encoded = short === undefined ? undefined : assembleCompressed(short, operands, section);
   if (encoded !== undefined) return encoded;
   for (const form of forms.get(name) ?? []) {
     if (form.operands.length !== operands.length) continue;
     const { imm } = formats[insns[op[form.base]]!.format];
     const fields = noFields();
-    if (!form.operands.every((operand, i) => readOperand(operand, operands[i]!, imm === undefined ? undefined : immediates[imm], fields, scope))) continue;
+    if (!form.operands.every((operand, i) => readOperand(operand, operands[i]!, imm === undefined ? undefined : immediates[imm], fields, section))) continue;
     for (const [field, value] of Object.entries(form.fixed) as [keyof Fields, number | RegisterField][]) {
       fields[field] = typeof value === 'number' ? value : fields[value];
     }
-    return { bits: encode(op[form.base], fields), length: 4 };
+    return encode(op[form.base], fields);
   }
   throw new AssemblyError(`${name} does not take the operands "${operands.join(', ')}"`);
 }

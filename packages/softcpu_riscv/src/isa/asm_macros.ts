@@ -1,6 +1,6 @@
 /** Pseudo-instructions of the assembler that stand for several instructions: constants, addresses, far calls, loads and stores by symbol. */
 
-import { AssemblyError } from './asm_expression.ts';
+import { AssemblyError } from '@axvisor/softcpu/asm';
 import { floatRegisterNumbers, integerRegisterNumbers } from './registers.ts';
 
 /** An instruction to be assembled instead: its mnemonic and operands. */

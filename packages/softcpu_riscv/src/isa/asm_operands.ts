@@ -1,7 +1,7 @@
 /** Operands of the assembler: from the text between commas to the fields of an instruction, or the verdict that this form does not fit. */
 
-import type { Scope } from './asm_expression.ts';
-import { AssemblyError, evaluate } from './asm_expression.ts';
+import type { Section } from '@axvisor/softcpu/asm';
+import { AssemblyError } from '@axvisor/softcpu/asm';
 import type { CompressedOperand } from './compressed.ts';
 import { csrNumbers } from './csr_names.ts';
 import type { ImmediateLayout, Operand, RegisterField } from './formats.ts';
@@ -21,43 +21,18 @@ const INDIRECT = /^(.*)\(\s*([\w.]+)\s*\)$/;
 
 const isRegister = (text: string): boolean => integerRegisterNumbers.has(text) || floatRegisterNumbers.has(text);
 
-/** Splits operands at the commas that stand outside parentheses and quotes. */
-export function splitOperands(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let quoted = false;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (quoted) {
-      if (c === '\\') i++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === "'") i += text[i + 1] === '\\' ? 3 : 2;
-    else if (c === '(') depth++;
-    else if (c === ')') depth--;
-    else if (c === ',' && depth === 0) {
-      parts.push(text.slice(start, i).trim());
-      start = i + 1;
-    }
-  }
-  const last = text.slice(start).trim();
-  return last === '' && parts.length === 0 ? [] : [...parts, last];
-}
-
-function within(value: bigint, low: bigint, high: bigint, what: string, scope: Scope): number {
-  if (scope.guessed) return 0;
+function within(value: bigint, low: bigint, high: bigint, what: string): number {
   if (value < low || value > high) throw new AssemblyError(`${what} ${value} is not within ${low}..${high}`);
   return Number(value);
 }
 
-function immediate(value: bigint, layout: ImmediateLayout, what: string, scope: Scope): number {
+function immediate(value: bigint, layout: ImmediateLayout, what: string): number {
   const bits = BigInt(layout.width);
   const granule = 1n << BigInt(Math.min(...layout.segments.map(({ at }) => at)));
   const result = layout.signed
-    ? within(value, -1n << (bits - 1n), (1n << (bits - 1n)) - granule, what, scope)
-    : within(value, 0n, (1n << bits) - granule, what, scope);
-  if (value % granule !== 0n && !scope.guessed) throw new AssemblyError(`${what} ${value} is not a multiple of ${granule}`);
+    ? within(value, -1n << (bits - 1n), (1n << (bits - 1n)) - granule, what)
+    : within(value, 0n, (1n << bits) - granule, what);
+  if (value % granule !== 0n) throw new AssemblyError(`${what} ${value} is not a multiple of ${granule}`);
   return result;
 }
 
@@ -76,32 +51,32 @@ function fenceSet(text: string): number | undefined {
  * @returns false if the text is something else than such an operand, so that another form may fit
  * @throws {AssemblyError} the right kind of operand with an impossible value
  */
-export function readOperand(operand: Operand | CompressedOperand, text: string, layout: ImmediateLayout | undefined, fields: Fields, scope: Scope): boolean {
-  const number = (source: string): bigint => evaluate(source, scope);
+export function readOperand(operand: Operand | CompressedOperand, text: string, layout: ImmediateLayout | undefined, fields: Fields, section: Section): boolean {
+  const number = (source: string): bigint => section.evaluate(source);
   switch (operand) {
     case 'imm':
     case 'uimm':
       if (isRegister(text) || INDIRECT.test(text) && isRegister(INDIRECT.exec(text)![2]!)) return false;
-      fields.imm = immediate(number(text), layout!, 'immediate', scope);
+      fields.imm = immediate(number(text), layout!, 'immediate');
       return true;
     case 'hi20': {
       if (isRegister(text)) return false;
       const value = number(text);
       // c.lui's operand is the upper immediate of the full lui, so its negative values wrap in 20 bits.
-      fields.imm = within(value, 0n, 0xfffffn, 'upper immediate', scope) << 12;
-      if (layout!.width < 32) immediate(BigInt(fields.imm), layout!, 'upper immediate', scope);
+      fields.imm = within(value, 0n, 0xfffffn, 'upper immediate') << 12;
+      if (layout!.width < 32) immediate(BigInt(fields.imm), layout!, 'upper immediate');
       return true;
     }
     case 'target':
       if (isRegister(text)) return false;
-      fields.imm = immediate(BigInt.asIntN(64, number(text) - scope.pc), layout!, 'branch distance', scope);
+      fields.imm = immediate(BigInt.asIntN(64, number(text) - section.pc), layout!, 'branch distance');
       return true;
     case 'mem': {
       const match = INDIRECT.exec(text);
       const base = match === null ? undefined : integerRegisterNumbers.get(match[2]!);
       if (match === null || base === undefined) return false;
       fields.rs1 = base;
-      fields.imm = match[1]!.trim() === '' ? 0 : immediate(number(match[1]!), layout!, 'offset', scope);
+      fields.imm = match[1]!.trim() === '' ? 0 : immediate(number(match[1]!), layout!, 'offset');
       return true;
     }
     case 'addr': {
@@ -113,11 +88,11 @@ export function readOperand(operand: Operand | CompressedOperand, text: string, 
       return true;
     }
     case 'csr':
-      fields.aux = csrNumbers.get(text) ?? within(number(text), 0n, 0xfffn, 'CSR number', scope);
+      fields.aux = csrNumbers.get(text) ?? within(number(text), 0n, 0xfffn, 'CSR number');
       return true;
     case 'zimm':
       if (isRegister(text)) return false;
-      fields.rs1 = within(number(text), 0n, 31n, 'immediate', scope);
+      fields.rs1 = within(number(text), 0n, 31n, 'immediate');
       return true;
     case 'rm': {
       const mode = roundingModes.indexOf(text);

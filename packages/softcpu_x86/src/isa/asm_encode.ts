@@ -1,6 +1,6 @@
 /** Encodes one instruction of the assembler by the opcode table: every row of its name is tried, the shortest encoding wins. */
+import { AssemblyError } from '@axvisor/softcpu/asm';
 import { operandBits } from '../emit/define.ts';
-import { AsmError } from './asm_expression.ts';
 import type { AsmOperand, MemoryOperand, RegisterOperand } from './asm_operands.ts';
 import { rows } from './table.ts';
 import type { Operand, Row } from './table.ts';
@@ -202,7 +202,7 @@ function modrm(rm: RegisterOperand | MemoryOperand, reg: number, address: number
   if (address === 16) {
     if (base < 0) return [middle | 6, ...little(disp, 2)];
     const code = ['3,6', '3,7', '5,6', '5,7', '6,-1', '7,-1', '5,-1', '3,-1'].indexOf(`${base},${index}`);
-    if (code < 0) throw new AsmError('these registers do not make an address');
+    if (code < 0) throw new AssemblyError('these registers do not make an address');
     if (disp === 0n && code !== 6) return [middle | code];
     return short ? [0x40 | middle | code, ...little(disp, 1)] : [0x80 | middle | code, ...little(disp, 2)];
   }
@@ -269,7 +269,7 @@ function encodeRow(row: Row, given: readonly AsmOperand[], operandSize: number, 
   if (ripAt >= 0) code.splice(ripAt, 4, ...little(memory.ripTarget ? memory.disp - next : memory.disp, 4));
   if (parts.relative !== undefined) {
     const { target: to, bytes } = parts.relative;
-    const distance = to - next - BigInt(bytes);
+    const distance = BigInt.asIntN(64, to - next - BigInt(bytes));
     if (!fitsSigned(distance, 8 * bytes) && bytes === 1) return undefined;
     code.push(...little(distance, bytes));
   }
@@ -298,7 +298,7 @@ function memoryBits(row: Row, operandSize: number, l: number): number {
   return operand === undefined || isSizeless(operand) || operand.size === 's' ? 0 : operandBits(operand, operandSize, l);
 }
 
-/** Encodes an instruction. @throws {AsmError} if no row fits. */
+/** Encodes an instruction. @throws {AssemblyError} if no row fits. */
 export function encode(name: string, operands: readonly AsmOperand[], target: Target): Uint8Array {
   let best: number[] | undefined;
   const unsized = operands.some((operand) => operand.type === 'memory' && operand.bits === 0);
@@ -316,7 +316,7 @@ export function encode(name: string, operands: readonly AsmOperand[], target: Ta
       if (best !== undefined && unsized && (row.default64 || row.force64)) return Uint8Array.from(best);
     }
   }
-  if (best === undefined) throw new AsmError(`no form of ${name} takes these operands`);
-  if (unsized && sizes.size > 1) throw new AsmError(`the memory operand of ${name} says no size`);
+  if (best === undefined) throw new AssemblyError(`no form of ${name} takes these operands`);
+  if (unsized && sizes.size > 1) throw new AssemblyError(`the memory operand of ${name} says no size`);
   return Uint8Array.from(best);
 }

@@ -1,6 +1,6 @@
 /** Operands of the assembler's source: registers, memory in brackets, far pointers, expressions. */
-import { AsmError, evaluate } from './asm_expression.ts';
-import type { Lookup } from './asm_expression.ts';
+import type { Section } from '@axvisor/softcpu/asm';
+import { AssemblyError } from '@axvisor/softcpu/asm';
 import { GPR_NAMES, HIGH_NAMES, SEGMENT_NAMES } from './registers.ts';
 
 export type RegisterClass = 'gpr' | 'segment' | 'control' | 'debug' | 'xmm' | 'ymm' | 'mm' | 'st';
@@ -76,7 +76,7 @@ function addressOf16(base: number, index: number): readonly [number, number] {
   return isBase(first) ? [first as number, second] : [second, first as number];
 }
 
-function memory(text: string, bits: number, segmentName: string | undefined, lookup: Lookup): MemoryOperand {
+function memory(text: string, bits: number, segmentName: string | undefined, section: Section): MemoryOperand {
   let base = -1;
   let index = -1;
   let scale = 0;
@@ -98,38 +98,38 @@ function memory(text: string, bits: number, segmentName: string | undefined, loo
       index = register.number;
       scale = Math.log2(Number(factor ?? factor2 ?? 1));
     } else if (register.class !== 'gpr' || register.bits === 8) {
-      throw new AsmError(`${term as string} addresses nothing`);
+      throw new AssemblyError(`${term as string} addresses nothing`);
     } else {
       addressBits = register.bits;
       if (factor === undefined && factor2 === undefined && base < 0) base = register.number;
       else if (index < 0) {
         index = register.number;
         scale = Math.log2(Number(factor ?? factor2 ?? 1));
-      } else throw new AsmError(`too many registers in [${text}]`);
+      } else throw new AssemblyError(`too many registers in [${text}]`);
     }
   }
   // The stack pointer cannot be an index.
   if (index === 4 && scale === 0 && vector === 0) [base, index] = [index, base];
   if (addressBits === 16) [base, index] = addressOf16(base, index);
-  const disp = rest.length === 0 ? 0n : evaluate(rest.join('').replace(/^\+/, ''), lookup);
+  const disp = rest.length === 0 ? 0n : section.evaluate(rest.join('').replace(/^\+/, ''));
   const segment = segmentName === undefined ? -1 : SEGMENT_NAMES.indexOf(segmentName.toLowerCase());
-  return { type: 'memory', bits, segment, base, index, scale, disp, rip, ripTarget: rest.some((part) => /^[+-]?[(]*[a-z_.$]/i.test(part)), addressBits, vector };
+  return { type: 'memory', bits, segment, base, index, scale, disp, rip, ripTarget: rest.some((part) => /^[+-]?\(*([a-z_.$]|\d+[bf](?![\w.$]))/i.test(part)), addressBits, vector };
 }
 
 /** Reads one operand. */
-export function parseOperand(text: string, lookup: Lookup): AsmOperand {
+export function parseOperand(text: string, section: Section): AsmOperand {
   const register = registers.get(text.toLowerCase().replace(/\s+/g, ''));
   if (register !== undefined) return register;
   const sized = /^(\w+)\s+ptr\s+(.*)$/i.exec(text);
   const bits = sized === null ? 0 : (SIZES[(sized[1] as string).toLowerCase()] ?? 0);
-  if (sized !== null && bits === 0) throw new AsmError(`${sized[1] as string} is no size`);
+  if (sized !== null && bits === 0) throw new AssemblyError(`${sized[1] as string} is no size`);
   const place = (sized?.[2] ?? text).trim();
   const bracket = /^(?:([c-g]s|es|ss)\s*:\s*)?\[(.*)\]$/i.exec(place);
-  if (bracket !== null) return memory(bracket[2] as string, bits, bracket[1], lookup);
+  if (bracket !== null) return memory(bracket[2] as string, bits, bracket[1], section);
   const absolute = /^([c-g]s|es|ss)\s*:\s*(.*)$/i.exec(place);
-  if (absolute !== null) return memory(absolute[2] as string, bits, absolute[1], lookup);
-  if (sized !== null) return memory(place, bits, undefined, lookup);
+  if (absolute !== null) return memory(absolute[2] as string, bits, absolute[1], section);
+  if (sized !== null) return memory(place, bits, undefined, section);
   const far = /^([^:[\]]+):([^:[\]]+)$/.exec(text);
-  if (far !== null) return { type: 'far', selector: evaluate(far[1] as string, lookup), offset: evaluate(far[2] as string, lookup) };
-  return { type: 'immediate', value: evaluate(text.replace(/^offset\s+/i, ''), lookup) };
+  if (far !== null) return { type: 'far', selector: section.evaluate(far[1] as string), offset: section.evaluate(far[2] as string) };
+  return { type: 'immediate', value: section.evaluate(text.replace(/^offset\s+/i, '')) };
 }

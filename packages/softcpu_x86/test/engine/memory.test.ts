@@ -18,7 +18,7 @@ function run(source: string, execution: 'interpreter' | 'translator' = 'interpre
   processor.memory(DATA.base, DATA.size).fill(0);
   processor.eflags = 2;
   processor.put(GPR + 8 * 4, BigInt(DATA.base + 0x800));
-  processor.load(CODE.base, assemble(source, { base: BigInt(CODE.base) }).code);
+  processor.load(CODE.base, assemble(source, { base: BigInt(CODE.base) }).bytes);
   processor.run(CODE.base, steps);
   return processor;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AsmError, assemble } from '../../src/isa/asm.ts';
+import { assemble, AssemblyError } from '../../src/isa/asm.ts';
 import { Decoder } from '../../src/isa/decode.ts';
 import { format } from '../../src/isa/disasm.ts';
 import { rows } from '../../src/isa/table.ts';
@@ -27,7 +27,7 @@ describe('the assembler', () => {
         if (/^(ro|rc|sh|sa)[lr] .*,0x1$|st\(0\),st$|\+0x0\]/.test(source) || ('JA'.includes(row.operands[0]?.kind ?? '-') && decoder.insn.size66) || (bits !== 64 && /^(call|jmp)f$/.test(row.name) && row.memory === true)) return [];
         count++;
         try {
-          const mine = assemble(source, { base: AT, bits }).code;
+          const mine = assemble(source, { base: AT, bits }).bytes;
           return text(mine) === source && mine.length <= code.length ? [] : [`${source}: ${Buffer.from(mine).toString('hex')} ${text(mine)} not ${Buffer.from(code).toString('hex')}`];
         } catch (error) {
           return [`${Buffer.from(code).toString('hex')} ${source}: ${String(error)}`];
@@ -89,16 +89,23 @@ far_away: ret
         .zero 200
         jmp start
         jz again
+1:      jmp 1b; jmp 1f
+        lea rax, [rip + 1b]
+limit = 3 << 2 | 1
+        cmp eax, limit + 2
+1:      jmp $
+        call $ + 5
+        .fill 2, 2, limit
 table:  .quad again - start, 2
         .asciz "text\\n"
         .word 0x1234
 `;
-    const mine = assemble(source).code;
+    const mine = assemble(source).bytes;
     expect(Buffer.from(mine).toString('hex')).toBe(Buffer.from(gnuAssemble(source.replace('.align', '.balign'))).subarray(0, mine.length).toString('hex'));
   });
 
   it('says which line is wrong', () => {
-    expect(() => assemble('nop\nmov eax, [rbx')).toThrow(AsmError);
+    expect(() => assemble('nop\nmov eax, [rbx')).toThrow(AssemblyError);
     expect(() => assemble('nop\nfrobnicate')).toThrow(/line 2/);
     expect(() => assemble('jmp nowhere')).toThrow(/nowhere is not defined/);
     expect(() => assemble('mov al, 0x1234')).toThrow(/no form/);

@@ -48,9 +48,9 @@ export class Machine {
 
   /** Assembles to a physical address. */
   load(at: number, source: string, bits: 16 | 32 | 64 = 16, base: bigint = BigInt(at)): ReadonlyMap<string, bigint> {
-    const { code, symbols } = assemble(source, { base, bits });
-    this.bytes.set(code, at);
-    this.lp.invalidatePhys(at, code.length);
+    const { bytes, symbols } = assemble(source, { base, bits });
+    this.bytes.set(bytes, at);
+    this.lp.invalidatePhys(at, bytes.length);
     return symbols;
   }
 

@@ -264,7 +264,7 @@ ${TABLES(0xfff)}`);
 }
 
 function image(source: string): Uint8Array {
-  const { code, symbols } = assemble(source, { base: BASE, bits: 16 });
+  const { bytes: code, symbols } = assemble(source, { base: BASE, bits: 16 });
   if (code.length > IMAGE - 16) throw new RangeError(`the image has ${code.length} bytes`);
   const bytes = new Uint8Array(IMAGE);
   bytes.set(code);

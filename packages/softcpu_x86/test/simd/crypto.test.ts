@@ -18,7 +18,7 @@ function run(source: string, input: Uint8Array, table: Uint8Array = new Uint8Arr
   const place = (at: number): number => DATA.base + at;
   p.load(place(INPUT), input);
   p.load(place(TABLE), table);
-  p.load(CODE.base, assemble(`mov esi, ${place(INPUT)}\nmov edi, ${place(WORK)}\nmov ebx, ${place(TABLE)}\n${source}\nhlt`, { base: BigInt(CODE.base) }).code);
+  p.load(CODE.base, assemble(`mov esi, ${place(INPUT)}\nmov edi, ${place(WORK)}\nmov ebx, ${place(TABLE)}\n${source}\nhlt`, { base: BigInt(CODE.base) }).bytes);
   p.run(CODE.base, 10_000);
   expect(p.stopped).toBe('system');
   return p.memory(place(OUTPUT), 64).slice();
