@@ -1,7 +1,7 @@
 /** A long run: `main.ts [cases per row] [seed] [execution] [name pattern]`. Prints what differs, and what of the table was covered. */
 import { Execution } from '@axvisor/softcpu';
 import { rows } from '../../src/isa/table.ts';
-import { executable } from './classes.ts';
+import { comparisonOf, executable } from './classes.ts';
 import { Subject } from './compare.ts';
 import { Generator, Random } from './generate.ts';
 import { ask } from './oracle.ts';
@@ -41,3 +41,6 @@ for (const mode of [64, 32, 16] as const) {
   for (const [name, number] of shown) console.log(mode, name, number, 'of', cases.filter(({ op }) => rows[op]!.name === name).length);
 }
 console.log(`${total} cases, ${wrong} wrong, ${covered.size} rows of ${rows.length}`);
+const by = Object.groupBy(rows, comparisonOf);
+console.log(`of the table: ${Object.entries(by).map(([name, list]) => `${name} ${list.length}`).join(', ')}`);
+console.log(`compared by no one: ${[...new Set(by.none?.map(({ name }) => name))].join(' ')}`);

@@ -1,16 +1,16 @@
 /** Random x87 instructions and states, and what of their outcomes differs from what the software processor does. */
 import type { Execution } from '@axvisor/softcpu';
-import { defined } from '../../src/emit/isa.ts';
 import { rows } from '../../src/isa/table.ts';
 import type { Row } from '../../src/isa/table.ts';
 import { FCS, FCW, FDP, FDS, FIP, FOP, FPR, FSW, FTW, Flag, GPR, MXCSR } from '../../src/state.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
+import { isComparedX87 } from './classes.ts';
 import { CODE_REGION, DATA_REGION, pristineData } from './oracle.ts';
 import type { Case, Outcome, X87State } from './oracle.ts';
 import type { Random } from './generate.ts';
 
 /** The rows compared: all of x87. */
-export const x87Rows: readonly Row[] = rows.filter((row) => row.features.includes('fpu') && defined[row.op] !== undefined && !row.alias);
+export const x87Rows: readonly Row[] = rows.filter(isComparedX87);
 
 const QUIET = 1n << 62n;
 const INTEGER = 1n << 63n;

@@ -1,25 +1,20 @@
-/** SSE and AVX instructions with random operands, against this machine's own processor where there is one. */
+/** MMX, SSE and AVX instructions with random operands, against this machine's own processor where there is one. */
 import { describe, expect, it } from 'vitest';
 import type { Execution } from '@axvisor/softcpu';
-import { defined } from '../../src/emit/isa.ts';
-import { isSimd } from '../../src/emit/simd/operands.ts';
 import { rows } from '../../src/isa/table.ts';
 import type { Row } from '../../src/isa/table.ts';
-import { Flag, GPR, MXCSR, YMM } from '../../src/state.ts';
+import { FCW, FPR, FSW, FTW, Flag, GPR, MXCSR, YMM } from '../../src/state.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
+import { isComparedVector, isSupported } from '../native/classes.ts';
 import { ask, CODE_REGION, DATA_REGION, haveNative, hostFeatures, pristineData } from '../native/oracle.ts';
-import type { Case, Outcome } from '../native/oracle.ts';
+import type { Case, Outcome, X87State } from '../native/oracle.ts';
 
 const CASES = process.env['AXVISOR_NIGHTLY'] === '1' ? 3000 : 12;
-/** Approximations whose last bits are the processor's choice; states of the x87 unit that the runner does not show. */
-const LEFT_OUT = /^v?(rcp|rsqrt|emms|ldmxcsr|stmxcsr|maskmovdqu|maskmovq)/;
 const MMX = 'PQN';
+const isMmx = (row: Row): boolean => row.operands.some(({ kind }) => MMX.includes(kind)) || row.name === 'emms';
 
 const features = haveNative ? hostFeatures() : new Set<string>();
-const LINUX_NAMES: Readonly<Record<string, string>> = { sse3: 'pni', sse41: 'sse4_1', sse42: 'sse4_2', pclmul: 'pclmulqdq', sha: 'sha_ni' };
-const testable = rows.filter((row) =>
-  isSimd(row) && defined[row.op] !== undefined && !LEFT_OUT.test(row.name) && !row.alias &&
-  !row.operands.some(({ kind }) => MMX.includes(kind)) && row.features.every((name) => features.has(LINUX_NAMES[name] ?? name)));
+const testable = rows.filter((row) => isComparedVector(row) && isSupported(row, features));
 
 let seed = 1;
 const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) >>> 8;
@@ -99,8 +94,21 @@ function makeCase(row: Row): Case {
   // Mostly aligned; now and then not, which most instructions do not like.
   // AMD's processors take any address in SHA instructions, Intel's and this one do not.
   gpr[3] = BigInt(DATA_REGION.base + 0x800 + below(64) * 16 + (below(8) === 0 && !row.name.startsWith('sha') ? below(16) : 0));
+  // MASKMOVDQU and MASKMOVQ store to what RDI points at.
+  gpr[7] = BigInt(DATA_REGION.base + 0x400 + below(1024));
   const flags = [0x1f80, 0x1f80, 0x1fa0, 0x1fbf, 0x9fc0, 0x3f80, 0x5fa0, 0x7f80, 0x1f00, 0][below(below(4) === 0 ? 10 : 4)] as number;
-  return { mode: 64, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : { xmm: words(), ymm: words() }) };
+  return { mode: 64, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : { xmm: words(), ymm: words() }) };
+}
+
+/** MMX registers, as x87 ones. */
+function mmxState(): X87State {
+  const registers = new Uint8Array(128);
+  const view = new DataView(registers.buffer);
+  for (let i = 0; i < 8; i++) {
+    view.setBigUint64(16 * i, word(), true);
+    view.setUint16(16 * i + 8, 0xffff, true);
+  }
+  return { registers, control: 0x37f, status: 0, tags: 0xff };
 }
 
 const TRAPS: Readonly<Record<string, readonly number[]>> = { '': [1], fault: [14, 13], generalProtection: [13], simdException: [19], undefined: [6] };
@@ -111,6 +119,16 @@ function check(p: FlatProcessor, test: Case, expected: Outcome): string | undefi
   (test.xmm as BigUint64Array).forEach((value, i) => p.put(YMM + 32 * (i >> 1) + 8 * (i & 1), value));
   (test.ymm as BigUint64Array).forEach((value, i) => p.put(YMM + 16 + 32 * (i >> 1) + 8 * (i & 1), value));
   p.word(MXCSR, test.mxcsr as number);
+  const mmx = test.x87 === undefined ? undefined : new DataView(test.x87.registers.buffer);
+  if (mmx !== undefined) {
+    p.word(FCW, 0x37f);
+    p.word(FSW, 0);
+    p.word(FTW, 0xaaaa);
+    for (let i = 0; i < 8; i++) {
+      p.put(FPR + 16 * i, mmx.getBigUint64(16 * i, true));
+      p.put(FPR + 16 * i + 8, 0xffffn);
+    }
+  }
   p.eflags = test.flags;
   p.exchange(CODE_REGION.base);
   p.load(test.rip, Uint8Array.from([...test.code, 0xcc, 0xcc]));
@@ -132,6 +150,16 @@ function check(p: FlatProcessor, test: Case, expected: Outcome): string | undefi
     const have = p.get(YMM + 16 + 32 * (i >> 1) + 8 * (i & 1));
     if (have !== value) problems.push(`ymm${i >> 1}.${2 + (i & 1)} ${have.toString(16)}, not ${value.toString(16)}`);
   });
+  if (mmx !== undefined) {
+    const { x87 } = expected;
+    const view = new DataView(x87.registers.buffer, x87.registers.byteOffset);
+    for (let i = 0; i < 8; i++) {
+      const [have, wanted] = [p.get(FPR + 16 * i), view.getBigUint64(16 * i, true)];
+      if (have !== wanted || (p.read(FPR + 16 * i + 8) & 0xffff) !== view.getUint16(16 * i + 8, true)) problems.push(`mm${i} ${have.toString(16)}, not ${wanted.toString(16)}`);
+    }
+    const isFree = p.read(FTW) === 0xffff;
+    if (p.read(FSW) !== x87.status || isFree !== (x87.tags === 0)) problems.push(`status ${p.read(FSW).toString(16)}, tags ${p.read(FTW).toString(16)}, not ${x87.status.toString(16)}, ${x87.tags.toString(16)}`);
+  }
   if (p.read(MXCSR) !== expected.mxcsr) problems.push(`mxcsr ${p.read(MXCSR).toString(16)}, not ${expected.mxcsr.toString(16)} (was ${(test.mxcsr as number).toString(16)})`);
   const arithmetic = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
   if (((p.eflags ^ expected.flags) & arithmetic) !== 0) problems.push(`flags ${p.eflags.toString(16)}, not ${expected.flags.toString(16)}`);
@@ -159,6 +187,6 @@ describe.runIf(haveNative)('against this machine', () => {
   }, 3_600_000);
 
   it('covers what is defined', () => {
-    expect(testable.length).toBeGreaterThan(500);
+    expect(testable.length).toBeGreaterThan(600);
   });
 });
