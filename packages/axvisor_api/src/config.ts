@@ -71,9 +71,10 @@ export interface Configs {
    * Reads a guest description.
    *
    * @param file - its name, for messages
+   * @param arch - of guests whose description names none; default: `riscv64`
    * @throws {AxError} InvalidInput with file, line and key for every problem found
    */
-  parseVmConfig(toml: string, file: string): VmConfig;
+  parseVmConfig(toml: string, file: string, arch?: Architecture): VmConfig;
   /** A description as TOML, commented, that parses to `config`. */
   generateVmConfig(config: VmConfig): string;
   /** JSON schema of the description. */

@@ -2,6 +2,7 @@
 import type { ImageConfig, MemoryRegionConfig, VmConfig } from '@axvisor/axvisor_api/config';
 import type { DeviceSpec } from '@axvisor/axvisor_api/device';
 import { axError } from '@axvisor/axvisor_api/errors';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { parse, TomlError } from 'smol-toml';
 import { checkCpuIds, checkCpuLists, checkNames, checkOverlaps, type Claim } from './check.ts';
 import { type Cursor, decodeFields, type FieldsOf, isTable, type Located, needed, optional, type Partially, type Type } from './decode.ts';
@@ -15,7 +16,7 @@ import { Problems } from './toml/problems.ts';
 /** Where the first RAM of the `virt` boards is. */
 export const RAM_BASE: Readonly<Record<NonNullable<VmConfig['arch']>, bigint>> = { riscv64: 0x8000_0000n, aarch64: 0x4000_0000n, x86_64: 0n };
 
-const DEFAULT_ARCH = 'riscv64';
+const DEFAULT_ARCH: Architecture = 'riscv64';
 
 /** The first three tables, each to be decoded field by field, so that as much as possible is checked of a bad file. */
 interface Document extends MoreTables {
@@ -42,9 +43,10 @@ const given = (path: string | undefined): string | undefined => (path?.trim() ==
  *
  * @param toml - the text
  * @param file - its name, for messages
+ * @param hostArch - of guests whose description names none
  * @throws {AxError} InvalidInput with one line `file:line: key: what` for every problem
  */
-export function parseVmConfig(toml: string, file: string): VmConfig {
+export function parseVmConfig(toml: string, file: string, hostArch: Architecture = DEFAULT_ARCH): VmConfig {
   const root = document(toml, file);
   const problems = new Problems(file, locate(toml));
   const at: Cursor = { value: root, path: [], problems };
@@ -58,7 +60,7 @@ export function parseVmConfig(toml: string, file: string): VmConfig {
   const specs = [...emulated, ...(tables.device ?? []).map(({ value, path }) => ({ value: deviceSpec(value), path }))];
   const passed = devices.passthrough_devices ?? [];
   const addresses = devices.passthrough_addresses ?? [];
-  const regions = memory(kernel, base.arch ?? DEFAULT_ARCH, tables.kernel?.value, problems);
+  const regions = memory(kernel, base.arch ?? hostArch, tables.kernel?.value, problems);
 
   const { arch, gic_version: gicVersion, virt } = base;
   if (gicVersion !== undefined && arch !== undefined && arch !== 'aarch64') problems.add(['base', 'gic_version'], `only aarch64 has a GIC; this VM is ${arch}`);

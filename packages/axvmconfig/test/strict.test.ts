@@ -29,6 +29,11 @@ describe('the new notation', () => {
     });
   });
 
+  test('memory where the architecture has it: the one named, or the one the hypervisor is started for', () => {
+    const base = (arch: Parameters<typeof parseVmConfig>[2], extra?: string): bigint | undefined => parseVmConfig(having(extra === undefined ? {} : { base: extra }), 'f', arch).memoryRegions[0]?.gpa;
+    expect([base(undefined), base('x86_64'), base('aarch64'), base('x86_64', 'arch = "riscv64"')]).toEqual([0x8000_0000n, 0n, 0x4000_0000n, 0x8000_0000n]);
+  });
+
   test('devices as named tables or as an array, disks, board, architecture', () => {
     const config = parseVmConfig(
       having({

@@ -228,7 +228,7 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
 async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
   if (guestNames().includes(file) && !existsSync(file)) throw usageError(`there is no configuration ${file}; the guest of this name is --guest ${file}`);
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
-  const config = readConfig(text, file);
+  const config = readConfig(text, file, arch);
   const base = dirname(file);
   if (config.arch !== undefined && config.arch !== arch) throw usageError(`${file}: a guest for ${config.arch}; --arch is ${arch}`);
   const missing = checkFiles(config, (path) => existsSync(resolve(base, path)), { toml: text, file });
@@ -257,10 +257,10 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   };
 }
 
-/** Reads a description; needs no linked hypervisor. @throws {CliError} with every problem of the file */
-export function readConfig(text: string, file: string): VmConfig {
+/** Reads a description; needs no linked hypervisor. @param arch - what the hypervisor is started for, if it is. @throws {CliError} with every problem of the file */
+export function readConfig(text: string, file: string, arch?: Architecture): VmConfig {
   try {
-    return withLinked([axerrno, axvmconfig], () => parseVmConfig(text, file));
+    return withLinked([axerrno, axvmconfig], () => parseVmConfig(text, file, arch));
   } catch (e) {
     if (isAxError(e)) throw usageError(e.message, e);
     throw e;
