@@ -47,6 +47,14 @@ const BRAND = 'AxVisor software x86-64 processor';
 const MAX_LEAF = 0x16;
 const MAX_EXTENDED = 0x8000_000a;
 
+/**
+ * Leaf 2: 32 KiB of first-level data and code, 1 MiB of second level, as descriptors (SDM vol. 2, table 3-12). A descriptor that refers to leaf 4
+ * would have each program of a C library ask that again and again, and every time it leaves its hypervisor's guest.
+ */
+const DESCRIPTORS = 0x7c30_2c01;
+/** Lines are prefetched by 64 bytes. */
+const PREFETCH_64 = 0xf0;
+
 export interface CpuidOptions {
   readonly vendor: 'intel' | 'amd';
   readonly features: readonly string[];
@@ -90,7 +98,7 @@ export class Cpuid {
     this.leaves = new Map<number, (subleaf: number) => void>([
       [0, () => this.text(MAX_LEAF, VENDORS[options.vendor])],
       [1, () => this.identity()],
-      [2, () => this.put(0x00fe_ff01, 0xf0, 0, 0)],
+      [2, () => this.put(DESCRIPTORS, PREFETCH_64, 0, 0)],
       [4, (subleaf) => this.cache(subleaf)],
       [5, () => this.put(64, 64, 3, 0)],
       [6, () => this.put(4, 0, 0, 0)],
@@ -103,7 +111,7 @@ export class Cpuid {
       [0x8000_0000, () => this.text(MAX_EXTENDED, options.vendor === 'amd' ? VENDORS.amd : '')],
       [0x8000_0001, () => this.put(options.vendor === 'amd' ? MODELS.amd : 0, 0, this.word(0x8000_0001, 'c'), this.extendedFeatures())],
       ...[0, 1, 2].map((part) => [0x8000_0002 + part, () => this.brand(part)] as const),
-      [0x8000_0006, () => this.put(0, 0, 0x0100_6040, 0)],
+      [0x8000_0006, () => this.put(0, 0, 0x0400_6040, 0)],
       [0x8000_0007, () => this.put(0, 0, 0, this.word(0x8000_0007, 'd'))],
       [0x8000_0008, () => this.put(options.physicalBits | ((this.has('la57') ? 57 : 48) << 8), 0, 0, 0)],
       // SVM revision 1, number of ASIDs, nested paging, NRIP save, flush by ASID, decode assists (APM vol. 3, E.4.9).
@@ -171,7 +179,7 @@ export class Cpuid {
 
   /** 32 KiB of first-level data and code, 1 MiB of second level. */
   private cache(subleaf: number): void {
-    const levels: readonly (readonly [type: number, level: number, ways: number, sets: number])[] = [[1, 1, 8, 64], [2, 1, 8, 64], [3, 2, 16, 1024]];
+    const levels: readonly (readonly [type: number, level: number, ways: number, sets: number])[] = [[1, 1, 8, 64], [2, 1, 8, 64], [3, 2, 8, 2048]];
     const found = levels[subleaf];
     if (found === undefined) this.put(0, 0, 0, 0);
     else this.put(found[0] | (found[1] << 5) | 0x100, ((found[2] - 1) << 22) | 63, found[3] - 1, 0);
