@@ -44,6 +44,7 @@ const FETCH_MODES: readonly number[] = [FETCH.user, FETCH.supervisor];
 export class Registers {
   /** Stored registers, two words each, at {@link slot}. */
   sys!: Int32Array;
+  private sys64!: BigUint64Array;
   /** Limits in bytes and access rights (as in the VMCS) of the segment registers, LDTR and TR. */
   limits!: Uint32Array;
   rights!: Int32Array;
@@ -99,6 +100,7 @@ export class Registers {
     this.words = new Int32Array(memory.buffer);
     this.view = new DataView(memory.buffer);
     this.sys = new Int32Array(memory.buffer, stateBase + storedAt(STORED[0]), 2 * STORED.length);
+    this.sys64 = new BigUint64Array(memory.buffer, stateBase + storedAt(STORED[0]), STORED.length);
     this.limits = new Uint32Array(memory.buffer, stateBase + LIMITS, 8);
     this.rights = new Int32Array(memory.buffer, stateBase + RIGHTS, 8);
   }
@@ -154,7 +156,7 @@ export class Registers {
   }
 
   get(name: Stored): bigint {
-    return toBigint(this.sys[slot[name]]!, this.sys[slot[name] + 1]!);
+    return this.sys64[slot[name] / 2]!;
   }
 
   get cr0(): number {

@@ -17,6 +17,10 @@ import { Stack } from './stack.ts';
 import type { Transfers } from './transfers.ts';
 import type { Xsave } from './xsave.ts';
 
+/** A count, and its words. */
+const count = new BigUint64Array(1);
+const countWords = new Int32Array(count.buffer);
+
 const RAX = 0;
 const RCX = 1;
 const RDX = 2;
@@ -171,7 +175,7 @@ export class SystemInstructions {
       rdmsr: privileged((insn) => {
         this.guest?.msr(regs.lo(RCX), false, insn);
         const value = this.guestMsr() ?? msrs.read(regs.lo(RCX) >>> 0) ?? this.gp();
-        this.setPair(lowWord(value), highWord(value));
+        this.setCount(value);
       }),
       wrmsr: privileged(boundary((insn) => {
         this.guest?.msr(regs.lo(RCX), true, insn);
@@ -263,6 +267,12 @@ export class SystemInstructions {
   private word(insn: SystemInsn): number {
     const { regs, linear } = this.p;
     return insn.rm >= 0 ? regs.lo(insn.rm) & 0xffff : linear.load(insn.seg, insn.lo, insn.hi, 2);
+  }
+
+  /** EDX:EAX becomes the low 64 bits of a number. */
+  private setCount(value: bigint): void {
+    count[0] = value;
+    this.setPair(countWords[0]!, countWords[1]!);
   }
 
   private setPair(lo: number, hi: number): void {
@@ -571,15 +581,15 @@ export class SystemInstructions {
 
   private guestTsc(): bigint {
     const { msrs, regs } = this.p;
-    return BigInt.asUintN(64, scaled(msrs.tsc(), regs.tscMultiplier) + (this.guest === undefined ? 0n : regs.get('tscOffset')));
+    const tsc = scaled(msrs.tsc(), regs.tscMultiplier);
+    return this.guest === undefined ? tsc : BigInt.asUintN(64, tsc + regs.get('tscOffset'));
   }
 
   private rdtsc(insn: SystemInsn, aux: boolean): void {
     const { regs } = this.p;
     if ((regs.cr4 & CR4.TSD) !== 0 && regs.cpl !== 0) this.gp();
     this.guest?.instruction(aux ? 'rdtscp' : 'rdtsc', insn);
-    const value = this.guestTsc();
-    this.setPair(lowWord(value), highWord(value));
+    this.setCount(this.guestTsc());
     if (aux) regs.setGpr(RCX, regs.sys[slot.tscAux]!, 0);
   }
 
