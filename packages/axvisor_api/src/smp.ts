@@ -29,7 +29,7 @@ export interface CpuMessage {
 /** Most values, and most bytes, of a {@link CpuMessage}. */
 export const MAX_MESSAGE_VALUES = 8;
 /** Bytes of {@link Smp.pageNotes} beyond those for pages. */
-export const PAGE_NOTES_HEADER = 192;
+export const PAGE_NOTES_HEADER = 320;
 /** Most values of {@link Smp.postMonitor}. */
 export const MAX_POST_VALUES = 7;
 export const MAX_MESSAGE_BYTES = 0x1_0000;

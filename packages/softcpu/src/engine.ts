@@ -221,6 +221,13 @@ export class Engine {
     return taken;
   }
 
+  /** Gives up writing to memory without asking, if other processors want that: translations are found again when they are needed. */
+  closeIfAsked(): void {
+    if (!this.pages.isAskedToClose) return;
+    this.tlb.flush();
+    this.pages.closed();
+  }
+
   /** Forgets instructions decoded from a part of linear memory that is written from outside the guest. */
   invalidate(place: number, length: number): void {
     for (let at = place; at < place + length; ) {

@@ -135,6 +135,7 @@ export abstract class HostedCpu {
 
   /** Takes the signals of other CPUs. */
   protected poll(): void {
+    this.core.engine.closeIfAsked();
     if (pendingSignals() === 0) return;
     const signals = takeSignals(SIGNALS);
     if ((signals & Signal.nested) !== 0) this.invalidateNested();

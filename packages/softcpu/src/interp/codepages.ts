@@ -6,8 +6,8 @@
  * written often give their records up and become ordinary data, until they are executed again.
  *
  * Stores of other processors are not noticed. If there are any, instructions are decoded from a copy of each page, made when
- * its records were allocated, as an instruction cache would hold it; after {@link CodePages.fence} a copy is compared with memory
- * before its records are used again, if anybody was in a position to write to the page.
+ * its records were allocated, as an instruction cache would hold it; {@link CodePages.fence} compares copies with memory, of
+ * pages that anybody was in a position to write to, or has them compared before their records are used again if there are many.
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -20,6 +20,12 @@ const WRITE_LIMIT = 64;
 
 /** Classes of virtual pages whose entries in the fetch cache gave way to others. */
 const EVICTED = 4096;
+
+/** Copies that a fence compares itself. */
+const FEW = 48;
+
+/** Comparisons after which those for whom they are made are asked to give up writing. */
+const PATIENCE = 512;
 
 /** Record pages looked at for one that is not translated, before one that is has to go. */
 const VICTIM_TRIES = 64;
@@ -77,10 +83,16 @@ export class CodePages {
   readonly #seen: Float64Array;
   /** By number of the record page: this processor has written to the page, and fetches its own stores. */
   readonly #dirty: Uint8Array;
+  /** By number of the record page: others may have been writing to the page while its copy was made or compared. */
+  readonly #uncertain: Uint8Array;
   /** By number of the record page: {@link PageWrites.events} of its copy. */
   readonly #events: Int32Array;
   /** {@link PageWrites.notesOfOthers} when no page could differ. */
   #notes: number | undefined;
+  /** {@link PageWrites.requests} that were granted. */
+  #requests = 0;
+  /** Comparisons since others were last asked to give up writing. */
+  #comparisons = 0;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
@@ -104,6 +116,7 @@ export class CodePages {
     this.#seen = new Float64Array(layout.poolPages);
     this.#events = new Int32Array(layout.poolPages);
     this.#dirty = new Uint8Array(layout.poolPages);
+    this.#uncertain = new Uint8Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
@@ -181,7 +194,8 @@ export class CodePages {
     if (this.#shared !== undefined) {
       const { writes, self } = this.#shared;
       this.#events[index] = writes.events(number);
-      if (writes.byOthers(number, self)) this.#notes = undefined;
+      this.#uncertain[index] = writes.byOthers(number, self) === 0 ? 0 : 1;
+      if (this.#uncertain[index] === 1) this.#notes = undefined;
       this.#words.copyWithin(this.#copyOf(index) >>> 2, page >>> 2, (page + PAGE_SIZE) >>> 2);
       this.#seen[index] = this.#fences;
     }
@@ -212,7 +226,14 @@ export class CodePages {
     }
     const shared = this.#shared;
     if (shared === undefined || this.#seen[index] === this.#fences || !this.#mayDiffer(index, shared)) return true;
-    const events = shared.writes.events(page >>> PAGE_SHIFT);
+    return this.#compare(index, page, shared);
+  }
+
+  /** Whether a page holds what was decoded; if not, its records are given up. */
+  #compare(index: number, page: number, { writes, self }: SharedCode): boolean {
+    // Both before the comparison: who comes later is seen to by the next one.
+    const events = writes.events(page >>> PAGE_SHIFT);
+    const isOpen = writes.byOthers(page >>> PAGE_SHIFT, self) !== 0;
     const words = this.#words;
     const copy = this.#copyOf(index) >>> 2;
     for (let i = 0, at = page >>> 2; i < PAGE_SIZE / 4; i++) {
@@ -223,22 +244,24 @@ export class CodePages {
     }
     this.#seen[index] = this.#fences;
     this.#events[index] = events;
+    this.#uncertain[index] = isOpen ? 1 : 0;
     return true;
   }
 
   /** Whether the page of a record page may have been written to since its copy was made. */
   #mayDiffer(index: number, { writes, self }: SharedCode): boolean {
     const number = this.#owner[index] as number;
-    return number >= 0 && (writes.byOthers(number, self) || writes.events(number) !== this.#events[index]);
+    return number >= 0 && (this.#uncertain[index] === 1 || writes.events(number) !== this.#events[index] || writes.byOthers(number, self) !== 0);
   }
 
-  /** The same of any. Mostly nothing was noted since nothing was found. */
-  #anyMayDiffer(shared: SharedCode): boolean {
+  /** The record pages that may differ, at most one more than {@link FEW}. Mostly nothing was noted since there were none. */
+  #suspects(shared: SharedCode): readonly number[] {
+    const found: number[] = [];
     const notes = shared.writes.notesOfOthers(shared.self);
-    if (notes === this.#notes) return false;
-    for (let index = 0; index < this.#owner.length; index++) if (this.#mayDiffer(index, shared)) return true;
-    this.#notes = notes;
-    return false;
+    if (notes === this.#notes) return found;
+    for (let index = 0; index < this.#owner.length && found.length <= FEW; index++) if (this.#mayDiffer(index, shared)) found.push(index);
+    if (found.length === 0) this.#notes = notes;
+    return found;
   }
 
   /**
@@ -247,6 +270,21 @@ export class CodePages {
    */
   opened(place: number): void {
     this.#shared?.writes.opened(place >>> PAGE_SHIFT, this.#shared.self);
+  }
+
+  /** Whether others have asked since the last time that this processor give up writing: all of its write TLB has to go, then {@link closed}. */
+  get isAskedToClose(): boolean {
+    if (this.#shared === undefined) return false;
+    const { writes, self } = this.#shared;
+    const requests = writes.requests(self);
+    if (requests === this.#requests) return false;
+    this.#requests = requests;
+    return true;
+  }
+
+  /** The write TLB is empty. */
+  closed(): void {
+    this.#shared?.writes.closed(this.#shared.self);
   }
 
   /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
@@ -273,9 +311,25 @@ export class CodePages {
 
   /** Instructions that are looked up from now on are those that memory holds now. */
   fence(): void {
-    if (this.#shared === undefined || !this.#anyMayDiffer(this.#shared)) return;
-    this.#fences++;
-    this.flushFetch();
+    const shared = this.#shared;
+    if (shared === undefined) return;
+    const suspects = this.#suspects(shared);
+    if (suspects.length === 0) return;
+    let writers = 0;
+    for (const index of suspects) writers |= shared.writes.byOthers(this.#owner[index] as number, shared.self);
+    if (suspects.length > FEW) {
+      this.#fences++;
+      this.flushFetch();
+    } else {
+      let same = true;
+      for (const index of suspects) same = this.#compare(index, (this.#owner[index] as number) * PAGE_SIZE, shared) && same;
+      if (!same) this.#flushStraddle();
+    }
+    if (writers === 0) return;
+    this.#comparisons += suspects.length;
+    if (this.#comparisons < PATIENCE) return;
+    this.#comparisons = 0;
+    shared.writes.askToClose(writers);
   }
 
   /** The page whose records `ip` points into, or -1 if they belong to none. */

@@ -8,24 +8,29 @@ import { PAGE_SIZE } from './layout.ts';
 const OTHERS = 31;
 /** Bytes of a counter for each processor. */
 const NOTES: number = 4 * (OTHERS + 1);
+/** Where the requests are, 4 bytes for each processor. */
+const REQUESTS: number = NOTES;
 /** Bytes before those for pages: behind the counters there is room for other words that processors share. */
-const HEADER: number = NOTES + 64;
+const HEADER: number = REQUESTS + NOTES + 64;
 
 /** Who was able to write to pages of linear memory, kept by all that do. */
 export class PageWrites {
   /** Where in the shared memory there are 64 bytes of zeros that are not of these notes. */
-  static readonly spare: number = NOTES;
+  static readonly spare: number = REQUESTS + NOTES;
   /** By number of the processor: how often a page was noted for it. */
   readonly #notes: Int32Array;
-  /** By number of the page: the set of processors that were able to write to it at any time. */
+  /** By number of the processor: how often it was asked to give up writing. */
+  readonly #requests: Int32Array;
+  /** By number of the page: the set of processors that may be able to write to it. */
   readonly #writers: Int32Array;
-  /** By number of the page: how often something that is no processor wrote to it. */
+  /** By number of the page: how often a processor became able to write to it, or something else wrote. */
   readonly #events: Int32Array;
 
   /** @param shared - zeros, as many as {@link PageWrites.bytes} says. */
   constructor(shared: ArrayBufferLike) {
     const pages = (shared.byteLength - HEADER) / 8;
     this.#notes = new Int32Array(shared, 0, NOTES / 4);
+    this.#requests = new Int32Array(shared, REQUESTS, NOTES / 4);
     this.#writers = new Int32Array(shared, HEADER, pages);
     this.#events = new Int32Array(shared, HEADER + 4 * pages, pages);
   }
@@ -41,7 +46,26 @@ export class PageWrites {
     const bit = 1 << place;
     if (((this.#writers[number] as number) & bit) !== 0) return;
     Atomics.or(this.#writers, number, bit);
+    Atomics.add(this.#events, number, 1);
     Atomics.add(this.#notes, place, 1);
+  }
+
+  /** A processor is able to write to no page any more, without another {@link opened}. */
+  closed(processor: number): void {
+    if (processor >= OTHERS) return;
+    const bit = 1 << processor;
+    const writers = this.#writers;
+    for (let number = 0; number < writers.length; number++) if (((writers[number] as number) & bit) !== 0) Atomics.and(writers, number, ~bit);
+  }
+
+  /** Asks a set of processors to give up writing when it suits them: who else executes these pages looks at them at every fence. */
+  askToClose(processors: number): void {
+    for (let place = 0; place < OTHERS; place++) if ((processors & (1 << place)) !== 0) Atomics.add(this.#requests, place, 1);
+  }
+
+  /** A number that is another one after {@link askToClose}. */
+  requests(processor: number): number {
+    return Atomics.load(this.#requests, Math.min(processor, OTHERS));
   }
 
   /** Something that is no processor has written to a part of linear memory. */
@@ -50,12 +74,12 @@ export class PageWrites {
     Atomics.add(this.#notes, OTHERS, 1);
   }
 
-  /** Whether other processors were able to write to a page. */
-  byOthers(number: number, processor: number): boolean {
-    return (Atomics.load(this.#writers, number) & (processor < OTHERS ? ~(1 << processor) : -1)) !== 0;
+  /** The other processors that may be able to write to a page, as a set. */
+  byOthers(number: number, processor: number): number {
+    return Atomics.load(this.#writers, number) & (processor < OTHERS ? ~(1 << processor) : -1);
   }
 
-  /** A number that is another one after {@link happened}. */
+  /** A number that is another one after {@link happened}, and where a processor became able to write. */
   events(number: number): number {
     return Atomics.load(this.#events, number);
   }
