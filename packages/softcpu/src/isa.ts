@@ -59,7 +59,8 @@ export interface StateLayout {
 export interface Assumption {
   /** Byte offset in the state block of an i32. */
   readonly offset: number;
-  readonly value: number;
+  /** Absent: what it is where code becomes hot. */
+  readonly value?: number;
 }
 
 /** Sets of data TLB tables: `mmuIdx` is below this. */

@@ -2,7 +2,7 @@
  * Batches of regions as data, so that they can be compiled on a thread that has neither the processor nor its records: the same
  * bytes come of a batch wherever it is compiled.
  *
- * Format, in words: regions, then for each its number, mode, and number of blocks; a block is its offset, end, number of targets and
+ * Format, in words: regions, then for each its number, mode, values of the ISA's assumptions, and number of blocks; a block is its offset, end, number of targets and
  * these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
  * number of links, and each link: offset, mode, number of the region.
  */
@@ -54,8 +54,8 @@ export interface RegionCompiler {
 /** @param words - linear memory, in which the sources' records are. */
 export function packRegions(words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
   const out: number[] = [sources.length];
-  for (const { number, mode, blocks, link } of sources) {
-    out.push(number, mode, blocks.length);
+  for (const { number, mode, assumed, blocks, link } of sources) {
+    out.push(number, mode, ...assumed, blocks.length);
     for (const { offset, end, targets, steps } of blocks) {
       out.push(offset, end, targets.length, ...targets, steps.length);
       for (const step of steps) {
@@ -108,13 +108,14 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
   };
   const source = (): NumberedSource => {
     const [number, mode] = [next(), next()];
+    const assumed = Array.from(isa.assumptions ?? [], next);
     const blocks = Array.from({ length: next() }, block);
     const links = new Map(Array.from({ length: next() }, () => [keyOf(next(), next()), next()]));
     const link = (offset: number, into: number): number | undefined => {
       const region = links.get(keyOf(offset, into)) ?? NONE;
       return region === OUTSIDE ? undefined : region;
     };
-    return { number, mode, blocks, field: (record, name) => fieldOf(isa, words, record, name), link };
+    return { number, mode, assumed, blocks, field: (record, name) => fieldOf(isa, words, record, name), link };
   };
   return Array.from({ length: next() }, source);
 }

@@ -48,6 +48,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #entry: number;
   readonly #field: ReadField;
   readonly #plan: RegisterPlan;
+  /** Values taken for granted, by state-block offset. */
+  readonly #assumed: ReadonlyMap<number, number>;
   readonly #locals: readonly number[];
   /** State-block offsets of the words that are kept in locals. */
   readonly #pinned: ReadonlySet<number>;
@@ -72,7 +74,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   entered: { readonly mode: number; readonly near: boolean } = { mode: 0, near: true };
 
   /** @param entry - offset of the region's first instruction in its page. */
-  constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, mode: number, entry: number, field: ReadField, plan: RegisterPlan) {
+  constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, mode: number, entry: number, field: ReadField, plan: RegisterPlan, assumed: readonly number[]) {
     super(code, layout, isa.state.mmuIdx, runtime.callees);
     this.#isa = isa;
     this.#layout = layout;
@@ -81,6 +83,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.#entry = entry;
     this.#field = field;
     this.#plan = plan;
+    this.#assumed = new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number]));
     this.#pinned = new Set(isa.state.pinned);
     const [first, end] = isa.state.doubles ?? [0, 0];
     this.#double = plan.offsets.map((offset) => offset >= first && offset < end);
@@ -93,7 +96,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   /** Loads the registers that are live at the entry, after a test of what the instructions take for granted. */
   enter(words: ReadonlySet<number>): void {
     for (const [key] of this.#exitOrder) this.#exits.set(key, this.code.block());
-    for (const { offset, value } of this.#isa.assumptions ?? []) {
+    for (const [offset, value] of this.#assumed) {
       if (!words.has(offset)) continue;
       this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#abandon(this.#entry), undefined, false);
     }
@@ -170,8 +173,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
     if (this.#pinned.has(offset)) return (this.#known.get(offset) ?? this.#local(offset)) as unknown as Expr<T>;
-    const assumed = op === 'i32.load' ? this.#isa.assumptions?.find((a) => a.offset === offset) : undefined;
-    return assumed === undefined ? super.state(op, offset) : (i32.const(assumed.value) as unknown as Expr<T>);
+    const assumed = op === 'i32.load' ? this.#assumed.get(offset) : undefined;
+    return assumed === undefined ? super.state(op, offset) : (i32.const(assumed) as unknown as Expr<T>);
   }
 
   override setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {

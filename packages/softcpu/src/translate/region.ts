@@ -22,6 +22,8 @@ const MAX_COPIES = 4;
 
 /** A region to be generated. */
 export interface RegionSource {
+  /** Values of the ISA's assumptions, in order. */
+  readonly assumed: readonly number[];
   readonly blocks: readonly Block[];
   readonly mode: number;
   readonly field: ReadField;
@@ -52,7 +54,7 @@ export class RegionGenerator {
   readonly #left: number[];
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
-    const { blocks, mode, field } = source;
+    const { assumed, blocks, mode, field } = source;
     this.#source = source;
     this.#code = code;
     this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
@@ -63,7 +65,7 @@ export class RegionGenerator {
     this.#left = [...this.#copies];
     const plan = planRegisters(isa, field, blocks, this.#flow.order, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
-    this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan);
+    this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan, assumed);
   }
 
   /** Writes the function. */

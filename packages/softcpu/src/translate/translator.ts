@@ -97,6 +97,8 @@ interface Slot {
   /** The table holds its region. */
   installed: boolean;
   queued: boolean;
+  /** {@link RegionSource.assumed} when it became hot. */
+  assumed: readonly number[];
 }
 
 /** What was submitted to be compiled. */
@@ -207,6 +209,7 @@ export class Translator implements CodeObserver {
       return;
     }
     slot.queued = true;
+    slot.assumed = (isa.assumptions ?? []).map(({ offset: at, value }) => value ?? (words[(layout.state + at) >>> 2] as number));
     this.#queue.push(slot);
     if (eager) this.#translate();
   }
@@ -261,7 +264,7 @@ export class Translator implements CodeObserver {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? this.#slots.length;
-      slot = { number, page, offset, mode, blocks: undefined, installed: false, queued: false };
+      slot = { number, page, offset, mode, blocks: undefined, installed: false, queued: false, assumed: [] };
       this.#slots[number] = slot;
       slots.set(key, slot);
       if (number >= this.#table.length) this.#table.grow(Math.min(MAX_REGIONS, Math.max(1024, 2 * number)) - this.#table.length, this.#unlinked);
@@ -306,11 +309,11 @@ export class Translator implements CodeObserver {
     for (const slot of batch) {
       slot.queued = false;
       if (this.#slots[slot.number] !== slot || slot.blocks !== undefined) continue;
-      const { page, mode, number } = slot;
+      const { page, mode, number, assumed } = slot;
       const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#read(page, offset));
       if (blocks.length === 0) continue;
       slot.blocks = blocks;
-      sources.push({ number, mode, blocks, field: this.#field, link: (offset, into) => this.#link(page, offset, into) });
+      sources.push({ number, mode, assumed, blocks, field: this.#field, link: (offset, into) => this.#link(page, offset, into) });
     }
     if (sources.length === 0) return;
     const submitted = sources.map(({ number, blocks }) => ({ slot: this.#slots[number] as Slot, blocks }));

@@ -1,7 +1,7 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, ZR, ZSINK } from '../state.ts';
+import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, SP_ALIGN, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
@@ -70,6 +70,7 @@ export const isa: Isa = {
   assumptions: [
     { offset: FP_TRAP, value: 0 },
     { offset: FPCR, value: 0 },
+    { offset: SP_ALIGN },
   ],
   instructions,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },

@@ -11,7 +11,9 @@ export const SP_FAULT = 'spAlignment';
 
 /** Checks the base where it is SP. */
 export function checkSp(e: Emitter): void {
-  const misaligned = i32.and(i32.wrap_i64(e.reg('n')), e.state('i32.load', SP_ALIGN));
+  const mask = e.state('i32.load', SP_ALIGN);
+  if (mask.kind === 'const' && mask.value === 0) return;
+  const misaligned = i32.and(i32.wrap_i64(e.reg('n')), mask);
   e.if(misaligned, () => e.service(SP_FAULT), undefined, false);
 }
 
