@@ -193,8 +193,7 @@ export class SimdOperands {
     const bytes = this.bytes(i);
     const linear = this.address(bytes, false);
     if (bytes < 16) return e.let(low64(e.load(loadOf[(bytes * 8) as Size], linear)));
-    const first = e.load('u64', linear);
-    return e.let(i64x2.replace_lane(i64x2.splat(first), 1, e.load('u64', i64.add(linear, i64.const(8)))));
+    return e.loadVectors(linear, 1)[0] as V128;
   }
 
   /** Half `half` of operand `i`, bound. */
@@ -208,14 +207,9 @@ export class SimdOperands {
     if (this.isMemory(i)) {
       const bytes = this.bytes(i);
       const linear = this.address(bytes, true);
-      const bound = e.let(value);
-      if (bytes < 16) {
-        e.store(bytesOf((bytes * 8) as Size), linear, i64x2.extract_lane(bound, 0));
-        return;
-      }
-      // Where the second half faults the first is written already, with what the instruction writes there when it is done again.
-      e.store(8, linear, i64x2.extract_lane(bound, 0));
-      e.store(8, i64.add(linear, i64.const(8)), i64x2.extract_lane(bound, 1));
+      // Where the second half faults the first may be written already, with what the instruction writes there when it is done again.
+      if (bytes < 16) e.store(bytesOf((bytes * 8) as Size), linear, i64x2.extract_lane(value, 0));
+      else e.storeVectors(linear, [value]);
       return;
     }
     if (this.isMmx(i)) {

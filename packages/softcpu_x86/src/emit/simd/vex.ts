@@ -147,15 +147,12 @@ export class VexOperands extends SimdOperands {
     const { e } = this;
     const part = this.#part(operand);
     const linear = this.address(this.#bytes(operand), false);
-    for (const half of isByLength(operand) ? this.halves : [0 as const]) {
-      const at = i64.add(linear, i64.const(half * part));
-      if (part < 16) {
-        this.#loaded.set(half, e.let(low64(e.load(loadOf[(part * 8) as Size], at))));
-      } else {
-        const first = e.load('u64', at);
-        this.#loaded.set(half, e.let(i64x2.replace_lane(i64x2.splat(first), 1, e.load('u64', i64.add(at, i64.const(8))))));
-      }
+    const halves = isByLength(operand) ? this.halves : ([0] as const);
+    if (part === 16) {
+      e.loadVectors(linear, halves.length).forEach((value, half) => this.#loaded.set(half as 0 | 1, value));
+      return;
     }
+    for (const half of halves) this.#loaded.set(half, e.let(low64(e.load(loadOf[(part * 8) as Size], i64.add(linear, i64.const(half * part))))));
   }
 
   override set(i: number, value: V128): void {
@@ -227,10 +224,7 @@ export class VexOperands extends SimdOperands {
     const { e } = this;
     const part = this.#part(destination);
     const linear = this.address(this.#bytes(destination), true);
-    values.forEach((value, half) => {
-      const at = i64.add(linear, i64.const(half * part));
-      e.store(bytesOf((Math.min(part, 8) * 8) as Size), at, i64x2.extract_lane(value, 0));
-      if (part === 16) e.store(8, i64.add(at, i64.const(8)), i64x2.extract_lane(value, 1));
-    });
+    if (part === 16) e.storeVectors(linear, values);
+    else values.forEach((value, half) => e.store(bytesOf((part * 8) as Size), i64.add(linear, i64.const(half * part)), i64x2.extract_lane(value, 0)));
   }
 }
