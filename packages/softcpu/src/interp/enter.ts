@@ -11,7 +11,7 @@ import type { I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Exits, Frame, InterpreterEmitter } from './emitter.ts';
-import { JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, REGION_SIZE } from './layout.ts';
+import { JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, PAGE_SIZE, REGION_SIZE } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { fetchTag } from './lookup.ts';
 
@@ -28,9 +28,13 @@ export const RegionExit = {
   step: 1,
 } as const;
 
-/** Place of the entry for an address in a mode's jump cache, without its base. */
+/**
+ * Place of the entry for an address in a mode's jump cache, without its base. Where instructions begin at any byte, what is jumped to is
+ * mostly a multiple of 16, and a page has as many places as there are: the number of the page spreads them.
+ */
 export function jumpEntry(isa: Pick<Isa, 'unit'>, address: I64): I32 {
-  const number = i32.wrap_i64(address);
+  const low = i32.wrap_i64(address);
+  const number = isa.unit === 1 ? i32.xor(low, i32.shr_u(low, i32.const(Math.log2(PAGE_SIZE)))) : low;
   const shift = Math.log2(JUMP_ENTRY_SIZE / isa.unit);
   return i32.and(i32.shl(number, i32.const(shift)), i32.const((JUMP_ENTRIES - 1) * JUMP_ENTRY_SIZE));
 }

@@ -458,6 +458,7 @@ export class Translator implements CodeObserver {
   remappedPage(vaLo: number, vaHi: number, modes: number): void {
     const { isa, layout } = this.#options;
     const words = this.#words;
+    // Those that `jumpEntry` may choose for the page; all of them where it spreads pages.
     const entries = Math.min(PAGE_SIZE / isa.unit, JUMP_ENTRIES);
     const first = ((vaLo >>> 0) / isa.unit) & (JUMP_ENTRIES - 1) & -entries;
     for (let mode = 0; mode < REGION_MODES; mode++) {
