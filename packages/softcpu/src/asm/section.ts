@@ -171,10 +171,12 @@ export class Section implements Scope {
   /** Emits a value of so many bytes many times. @throws {AssemblyError} `count` is negative or beyond what a section may have */
   fill(count: bigint, directive: string, value: bigint = 0n, size: number = 1): void {
     if (count < 0n || count * BigInt(size) > MAX_BYTES - this.#length) throw new AssemblyError(`${directive} ${count} is out of range`);
-    if (size === 1) {
-      const at = this.#reserve(Number(count));
-      this.#buffer.fill(Number(value & 0xffn), at, this.#length);
-    } else for (let i = 0n; i < count; i++) this.emit(value, size);
+    if (count === 0n) return;
+    const total = Number(count) * size;
+    const at = this.#length;
+    this.emit(value, size);
+    this.#reserve(total - size);
+    for (let done = size; done < total; done *= 2) this.#buffer.copyWithin(at + done, at, at + Math.min(done, total - done));
   }
 
   /** Takes room at the end. @returns where it begins */

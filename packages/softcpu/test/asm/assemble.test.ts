@@ -66,6 +66,14 @@ describe('a program', () => {
     expect(hex(assemble('a: .quad a, b - a, -b\nb:', { base: 0xffff_ffff_8000_0000n }).bytes)).toBe('00000080ffffffff1800000000000000e8ffff7f00000000');
   });
 
+  it('is filled with values of any number and size', () => {
+    for (let count = 0; count < 20; count++) {
+      expect(bytesOf(`.fill ${count}, 3, 0x30201`)).toEqual(Array.from({ length: 3 * count }, (_, i) => (i % 3) + 1));
+      expect(bytesOf(`.byte 7\n.skip ${count}, -1`)).toEqual([7, ...Array<number>(count).fill(255)]);
+    }
+    expect(assemble('.fill 1 << 20, 8, 1').bytes.filter((byte) => byte === 1).length).toBe(1 << 20);
+  });
+
   it('takes constants that rest on later ones, over any number of steps', () => {
     expect(bytesOf('.byte a\n.equ a, b + 1\n.equ b, c + 1\n.equ c, end\nend: .byte b')).toEqual([3, 2]);
   });

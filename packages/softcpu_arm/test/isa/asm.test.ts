@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assemble, AssemblyError } from '../../src/isa/asm.ts';
 import { decode, disassemble, insns } from '../../src/isa/index.ts';
@@ -68,5 +69,21 @@ describe('assemble', () => {
   it('returns symbols', () => {
     const { symbols } = assemble('a: nop\n.equ k, 3 << 2 | 1\nb: .quad k', { base: BASE, symbols: { given: 5n } });
     expect([...symbols]).toEqual([['given', 5n], ['a', BASE], ['k', 13n], ['b', BASE + 4n]]);
+  });
+
+  it('never fails but with an AssemblyError', () => {
+    const names = fc.constantFrom('mov', 'add', 'ldr', 'b', 'b.eq', 'b.xx', 'fmov', 'ubfx', 'msr', 'mrs', 'dc', 'tlbi', 'csel', 'cset', 'ld1', 'movi', 'ccmp', 'ror', 'bfc', 'sxtw', 'adrp', 'sys', 'stadd', 'tbz', 'hint', 'constructor', 'a:', '.byte');
+    const operands = fc.constantFrom('x0', 'w1', 'sp', 'xzr', 'v0.16b', 'v1.s[2]', 'd0', '{v0.4s}', '[x0]', '[x1, #8]!', '#1', '#-1', '#1.5', '1 << 40', 'a', '1f', ':lo12:a', 'eq', 'lsl #3', 's3_0_c1_c0_0', 'vbar_el1', 'cvau', '"', '[', '}');
+    const lines = fc.array(fc.tuple(names, fc.array(operands, { maxLength: 4 })).map(([name, list]) => `${name} ${list.join(', ')}`), { maxLength: 4 });
+    fc.assert(
+      fc.property(lines, (source) => {
+        try {
+          assemble(source.join('\n'));
+        } catch (error) {
+          expect(error).toBeInstanceOf(AssemblyError);
+        }
+      }),
+      { numRuns: 3000 },
+    );
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assemble, AssemblyError } from '../../src/isa/asm.ts';
 import { Decoder } from '../../src/isa/decode.ts';
@@ -110,5 +111,21 @@ table:  .quad again - start, 2
     expect(() => assemble('jmp nowhere')).toThrow(/nowhere is not defined/);
     expect(() => assemble('mov al, 0x1234')).toThrow(/no form/);
     expect(() => assemble('mov spl, ah')).toThrow(/no form/);
+  });
+
+  it('never fails but with an AssemblyError', () => {
+    const names = fc.constantFrom('mov', 'jmp', 'call', 'push', 'enter', 'lea', 'imul', 'xchg', 'test', 'loop', 'rep movsb', 'lock', 'out', 'shl', 'fld', 'vaddps', 'vgatherdps', 'movq', 'pextrq', 'constructor', 'a:', '.byte');
+    const operands = fc.constantFrom('eax', 'rax', 'al', 'ax', 'r9', 'xmm0', 'ymm1', 'st(1)', 'cr0', 'ds', '[rax]', '[rip + a]', '[bx + ax]', '[ebx + ymm1*4]', 'dword ptr [rsp + 8]', 'word ptr', 'fs:[0]', '1:2', '1f', '-1', '1 << 40', 'a', 'offset', '$', '"', '[', ']');
+    const lines = fc.array(fc.tuple(names, fc.array(operands, { maxLength: 3 })).map(([name, list]) => `${name} ${list.join(', ')}`), { maxLength: 4 });
+    fc.assert(
+      fc.property(lines, fc.constantFrom<16 | 32 | 64>(16, 32, 64), (source, bits) => {
+        try {
+          assemble(source.join('\n'), { bits });
+        } catch (error) {
+          expect(error).toBeInstanceOf(AssemblyError);
+        }
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
