@@ -39,7 +39,7 @@ export function arithmetic(row: Row): Handler | undefined {
   };
 }
 
-export const CODES = { less: Fsw.C0, equal: Fsw.C3, greater: 0, unordered: Fsw.C0 | Fsw.C2 | Fsw.C3 } as const;
+export const CODES: Readonly<Record<'less' | 'equal' | 'greater' | 'unordered', number>> = { less: Fsw.C0, equal: Fsw.C3, greater: 0, unordered: Fsw.C0 | Fsw.C2 | Fsw.C3 };
 export const codesOf = (order: -1 | 0 | 1 | undefined): number => (order === undefined ? CODES.unordered : order === 0 ? CODES.equal : order < 0 ? CODES.less : CODES.greater);
 /** ZF, PF, CF. */
 const flagsOf = (order: -1 | 0 | 1 | undefined): number => (order === undefined ? 0x45 : order === 0 ? 0x40 : order < 0 ? 1 : 0);
