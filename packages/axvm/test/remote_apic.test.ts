@@ -8,7 +8,7 @@ import { component as percpu } from '@axvisor/percpu';
 import { component as vlapic } from '@axvisor/x86_vlapic';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ownTsc } from '../src/threads/remote_apic.ts';
+import { ownTsc, RemoteLocalApic } from '../src/threads/remote_apic.ts';
 
 /** Works with a controller of two CPUs; `calls` are what the second one asked of it. */
 function withApics(work: (near: LocalApic, far: LocalApic, twin: LocalApic) => void): void {
@@ -70,6 +70,43 @@ test('events from other CPUs', () =>
     }
     expect([far.id, far.take('nmi'), far.take('init'), far.take('sipi'), far.take('sipi')]).toEqual([1, true, true, 0x12, undefined]);
   }));
+
+test('commands for others and deadlines are posted, all else is answered', () => {
+  const posted: string[] = [];
+  const called: string[] = [];
+  const text = (args: readonly bigint[]): string => args.map((a) => a.toString(16)).join(' ');
+  let base = 0xfee0_0800n;
+  const apic = new RemoteLocalApic(1, (...args) => (args[0] === 0n ? base : (called.push(text(args)), 1n)), (...args) => (posted.push(text(args)), true));
+  const both = (): readonly [string[], string[]] => [posted.splice(0), called.splice(0)];
+  apic.write(0x300, 4, 0x4040n);
+  // Nobody knows for whom.
+  expect(both()).toEqual([[], ['2 300 4 4040']]);
+  apic.write(0x310, 4, 2n << 24n);
+  apic.write(0x300, 4, 0x4040n);
+  apic.write(0x300, 4, 0xc4500n);
+  expect(both()).toEqual([['2 310 4 2000000', '2 300 4 4040', '2 300 4 c4500'], []]);
+  // Itself by number, as one of a set or of all, by shorthand; the end of an interrupt.
+  apic.write(0x310, 4, 1n << 24n);
+  for (const command of [0x4040n, 0x4840n, 0x4_4040n, 0x8_4040n]) apic.write(0x300, 4, command);
+  apic.write(0x310, 4, 0xffn << 24n);
+  apic.write(0x300, 4, 0x4040n);
+  apic.write(0xb0, 4, 0n);
+  expect(both()).toEqual([['2 310 4 1000000', '2 310 4 ff000000'], ['2 300 4 4040', '2 300 4 4840', '2 300 4 44040', '2 300 4 84040', '2 300 4 4040', '2 b0 4 0']]);
+  // The MSR exists in x2APIC mode only, and has reserved bits.
+  apic.writeMsr(0x830, (2n << 32n) | 0x4040n);
+  base = 0xfee0_0c00n;
+  apic.forget();
+  apic.writeMsr(0x830, (2n << 32n) | 0x4040n);
+  apic.writeMsr(0x830, (2n << 32n) | 0x10_4040n);
+  apic.writeMsr(0x830, 0x1_0000_4040n);
+  // Logical: with its own bit, without, of another cluster, all.
+  for (const destination of [0x3n, 0xdn, 0x1_0002n, 0xffff_ffffn]) apic.writeMsr(0x830, (destination << 32n) | 0x4840n);
+  apic.writeMsr(0x6e0, 5n);
+  expect(both()).toEqual([
+    ['4 830 200004040', '4 830 d00004840', '4 830 1000200004840', '4 6e0 5'],
+    ['4 830 200004040', '4 830 200104040', '4 830 100004040', '4 830 300004840', '4 830 ffffffff00004840'],
+  ]);
+});
 
 test("deadlines go by the vCPU's own counter", () =>
   withApics((_near, far) => {

@@ -1,4 +1,7 @@
-/** The local APIC of a vCPU whose thread is not the one that keeps the interrupt controller: every operation is a call of the monitor. */
+/**
+ * The local APIC of a vCPU whose thread is not the one that keeps the interrupt controller: operations are calls of the monitor. What needs no answer
+ * and changes nothing that the vCPU would notice at once is only posted: IPIs to others, and deadlines.
+ */
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { LocalApic, TscClock } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
@@ -9,7 +12,11 @@ const Op = {
   takeSipi: 12, nextTimer: 13, raiseThermal: 14, raisePerformance: 15,
 } as const;
 
-const MSR = { apicBase: 0x1b, tscDeadline: 0x6e0 } as const;
+const MSR = { apicBase: 0x1b, tscDeadline: 0x6e0, command: 0x830 } as const;
+/** Registers of the page: the interrupt command register, and its destination. */
+const Page = { command: 0x300, destination: 0x310 } as const;
+/** The interrupt command register (Intel SDM vol. 3, 11.6.1): all its fields, a logical destination, and the shorthands. */
+const Command = { fields: 0xc_cfffn, logical: 1n << 11n, shorthand: 3n << 18n, others: 3n << 18n } as const;
 /** IA32_APIC_BASE: enabled, and in x2APIC mode. */
 const Base = { extd: 1n << 10n, enable: 1n << 11n } as const;
 
@@ -64,21 +71,36 @@ export const ownTsc = (apic: LocalApic): RemoteLocalApic => new RemoteLocalApic(
 export class RemoteLocalApic implements LocalApic {
   readonly id: number;
   readonly #call: (...args: bigint[]) => bigint | undefined;
+  readonly #post: (...args: bigint[]) => boolean;
+  /** Where the command register of the page sends to next, as far as this thread knows. */
+  #destination: bigint | undefined;
   /** IA32_APIC_BASE as far as this thread knows it. */
   #base: bigint | undefined;
   /** The counter of this thread's CPU, and the deadline in it; the monitor's APIC has deadlines in ticks of the host. */
   #tsc: TscClock | undefined;
   #deadline = 0n;
 
-  constructor(id: number, call: (...args: bigint[]) => bigint | undefined) {
+  /** @param post - has the monitor do something later, in order with calls; false if it cannot. */
+  constructor(id: number, call: (...args: bigint[]) => bigint | undefined, post: (...args: bigint[]) => boolean = () => false) {
     this.id = id;
     this.#call = call;
+    this.#post = post;
   }
 
   /** The monitor may have reset it. */
   forget(): void {
     this.#base = undefined;
+    this.#destination = undefined;
     this.#deadline = 0n;
+  }
+
+  /** Whether a command is for others alone, as far as that can be told from it. `x2apic`: logical destinations are those that x2APIC IDs give. */
+  #isForOthers(command: bigint, destination: bigint | undefined, x2apic: boolean): boolean {
+    if ((command & 0xffff_ffffn & ~Command.fields) !== 0n) return false;
+    if ((command & Command.shorthand) !== 0n) return (command & Command.shorthand) === Command.others;
+    if (destination === undefined || destination === (x2apic ? 0xffff_ffffn : 0xffn)) return false;
+    if ((command & Command.logical) === 0n) return destination !== BigInt(this.id);
+    return x2apic && (destination >> 16n !== BigInt(this.id >>> 4) || (destination & (1n << BigInt(this.id & 15))) === 0n);
   }
 
   #ask(op: number, ...args: (number | bigint)[]): bigint | undefined {
@@ -104,6 +126,9 @@ export class RemoteLocalApic implements LocalApic {
   }
 
   write(offset: number, width: AccessWidth, value: bigint): void {
+    if (width === 4 && offset === Page.destination) this.#destination = value >> 24n;
+    const mayWait = width === 4 && (offset === Page.destination || (offset === Page.command && this.#isForOthers(value, this.#destination, false)));
+    if (mayWait && this.#post(BigInt(Op.write), BigInt(offset), BigInt(width), value)) return;
     this.#ask(Op.write, offset, width, value);
   }
 
@@ -120,6 +145,9 @@ export class RemoteLocalApic implements LocalApic {
       // Tick 0 is past; as a deadline it would be none.
       sent = value !== 0n && ticks === 0n ? 1n : ticks;
     }
+    const isX2apic = msr === MSR.command && (this.base & (Base.enable | Base.extd)) === (Base.enable | Base.extd);
+    const mayWait = msr === MSR.tscDeadline || (isX2apic && this.#isForOthers(value, value >> 32n, true));
+    if (mayWait && this.#post(BigInt(Op.writeMsr), BigInt(msr), sent)) return true;
     const done = this.#ask(Op.writeMsr, msr, sent) === 1n;
     if (msr === MSR.apicBase) this.#base = undefined;
     return done;

@@ -53,7 +53,11 @@ export class RemoteVm implements Disposable {
       vcpu.setup(this.#entry, root, vmid);
       const interrupts =
         cpuInterrupts === undefined ? undefined : new RemoteCpuInterrupts(cpuInterrupts.systemRegisters, (operation, ...args) => void this.#call(remote, operation, args));
-      const localApic = localApics === undefined ? undefined : new RemoteLocalApic(Number(cpuId), (...args) => this.#call(remote, Call.localApic, args).values[0]);
+      const localApic = localApics === undefined ? undefined : new RemoteLocalApic(
+              Number(cpuId),
+              (...args) => this.#call(remote, Call.localApic, args).values[0],
+              (...args) => postMonitor(Call.localApic, this.#message(remote, args)),
+            );
       const remote: RemoteVCpu = {
         vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, localApic, active: false,
       };
