@@ -58,6 +58,24 @@ describe('instructions', () => {
     ['lock cmpxchg [rbx], ecx', [0xf0, 0x0f, 0xb1, 0x0b], 0x1111_1111n, ['read32 0', 'write32 0 22222222'], 0x1111_1111_1111_1111n],
     ['bts dword [rbx], 4', [0x0f, 0xba, 0x2b, 4], 1n, ['read32 0', 'write32 0 11']],
     ['movnti [rbx], eax', [0x0f, 0xc3, 0x03], 0n, ['write32 0 11111111']],
+    ['shl dword [rbx], 4', [0xc1, 0x23, 4], 0x9000_0001n, ['read32 0', 'write32 0 10']],
+    ['sar byte [rbx], cl', [0xd2, 0x3b], 0x84n, ['read8 0', 'write8 0 e1']],
+    ['shr word [rbx], 1', [0x66, 0xd1, 0x2b], 0x8001n, ['read16 0', 'write16 0 4000']],
+    ['rol dword [rbx], 8', [0xc1, 0x03, 8], 0x1234_5678n, ['read32 0', 'write32 0 34567812']],
+    ['ror qword [rbx], 1', [0x48, 0xd1, 0x0b], 3n, ['read64 0', 'write64 0 8000000000000001']],
+    ['shl dword [rbx], 32', [0xc1, 0x23, 32], 5n, ['read32 0', 'write32 0 5']],
+    ['shld [rbx], eax, 8', [0x0f, 0xa4, 0x03, 8], 0x1234_5678n, ['read32 0', 'write32 0 34567811']],
+    ['shrd [rbx], ax, 4', [0x66, 0x0f, 0xac, 0x03, 4], 0x1234n, ['read16 0', 'write16 0 1123']],
+    ['imul eax, [rbx]', [0x0f, 0xaf, 0x03], 0x10n, ['read32 0'], 0x1111_1110n],
+    ['imul rax, [rbx], -3', [0x48, 0x6b, 0x03, 0xfd], 5n, ['read64 0'], 0xffff_ffff_ffff_fff1n],
+    ['mul dword [rbx]', [0xf7, 0x23], 2n, ['read32 0'], 0x2222_2222n],
+    ['div byte [rbx]', [0xf6, 0x33], 0x22n, ['read8 0'], 0x1111_1111_1111_1180n],
+    ['bsf eax, [rbx]', [0x0f, 0xbc, 0x03], 0x8040n, ['read32 0'], 6n],
+    ['bsr eax, [rbx] of nothing', [0x0f, 0xbd, 0x03], 0n, ['read32 0']],
+    ['lzcnt ax, [rbx]', [0xf3, 0x66, 0x0f, 0xbd, 0x03], 0x10n, ['read16 0'], 0x1111_1111_1111_000bn],
+    ['tzcnt rax, [rbx] of nothing', [0xf3, 0x48, 0x0f, 0xbc, 0x03], 0n, ['read64 0'], 64n],
+    ['lock cmpxchg8b [rbx]', [0xf0, 0x0f, 0xc7, 0x0b], 0n, ['read32 0', 'read32 4', 'write32 0 0', 'write32 4 0'], 0n],
+    ['smsw [rbx]', [0x0f, 0x01, 0x23], 0n, ['write16 0 11']],
     ['mov rax, moffs', [0x48, 0xa1, 0, 0, 0x20, 0, 0, 0, 0, 0], 5n, ['read64 0'], 5n],
   ];
   for (const [name, bytes, value, log, rax] of cases) {
@@ -72,8 +90,31 @@ describe('instructions', () => {
     });
   }
 
+  test('a division that has no result', () => {
+    withMachine((m) => {
+      m.code(0xf7, 0x3b); // idiv dword [rbx]
+      m.vcpu.setGpr(RBX, DEVICE);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, DEVICE);
+      });
+      expect(m.vcpu.decodeMmio()).toMatchObject({ reason: 'MmioRead' });
+      m.vcpu.setGpr(EMULATED, 0n);
+      let info = 0n;
+      m.run((cpu) => {
+        info = cpu.field(F.entryInterruptionInformation);
+        cpu.exit(ExitReason.externalInterrupt);
+      });
+      expect([info, m.cpu.field(F.guestRip)]).toEqual([0x8000_0300n, CODE]);
+    }, 64);
+  });
+
   test('flags of arithmetic', () => {
     withMachine((m) => {
+      access(m, [0xc1, 0x23, 0x04], 0x1000_0000n); // shl dword [rbx], 4
+      expect(flags(m) & 0xc5n).toBe(0x45n); // CF, PF, ZF
+      access(m, [0xd1, 0x13], 0x8000_0000n); // rcl dword [rbx], 1: carries in and out, and overflows
+      expect(flags(m) & 0x801n).toBe(0x801n);
       access(m, [0x83, 0x3b, 0x01], 0n); // cmp dword [rbx], 1
       expect(flags(m)).toBe(0x95n); // CF, PF, AF, SF
       access(m, [0xff, 0x03], 0x7fff_ffffn); // inc: overflow, CF kept

@@ -1,35 +1,15 @@
 /**
- * Instructions that access devices: every form of MOV, arithmetic, bit and exchange instruction with a memory operand, string instructions, and
- * SSE moves (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
+ * Instructions that access devices: every form of MOV, arithmetic, bit and exchange instruction with a memory operand, string instructions, SSE
+ * moves, and those of `arithmetic.ts` (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
  */
 import { Gpr, Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
 import { GuestFault } from '../paging.ts';
 import { sizeOf, type Instruction, type Shape } from './decode.ts';
+import { ARITHMETIC_DEFINITIONS, multiplyGroup } from './arithmetic.ts';
 import { AND, ARITHMETIC, CMP, STATUS, add, condition, subtract } from './flags.ts';
 import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts';
+import { carry, linearOf, modrm, offset, plain, probeWrite, readRm, register, setRegister, withByte, withWord, writeRm, type Definition, type Run } from './operands.ts';
 import { loadString, moveString, compareString, scanString, storeString } from './string.ts';
-
-type Run = (cpu: EmulatedCpu, i: Instruction) => Steps;
-interface Definition extends Shape {
-  readonly run: Run;
-}
-
-const linearOf = (cpu: EmulatedCpu, i: Instruction): bigint => cpu.linear(i.segment, i.offset);
-
-function* readRm(cpu: EmulatedCpu, i: Instruction, size: Size): Steps<bigint> {
-  return i.register ? cpu.operand(i.rm, size, i.rex) : yield* cpu.read(linearOf(cpu, i), size);
-}
-function* writeRm(cpu: EmulatedCpu, i: Instruction, size: Size, value: bigint): Steps {
-  if (i.register) cpu.setOperand(i.rm, size, i.rex, value);
-  else yield* cpu.write(linearOf(cpu, i), size, value);
-}
-/** Before a read whose result is written back: the write must not fault. */
-function probeWrite(cpu: EmulatedCpu, i: Instruction, size: Size): void {
-  if (!i.register) cpu.probe(linearOf(cpu, i), size, true);
-}
-const carry = (cpu: EmulatedCpu): bigint => cpu.guest.get('rflags') & Rflags.CF;
-const register = (cpu: EmulatedCpu, i: Instruction, size: Size): bigint => cpu.operand(i.reg, size, i.rex);
-const setRegister = (cpu: EmulatedCpu, i: Instruction, size: Size, value: bigint): void => cpu.setOperand(i.reg, size, i.rex, value);
 
 /** memory = memory op value; CMP and TEST write nothing. */
 function* toMemory(cpu: EmulatedCpu, i: Instruction, size: Size, operation: number, value: bigint, writes: boolean): Steps {
@@ -56,12 +36,12 @@ const immediateGroup: Run = function* (cpu, i) {
   yield* toMemory(cpu, i, size, operation, truncate(i.immediate, size), operation !== CMP);
 };
 
-/** TEST, NOT, NEG; the multiplications and divisions of the group read their operand. */
+/** TEST, NOT, NEG; multiplications and divisions. */
 const unaryGroup: Run = function* (cpu, i) {
   const size = sizeOf(i);
   const operation = i.reg & 7;
   if (operation < 2) return yield* toMemory(cpu, i, size, AND, truncate(i.immediate, size), false);
-  if (operation > 3) throw new GuestFault(Vector.UD);
+  if (operation > 3) return yield* multiplyGroup(cpu, i);
   probeWrite(cpu, i, size);
   const old = yield* readRm(cpu, i, size);
   if (operation === 2) return yield* writeRm(cpu, i, size, truncate(~old, size));
@@ -180,11 +160,6 @@ const vectorMove = (isLoad: boolean): Run =>
     yield* cpu.write(BigInt.asUintN(64, linear + 8n), 8, cpu.context.xmm(i.reg, 1));
   };
 
-const plain = (run: Run): Definition => ({ modrm: false, immediate: 'none', run });
-const modrm = (run: Run): Definition => ({ modrm: true, immediate: 'none', run });
-const withByte = (run: Run): Definition => ({ modrm: true, immediate: 'byte', run });
-const withWord = (run: Run): Definition => ({ modrm: true, immediate: 'word', run });
-const offset = (run: Run): Definition => ({ modrm: false, immediate: 'offset', run });
 
 const bitGroup: Run = function* (cpu, i) {
   if ((i.reg & 7) < 4) throw new GuestFault(Vector.UD);
@@ -215,6 +190,7 @@ const definitions = new Map<number, Definition>([
   [0x0fb0, modrm(compareExchange)], [0x0fb1, modrm(compareExchange)], [0x0fc0, modrm(exchangeAdd)], [0x0fc1, modrm(exchangeAdd)],
   [0x0fb6, modrm(extended(1, false))], [0x0fb7, modrm(extended(2, false))], [0x0fbe, modrm(extended(1, true))], [0x0fbf, modrm(extended(2, true))],
   [0x0fc3, modrm(nonTemporal)],
+  ...ARITHMETIC_DEFINITIONS,
 ]);
 
 /** Opcodes of MMX without a prefix, which have other registers. */

@@ -40,7 +40,7 @@ export function subtract(a: bigint, b: bigint, borrow: bigint, size: Size): Outc
   return { value, flags: resultFlags(value, size) | borrows | overflow | half };
 }
 
-const logic = (value: bigint, size: Size): Outcome => ({ value, flags: resultFlags(value, size) });
+export const logic = (value: bigint, size: Size): Outcome => ({ value, flags: resultFlags(value, size) });
 
 /** ADD, OR, ADC, SBB, AND, SUB, XOR, CMP: by bits 5:3 of the opcode. CMP writes no result. */
 export const ARITHMETIC: readonly ((a: bigint, b: bigint, carry: bigint, size: Size) => Outcome)[] = [
