@@ -11,6 +11,9 @@ const MSRPM = 0xe_8000;
 const NPT = 0xe_a000;
 const X = SvmExit;
 
+/** The codes of all exits that were looked at. */
+const CODES_SEEN = new Set<number>();
+
 class SvmHarness extends Harness {
   constructor() {
     super({ hosted: true, vendor: 'amd' });
@@ -75,6 +78,7 @@ class SvmHarness extends Harness {
   }
 
   get exit(): readonly [code: number, info1: bigint, info2: bigint, nextRip: bigint] {
+    CODES_SEEN.add(Number(this.get64(Vmcb.exitCode)));
     return [Number(this.get64(Vmcb.exitCode)), this.get64(Vmcb.exitInfo1), this.get64(Vmcb.exitInfo2), this.get64(Vmcb.nextRip)];
   }
 }
@@ -283,6 +287,26 @@ test('interrupts of the host, virtual interrupts, injected events', () => {
   expect([h.rip, h.get64(Vmcb.eventInjection)]).toEqual([0x7040n, 0n]);
 });
 
+test('NMI, INIT and task switches', () => {
+  const h = new SvmHarness();
+  h.enable(W3, I3.NMI | I3.INIT | I3.TASK_SWITCH);
+  h.start();
+  h.lp.setNmi();
+  expect([h.lp.pendingEvent(), h.exit[0]]).toEqual([2, X.NMI]);
+  h.start();
+  h.lp.setInit();
+  expect([h.lp.pendingEvent(), h.exit[0]]).toEqual([2, X.INIT]);
+  // A far jump to a TSS, outside long mode: EXITINFO1 has the selector, EXITINFO2 that it was a jump (APM vol. 2, 15.14.1).
+  h.set64(VmcbSave.efer, 0x1000);
+  h.set64(VmcbSave.cr0, 0x31);
+  h.set64(VmcbSave.cr4, 0);
+  h.segment(VmcbSave.cs, SEL.code0, 0xc09b, 0xffff_ffff, 0n);
+  h.write64(0x1000 + SEL.spare, 0x0000_8900_3000_0067n);
+  h.start();
+  h.run('jmpf_ptr', { imm2: SEL.spare, length: 7 });
+  expect(h.exit.slice(0, 3)).toEqual([X.TASK_SWITCH, BigInt(SEL.spare), 1n << 38n]);
+});
+
 test('VMLOAD and VMSAVE, and state that VMRUN does not touch', () => {
   const h = new SvmHarness();
   h.segment(VmcbSave.fs, 0x33, 0xf3, 0xfffff, 0x1234_5678_9abcn);
@@ -325,4 +349,15 @@ test('translations are those of an ASID, and go as TLB_CONTROL says (15.16)', ()
   expect(enter(2, TlbControl.none)).toBe(two);
   enter(1, TlbControl.flushAll);
   expect(enter(2, TlbControl.none)).not.toBe(two);
+});
+
+test('every exit code that this processor can leave with was seen', () => {
+  // There is no SMM, no RDPRU, no FERR, no armed monitor, and no trap behind writes of EFER.
+  const absent = new Set<number>([X.SMI, X.FERR_FREEZE, X.RDPRU, X.EFER_WRITE_TRAP, X.MWAIT_CONDITIONAL]);
+  // Ranges count as seen when one of theirs was.
+  const sizes: Readonly<Record<number, number>> = { [X.CR0_READ]: 16, [X.CR0_WRITE]: 16, [X.DR0_READ]: 16, [X.DR0_WRITE]: 16, [X.EXCP0]: 32 };
+  const seen = (code: number): boolean => [...CODES_SEEN].some((c) => c >= code && c < code + (sizes[code] ?? 1));
+  const names = Object.entries(X);
+  expect(names.filter(([, code]) => !seen(code) && !absent.has(code)).map(([name]) => name)).toEqual([]);
+  console.info(`SVM exits: ${names.filter(([, code]) => seen(code)).length} of ${names.length} codes seen; not offered: ${names.filter(([, c]) => absent.has(c)).map(([name]) => name).join(', ')}`);
 });

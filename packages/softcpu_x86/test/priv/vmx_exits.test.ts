@@ -2,7 +2,7 @@ import { ExitReason, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch
 import { expect, test } from 'vitest';
 import { type SystemInsn, type SystemOp } from '../../src/priv/index.ts';
 import { IDT, SEL, TSS, gate } from './harness.ts';
-import { EPT, EPTP, EXIT, F, IO_A, IO_B, MSR_BITMAP, PIN, VAPIC, VmxHarness } from './vmx_harness.ts';
+import { EPT, EPTP, EXIT, F, IO_A, IO_B, MSR_BITMAP, PIN, REASONS_SEEN, VAPIC, VmxHarness } from './vmx_harness.ts';
 
 const P = ProcControl;
 const S = ProcControl2;
@@ -493,4 +493,16 @@ test('the guest is saved as it was, and host state is loaded', () => {
   h.run('cpuid');
   expect([h.n(F.guestIa32SysenterEsp), h.get('sysenterEsp'), h.n(F.guestRflags), h.n(F.guestIa32Efer), h.get('efer')]).toEqual([0x2222, 0x7777n, 0x4_0002, 0x500, 0xd01n]);
   expect([h.get('cr3'), h.n(F.guestCr3), h.n(F.guestTrBase)]).toEqual([0n, 0xf_0000, TSS]);
+});
+
+test('every reason that this processor can leave for was seen', () => {
+  // There is no SMM, no virtualized APIC, no VM function, no SGX, no page-modification log, and XSAVES does not exit; entry failures are the entry tests'.
+  const absent = new Set([
+    R.ioSmi, R.otherSmi, R.rsm, R.apicAccess, R.virtualizedEoi, R.apicWrite, R.vmfunc, R.encls, R.pmlFull, R.xsaves, R.xrstors,
+    R.entryFailureGuestState, R.entryFailureMsrLoading, R.entryFailureMachineCheck,
+  ]);
+  const names = Object.entries(R);
+  const missing = names.filter(([, reason]) => !REASONS_SEEN.has(reason) && !absent.has(reason)).map(([name]) => name);
+  expect(missing).toEqual([]);
+  console.info(`VM exits: ${REASONS_SEEN.size} of ${names.length} reasons seen; not offered, or of entries: ${names.filter(([, r]) => absent.has(r)).map(([name]) => name).join(', ')}`);
 });

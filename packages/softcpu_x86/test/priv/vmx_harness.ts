@@ -22,6 +22,9 @@ export const PROC = 0x0400_6172;
 export const EXIT = 0x0003_6fff;
 export const ENTRY = 0x0000_11ff;
 
+/** The reasons of all exits that a test file looked at. */
+export const REASONS_SEEN: Set<number> = new Set();
+
 export class VmxHarness extends Harness {
   constructor(options: Partial<PrivilegedOptions> = {}) {
     super({ hosted: true, ...options });
@@ -130,6 +133,7 @@ export class VmxHarness extends Harness {
 
   /** What the exit said. */
   get exit(): { readonly reason: number; readonly qualification: bigint; readonly length: number } {
+    REASONS_SEEN.add(this.n(F.exitReason));
     return { reason: this.n(F.exitReason), qualification: this.r(F.exitQualification), length: this.n(F.exitInstructionLength) };
   }
 }
