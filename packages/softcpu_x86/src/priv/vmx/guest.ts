@@ -2,77 +2,21 @@
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
 import { CODE, Flag, Intercepts } from '../../state.ts';
 import { CR0, EVENT, INFO, V } from '../fields.ts';
-import type { Events } from '../events.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
 import { Waiting, type SystemInsn } from '../interface.ts';
-import type { Linear } from '../linear.ts';
-import type { Paging } from '../paging.ts';
-import type { Physical } from '../physical.ts';
-import { highOf, lowWord, slot, toNumber, type Registers } from '../registers.ts';
+import { highOf, lowWord, slot, toNumber } from '../registers.ts';
 import { FIXED, PREEMPTION_SHIFT } from './capabilities.ts';
+import type { ExitDetails, VmxParts } from './exit.ts';
 import { DISPLACED, instructionInformation } from './information.ts';
+import { INSTRUCTIONS } from './rules.ts';
 import { F, type Vmcs } from './vmcs.ts';
 
 const P = ProcControl;
 const S = ProcControl2;
 const R = ExitReason;
 
-/** What decides about an instruction: nothing (it always exits), a primary control, a secondary one. */
-interface Rule {
-  readonly reason: number;
-  readonly primary?: number;
-  readonly secondary?: number;
-  /** Secondary control without which it is #UD. */
-  readonly enabled?: number;
-}
-
-const INSTRUCTIONS: Readonly<Partial<Record<Intercepted, Rule>>> = {
-  cpuid: { reason: R.cpuid }, getsec: { reason: R.getsec }, invd: { reason: R.invd }, xsetbv: { reason: R.xsetbv },
-  vmcall: { reason: R.vmcall }, vmclear: { reason: R.vmclear }, vmlaunch: { reason: R.vmlaunch }, vmptrld: { reason: R.vmptrld },
-  vmptrst: { reason: R.vmptrst }, vmread: { reason: R.vmread }, vmresume: { reason: R.vmresume }, vmwrite: { reason: R.vmwrite },
-  vmxoff: { reason: R.vmxoff }, vmxon: { reason: R.vmxon }, invept: { reason: R.invept }, invvpid: { reason: R.invvpid },
-  hlt: { reason: R.hlt, primary: P.hltExiting }, mwait: { reason: R.mwait, primary: P.mwaitExiting },
-  monitor: { reason: R.monitor, primary: P.monitorExiting }, rdpmc: { reason: R.rdpmc, primary: P.rdpmcExiting },
-  rdtsc: { reason: R.rdtsc, primary: P.rdtscExiting }, rdtscp: { reason: R.rdtscp, primary: P.rdtscExiting, enabled: S.enableRdtscp },
-  invpcid: { reason: R.invpcid, primary: P.invlpgExiting, enabled: S.enableInvpcid }, pause: { reason: R.pause, primary: P.pauseExiting },
-  wbinvd: { reason: R.wbinvd, secondary: S.wbinvdExiting }, rdrand: { reason: R.rdrand, secondary: S.rdrandExiting },
-  rdseed: { reason: R.rdseed, secondary: S.rdseedExiting },
-  sgdt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting }, sidt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting },
-  lgdt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting }, lidt: { reason: R.gdtrOrIdtrAccess, secondary: S.descriptorTableExiting },
-  sldt: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting }, str: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting },
-  lldt: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting }, ltr: { reason: R.ldtrOrTrAccess, secondary: S.descriptorTableExiting },
-};
-
 /** Offset of the TPR in the virtual-APIC page. */
 const VTPR = 0x80;
-
-/** What an exit says beside its reason. */
-export interface ExitDetails {
-  readonly qualificationLo?: number;
-  readonly qualificationHi?: number;
-  readonly length?: number;
-  /** VM-exit interruption information and error code. */
-  readonly information?: number;
-  readonly errorCode?: number;
-  /** RFLAGS.RF is saved as 1. */
-  readonly resume?: boolean;
-}
-
-/** Completes an exit: saves the guest and loads the host. */
-export type Leave = (reason: number, details: ExitDetails) => void;
-
-export interface VmxParts {
-  readonly regs: Registers;
-  readonly linear: Linear;
-  readonly paging: Paging;
-  readonly physical: Physical;
-  readonly events: Events;
-  readonly vmcs: Vmcs;
-  readonly leave: Leave;
-  /** Takes the pending host interrupt; its vector. */
-  readonly acknowledge: () => number;
-  readonly tsc: () => bigint;
-}
 
 export class VmxGuest implements GuestMode {
   readonly kind: 'vmx' = 'vmx' as const;

@@ -16,7 +16,8 @@ import { Candidate, violated, type Rule } from './checks.ts';
 import { controlRules } from './check_controls.ts';
 import { guestRules } from './check_guest.ts';
 import { hostRules } from './check_host.ts';
-import { VmxGuest, type ExitDetails } from './guest.ts';
+import type { ExitDetails } from './exit.ts';
+import { VmxGuest } from './guest.ts';
 import { Transition } from './transition.ts';
 import { F, Vmcs, type Field } from './vmcs.ts';
 
