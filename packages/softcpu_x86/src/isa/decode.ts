@@ -190,6 +190,8 @@ export class Decoder {
       d.rm = (d.modrm & 7) | d.rexB;
     }
     const row = this.#match(d, candidates.rows, long);
+    // Outside 64-bit mode, VEX.W tells instructions apart, but has nothing to do with sizes.
+    if (!long) d.w = 0;
     if (row === undefined) return INVALID;
     if (row.hasModrm && d.mod !== 3 && !this.#alwaysRegister(d, row)) this.#memory(d, long);
     this.#immediates(d, row);
@@ -216,7 +218,7 @@ export class Decoder {
       last = this.#u8();
       d.w = last >> 7;
     }
-    if (!long) d.rexR = d.rexX = d.rexB = d.w = 0;
+    if (!long) d.rexR = d.rexX = d.rexB = 0;
     d.vex = true;
     d.vvvv = (~last >> 3) & (long ? 15 : 7);
     d.l = (last >> 2) & 1;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Execution } from '@axvisor/softcpu';
 import { rows } from '../../src/isa/table.ts';
 import type { Row } from '../../src/isa/table.ts';
-import { FCW, FPR, FSW, FTW, Flag, GPR, MXCSR, YMM } from '../../src/state.ts';
+import { CODE, FCW, FPR, FSW, FTW, Flag, GPR, MXCSR, YMM } from '../../src/state.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
 import { isComparedVector, isSupported } from '../native/classes.ts';
 import { ask, CODE_REGION, DATA_REGION, haveNative, hostFeatures, pristineData } from '../native/oracle.ts';
@@ -45,26 +45,28 @@ function word(): bigint {
 const has = (row: Row, letter: string): boolean => row.operands.some(({ kind }) => kind === letter);
 
 /** One encoding of a row: registers or memory at [RBX], of gathers with an index. */
-function encode(row: Row): Uint8Array {
+function encode(row: Row, mode: 64 | 32): Uint8Array {
   const wide = row.operands.some(({ kind, size }) => 'EG'.includes(kind) && size === 'y');
   const memory = row.memory ?? below(3) === 0;
   // RSP and RBX keep their values: results go to RAX, RCX, RDX.
   const general = has(row, 'G');
   const reg = row.reg ?? (general ? below(3) : below(8));
   const rm = has(row, 'E') ? below(3) : below(8);
-  const w = row.w ?? (wide && below(2) === 0 ? 1 : 0);
-  const r = general ? 0 : below(2);
-  const b = memory || has(row, 'E') ? 0 : below(2);
+  const isLong = mode === 64;
+  const w = row.w ?? (wide && isLong && below(2) === 0 ? 1 : 0);
+  const r = general || !isLong ? 0 : below(2);
+  const b = memory || has(row, 'E') || !isLong ? 0 : below(2);
   const bytes: number[] = [];
   if (row.vex) {
-    const vvvv = has(row, 'H') ? below(16) : 0;
-    const x = below(2);
+    const vvvv = has(row, 'H') ? below(isLong ? 16 : 8) : 0;
+    const x = isLong ? below(2) : 0;
     const l = row.l ?? below(2);
     bytes.push(0xc4, ((1 - r) << 7) | ((1 - x) << 6) | ((1 - b) << 5) | row.map);
     bytes.push((w << 7) | ((15 - vvvv) << 3) | (l << 2) | { np: 0, 66: 1, F3: 2, F2: 3 }[row.prefix as 'np'], row.opcode);
   } else {
     if (row.prefix === '66' || row.prefix === 'F3' || row.prefix === 'F2') bytes.push(Number.parseInt(row.prefix, 16));
-    bytes.push(0x40 | (w << 3) | (r << 2) | b, 0x0f);
+    if (isLong) bytes.push(0x40 | (w << 3) | (r << 2) | b);
+    bytes.push(0x0f);
     if (row.map === 2) bytes.push(0x38);
     if (row.map === 3) bytes.push(0x3a);
     bytes.push(row.opcode);
@@ -88,16 +90,16 @@ function indices(): BigUint64Array {
 
 const words = (): BigUint64Array => BigUint64Array.from({ length: 32 }, word);
 
-function makeCase(row: Row): Case {
-  const code = encode(row);
-  const gpr = BigUint64Array.from({ length: 16 }, word);
+function makeCase(row: Row, mode: 64 | 32): Case {
+  const code = encode(row, mode);
+  const gpr = BigUint64Array.from({ length: 16 }, () => BigInt.asUintN(mode, word()));
   // Mostly aligned; now and then not, which most instructions do not like.
   // AMD's processors take any address in SHA instructions, Intel's and this one do not.
   gpr[3] = BigInt(DATA_REGION.base + 0x800 + below(64) * 16 + (below(8) === 0 && !row.name.startsWith('sha') ? below(16) : 0));
   // MASKMOVDQU and MASKMOVQ store to what RDI points at.
   gpr[7] = BigInt(DATA_REGION.base + 0x400 + below(1024));
   const flags = [0x1f80, 0x1f80, 0x1fa0, 0x1fbf, 0x9fc0, 0x3f80, 0x5fa0, 0x7f80, 0x1f00, 0][below(below(4) === 0 ? 10 : 4)] as number;
-  return { mode: 64, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : { xmm: words(), ymm: words() }) };
+  return { mode, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : { xmm: words(), ymm: words() }) };
 }
 
 /** MMX registers, as x87 ones. */
@@ -172,11 +174,11 @@ function check(p: FlatProcessor, test: Case, expected: Outcome): string | undefi
 }
 
 describe.runIf(haveNative)('against this machine', () => {
-  it.each(['interpreter', 'translator'] as const satisfies readonly Execution[])('%s', (execution) => {
-    const p = new FlatProcessor([{ ...CODE_REGION, copies: execution === 'translator' ? 1000 : 1 }, DATA_REGION], execution);
+  it.each([['interpreter', 64, 1], ['translator', 64, 4], ['interpreter', 32, 4]] as const satisfies readonly (readonly [Execution, 64 | 32, number])[])('%s, code of %i bits', (execution, mode, fewer) => {
+    const p = new FlatProcessor([{ ...CODE_REGION, copies: execution === 'translator' ? 1000 : 1 }, DATA_REGION], execution, mode === 64 ? CODE.code64 : CODE.code32 | CODE.stack32);
     const wrong = new Map<string, string>();
     for (let from = 0; from < testable.length; from += 40) {
-      const cases = testable.slice(from, from + 40).flatMap((row) => Array.from({ length: execution === 'translator' ? Math.ceil(CASES / 4) : CASES }, () => [row, makeCase(row)] as const));
+      const cases = testable.slice(from, from + 40).flatMap((row) => Array.from({ length: Math.ceil(CASES / fewer) }, () => [row, makeCase(row, mode)] as const));
       ask(cases.map(([, test]) => test)).forEach((outcome, i) => {
         const [row, test] = cases[i] as (typeof cases)[number];
         const problem = check(p, test, outcome);
