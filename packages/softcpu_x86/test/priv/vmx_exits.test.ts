@@ -497,7 +497,7 @@ test('the guest is saved as it was, and host state is loaded', () => {
 
 test('every reason that this processor can leave for was seen', () => {
   // There is no SMM, no virtualized APIC, no VM function, no SGX, no page-modification log, and XSAVES does not exit; entry failures are the entry tests'.
-  const absent = new Set([
+  const absent = new Set<number>([
     R.ioSmi, R.otherSmi, R.rsm, R.apicAccess, R.virtualizedEoi, R.apicWrite, R.vmfunc, R.encls, R.pmlFull, R.xsaves, R.xrstors,
     R.entryFailureGuestState, R.entryFailureMsrLoading, R.entryFailureMachineCheck,
   ]);
