@@ -26,9 +26,6 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   using console = nodeConsole();
   const { arch, clock, logLevel } = settings;
   await using threads = new AsyncDisposableStack();
-  // While this thread loads what it needs.
-  const remote = compilesElsewhere(settings) ? await import('../threads/compiler.ts') : undefined;
-  const compiler = remote === undefined ? undefined : threads.use(new remote.CompilerThread(arch));
   // While files are read.
   preload(arch);
   const plans = await planVms(files, raw, arch, note);
@@ -36,6 +33,9 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = processorOptions(settings, plans);
   const guestCpus = usableThreads(threadsFor(plans, settings));
+  const remote = compilesElsewhere(settings, guestCpus) ? await import('../threads/compiler.ts') : undefined;
+  // It loads what it needs while this thread does.
+  const compiler = remote === undefined ? undefined : threads.use(new remote.CompilerThread(arch));
   if (guestCpus === 1) {
     const own = remote === undefined || compiler === undefined ? processor : { ...processor, compiler: remote.connectedCompiler(compiler.connect()) };
     await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
@@ -105,9 +105,9 @@ function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSett
   return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());
 }
 
-/** Whether translations are compiled on a thread of their own: where nothing has to be the same from run to run. */
-function compilesElsewhere({ clock, dumpDtb, engine, taped }: RunSettings): boolean {
-  return engine === 'auto' && clock === 'real' && !taped && dumpDtb === undefined && availableParallelism() > 1;
+/** Whether translations are compiled on a thread of their own: where a CPU is left, and nothing has to be the same from run to run. */
+function compilesElsewhere({ clock, dumpDtb, engine, taped }: RunSettings, guestCpus: number): boolean {
+  return engine === 'auto' && clock === 'real' && !taped && dumpDtb === undefined && availableParallelism() > guestCpus;
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {
