@@ -11,7 +11,7 @@ import type { I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Exits, Frame, InterpreterEmitter } from './emitter.ts';
-import { JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, PAGE_SIZE, REGION_SIZE } from './layout.ts';
+import { ENGINE, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, PAGE_SIZE, REGION_SIZE } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { fetchTag } from './lookup.ts';
 
@@ -56,7 +56,7 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     e.write('i64.store', entry, pc, layout.jumps);
     e.write('i32.store', entry, number, layout.jumps + 8);
     e.write('i32.store', i32.shl(mode, i32.const(2)), i32.const(1), layout.jumpsUsed);
-    e.write('i32.store', entry, fetchTag(e, isa, layout), layout.jumps + 12);
+    e.write('i32.store', entry, i32.add(fetchTag(e, isa, layout), e.read('i32.load', i32.const(0), layout.engine + ENGINE.jumpGeneration)), layout.jumps + 12);
     lower(code, pc);
     lower(code, i32.add(local('i32', frame.budget), i32.const(1)));
     lower(code, number);

@@ -20,6 +20,8 @@ export const ENGINE = {
   value: 56,
   /** i32: accesses that the second-level TLB answered, modulo 2^32. */
   refills: 64,
+  /** i32: added to the fetch tag, it is the tag of what holds in the jump caches; a multiple of {@link JUMP_GENERATION}. */
+  jumpGeneration: 68,
   /** i32 by MMU mode: what the tags of data translations have in their low 12 bits. */
   dataTags: 80,
   /** i32 by fetch mode: the same of fetch translations. */
@@ -33,6 +35,9 @@ export const FETCH_MODES = 16;
 export const TAG_SPACE_SHIFT = 4;
 /** Numbers of address spaces; the last one is nobody's, so that {@link NO_TAG} is no page's. */
 export const SPACES = 255;
+
+/** Larger than any fetch tag. */
+export const JUMP_GENERATION: number = (SPACES + 1) << TAG_SPACE_SHIFT;
 
 /** Answer of a helper. */
 export const Status = { next: 0, refetch: 1, leave: 2 } as const;
@@ -70,7 +75,7 @@ export const MAX_REGIONS = 60_000;
 export const REGION_SIZE = 4;
 /** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
 export const REGION_MODES = 16;
-/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region, i32 tag of the address space. */
+/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region, i32 tag (see {@link ENGINE.jumpGeneration}). */
 export const JUMP_ENTRIES = 4096;
 export const JUMP_ENTRY_SIZE = 16;
 export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;

@@ -370,7 +370,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     const target = this.let(address);
     const entry = this.let(jumpEntry(this.#isa, target));
     const cache = this.#layout.jumps + mode * JUMP_CACHE_SIZE;
-    const tag = this.read('i32.load', i32.const(0), this.#layout.engine + ENGINE.fetchTags + 4 * Math.floor(mode / MMU_MODES));
+    const word = (place: number): I32 => this.read('i32.load', i32.const(0), this.#layout.engine + place);
+    const tag = i32.add(word(ENGINE.fetchTags + 4 * Math.floor(mode / MMU_MODES)), word(ENGINE.jumpGeneration));
     const found = i32.and(i64.eq(read('i64.load', entry, cache), target), i32.eq(read('i32.load', entry, cache + 12), tag));
     this.if(found, () => {
       lower(this.code, target);

@@ -8,7 +8,7 @@
  */
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COUNTERS, ENGINE, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_GENERATION, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -164,8 +164,7 @@ export class Translator implements CodeObserver {
     this.#unlinked = unlinked;
     host.pages.observer = this;
     this.#resetCounters();
-    const { jumps } = this.#options.layout;
-    this.#words.fill(NO_PC, jumps >>> 2, (jumps + REGION_MODES * JUMP_CACHE_SIZE) >>> 2);
+    this.#clearJumps();
     this.remapped();
   }
 
@@ -445,14 +444,18 @@ export class Translator implements CodeObserver {
 
   remapped(): void {
     for (const number of this.#retired.splice(0)) this.#free.push(number);
-    const { jumps, jumpsUsed } = this.#options.layout;
-    for (let mode = 0; mode < REGION_MODES; mode++) {
-      const used = (jumpsUsed >>> 2) + mode;
-      if (this.#words[used] === 0) continue;
-      this.#words[used] = 0;
-      const cache = jumps + mode * JUMP_CACHE_SIZE;
-      this.#words.fill(NO_PC, cache >>> 2, (cache + JUMP_CACHE_SIZE) >>> 2);
-    }
+    const { engine, jumpsUsed } = this.#options.layout;
+    const words = this.#words;
+    words.fill(0, jumpsUsed >>> 2, (jumpsUsed >>> 2) + REGION_MODES);
+    const generation = (engine + ENGINE.jumpGeneration) >>> 2;
+    words[generation] = (words[generation] as number) + JUMP_GENERATION;
+    if (words[generation] === 0) this.#clearJumps();
+  }
+
+  /** Entries of all generations are void. */
+  #clearJumps(): void {
+    const { jumps } = this.#options.layout;
+    this.#words.fill(NO_PC, jumps >>> 2, (jumps + REGION_MODES * JUMP_CACHE_SIZE) >>> 2);
   }
 
   remappedPage(vaLo: number, vaHi: number, modes: number): void {

@@ -50,8 +50,11 @@
           (i32.eq
             (i32.load offset=2114956
               (local.get 8))
-            (i32.load offset=5228
-              (i32.const 0))))
+            (i32.add
+              (i32.load offset=5228
+                (i32.const 0))
+              (i32.load offset=5188
+                (i32.const 0)))))
         (then
           (return_call_indirect (type 1)
             (local.get 7)
