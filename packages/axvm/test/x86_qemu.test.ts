@@ -5,23 +5,18 @@
 import { component as memoryAddr } from '@axvisor/memory_addr';
 import { resolve } from '@axvisor/axvisor_api';
 import type { X86Start } from '@axvisor/axvisor_api/vcpu';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { describe, expect, test } from 'vitest';
 import type { LoadPiece } from '../src/image/kernel.ts';
 import { bootStub } from '../src/image/x86/firmware.ts';
 import { planPcBoot } from '../src/image/x86/plan.ts';
 
 const QEMU = 'qemu-system-x86_64';
-const haveQemu = ((): boolean => {
-  try {
-    return execFileSync(QEMU, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-})();
+const haveQemu = present(QEMU);
 
 const le = (n: bigint | number, size: number): number[] => Array.from({ length: size }, (_, i) => Number((BigInt(n) >> BigInt(8 * i)) & 0xffn));
 const GPRS = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const;

@@ -1,16 +1,11 @@
 /** QEMU's device models as an oracle, by its qtest protocol: a paused machine whose ports, memory and interrupt inputs are read and written. Where it is not installed it is not asked. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { present } from '@axvisor/tooling/testing';
 
 const QEMU = 'qemu-system-x86_64';
 
-export const haveQemu: boolean = (() => {
-  try {
-    return execFileSync(QEMU, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-})();
+export const haveQemu: boolean = present(QEMU);
 
 /** Sends all `commands` and returns the values of those that read. */
 export async function qtest(commands: readonly string[], machine = 'pc'): Promise<bigint[]> {

@@ -1,21 +1,15 @@
 /** The hypervisor in a real browser, where the machine has one: with vCPUs on threads, and in slices where a page may not share memory. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serve, type TestServer } from './server.ts';
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
-const browser = BROWSERS.find((name) => {
-  try {
-    execFileSync(name, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
+const browser = BROWSERS.find(present);
 
 let server: TestServer;
 let profile: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EMBEDDED_AARCH64_BASE, embeddedAarch64, embeddedAarch64Source } from '../../src/guests/embedded_aarch64.ts';
-import { present } from './qemu_session.ts';
+import { present } from '@axvisor/tooling/testing';
 
 const directory = mkdtempSync(join(tmpdir(), 'embedded-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -6,7 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { embeddedAarch64 } from '../../src/guests/embedded_aarch64.ts';
 import { embeddedRiscv64 } from '../../src/guests/embedded_riscv64.ts';
 import { embeddedX86_64 } from '../../src/guests/embedded_x86_64.ts';
-import { present, QemuSession } from './qemu_session.ts';
+import { present } from '@axvisor/tooling/testing';
+import { QemuSession } from './qemu_session.ts';
 
 interface Machine {
   readonly name: string;

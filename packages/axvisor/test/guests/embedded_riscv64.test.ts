@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble } from '@axvisor/softcpu_riscv/asm';
 import { afterAll, describe, expect, it } from 'vitest';
-import { present, QemuSession } from './qemu_session.ts';
+import { present } from '@axvisor/tooling/testing';
+import { QemuSession } from './qemu_session.ts';
 import { EMBEDDED_RISCV64_BASE, embeddedRiscv64, embeddedRiscv64Source } from '../../src/guests/embedded_riscv64.ts';
 
 const QEMU = 'qemu-system-riscv64';

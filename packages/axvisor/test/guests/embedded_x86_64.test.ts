@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EMBEDDED_X86_64_BASE, embeddedX86_64, embeddedX86_64Source } from '../../src/guests/embedded_x86_64.ts';
-import { present } from './qemu_session.ts';
+import { present } from '@axvisor/tooling/testing';
 
 const directory = mkdtempSync(join(tmpdir(), 'embedded-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,15 +1,6 @@
 /** Guests in QEMU, to compare with: at whose console one waits for text and types. */
-import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-
-/** Whether a program is installed. */
-export function present(tool: string): boolean {
-  try {
-    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-}
 
 /** A guest in QEMU, at whose console one waits for text and types. */
 export class QemuSession implements Disposable {
@@ -22,8 +13,11 @@ export class QemuSession implements Disposable {
 
   constructor(program: string, ...args: string[]) {
     this.#qemu = spawn(program, ['-display', 'none', '-serial', 'stdio', '-monitor', 'none', ...args]);
+    let last = '';
     this.#qemu.stdout.setEncoding('latin1').on('data', (text: string) => {
-      this.carriageReturns ||= text.includes('\r\n');
+      // The two may come in different pieces.
+      this.carriageReturns ||= (last + text).includes('\r\n');
+      last = text.slice(-1);
       this.#output += text.replaceAll('\r', ''); // firmware adds its own
       this.#wake();
     });

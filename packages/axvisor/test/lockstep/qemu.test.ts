@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
 import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
 import { assemble as assembleX86 } from '@axvisor/softcpu_x86/asm';
@@ -233,14 +233,6 @@ const SIDES = [
   { tool: 'qemu-system-aarch64', options: { ...COMMON, arch: 'aarch64', kernel: program('arm', assembleArm(ARM, { base: 0x4020_0000n }).bytes), loadAddr: '0x40200000' }, register: 'x23', count: /no difference in 7\d\d instructions/, at: /0x402000[0-9a-f]+: / },
   { tool: 'qemu-system-x86_64', options: { ...COMMON, arch: 'x86_64', kernel: program('x86', assembleX86(X86, { base: 0x10_0000n }).bytes) }, register: 'r11', count: /no difference in 8\d\d instructions/, at: /0x100[0-9a-f]+: / },
 ] as const satisfies readonly { readonly tool: string; readonly options: RawRunOptions; readonly register: string; readonly count: RegExp; readonly at: RegExp }[];
-
-function present(tool: string): boolean {
-  try {
-    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-}
 
 describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ options, register, count, at }) => {
   const { arch, kernel } = options;

@@ -4,19 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { msr, type RegName } from './harness.ts';
 
 const QEMU = 'qemu-system-aarch64';
 /** An Armv8.2 core with all granules, 48-bit physical addresses and PAN. */
 const ARGUMENTS = ['-M', 'virt,virtualization=on,gic-version=3', '-cpu', 'neoverse-n1', '-m', '64', '-display', 'none', '-monitor', 'none', '-net', 'none', '-no-reboot'];
 
-export const haveQemu: boolean = (() => {
-  try {
-    return execFileSync(QEMU, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-})();
+export const haveQemu: boolean = present(QEMU);
 
 /** Where programs begin, where memory comes from before it is copied to its place, and where results go. */
 export const CODE = 0x4080_0000;

@@ -4,17 +4,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { RESULT_WORDS } from './cases.ts';
 
 const source = new URL('runner.c', import.meta.url);
-
-function present(tool: string): boolean {
-  try {
-    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-}
 
 export const haveQemu: boolean = present('qemu-aarch64') && present('aarch64-linux-gnu-gcc');
 

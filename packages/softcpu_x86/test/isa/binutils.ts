@@ -1,30 +1,11 @@
 /** GNU binutils as an oracle: what is not installed is not asked. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { Binutils, inDirectory } from '@axvisor/tooling/testing';
 
-function understands(tool: string, sign: RegExp): boolean {
-  try {
-    return sign.test(execFileSync(tool, ['--help'], { stdio: 'pipe' }).toString());
-  } catch {
-    return false;
-  }
-}
+const gnu = new Binutils('');
 
 /** Of this architecture. */
-export const haveBinutils: boolean = understands('objdump', /i386:x86-64/) && understands('as', /--64/);
-
-function inDirectory<T>(work: (path: (name: string) => string) => T): T {
-  const directory = mkdtempSync(join(tmpdir(), 'binutils-'));
-  try {
-    return work((name) => join(directory, name));
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-const run = (tool: string, ...args: string[]): string => execFileSync(tool, args, { stdio: 'pipe', maxBuffer: 1 << 30 }).toString();
+export const haveBinutils: boolean = gnu.knows('objdump', /i386:x86-64/) && gnu.knows('as', /--64/);
 
 /** Bytes that every chunk is followed by, so that what is not understood ends there. */
 const CHUNK = 32;
@@ -37,7 +18,7 @@ export function gnuDisassemble(codes: readonly Uint8Array[], bits: 64 | 32 | 16)
   const found = new Map<number, { text: string; length: number }>();
   inDirectory((path) => {
     writeFileSync(path('code.bin'), all);
-    const text = run('objdump', '-D', '-z', '-w', '--insn-width=16', '-b', 'binary', '-m', machine, '-M', bits === 64 ? 'intel,intel64' : 'intel', path('code.bin'));
+    const text = gnu.run('objdump', '-D', '-z', '-w', '--insn-width=16', '-b', 'binary', '-m', machine, '-M', bits === 64 ? 'intel,intel64' : 'intel', path('code.bin'));
     for (const line of text.split('\n')) {
       const match = /^\s*([0-9a-f]+):\t((?:[0-9a-f]{2} )+)\s*\t?(.*)$/.exec(line);
       if (match === null) continue;
@@ -51,11 +32,4 @@ export function gnuDisassemble(codes: readonly Uint8Array[], bits: 64 | 32 | 16)
 export const normalize = (text: string): string => text.replace(/\s*(#.*|<.*>)$/, '').replace(/\s+/g, ' ').replace(/\+[re]iz\*\d/g, '').trim();
 
 /** The bytes GNU as makes of a source in Intel syntax. */
-export function gnuAssemble(source: string): Uint8Array {
-  return inDirectory((path) => {
-    writeFileSync(path('in.s'), `.intel_syntax noprefix\n${source}\n`);
-    run('as', '--64', '-o', path('in.o'), path('in.s'));
-    run('objcopy', '-O', 'binary', '-j', '.text', path('in.o'), path('out.bin'));
-    return new Uint8Array(readFileSync(path('out.bin')));
-  });
-}
+export const gnuAssemble = (source: string): Uint8Array => gnu.assemble(`.intel_syntax noprefix\n${source}\n`, { as: ['--64'] });

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { arch, platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 
 const source = new URL('runner.c', import.meta.url);
 
@@ -11,14 +12,6 @@ const source = new URL('runner.c', import.meta.url);
 export const CODE_REGION = { base: 0x2000_0000, size: 0x2000 };
 export const DATA_REGION = { base: 0x3000_0000, size: 0x4000 };
 export const GS_BASE = 0x3000_1000;
-
-function present(tool: string): boolean {
-  try {
-    return execFileSync(tool, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-}
 
 export const haveNative: boolean = arch() === 'x64' && platform() === 'linux' && present('gcc');
 

@@ -6,18 +6,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '@axvisor/tooling/testing';
 import { assemble } from '../../src/isa/asm.ts';
 import { Machine, RAM } from '../lp/machine.ts';
 
 const QEMU = 'qemu-system-x86_64';
 
-export const haveQemu: boolean = (() => {
-  try {
-    return execFileSync(QEMU, ['--version'], { stdio: 'pipe' }).length > 0;
-  } catch {
-    return false;
-  }
-})();
+export const haveQemu: boolean = present(QEMU);
 
 const IMAGE = 0x1_0000;
 const BASE = 0xf_0000n;
