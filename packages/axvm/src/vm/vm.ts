@@ -258,6 +258,8 @@ export class AxVm implements Vm {
     if (this.#status !== 'stopped') this.end({ end: 'stopped' });
     this.#finalStats = this.#executor.stats(this);
     await this.#executor.closed(this);
+    // No timer of a device outlives the machine.
+    this.bus.reset();
     for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
     // A device that cannot save its data must not keep the others from doing so.
     const closed = await Promise.allSettled(this.bus.devices().map((device) => device.close?.()));
@@ -278,6 +280,7 @@ export class AxVm implements Vm {
   }
 
   #setInterrupt(index: number, vector: number, level: boolean): void {
+    if (this.#closed) return;
     const slot = this.slot(index);
     if (level) this.inject(slot, vector);
     else slot.vcpu.clearInterrupt(vector);
