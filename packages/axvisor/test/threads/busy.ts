@@ -5,6 +5,8 @@ import type { VmConfig } from '@axvisor/axvisor_api/config';
 import { wake } from '@axvisor/axvisor_api/host';
 import { createVm, runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { assemble } from '@axvisor/softcpu_riscv/asm';
+import type { Architecture } from '@axvisor/axvisor_api/processor';
+import type { ProcessorOptions } from '../../src/compose/options.ts';
 import { composeThreads } from '../../src/threads/compose.ts';
 import type { CpuThreads } from '../../src/threads/start.ts';
 
@@ -47,11 +49,16 @@ sleep: li t0, 2
   j 3b
 `;
 
+export interface StartOptions {
+  /** What a thread executes, if not its own program. */
+  readonly program?: URL;
+  readonly arch?: Architecture;
+  readonly processor?: ProcessorOptions;
+}
+
 /** Links this thread, once. */
-export function start(guestCpus: number, program?: URL): Promise<CpuThreads> {
-  return composeThreads('riscv64', {
-    memory: (256 + 64 * guestCpus) * MIB, guestCpus, console: memoryConsole({ onOutput: () => {} }), logLevel: 'error', processor: {}, ...(program === undefined ? {} : { program }),
-  });
+export function start(guestCpus: number, { arch = 'riscv64', processor = {}, ...more }: StartOptions = {}): Promise<CpuThreads> {
+  return composeThreads(arch, { memory: (256 + 96 * guestCpus) * MIB, guestCpus, console: memoryConsole({ onOutput: () => {} }), logLevel: 'error', processor, ...more });
 }
 
 export function boot(harts: number, init: Partial<VmConfig> = {}): Vm {

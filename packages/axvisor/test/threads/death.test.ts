@@ -6,7 +6,7 @@ import { boot, executed, runFor, start } from './busy.ts';
 
 const TIMEOUT = { timeout: 60_000 };
 let threads: CpuThreads | undefined;
-beforeAll(async () => void (threads = await start(3, new URL('./dying_thread.ts', import.meta.url))));
+beforeAll(async () => void (threads = await start(3, { program: new URL('./dying_thread.ts', import.meta.url) })));
 afterEach(async () => {
   for (const vm of vms()) await vm[Symbol.asyncDispose]();
 });

@@ -1,0 +1,4 @@
+/** PCs on threads under VMX. */
+import { describeLife } from './life_x86.ts';
+
+describeLife('vmx');
