@@ -123,6 +123,7 @@ const whole = (address: bigint, bytes: Uint8Array): LoadPiece => ({ address, byt
 function plan({ config, images, ram, cpuIds }: BoardBoot): BootPlan {
   const { kernel, bios } = images;
   const none = { dtbAddress: undefined, initrd: undefined };
+  ensure(images.dtb === undefined, 'InvalidInput', `VM ${config.id} has a device tree; a PC describes itself by ACPI's tables`);
   // What a loader of the guest's own starts is put where it expects it, whatever it is.
   const rawAt = kernel !== undefined && (bios !== undefined || !isPcKernel(kernel)) ? config.kernel?.loadAddr : undefined;
   if (bios !== undefined && config.bios?.loadAddr === undefined) {
