@@ -64,8 +64,7 @@ const swapgs: Definition = define(({ e }) => {
 
 const pause: Definition = define(({ e }) => {
   const left = e.let(i32.sub(word(e, PAUSES_LEFT), i32.const(1)));
-  e.if(i32.or(i32.and(word(e, INTERCEPTS), i32.const(Intercepts.pause)), i32.eqz(left)), () => e.service(SYSTEM), undefined, false);
-  e.setState('i32.store', PAUSES_LEFT, left);
+  e.if(i32.or(i32.and(word(e, INTERCEPTS), i32.const(Intercepts.pause)), i32.eqz(left)), () => e.service(SYSTEM), () => e.setState('i32.store', PAUSES_LEFT, left), false);
 }, { record: systemRecord });
 
 const register = (name: Parameters<typeof storedAt>[0], high = false): number => storedAt(name) + (high ? 4 : 0);

@@ -110,6 +110,18 @@ test.each(engines)('%s: a VMX guest runs, exits and goes on', (engine) => {
   expect(m.lp.run(1000)).toBe('budget');
   priv.setHostInterrupt(true);
   expect([m.lp.run(1000), read(F.exitReason), read(F.exitInterruptionInformation)]).toEqual(['exited', 1n, 0x8000_00f0n]);
+  // PAUSE, if it is asked for; then loops of it that last, while time goes on.
+  m.load(0x7800, 'pause\nagain: pause\njmp again', 64);
+  write({ [F.guestRip]: 0x7800, [F.guestInterruptibilityState]: 0, [F.primaryProcessorBasedControls]: 0xc400_61f2n });
+  expect([run(), read(F.guestRip)]).toEqual([40, 0x7800n]);
+  write({ [F.primaryProcessorBasedControls]: 0x8400_61f2n, [F.secondaryProcessorBasedControls]: 0x422, [F.pleGap]: 10, [F.pleWindow]: 1000 });
+  expect([priv.vmEnter(false, CONTEXT), m.lp.priv.exited]).toEqual([0, false]);
+  let rounds = 0;
+  while (m.lp.run(10) === 'budget' && rounds++ < 1000) m.now += 20n;
+  expect([read(F.exitReason), read(F.guestRip) & ~3n]).toEqual([40n, 0x7800n]);
+  // 5 a round, 4 ticks apart: within the gap.
+  expect(rounds).toBeGreaterThan(40);
+  expect(rounds).toBeLessThan(70);
 });
 
 test.each(engines)('%s: an SVM guest does the same', (engine) => {
@@ -163,4 +175,13 @@ test.each(engines)('%s: an SVM guest does the same', (engine) => {
   expect(m.lp.run(1000)).toBe('budget');
   priv.setHostInterrupt(true);
   expect([m.lp.run(1000), get(Vmcb.exitCode)]).toEqual(['exited', 0x60n]);
+  priv.setHostInterrupt(false);
+  // What generated code executes, if it is intercepted.
+  m.load(0x7800, 'pause\npushfq\npopfq', 64);
+  m.view.setUint32(VMCB + Vmcb.intercept3, SvmIntercept3.PAUSE | SvmIntercept3.PUSHF | SvmIntercept3.POPF, true);
+  put(VmcbSave.rip, 0x7800);
+  for (const [code, at] of [[0x77, 0x7800n], [0x70, 0x7802n], [0x71, 0x7803n]] as const) {
+    expect([run(), get(VmcbSave.rip)]).toEqual([code, at]);
+    skip();
+  }
 });
