@@ -46,18 +46,19 @@ test('--hash-memory says where the hash goes', async () => {
 });
 
 const DEBIANS = [
-  { guest: 'debian-riscv64', arch: 'riscv64', console: 'ttyS0' },
-  { guest: 'debian-arm64', arch: 'aarch64', console: 'ttyAMA0' },
-  { guest: 'debian-amd64', arch: 'x86_64', console: 'ttyS0' },
+  { guest: 'debian-riscv64', arch: 'riscv64', append: 'console=ttyS0' },
+  { guest: 'debian-arm64', arch: 'aarch64', append: 'console=ttyAMA0' },
+  // Linux looks at the HPET in a loop for milliseconds, and what is left for takes no time of a virtual clock.
+  { guest: 'debian-amd64', arch: 'x86_64', append: 'console=ttyS0 hpet=disable' },
 ] as const;
 const there = new Set((await Promise.all(DEBIANS.map(async ({ guest }) => ((await cachedImage(guest)) === undefined ? [] : [guest])))).flat());
 
-describe.each(DEBIANS.filter(({ guest }) => there.has(guest)))('$guest', ({ guest, arch, console }) => {
+describe.each(DEBIANS.filter(({ guest }) => there.has(guest)))('$guest', ({ guest, arch, append }) => {
   // Preemption by timers, two vCPUs, page faults, entropy, and the date all show in what it prints.
   const work = 'for i in 1 2 3; do (i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; echo $i) & done; wait; head -c 65536 /dev/urandom | sha256sum; date; cat /proc/interrupts';
 
   test('with two vCPUs under load', { timeout: 240_000 }, async () => {
     // Translating everything at its first execution takes minutes for so much code.
-    await expectIdentical(['interpreter', 'auto'], '--arch', arch, '--guest', guest, '--cpus', '2', '--append', `console=${console} quiet axvisor.run="${work}"`);
+    await expectIdentical(['interpreter', 'auto'], '--arch', arch, '--guest', guest, '--cpus', '2', '--append', `${append} quiet axvisor.run="${work}"`);
   });
 });
