@@ -62,7 +62,11 @@ const choose =
     e.setReg('rd', old.get);
   };
 
-/** A reservation is the place and the value there: SC compares and exchanges. It sees no change that was undone. */
+/**
+ * A reservation is the place and the value there: SC compares and exchanges. It does not see a change that was undone meanwhile, for
+ * which SC has to fail: what other harts store leaves no trace but the value, and one (a count by line, say) would cost every store of
+ * the guest an atomic access more.
+ */
 const loadReserved =
   (width: Width): Emit =>
   (e) => {
