@@ -56,3 +56,37 @@ test('a PC takes no device tree', async () => {
   const { status, output } = await axvisor('run', '--arch', 'x86_64', '--kernel', file('raw', Uint8Array.of(0xf4)), '--load-addr', '0x200000', '--dtb', file('tree', 'x'));
   expect([status, output]).toEqual([2, expect.stringContaining("a PC describes itself by ACPI's tables")]);
 });
+
+test('a guest under SVM switches tasks by a far jump to a TSS, and comes back by IRET', { timeout: 60_000 }, async () => {
+  const { bytes } = assemble(`
+.code32
+        mov esp, 0x80000
+        lgdt [gdtr]
+        mov word ptr [gdt + 24 + 2], tss1 & 0xffff
+        mov byte ptr [gdt + 24 + 4], 0x20
+        mov word ptr [gdt + 32 + 2], tss2 & 0xffff
+        mov byte ptr [gdt + 32 + 4], 0x20
+        mov ax, 24
+        ltr ax
+        mov eax, 0x12345678
+        .byte 0x9a                          # lcall to the second task
+        .long 0
+        .word 32
+        cmp eax, 0x12345678                 # registers are those of the first again
+        jne end
+        mov esi, text
+${HELLO}
+second: mov eax, 0x99
+        iret
+.align 8
+gdt:    .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x0000890000000067, 0x0000890000000067
+gdtr:   .word 39
+        .long gdt
+.align 8
+tss1:   .fill 104, 1, 0
+tss2:   .fill 32, 1, 0                      # EIP, EFLAGS; eight registers; ES to GS
+        .long second, 2, 0, 0, 0, 0, 0x70000, 0, 0, 0, 16, 8, 16, 16, 16, 16, 0, 0
+`, { base: 0x20_0000n, bits: 32 });
+  const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', 'svm', '--kernel', file('tasks', bytes), '--load-addr', '0x200000', '--memory', '16M');
+  expect([status, output]).toEqual([0, 'it boots']);
+});

@@ -27,10 +27,10 @@ const TABLES: Readonly<Partial<Record<GuestRegister, readonly [segment: number, 
 
 /** CR8 is the local APIC's. */
 const CR8 = 1 << 8;
+/** Task switches are the processor's own business, unlike under VMX. */
 const INTERCEPT_3 =
   (SvmIntercept3.INTR | SvmIntercept3.NMI | SvmIntercept3.SMI | SvmIntercept3.INIT | SvmIntercept3.RDPMC | SvmIntercept3.CPUID | SvmIntercept3.RSM |
-    SvmIntercept3.INVD | SvmIntercept3.PAUSE | SvmIntercept3.HLT | SvmIntercept3.INVLPGA | SvmIntercept3.IOIO_PROT | SvmIntercept3.MSR_PROT | SvmIntercept3.TASK_SWITCH |
-    SvmIntercept3.FERR_FREEZE) + SvmIntercept3.SHUTDOWN;
+    SvmIntercept3.INVD | SvmIntercept3.PAUSE | SvmIntercept3.HLT | SvmIntercept3.INVLPGA | SvmIntercept3.IOIO_PROT | SvmIntercept3.MSR_PROT | SvmIntercept3.FERR_FREEZE) + SvmIntercept3.SHUTDOWN;
 const INTERCEPT_4 =
   SvmIntercept4.VMRUN | SvmIntercept4.VMMCALL | SvmIntercept4.VMLOAD | SvmIntercept4.VMSAVE | SvmIntercept4.STGI | SvmIntercept4.CLGI | SvmIntercept4.SKINIT |
   SvmIntercept4.MONITOR | SvmIntercept4.MWAIT | SvmIntercept4.XSETBV;
