@@ -1,6 +1,6 @@
 /** vCPUs on threads: what guests see is what they see in slices, only at the same time. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
@@ -334,8 +334,13 @@ describe.each(DEBIANS.filter(({ guest }) => images.get(guest) !== undefined))('$
   const prompt = images.get(name)?.spec.boot?.marker ?? '';
 
   test('boots, works in parallel, reboots and powers off', TIMEOUT, async () => {
-    await using guest = new Session(['run', '--guest', name, ...args, '--cpus', '4', '--threads', '2']);
+    const disk = join(folder, 'disk.img');
+    writeFileSync(disk, new Uint8Array(1 << 20).fill(0x5a));
+    await using guest = new Session(['run', '--guest', name, ...args, '--cpus', '4', '--threads', '2', '--disk', disk]);
     await guest.expect(prompt, 120);
+    guest.type('for i in 1 2 3; do (echo part $i | dd of=/dev/vda bs=512 seek=$i conv=notrunc,fsync 2>/dev/null; dd if=/dev/vda bs=64k 2>/dev/null | wc -c) & done; wait; echo disk do""ne\n');
+    expect((await guest.expect('disk done', 120)).match(/^1048576/gm)).toHaveLength(3);
+    expect([1, 2, 3].map((i) => readFileSync(disk, 'latin1').slice(512 * i, 512 * i + 7))).toEqual(['part 1\n', 'part 2\n', 'part 3\n']);
     guest.type('for i in 1 2 3 4; do (i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; echo job do""ne) & done; wait; echo all do""ne\n');
     expect((await guest.expect('all done', 120)).match(/job done/g)?.length).toBe(4);
     guest.type('i=0; while [ $i -lt 50 ]; do /bin/true; echo $i | cat > /dev/null; i=$((i+1)); done; echo pipes do""ne\n');
