@@ -4,6 +4,7 @@
  */
 import { Access, Core, CoreExit, Engine, Status, engineOptions, planCore } from '@axvisor/softcpu';
 import type { CoreOptions, CorePlan, Machine, Service, Sharing } from '@axvisor/softcpu';
+import { isMisaligned, stackBitsOf } from './alignment.ts';
 import { DIVIDE_ERROR } from './emit/arithmetic.ts';
 import { isa } from './emit/isa.ts';
 import { SEGMENT_FAULT } from './emit/operands.ts';
@@ -17,9 +18,10 @@ import { SYSTEM } from './emit/system.ts';
 import { X87_EXCEPTION, X87_EXEC } from './emit/x87.ts';
 import { createSimdExec } from './fp/simd_exec.ts';
 import { createX87Exec } from './fp/x87_exec.ts';
+import { Decoder, MAX_LENGTH } from './isa/decode.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
-import { ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
+import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
 import { SPLIT_EXCHANGE, createSplitExchange } from './split_lock.ts';
 import { SystemReader } from './system_insn.ts';
 
@@ -58,6 +60,7 @@ export class Lp extends Core {
   readonly #reader: SystemReader;
   readonly #now: () => bigint;
   #mode = 0;
+  readonly #decoder = new Decoder();
   /** Events must be looked at behind the current instruction. */
   #soon = false;
   /** When the host wants its interrupt, for clocks that count instructions: the slice ends there. */
@@ -110,12 +113,34 @@ export class Lp extends Core {
   }
 
   protected override get isStepwise(): boolean {
-    return this.priv.slow || this.#soon;
+    return this.priv.slow || this.#soon || this.#checksAlignment;
+  }
+
+  /** Data accesses must be aligned: found out for one instruction after the other, before it is executed. */
+  get #checksAlignment(): boolean {
+    return this.engine.words[(this.state + ALIGN_TRAP) >>> 2] !== 0;
+  }
+
+  #isMisaligned(): boolean {
+    const { pc } = this;
+    let code = this.code(MAX_LENGTH, pc);
+    // Behind the end of the page, if that can be fetched too.
+    if (code.length < MAX_LENGTH) code = Uint8Array.from([...code, ...this.code(MAX_LENGTH - code.length, pc + BigInt(code.length))]);
+    const { insn } = this.#decoder;
+    if (code.length === 0 || !this.#decoder.decode(code, 0, code.length, this.#mode) || insn.op < 0) return false;
+    const isLong = (this.#mode & CODE.size) === CODE.code64;
+    const base = (segment: number): bigint => (isLong && segment < Seg.fs ? 0n : this.word64(SEG_BASE + 8 * segment));
+    const sources = { gpr: (number: number) => this.gpr(number), base, stackBits: stackBitsOf(this.#mode) };
+    return isMisaligned(insn, sources, pc - base(Seg.cs) + BigInt(insn.length));
   }
 
   /** One instruction, behind which a debug exception may follow. */
   protected override single(): number {
     const { priv } = this;
+    if (this.#checksAlignment && this.#isMisaligned()) {
+      priv.fault(V.AC);
+      return 1;
+    }
     const { stepping, exceptions } = priv;
     const steps = super.single();
     if (stepping && !priv.exited && priv.exceptions === exceptions) priv.stepped();
@@ -266,7 +291,7 @@ export class Lp extends Core {
       priv.regs.advance(this.#reader.insn.length);
     }
     if (!this.#soon) return Status.refetch;
-    if (priv.slow) return Status.leave;
+    if (priv.slow || this.#checksAlignment) return Status.leave;
     // What became possible is done here, unless the next instruction comes first.
     this.#soon = false;
     const event = priv.pendingEvent();

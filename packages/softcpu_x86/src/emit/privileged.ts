@@ -8,7 +8,7 @@ import {
   ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SMAP, Seg,
   UMIP_TRAP, storedAt,
 } from '../state.ts';
-import { CR0, CR4, EFER, FLAT, SYSCALL_RIGHTS, SYSRET_FLAGS } from '../priv/fields.ts';
+import { CR4, EFER, FLAT, SYSCALL_RIGHTS, SYSRET_FLAGS } from '../priv/fields.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { packFlags, unpackFlags } from './flags.ts';
@@ -120,7 +120,9 @@ const sysret: Definition = define(({ e, variant }) => {
   const spare = i64.extend_i32_u(word(e, NON_ADDRESS_BITS));
   const narrow = i32.ne(i32.and(e.field('k'), i32.const(OPERAND_SIZE)), i32.const(64 / 16));
   const refused = i32.or(i32.ne(word(e, CPL), i32.const(0)), lacks(word(e, register('efer')), EFER.SCE));
-  const special = i32.or(i64.ne(i64.shr_s(i64.shl(target, spare), spare), target), i32.ne(i32.and(wanted, i32.const(Flag.TF)), i32.const(0)));
+  // Single steps and alignment checking take instructions one by one; CR0.AM is where RFLAGS.AC is.
+  const stepwise = i32.or(i32.and(wanted, i32.const(Flag.TF)), i32.and(word(e, register('cr0')), i32.and(wanted, i32.const(Flag.AC))));
+  const special = i32.or(i64.ne(i64.shr_s(i64.shl(target, spare), spare), target), i32.ne(stepwise, i32.const(0)));
   e.if(i32.or(i32.or(narrow, refused), special), () => e.service(SYSTEM), undefined, false);
   const flags = e.let(i32.or(i32.and(wanted, i32.const(SYSRET_FLAGS)), i32.const(2)));
   setFlags(e, flags);
@@ -128,8 +130,7 @@ const sysret: Definition = define(({ e, variant }) => {
   loadFlat(e, i32.add(selector, i32.const(16)), i32.add(selector, i32.const(8)), 3);
   e.setState('i32.store', IF_ALLOWED, i32.eq(i32.and(flags, i32.const(Flag.IOPL)), i32.const(Flag.IOPL)));
   e.setState('i32.store', UMIP_TRAP, i32.and(word(e, register('cr4')), i32.const(CR4.UMIP)));
-  const checks = i32.eqz(i32.or(lacks(word(e, register('cr0')), CR0.AM), lacks(flags, Flag.AC)));
-  e.setState('i32.store', ALIGN_TRAP, checks);
+  e.setState('i32.store', ALIGN_TRAP, i32.const(0));
   e.enterMode(MMU.user, target, FETCH.user);
 }, { byMode: true, record: systemRecord });
 

@@ -343,7 +343,10 @@ export class Registers {
     words[base + (SSE_TRAP >> 2)] = fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0;
     words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || !this.isAvxEnabled ? 1 : 0;
     words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
-    words[base + (ALIGN_TRAP >> 2)] = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
+    const aligned = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
+    // From here on instructions are executed one by one.
+    if (aligned !== words[base + (ALIGN_TRAP >> 2)]) this.host.endSlice();
+    words[base + (ALIGN_TRAP >> 2)] = aligned;
     words[base + (SMAP >> 2)] = cr4 & CR4.SMAP;
     words[base + (NON_ADDRESS_BITS >> 2)] = (cr4 & CR4.LA57) !== 0 ? 7 : 16;
     const csLimit = wide ? -1 : limits[SEG.cs]! | 0;

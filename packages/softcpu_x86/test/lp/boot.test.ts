@@ -241,3 +241,61 @@ test.each(engines)('%s: x87 and MMX while CR0.EM or CR0.TS is set', (engine) => 
   };
   expect([vector(0, 'fninit'), vector(4, 'fninit'), vector(8, 'fninit'), vector(0, 'emms'), vector(4, 'emms'), vector(8, 'emms')]).toEqual([-1, 7, 7, -1, 6, 7]);
 });
+
+test.each(engines)('%s: user programs that ask for it must access aligned data', (engine) => {
+  const m = new Machine(engine);
+  const symbols = m.load(0x4000, `${ENTER_LONG}
+        mov ax, 48
+        ltr ax
+        lidt [rip + idtr]
+        mov dword ptr [0x3004], 0x6000
+        mov rax, cr0
+        or eax, 0x40000
+        mov cr0, rax
+        xor ecx, ecx
+        mov ebx, 0x5001
+        mov eax, [rbx]                     # nothing is checked here
+        push 35
+        push 0x5800
+        push 0x40002
+        push 43
+        lea rax, [rip + user]
+        push rax
+        iretq
+user:   mov eax, [rbx]
+        mov al, [rbx]
+        mov eax, [rbx + 3]
+        movdqu xmm0, [rbx]
+        inc word ptr [rbx]
+        push 2
+        popfq
+        mov eax, [rbx]
+        hlt
+handler17:
+        push rax
+        mov al, 0x41
+        out 0xe9, al
+        pop rax
+        add rsp, 8
+        # The first is two bytes long, the other three.
+        add qword ptr [rsp], 2
+        cmp ecx, 0
+        je first
+        inc qword ptr [rsp]
+first:  inc ecx
+        iretq
+handler13:
+        mov al, 0x47
+        out 0xe9, al
+        hlt
+idtr:   .word 0xfff
+        .quad 0x2000
+${TABLES}`);
+  for (const vector of [13, 17]) {
+    const offset = symbols.get(`handler${vector}`) as bigint;
+    m.view.setBigUint64(0x2000 + 16 * vector, (offset & 0xffffn) | (24n << 16n) | (0x8en << 40n), true);
+    m.view.setBigUint64(0x2008 + 16 * vector, 0n, true);
+  }
+  expect(m.boot(0x4000)).toBe('waiting');
+  expect(m.output).toBe('RPLAAG');
+});
