@@ -74,14 +74,14 @@ export function splitOperands(text: string): string[] {
 
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** The number a backslash and digits stand for, or the character it makes of another one. */
-function unescape(hex: string | undefined, octal: string | undefined, character: string): number | string {
+const ESCAPED = /\\x([0-9a-fA-F]+)|\\([0-7]{1,3})|\\([^])|[^\\]+|\\/g;
+
+/** What a piece of a text stands for: a number, where a backslash and digits say one, or characters. */
+function unescape([piece, hex, octal, character]: RegExpMatchArray): number | string {
   if (hex !== undefined) return Number.parseInt(hex.slice(-2), 16);
   if (octal !== undefined) return Number.parseInt(octal, 8) & 0xff;
-  return escapes[character] ?? character;
+  return character === undefined ? piece : (escapes[character] ?? character);
 }
-
-const ESCAPED = /\\x([0-9a-fA-F]+)|\\([0-7]{1,3})|\\([^])|[^\\]+|\\/g;
 
 function utf8(text: string): number[] {
   return Array.from(encodeURIComponent(text.toWellFormed()).matchAll(/%(..)|./g), ([c, hex]) => (hex === undefined ? c.charCodeAt(0) : Number.parseInt(hex, 16)));
@@ -94,15 +94,15 @@ function utf8(text: string): number[] {
  */
 export function stringBytes(text: string): number[] {
   if (!/^"(?:\\[^]|[^"\\])*"$/.test(text)) throw new AssemblyError(`a string in double quotes expected, not ${text}`);
-  return Array.from(text.slice(1, -1).matchAll(ESCAPED), ([piece, hex, octal, character]) => {
-    const value = unescape(hex, octal, character ?? piece);
+  return Array.from(text.slice(1, -1).matchAll(ESCAPED), (piece) => {
+    const value = unescape(piece);
     return typeof value === 'number' ? [value] : utf8(value);
   }).flat();
 }
 
 /** The code of a character in single quotes; of `\'` and its like as in strings. */
 export function characterCode(text: string): bigint {
-  const [piece = '', hex, octal, character] = new RegExp(ESCAPED.source).exec(text.slice(1, -1)) ?? [];
-  const value = unescape(hex, octal, character ?? piece);
+  const [piece] = text.slice(1, -1).matchAll(ESCAPED);
+  const value = piece === undefined ? 0 : unescape(piece);
   return BigInt(typeof value === 'number' ? value : (value.codePointAt(0) as number));
 }

@@ -53,6 +53,10 @@ describe('a program', () => {
     expect(hex(gnuAssemble(SAMPLE))).toBe(hex(assemble(SAMPLE).bytes));
   });
 
+  it('takes letters for what they are, where no backslash stands before them', () => {
+    expect(bytesOf(String.raw`.ascii "n", "\tr\n"; .byte 'b', '\b'`)).toEqual([0x6e, 9, 0x72, 10, 0x62, 8]);
+  });
+
   it('takes instructions, functions and directives of the dialect', () => {
     expect(hex(assemble('.twice 3, 4 # two each\nNOP; .word %low(0x1ff)\n.p2align 3').bytes)).toBe('0303040401ff000000004f4e4f4e4f4e');
   });

@@ -11,7 +11,7 @@ function value(text: string, symbols: Readonly<Record<string, bigint>> = {}): bi
 
 /** Expressions of numbers; what is shifted by is small, so that it has a value. */
 const expressions = fc.letrec<{ all: string; number: string }>((tie) => ({
-  number: fc.oneof(fc.nat(20).map(String), fc.nat().map((n) => `0x${n.toString(16)}`), fc.nat(0o777).map((n) => `0${n.toString(8)}`), fc.nat(255).map((n) => `0b${n.toString(2)}`), fc.constantFrom("'a'", "' '", String.raw`'\\'`, String.raw`'\n'`)),
+  number: fc.oneof(fc.nat(20).map(String), fc.nat().map((n) => `0x${n.toString(16)}`), fc.nat(0o777).map((n) => `0${n.toString(8)}`), fc.nat(255).map((n) => `0b${n.toString(2)}`), fc.constantFrom("'a'", "'n'", "' '", String.raw`'\\'`, String.raw`'\n'`)),
   all: fc.oneof(
     { depthSize: 'medium', withCrossShrink: true },
     tie('number'),
@@ -38,6 +38,7 @@ describe('expressions', () => {
     ['0xffffffffffffffff', -1n],
     ['010 + 0b11 + 0', 11n],
     [String.raw`'A' + '\n' + '\0' + '\''`, 114n],
+    ["'n'", 110n],
     ['. + $', 0x2000n],
     ['symbol * 2', 10n],
     ['%low(symbol + 0x1ff) + 1', 5n],
