@@ -27,8 +27,8 @@ export const tapedHost =
             createTime(
               {
                 virtual: false,
-                now: () => tape.time(clock.currentTicks),
-                wallClock: () => tape.wall(clock.wallClock),
+                now: () => (tape.isOver ? clock.currentTicks() : tape.time(clock.currentTicks)),
+                wallClock: () => (tape.isOver ? clock.wallClock() : tape.wall(clock.wallClock)),
                 account: () => {},
                 instructionsUntil: () => Infinity,
                 skipTo: () => {},

@@ -51,6 +51,7 @@ export function finishTape(tape: Tape, vms: readonly Vm[], printed: ConsoleDiges
   };
   if (tape instanceof Recorder) return tape.end(end);
   if (!(tape instanceof Replayer)) return;
+  tape.isOver = true;
   for (const { ended } of vms) if (ended?.end === 'failed') return;
   const what = (['instructions', 'console', 'memory'] as const).filter((name) => end[name] !== tape.end[name]);
   if (what.length > 0) throw new CliError(ExitStatus.vmFailed, `the replay ended otherwise than the recording: ${what.map((name) => `${name} ${end[name]}, recorded ${tape.end[name]}`).join('; ')}`);

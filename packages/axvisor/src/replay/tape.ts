@@ -52,6 +52,8 @@ export interface TapeEnd {
 export interface Tape {
   /** Whether it answers by itself. */
   readonly replays: boolean;
+  /** The run has ended: whatever closes its machines is nothing of it, and asks the host itself. */
+  readonly isOver: boolean;
   readonly header: TapeHeader;
   time(host: () => Ticks): Ticks;
   wall(host: () => Nanos): Nanos;
@@ -64,6 +66,7 @@ export interface Tape {
 /** @param instructions - how many are retired now, a number that never falls */
 export class Recorder implements Tape {
   readonly replays = false;
+  isOver = false;
   readonly header: TapeHeader;
   readonly #fd: number;
   readonly #writer: VarintWriter;
@@ -134,6 +137,7 @@ export class Recorder implements Tape {
   }
 
   end(end: TapeEnd): void {
+    this.isOver = true;
     this.#block(Kind.end, Buffer.from(JSON.stringify(end)));
     closeSync(this.#fd);
   }
@@ -141,6 +145,7 @@ export class Recorder implements Tape {
 
 export class Replayer implements Tape {
   readonly replays = true;
+  isOver = false;
   readonly header: TapeHeader;
   readonly end: TapeEnd;
   readonly #reader: VarintReader;
