@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Machine, TABLES } from './machine.ts';
+import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 
@@ -30,25 +30,7 @@ protected:
         mov esp, 0x7000
         mov al, 0x50
         out 0xe9, al
-        mov dword ptr [0x10000], 0x11007
-        mov dword ptr [0x11000], 0x12007
-        mov dword ptr [0x12000], 0x87
-        mov eax, 0x10000
-        mov cr3, eax
-        mov eax, 0x620
-        mov cr4, eax
-        mov ecx, 0xc0000080
-        rdmsr
-        or eax, 0x901
-        wrmsr
-        mov eax, cr0
-        or eax, 0x80000022
-        mov cr0, eax
-        .byte 0xea
-        .long wide
-        .word 24
-.code64
-wide:   mov al, 0x4c
+${TO_LONG_MODE}wide:   mov al, 0x4c
         out 0xe9, al
 `;
 

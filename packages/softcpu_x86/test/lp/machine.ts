@@ -69,3 +69,27 @@ gdt:    .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
 gdtr:   .word 63
         .long gdt
 `;
+
+/**
+ * From 32-bit code with paging off to the label `wide` in 64-bit code, by the descriptor at 24 of the GDT: the first 2 MiB are mapped one to one,
+ * for user code too, with tables at 0x10000.
+ */
+export const TO_LONG_MODE = `mov dword ptr [0x10000], 0x11007
+        mov dword ptr [0x11000], 0x12007
+        mov dword ptr [0x12000], 0x87
+        mov eax, 0x10000
+        mov cr3, eax
+        mov eax, 0x620
+        mov cr4, eax
+        mov ecx, 0xc0000080
+        rdmsr
+        or eax, 0x901
+        wrmsr
+        mov eax, cr0
+        or eax, 0x80000022
+        mov cr0, eax
+        .byte 0xea
+        .long wide
+        .word 24
+.code64
+`;

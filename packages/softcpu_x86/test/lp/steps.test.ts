@@ -1,6 +1,6 @@
 /** Single steps where they are special: behind MOV SS, with INT1, with SYSRET; and what of segments a return to user mode keeps. */
 import { expect, test } from 'vitest';
-import { Machine, TABLES } from './machine.ts';
+import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 
@@ -89,25 +89,7 @@ protected:
         mov ss, eax
         mov gs, eax
         mov esp, 0x7000
-        mov dword ptr [0x10000], 0x11007
-        mov dword ptr [0x11000], 0x12007
-        mov dword ptr [0x12000], 0x87
-        mov eax, 0x10000
-        mov cr3, eax
-        mov eax, 0x620
-        mov cr4, eax
-        mov ecx, 0xc0000080
-        rdmsr
-        or eax, 0x901
-        wrmsr
-        mov eax, cr0
-        or eax, 0x80000022
-        mov cr0, eax
-        .byte 0xea
-        .long wide
-        .word 24
-.code64
-wide:   mov ax, 48
+${TO_LONG_MODE}wide:   mov ax, 48
         ltr ax
         lidt [rip + idtr]
         mov dword ptr [0x3004], 0x6000     # RSP0
