@@ -65,7 +65,7 @@ const multiplyHigh = (isSigned: boolean): Definition =>
     const result = i64.add(i64.add(i64.mul(aHigh, bHigh), i64.shr_u(middle, shift)), i64.shr_u(other, shift));
     const correction = (x: I64, y: I64): I64 => i64.and(i64.shr_s(x, i64.const(63)), y);
     e.setReg('d', isSigned ? i64.sub(i64.sub(result, correction(a, b)), correction(b, a)) : result);
-  }, { outline: true });
+  });
 
 const unary = (f: <T extends Int>(e: Emitter, w: Width<T>, a: Expr<T>) => Expr<T>): Definition =>
   both({ d: target('Rd'), n: source('Rn') }, (w) => (e) => w.set(e, 'd', f(e, w, e.let(w.get(e, 'n')))));
@@ -82,7 +82,7 @@ export function swapGroups(e: Pick<Emitter, 'let'>, x: I64, width: number): I64 
 const swaps = (widths: readonly number[], shift32 = 0, shift64 = 0): Definition => {
   const swap = (e: Emitter): I64 => widths.reduce((x, width) => (width === 32 ? e.let(i64.rotl(x, i64.const(32))) : swapGroups(e, x, width)), e.let(e.reg('n')));
   const record = { d: target('Rd'), n: source('Rn') };
-  return bySf(record, (e) => e.setReg('d', unsignedWord(i64.shr_u(swap(e), i64.const(shift32)))), (e) => e.setReg('d', i64.shr_u(swap(e), i64.const(shift64))), { outline: true });
+  return bySf(record, (e) => e.setReg('d', unsignedWord(i64.shr_u(swap(e), i64.const(shift32)))), (e) => e.setReg('d', i64.shr_u(swap(e), i64.const(shift64))));
 };
 
 /** CRC32: bit by bit from the lowest, which is short enough in code; the polynomial is the only difference (Arm ARM, BitReverse(Poly32Mod2)). */
@@ -97,7 +97,7 @@ const crc = (bytes: number, polynomial: number): Definition =>
       again(count.get);
     });
     e.setReg('d', unsignedWord(rest.get));
-  }, { outline: true });
+  });
 
 const cls: Definition = unary((e, w, a) => {
   const folded = e.let(w.xor(a, w.shr_s(a, w.const(w.bits - 1))));

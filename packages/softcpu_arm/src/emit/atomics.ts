@@ -66,10 +66,9 @@ const sizes: readonly (readonly [suffix: string, size: AccessSize])[] = [['b', 1
 
 /** Definitions of one mnemonic for all sizes: b, h, and words and doublewords by size<0>. */
 function sized(mnemonic: string, record: Definition['record'], emit: (size: AccessSize) => Emit): [string, Definition][] {
-  const more = { outline: true };
   return [
-    ...sizes.map(([suffix, size]): [string, Definition] => [mnemonic + suffix, withBase(record, [emit(size)], undefined, more)]),
-    [mnemonic, withBase(record, [emit(4), emit(8)], (get) => get('size') & 1, more)],
+    ...sizes.map(([suffix, size]): [string, Definition] => [mnemonic + suffix, withBase(record, [emit(size)])]),
+    [mnemonic, withBase(record, [emit(4), emit(8)], (get) => get('size') & 1)],
   ];
 }
 
@@ -237,7 +236,6 @@ const fetchAndModify = (name: string) => (size: AccessSize): Emit => (e) => {
 };
 
 const ORDERS = ['', 'a', 'l', 'al'];
-const outline = { outline: true };
 const toPair = { d: target('Rt'), m: target('Rt2') };
 const fromPair = { d: target('Rs'), m: source('Rt'), a: source('Rt2') };
 const pairSize = (get: (field: string) => number): number => get('size') & 1;
@@ -247,8 +245,8 @@ export const atomics: Definitions = Object.fromEntries([
   ...sized('stlr', { m: source('Rt') }, storeRelease),
   ...['ldxr', 'ldaxr'].flatMap((name) => sized(name, { d: target('Rt') }, loadExclusive)),
   ...['stxr', 'stlxr'].flatMap((name) => sized(name, { d: target('Rs'), m: source('Rt') }, storeExclusive)),
-  ...['ldxp', 'ldaxp'].map((name) => [name, withBase(toPair, [loadExclusivePair(false), loadExclusivePair(true)], pairSize, outline)] as const),
-  ...['stxp', 'stlxp'].map((name) => [name, withBase(fromPair, [storeExclusivePair(false), storeExclusivePair(true)], pairSize, outline)] as const),
+  ...['ldxp', 'ldaxp'].map((name) => [name, withBase(toPair, [loadExclusivePair(false), loadExclusivePair(true)], pairSize)] as const),
+  ...['stxp', 'stlxp'].map((name) => [name, withBase(fromPair, [storeExclusivePair(false), storeExclusivePair(true)], pairSize)] as const),
   ...ORDERS.flatMap((order) => [
     ...sized(`cas${order}`, { d: target('Rs'), m: source('Rs'), a: source('Rt') }, compareAndSwap),
     [
@@ -258,7 +256,6 @@ export const atomics: Definitions = Object.fromEntries([
         { d: target('Rs'), m: (get) => target('Rs')((field) => get(field) + 1, 0), a: source('Rt'), s: (get) => source('Rt')((field) => get(field) + 1, 0) },
         [compareAndSwapPair(false, false), compareAndSwapPair(true, false), compareAndSwapPair(false, true), compareAndSwapPair(true, true)],
         (get) => pairSize(get) + (get('Rs') === 30 ? 2 : 0),
-        outline,
       ),
     ] as const,
     ...Object.keys(operations).flatMap((name) => sized(name + order, { d: target('Rt'), m: source('Rs') }, fetchAndModify(name))),

@@ -36,8 +36,6 @@ export interface Definition {
   readonly direct?: boolean;
   /** Execution does not go on behind it. */
   readonly ends?: boolean;
-  /** Compiled as functions of their own. */
-  readonly outline?: boolean;
 }
 
 export type Definitions = Readonly<Record<string, Definition>>;

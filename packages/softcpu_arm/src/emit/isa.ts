@@ -6,6 +6,7 @@ import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
 import type { Definition, Definitions } from './define.ts';
+import { isOutlined } from './frequent.ts';
 import { FP_FAULT } from './guard.ts';
 import { flagFunctions } from './flags.ts';
 import { integer } from './integer.ts';
@@ -45,7 +46,8 @@ export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) =>
   const definition = definitions[name];
   if (definition === undefined) return undefined;
   const first = instructions.length;
-  const { variants, direct = false, outline = false } = definition;
+  const { variants, direct = false } = definition;
+  const outline = isOutlined(name, definition);
   variants.forEach((emit: Emit, i) => instructions.push({ name: variants.length === 1 ? name : `${name}/${i}`, emit, lengths: [4], direct, outline }));
   return { definition, first };
 });
@@ -73,6 +75,7 @@ export const isa: Isa = {
     { offset: SP_ALIGN },
   ],
   instructions,
+  manyOutlined: true,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' } },
   services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],
 };

@@ -18,7 +18,7 @@ export function checkSp(e: Emitter): void {
 }
 
 /** Variants with any base and with SP: twice the handlers, by whether Rn is 31. */
-export function withBase(record: RecordLayout, emits: readonly Emit[], select: Operand = () => 0, more: Partial<Definition> = {}): Definition {
+export function withBase(record: RecordLayout, emits: readonly Emit[], select: Operand = () => 0): Definition {
   return {
     record: { n: orSp('Rn'), ...record },
     variants: emits.flatMap((emit): Emit[] => [
@@ -29,7 +29,6 @@ export function withBase(record: RecordLayout, emits: readonly Emit[], select: O
       },
     ]),
     select: (get, word) => select(get, word) * 2 + (get('Rn') === 31 ? 1 : 0),
-    ...more,
   };
 }
 

@@ -144,7 +144,7 @@ export const cryptoFunctions: Readonly<Record<string, FunctionDefinition>> = Obj
 function definition(name: Name): Definition {
   const record: RecordLayout = { d: vector('Rd'), n: vector('Rn'), ...(WITH_M.has(name) ? { m: vector('Rm') } : {}) };
   const operands = (e: Emitter): Expr[] => [read(e, 'd'), read(e, 'n'), WITH_M.has(name) ? read(e, 'm') : ZERO];
-  return { record, variants: [guarded((e) => write(e, e.call(name, 'v128', operands(e)), 1))], outline: true };
+  return { record, variants: [guarded((e) => write(e, e.call(name, 'v128', operands(e)), 1))] };
 }
 
 export const cryptography: Definitions = Object.fromEntries(names.map((name) => [name, definition(name)]));

@@ -8,7 +8,7 @@ import { begin, finish, guarded, laneOf, lanewise, loop, put, readLane } from '.
 import type { Log } from './lanes.ts';
 import { doubling, long, longShape, upperIf } from './long.ts';
 import type { LongBody } from './long.ts';
-import { ONE, bySize, count, least, outline, same, shape } from './same.ts';
+import { ONE, bySize, count, least, same, shape } from './same.ts';
 import type { Same } from './same.ts';
 import { narrowCount, wider } from './two.ts';
 
@@ -20,7 +20,7 @@ const elementPlace = (get: Get): number => {
   const register = get('size') === 1 ? get('Rm') : (get('M') << 4) | get('Rm');
   return V + register * 16 + (index << get('size'));
 };
-const twoSizes = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: ([1, 2] as const).map(emit), select: (get) => get('size') - 1, ...outline });
+const twoSizes = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: ([1, 2] as const).map(emit), select: (get) => get('size') - 1 });
 const indexedSame: RecordLayout = { d: vector('Rd'), n: vector('Rn'), m: elementPlace, a: count };
 
 const indexed: [string, Definition][] = [
@@ -57,7 +57,7 @@ const dot = (signed: boolean, element: boolean): Definition =>
         put(e, 2, i, products.reduce((sum, product) => i64.add(sum, product), readLane(e, 2, false, laneOf(e, 'd', i, 2))));
       });
       finish(e);
-    }), outline);
+    }));
 
 const across = (f: (a: I64, b: I64) => I64, signed: boolean, widen = false): Definition =>
   bySize(two, (log) =>

@@ -16,7 +16,7 @@ const zero = i64.const(0);
 const LOGS: readonly Log[] = [2, 3, 2, 1];
 
 const slow = (name: string, executor: string): Definition =>
-  single({}, guarded((e) => void e.call(executor, 'i32', [i32.const(op.get(name) as number), e.field('bits')])), { outline: true });
+  single({}, guarded((e) => void e.call(executor, 'i32', [i32.const(op.get(name) as number), e.field('bits')])));
 
 /** Sign bits of all elements. */
 const SIGNS: Readonly<Record<number, bigint>> = { 1: 0x8000_8000_8000_8000n, 2: 0x8000_0000_8000_0000n, 3: 1n << 63n };

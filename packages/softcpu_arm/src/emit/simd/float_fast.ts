@@ -79,7 +79,7 @@ export const fastFloatFunctions: Readonly<Record<string, FunctionDefinition>> = 
 function bySingleDouble(name: string, record: RecordLayout, emit: <T extends Float>(p: Precision<T>, slow: (e: Emitter) => void) => Emit): Definition {
   const slow = slowly(name);
   const variants = [emit(single, slow), emit(double, slow), slow].map(guarded);
-  return { record, variants, select: (get) => Math.min(get('ftype'), 2), outline: true };
+  return { record, variants, select: (get) => Math.min(get('ftype'), 2) };
 }
 
 const two: RecordLayout = { d: vector('Rd'), n: vector('Rn') };
@@ -174,7 +174,6 @@ function general(name: string, record: RecordLayout, emit: (wide: boolean, preci
     record,
     variants: [false, true].flatMap((wide) => [emit(wide, 'single', slow), emit(wide, 'double', slow), slow]).map(guarded),
     select: (get) => get('sf') * 3 + Math.min(get('ftype'), 2),
-    outline: true,
   };
 }
 
@@ -212,7 +211,7 @@ function fromInteger(name: string, isSigned: boolean): Definition {
 /** Between single and double precision, JavaScript where half is involved. */
 function precision(name: string, from: number, emit: (e: Emitter, slow: (e: Emitter) => void) => void): Definition {
   const slow = slowly(name);
-  return { record: two, variants: [guarded((e) => emit(e, slow)), guarded(slow)], select: (get) => (get('ftype') === from ? 0 : 1), outline: true };
+  return { record: two, variants: [guarded((e) => emit(e, slow)), guarded(slow)], select: (get) => (get('ftype') === from ? 0 : 1) };
 }
 const widen = precision('fcvt_d', 0, (e, slow) => {
   const value = e.let(single.get(e, 'n'));

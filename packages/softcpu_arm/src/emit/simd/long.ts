@@ -6,7 +6,7 @@ import { plain, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { bitsOf, guarded, half, lanewise, replaceOverflow, saturate, saturatedSum, setHalves } from './lanes.ts';
 import type { LaneBody, LaneShape, Log } from './lanes.ts';
-import { ONE, difference, outline, polynomial, three } from './same.ts';
+import { ONE, difference, polynomial, three } from './same.ts';
 import { narrowCount, narrowing, wider } from './two.ts';
 
 const zero = i64.const(0);
@@ -42,7 +42,7 @@ export const doubling: Readonly<Record<string, (log: Log) => LaneBody>> = {
 };
 
 const longRecord: RecordLayout = { d: vector('Rd'), n: upperIf('Rn'), m: upperIf('Rm'), a: narrowCount };
-const threeSizes = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: ([0, 1, 2] as const).map(emit), select: plain('size'), ...outline });
+const threeSizes = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: ([0, 1, 2] as const).map(emit), select: plain('size') });
 
 // An element operand may lie in the destination, so the loop writes beside it.
 /** Elements of one size to elements twice as wide. */
@@ -77,7 +77,6 @@ const carryless: Definition = {
     }),
   ],
   select: (get) => (get('size') === 3 ? 1 : 0),
-  ...outline,
 };
 
 export const simdLong: Definitions = Object.fromEntries([

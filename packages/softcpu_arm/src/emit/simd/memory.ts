@@ -116,13 +116,12 @@ function advance(e: Emitter, how: Advance, base: I64): void {
 
 /** Variants by how the base advances; the record of all has `m` and `s` for it. */
 function withAdvance(post: boolean, record: Definition['record'], bytes: (get: Get) => number, emits: (how: Advance) => readonly Emit[], select: (get: Get) => number): Definition {
-  if (!post) return withBase(record, emits('none'), select, { outline: true });
+  if (!post) return withBase(record, emits('none'), select);
   const list = [...emits('immediate'), ...emits('register')];
   return withBase(
     { ...record, m: source('Rm'), s: bytes },
     list,
     (get) => select(get) + (get('Rm') === 31 ? 0 : list.length / 2),
-    { outline: true },
   );
 }
 

@@ -9,7 +9,6 @@ import { LOGS, begin, finish, guarded, half, laneOf, loop, put, readLane, setHal
 import type { Log } from './lanes.ts';
 
 const zero = i64.const(0);
-const outline = { outline: true };
 
 /** The element size in imm5, and the index above it. */
 const size5 = (get: Get): number => 31 - Math.clz32(get('imm5') & -get('imm5'));
@@ -62,7 +61,6 @@ const permute = (choose: Choose, part: 0 | 1): Definition => ({
     }),
   ),
   select: plain('size'),
-  ...outline,
 });
 
 /** EXT: the sources one behind the other, from byte `s` on. */
@@ -97,7 +95,6 @@ const table = (keep: boolean): Definition =>
       });
       finish(e);
     }),
-    outline,
   );
 
 // ── modified immediates ──

@@ -97,10 +97,9 @@ export const same: Readonly<Record<string, Same>> = {
 export const count = (get: Get): number => (get('Q') === 1 ? 16 : 8) >> get('size');
 /** Three vectors. */
 export const three: RecordLayout = { d: vector('Rd'), n: vector('Rn'), m: vector('Rm'), a: count };
-export const outline: { readonly outline: boolean } = { outline: true };
 
 /** A handler for each element size. */
-export const bySize = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: LOGS.map(emit), select: plain('size'), ...outline });
+export const bySize = (record: RecordLayout, emit: (log: Log) => Emit): Definition => ({ record, variants: LOGS.map(emit), select: plain('size') });
 /** Elements of one size. */
 export const shape = (log: Log, signed: boolean, more: Partial<LaneShape> = {}): LaneShape => ({ n: log, m: log, to: log, signed, ...more });
 

@@ -46,7 +46,7 @@ const record = (shift: (get: Get) => number, count: (get: Get) => number): Recor
 
 function both(name: string, shift: (get: Get) => number, signed: boolean, body: (log: Log) => LaneBody): [string, Definition][] {
   const emits = LOGS.map((log): Emit => lanewise({ n: log, m: log, to: log, signed }, body(log)));
-  const define = (count: (get: Get) => number): Definition => ({ record: record(shift, count), variants: emits, select: sizeOf, outline: true });
+  const define = (count: (get: Get) => number): Definition => ({ record: record(shift, count), variants: emits, select: sizeOf });
   return [[`${name}_vi`, define(lanes)], [`${name}_si`, define(ONE)]];
 }
 
@@ -93,7 +93,7 @@ export const simdShifts: Definitions = Object.fromEntries([
     const scalar = ([0, 1, 2] as const).map((log): Emit => lanewise({ n: (log + 1) as Log, m: (log + 1) as Log, to: log, signed: saturates?.[0] ?? false }, body(log)));
     return [
       [`${name}_vi`, narrowing(record(right, narrowCount), saturates?.[0] ?? false, body, sizeOf)],
-      [`${name}_si`, { record: record(right, ONE), variants: scalar, select: sizeOf, outline: true }],
+      [`${name}_si`, { record: record(right, ONE), variants: scalar, select: sizeOf }],
     ];
   }),
   ...(['s', 'u'] as const).map((sign): [string, Definition] => [
@@ -102,7 +102,6 @@ export const simdShifts: Definitions = Object.fromEntries([
       record: { ...record(left, narrowCount), n: upperIf('Rn') },
       variants: ([0, 1, 2] as const).map((log): Emit => lanewise({ n: log, m: log, to: (log + 1) as Log, signed: sign === 's' }, (e, a) => i64.shl(a, amount(e)))),
       select: sizeOf,
-      outline: true,
     },
   ]),
 ]);

@@ -6,7 +6,7 @@ import { plain, single, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { begin, bitsOf, finish, guarded, laneOf, lanewise, loop, put, readLane, replaceOverflow, saturate } from './lanes.ts';
 import type { LaneBody, Log } from './lanes.ts';
-import { ONE, bySize, count, has, outline, shape } from './same.ts';
+import { ONE, bySize, count, has, shape } from './same.ts';
 
 const zero = i64.const(0);
 const ones = i64.const(-1);
@@ -111,7 +111,6 @@ export function narrowing(record: RecordLayout, signed: boolean, body: (log: Log
       [false, true].map((upper) => lanewise({ n: wider(log), m: wider(log), to: log, signed, upper }, body(log))),
     ),
     select: (get) => select(get) * 2 + get('Q'),
-    ...outline,
   };
 }
 /** Lanes of a result of half the width. */
@@ -129,7 +128,6 @@ const narrowScalar = (fromSigned: boolean, toSigned: boolean): Definition => ({
   record: { ...two, a: ONE },
   variants: ([0, 1, 2] as const).map((log) => lanewise({ n: wider(log), m: wider(log), to: log, signed: fromSigned }, saturateNarrow(fromSigned, toSigned)(log))),
   select: plain('size'),
-  ...outline,
 });
 
 export const simdTwo: Definitions = Object.fromEntries([
@@ -137,7 +135,7 @@ export const simdTwo: Definitions = Object.fromEntries([
   ['rev64_v', reverse(3)],
   ['rev32_v', reverse(2)],
   ['rev16_v', reverse(1)],
-  ['rbit_v', single({ ...two, a: (get) => 8 << get('Q') }, lanewise(shape(0, false), (e, a) => reverseBits(e, a)), outline)],
+  ['rbit_v', single({ ...two, a: (get) => 8 << get('Q') }, lanewise(shape(0, false), (e, a) => reverseBits(e, a)))],
   ['saddlp_v', addLongPairs(true, false)],
   ['uaddlp_v', addLongPairs(false, false)],
   ['sadalp_v', addLongPairs(true, true)],

@@ -33,7 +33,7 @@ export const two: RecordLayout = { d: vector('Rd'), n: vector('Rn'), m: vector('
 /** Handlers by element size and Q; those of `lanes` by element size alone stand in. */
 export function bySize(lanes: Definition | undefined, record: RecordLayout, sizes: (q: number) => Sizes, select: (get: Get) => number = size): Definition {
   const variants = [0, 1].flatMap((q) => sizes(q).map((compute, log) => (compute === undefined ? lanes?.variants[log] : whole(q, compute)) ?? guarded(() => {})));
-  return { record: { ...lanes?.record, ...record }, variants, select: (get) => get('Q') * (variants.length / 2) + select(get), ...(lanes?.outline === true ? { outline: true } : {}) };
+  return { record: { ...lanes?.record, ...record }, variants, select: (get) => get('Q') * (variants.length / 2) + select(get) };
 }
 
 export type Binary = (a: V128, b: V128) => V128;

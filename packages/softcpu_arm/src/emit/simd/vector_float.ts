@@ -100,7 +100,6 @@ function floating(name: string, { operation, settled, rounds, note }: FloatOp, s
     record: { d: vector('Rd'), n: vector('Rn'), ...secondRecord[second] },
     variants: [variant(0, 0), variant(0, 1), variant(1, 1), variant(1, 1)],
     select: (get) => precisionOf[second](get) * 2 + get('Q'),
-    outline: true,
   };
 }
 
@@ -135,7 +134,6 @@ function fusedVector(name: string, negate: boolean, second: Second): Definition 
     record: { d: vector('Rd'), n: vector('Rn'), ...secondRecord[second] },
     variants: [variant(0, 0), variant(0, 1), variant(1, 1), variant(1, 1)],
     select: (get) => precisionOf[second](get) * 2 + get('Q'),
-    outline: true,
   };
 }
 
