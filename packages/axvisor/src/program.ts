@@ -88,6 +88,7 @@ function build(done: (status: ExitStatus) => void, version: string): Command {
     .option('--timeout <seconds>', 'end with status 3 after this time')
     .option('--period <n>', 'instructions between two samples', '100003')
     .option('--top <n>', 'regions to show', '10')
+    .option('--wasm [n]', 'the WebAssembly that the n hottest of them (default: all) were translated to')
     .option('--symbols <file>', 'names of the kernel: ELF file or System.map')
     .option('--output <file>', 'write the profile there (default: to standard error)')
     .option('--json', 'as JSON')

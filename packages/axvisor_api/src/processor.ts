@@ -30,6 +30,11 @@ export interface ProcessorView {
   setRegister(name: string, value: bigint): void;
   /** Up to `length` bytes from `at` (default: `pc`) as a fetch would see them, fewer where the page ends; none where it would fault. */
   code(length: number, at?: bigint): Uint8Array;
+  /**
+   * The WebAssembly module that the processor executes the code at `at` (default: `pc`) as in the mode it is in, with this piece of code
+   * alone; undefined where it is interpreted.
+   */
+  translation(at?: bigint): Uint8Array | undefined;
 }
 
 /** Looks at the processor, and says at which count of retired instructions it wants to be called again. */

@@ -276,10 +276,19 @@ export abstract class Core {
 
   /** Up to `length` bytes from `at`, as a fetch would see them; fewer where the page ends, none where it would fault. */
   code(length: number, at: bigint): Uint8Array {
-    const low = Number(BigInt.asIntN(32, at));
-    const physical = this.fetchAddress(low, Number(BigInt.asIntN(32, at >> 32n)));
-    const place = physical < 0 ? -1 : this.place(physical);
-    return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1))));
+    const place = this.#placeOfCode(at);
+    return place < 0 ? new Uint8Array(0) : this.engine.bytes.slice(place, place + Math.min(length, PAGE_SIZE - (place & (PAGE_SIZE - 1))));
+  }
+
+  /** The module of WebAssembly that the code at an address is executed as, for the mode the processor is in; undefined where it is interpreted. */
+  translation(at: bigint): Uint8Array | undefined {
+    const place = this.#placeOfCode(at);
+    return place < 0 ? undefined : this.engine.translationAt(place);
+  }
+
+  #placeOfCode(at: bigint): number {
+    const physical = this.fetchAddress(Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)));
+    return physical < 0 ? -1 : this.place(physical);
   }
 
   /** The engine, as the privileged architecture uses it. */

@@ -177,6 +177,11 @@ export class Engine {
     return this.#translator?.stats;
   }
 
+  /** A WebAssembly module with the region in which the code at a place of linear memory is executed now; undefined where it is interpreted. */
+  translationAt(place: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.#translator?.moduleAt(place);
+  }
+
   /** Takes up a memory that has grown. */
   refresh(): void {
     this.words = new Int32Array(this.#memory.buffer);

@@ -59,4 +59,8 @@ export class PeView implements ProcessorView {
   code(length: number, at: bigint = this.pc): Uint8Array {
     return this.#pe.code(length, at);
   }
+
+  translation(at: bigint = this.pc): Uint8Array | undefined {
+    return this.#pe.translation(at);
+  }
 }

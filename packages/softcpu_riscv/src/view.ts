@@ -45,4 +45,8 @@ export class HartView implements ProcessorView {
   code(length: number, at: bigint = this.pc): Uint8Array {
     return this.#hart.code(length, at);
   }
+
+  translation(at: bigint = this.pc): Uint8Array | undefined {
+    return this.#hart.translation(at);
+  }
 }

@@ -49,4 +49,8 @@ export class LpView implements ProcessorView {
   code(length: number, at: bigint = this.#lp.pc): Uint8Array {
     return this.#lp.code(length, at);
   }
+
+  translation(at: bigint = this.pc): Uint8Array | undefined {
+    return this.#lp.translation(at);
+  }
 }

@@ -8,6 +8,7 @@ import { parseCount } from '../numbers.ts';
 import { hotRegions, regionsText } from '../profile/regions.ts';
 import { Sampler } from '../profile/samples.ts';
 import { readSymbols } from '../profile/symbols.ts';
+import { regionPrinter } from '../profile/wasm_text.ts';
 import { run } from './run.ts';
 import { runSettings, type RawRunOptions } from './run_options.ts';
 
@@ -18,6 +19,8 @@ export interface RawProfileOptions extends RawRunOptions {
   readonly symbols?: string;
   readonly output?: string;
   readonly json?: boolean;
+  /** A number, or `true` without one. */
+  readonly wasm?: string | true;
 }
 
 const MAX_PERIOD = 1_000_000_000;
@@ -28,11 +31,13 @@ export async function profile(files: readonly string[], raw: RawProfileOptions):
   const period = BigInt(parseCount(raw.period, '--period', 1, MAX_PERIOD));
   const top = parseCount(raw.top, '--top', 1, MAX_TOP);
   const symbols = raw.symbols === undefined ? undefined : readSymbols(await readSymbolFile(raw.symbols), raw.symbols);
+  const wasmTop = raw.wasm === true ? top : parseCount(raw.wasm ?? '0', '--wasm', 0, MAX_TOP);
+  const wasm = wasmTop === 0 ? undefined : { print: await regionPrinter(), top: wasmTop };
   const code = await guestCode(runSettings(raw).arch);
-  const sampler = new Sampler(period, () => performance.now() / 1000, code.addressSpace);
+  const sampler = new Sampler(period, () => performance.now() / 1000, code.addressSpace, wasm !== undefined);
   // The probe is this thread's.
   const status = await run(files, { ...raw, threads: '1' }, () => setProbe(period, sampler.probe));
-  const regions = hotRegions(sampler.pages, symbols, top, code);
+  const regions = hotRegions(sampler.pages, symbols, top, code, wasm);
   const text = raw.json === true ? `${JSON.stringify({ period: Number(period), samples: sampler.count, regions }, null, 2)}\n` : regionsText(regions, sampler.count, period);
   if (raw.output === undefined) process.stderr.write(text);
   else await writeFile(raw.output, text);

@@ -2,6 +2,7 @@
 import type { GuestCode } from '../guest_code/index.ts';
 import type { Sample, SampledPage } from './samples.ts';
 import type { Symbols } from './symbols.ts';
+import type { RegionText } from './wasm_text.ts';
 
 /** Code further apart than this, in bytes, belongs to different regions where no symbol says more. */
 const GAP = 64n;
@@ -28,6 +29,15 @@ export interface HotRegion {
   /** Real time before its samples, in seconds. */
   readonly seconds: number;
   readonly code: readonly ListedInstruction[];
+  /** Text of the WebAssembly that its hottest instruction was last seen translated to, where that is wanted; null: it was not. */
+  readonly wasm?: string | null;
+}
+
+/** How the WebAssembly of regions is shown. */
+export interface WasmListing {
+  readonly print: RegionText;
+  /** Regions that it is shown of, the hottest. */
+  readonly top: number;
 }
 
 interface Group {
@@ -69,8 +79,21 @@ function list({ page, samples }: Group, code: GuestCode): ListedInstruction[] {
   return listed.slice(from, from + LISTED).map(({ pc, samples: count, text }) => ({ pc, samples: count, text }));
 }
 
+/** What the hottest of the instructions was translated to that were translated. */
+function translationOf({ page, samples }: Group): Uint8Array | undefined {
+  const hottest = [...samples].sort((a, b) => b.count - a.count).find(({ pc }) => page.translations.has(pc));
+  return hottest === undefined ? undefined : page.translations.get(hottest.pc);
+}
+
+/** The WebAssembly of a region by its place among the hottest, if it is to be shown. */
+function wasmOf(group: Group, place: number, listing: WasmListing | undefined): Pick<HotRegion, 'wasm'> {
+  if (listing === undefined || place >= listing.top) return {};
+  const module = translationOf(group);
+  return { wasm: module === undefined ? null : listing.print(module) };
+}
+
 /** The `top` hottest regions. */
-export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | undefined, top: number, code: GuestCode): HotRegion[] {
+export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | undefined, top: number, code: GuestCode, wasm?: WasmListing): HotRegion[] {
   const groups = pages.flatMap((page) => groupsOf(page, page.privilege === 0 ? undefined : symbols));
   const merged = new Map<string, Group[]>();
   for (const group of groups) {
@@ -85,7 +108,7 @@ export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | und
     return { parts, samples, hottest, count: sum(samples, 'count') };
   });
   regions.sort((a, b) => b.count - a.count);
-  return regions.slice(0, top).map(({ samples, hottest, count }) => {
+  return regions.slice(0, top).map(({ samples, hottest, count }, place) => {
     const addresses = samples.map(({ pc }) => pc);
     return {
       name: hottest.name ?? null,
@@ -96,6 +119,7 @@ export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | und
       share: count / total,
       seconds: sum(samples, 'seconds'),
       code: list(hottest, code),
+      ...wasmOf(hottest, place, wasm),
     };
   });
 }
@@ -103,9 +127,10 @@ export function hotRegions(pages: readonly SampledPage[], symbols: Symbols | und
 /** The regions as text. */
 export function regionsText(regions: readonly HotRegion[], samples: number, period: bigint): string {
   const lines = [`${samples} samples, one every ${period} instructions`];
-  for (const { name, privilege, first, last, share, seconds, code } of regions) {
+  for (const { name, privilege, first, last, share, seconds, code, wasm } of regions) {
     lines.push('', `${(100 * share).toFixed(1).padStart(5)} %  ${seconds.toFixed(3)} s  ${name ?? `${first} to ${last}`}  (${privilege})`);
     for (const { pc, samples: count, text } of code) lines.push(`${count === 0 ? ''.padStart(8) : String(count).padStart(8)}  ${pc}: ${text}`);
+    if (wasm !== undefined) lines.push(wasm ?? '  (not translated)');
   }
   return `${lines.join('\n')}\n`;
 }

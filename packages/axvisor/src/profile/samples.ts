@@ -21,6 +21,8 @@ export interface SampledPage {
   /** Its content when it was first sampled; empty if it could not be read. */
   readonly code: Uint8Array;
   readonly samples: Map<bigint, Sample>;
+  /** The WebAssembly module with what addresses were translated to, where that was asked for. */
+  readonly translations: Map<bigint, Uint8Array>;
 }
 
 export class Sampler {
@@ -29,14 +31,20 @@ export class Sampler {
   readonly #pages = new Map<string, SampledPage>();
   readonly #now: () => number;
   readonly #addressSpace: string;
+  readonly #translations: boolean;
   #last: number | undefined;
   #count = 0;
 
-  /** @param now - seconds of a monotonic clock @param addressSpace - the register that tells address spaces apart */
-  constructor(period: bigint, now: () => number, addressSpace: string) {
+  /**
+   * @param now - seconds of a monotonic clock
+   * @param addressSpace - the register that tells address spaces apart
+   * @param translations - whether to keep what code was translated to
+   */
+  constructor(period: bigint, now: () => number, addressSpace: string, translations: boolean) {
     this.#period = period;
     this.#now = now;
     this.#addressSpace = addressSpace;
+    this.#translations = translations;
   }
 
   /** Samples and asks for the next. */
@@ -56,11 +64,15 @@ export class Sampler {
     const privilege = registers['privilege'] ?? 0n;
     const key = privilege === 0n ? `${registers[this.#addressSpace]} ${address}` : `${address}`;
     let page = this.#pages.get(key);
-    if (page === undefined) this.#pages.set(key, (page = { address, privilege: Number(privilege), code: view.code(Number(PAGE), address), samples: new Map() }));
+    if (page === undefined) this.#pages.set(key, (page = { address, privilege: Number(privilege), code: view.code(Number(PAGE), address), samples: new Map(), translations: new Map() }));
     let sample = page.samples.get(pc);
     if (sample === undefined) page.samples.set(pc, (sample = { pc, count: 0, seconds: 0 }));
     sample.count++;
     sample.seconds += seconds;
+    // It may be translated later only, or again: every doubling is a look at it.
+    if (!this.#translations || (sample.count & (sample.count - 1)) !== 0) return;
+    const translation = view.translation();
+    if (translation !== undefined) page.translations.set(pc, translation);
   }
 
   get pages(): readonly SampledPage[] {

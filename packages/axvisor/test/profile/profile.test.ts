@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble as assembleArm } from '@axvisor/softcpu_arm/asm';
 import { assemble as assembleRiscv } from '@axvisor/softcpu_riscv/asm';
+import { assemble as assembleX86 } from '@axvisor/softcpu_x86/asm';
 import { describe, expect, test } from 'vitest';
 import { readSymbols } from '../../src/profile/symbols.ts';
 import { axvisor } from '../guests/session.ts';
@@ -61,11 +62,35 @@ function program(name: string, { bytes, symbols }: { readonly bytes: Uint8Array;
   return { options: ['--kernel', kernel, '--load-addr', loadAddr, '--memory', '16M'], map, hot: `0x${symbols.get('hot')?.toString(16)}` };
 }
 
+const X86 = assembleX86(
+  `
+.code32
+  mov ebx, 20000
+again:
+  mov esi, 30
+hot:
+  sub esi, 1
+  jnz hot
+  mov esi, 10
+cool:
+  sub esi, 1
+  jnz cool
+  sub ebx, 1
+  jnz again
+  mov dx, 0x604
+  mov ax, 0x2000
+  out dx, ax
+`,
+  { base: 0x20_0000n, bits: 32 },
+);
+
 describe.each([
   { arch: 'riscv64', ...program('riscv', RISCV, '0x80200000'), body: 'addi s1,s1,-1', branch: /bnez s1,0x/, at: '0x802000' },
   { arch: 'aarch64', ...program('arm', ARM, '0x40200000'), body: 'sub x1, x1, #0x1', branch: /cbnz x1, 0x/, at: '0x402000' },
+  // Code of every mode is listed as 64-bit code, which here is the same.
+  { arch: 'x86_64', ...program('x86', X86, '0x200000'), body: 'sub esi,0x1', branch: /jne 0x/, at: '0x200[0-9a-f]' },
 ])('on $arch', ({ arch, options, map, hot, body, branch, at }) => {
-  test('the hottest functions come first, with their instructions', { timeout: 60_000 }, async () => {
+  test('the hottest functions come first, with their instructions', async () => {
     const output = join(folder, 'profile.json');
     const run = ['profile', '--arch', arch, ...options, '--clock', 'virtual', '--period', '101', '--symbols', map, '--json', '--output', output];
     expect((await axvisor(...run)).status).toBe(0);
@@ -87,10 +112,23 @@ describe.each([
     expect(regions.map(({ samples }) => samples)).toEqual(profile.regions.map(({ samples }) => samples));
   });
 
-  test('as text, without symbols, to standard error', { timeout: 60_000 }, async () => {
+  test('as text, without symbols, to standard error', async () => {
     const { output } = await axvisor('profile', '--arch', arch, ...options, '--top', '1');
     expect(output).toMatch(new RegExp(`\\d+ samples, one every 100003 instructions\\n\\n *\\d+\\.\\d % +\\d+\\.\\d+ s {2}${at}[0-9a-f]+ to ${at}[0-9a-f]+ {2}\\(supervisor\\)`));
     expect(output).toMatch(branch);
+  });
+
+  test('what the hottest were translated to', async () => {
+    const run = ['profile', '--arch', arch, ...options, '--clock', 'virtual', '--period', '101', '--symbols', map];
+    const output = join(folder, 'translated');
+    expect((await axvisor(...run, '--wasm', '1', '--output', output)).status).toBe(0);
+    const [, hottest = '', next] = readFileSync(output, 'utf8').split(/^.* % .*$/m);
+    // The loop is one in WebAssembly too.
+    expect(hottest).toMatch(/\n  \(func \$region\d+ [^]*\(loop [^]*\(br(_if)? \d/);
+    expect(next).not.toContain('(func');
+    expect((await axvisor(...run, '--wasm', '--engine', 'interpreter', '--json', '--output', output)).status).toBe(0);
+    const { regions } = JSON.parse(readFileSync(output, 'utf8')) as { regions: { wasm: unknown }[] };
+    expect(new Set(regions.map(({ wasm }) => wasm))).toEqual(new Set([null]));
   });
 });
 

@@ -181,6 +181,13 @@ export class Translator implements CodeObserver {
     return this.#options.eager ? 0 : THRESHOLD - 1;
   }
 
+  /** As regions know it. */
+  get #mode(): number {
+    const { layout, isa } = this.#options;
+    const words = this.#words;
+    return (words[(layout.state + isa.state.fetchIdx) >>> 2] as number) * MMU_MODES + (words[(layout.state + isa.state.mmuIdx) >>> 2] as number);
+  }
+
   // ── what is hot ──
 
   /** Tier 0 jumped often to the record at `ip`. */
@@ -191,7 +198,7 @@ export class Translator implements CodeObserver {
     words[(layout.counters + ((ip >>> 2) & ((COUNTERS - 1) * 4))) >>> 2] = this.#threshold;
     const place = host.pages.pageOf(ip);
     if (place < 0) return;
-    const mode = (words[(layout.state + isa.state.fetchIdx) >>> 2] as number) * MMU_MODES + (words[(layout.state + isa.state.mmuIdx) >>> 2] as number);
+    const mode = this.#mode;
     if (mode >= REGION_MODES) return;
     const page = place / PAGE_SIZE;
     if ((this.#backoff.get(page)?.until ?? 0) > this.#slice) return;
@@ -324,6 +331,22 @@ export class Translator implements CodeObserver {
     const id = this.#batches++;
     this.#submitted.set(id, submitted);
     this.#compiler.submit({ id, layout, memoryLimits, words: packRegions(this.#words, sources) });
+  }
+
+  /** A module with the region alone in which the code at a place is executed in the current mode; undefined where that is tier 0. */
+  moduleAt(place: number): Uint8Array<ArrayBuffer> | undefined {
+    const { isa, layout, memoryLimits } = this.#options;
+    const slots = this.#pages.get(Math.floor(place / PAGE_SIZE))?.slots;
+    const offset = place % PAGE_SIZE;
+    const mode = this.#mode;
+    const covers = ({ installed, mode: of, blocks }: Slot): boolean => installed && of === mode && blocks?.some((block) => block.offset <= offset && offset < block.end) === true;
+    const entered = slots?.get(offset * REGION_MODES + mode);
+    const slot = entered !== undefined && covers(entered) ? entered : [...(slots?.values() ?? [])].find(covers);
+    if (slot === undefined) return undefined;
+    const { number, assumed, blocks = [] } = slot;
+    // As it was compiled, except that a number is given to no place now.
+    const link = (at: number, into: number): number | undefined => (at < 0 || at >= PAGE_SIZE ? undefined : (slots?.get(at * REGION_MODES + into)?.number ?? -1));
+    return generateRegions(isa, layout, memoryLimits, [{ number, mode, assumed, blocks, field: this.#field, link }]);
   }
 
   /** Takes what was compiled meanwhile. */

@@ -1,0 +1,111 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i64 i64 i32 i64 i64 i64 i64 i64 i32)
+    (block  ;; label = @1
+      (local.set 3
+        (i64.load offset=4096
+          (i32.const 0)))
+      (if  ;; label = @2
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 3))
+        (then
+          (local.set 4
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (local.set 2
+        (i64.add
+          (local.get 0)
+          (i64.const 4)))
+      (local.set 3
+        (i64.add
+          (local.get 3)
+          (i64.const 2)))
+      (local.set 5
+        (local.get 2))
+      (local.set 6
+        (local.get 5))
+      (local.set 7
+        (i64.shr_s
+          (i64.shl
+            (local.get 6)
+            (i64.const 8))
+          (i64.const 8)))
+      (if  ;; label = @2
+        (i64.ne
+          (local.get 7)
+          (local.get 6))
+        (then
+          (local.set 6
+            (select
+              (local.get 7)
+              (local.get 6)
+              (i32.and
+                (i32.shr_u
+                  (i32.load offset=5224
+                    (i32.const 0))
+                  (i32.wrap_i64
+                    (i64.and
+                      (i64.shr_u
+                        (local.get 6)
+                        (i64.const 55))
+                      (i64.const 1))))
+                (i32.const 1))))))
+      (local.set 8
+        (local.get 6))
+      (i64.store offset=4336
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 3))
+      (local.set 9
+        (local.get 8))
+      (local.set 10
+        (i32.and
+          (i32.shl
+            (i32.wrap_i64
+              (local.get 9))
+            (i32.const 2))
+          (i32.const 65520)))
+      (if  ;; label = @2
+        (i32.and
+          (i64.eq
+            (i64.load offset=1590784
+              (local.get 10))
+            (local.get 9))
+          (i32.eq
+            (i32.load offset=1590796
+              (local.get 10))
+            (i32.add
+              (i32.load offset=5608
+                (i32.const 0))
+              (i32.load offset=5572
+                (i32.const 0)))))
+        (then
+          (return_call_indirect (type 1)
+            (local.get 9)
+            (i32.sub
+              (local.get 1)
+              (i32.const 3))
+            (i32.load offset=1590792
+              (local.get 10)))))
+      (return_call 3
+        (local.get 9)
+        (i32.sub
+          (local.get 1)
+          (i32.const 3))
+        (i32.const 0))
+      (unreachable))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 4)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 4)
+          (i32.const 65535)))
+      (i32.const 1)))

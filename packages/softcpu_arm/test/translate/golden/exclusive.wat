@@ -1,0 +1,189 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i64 i64 i64 i32 i64 i64 i32 i32 i32 i64 i64 i64)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 4
+          (i64.load offset=4096
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 3))
+          (then
+            (local.set 5
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 6
+          (local.get 4))
+        (local.set 7
+          (i64.add
+            (local.get 6)
+            (i64.load offset=54848
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 6))
+                  (i32.const 9))
+                (i32.const 16376)))))
+        (local.set 8
+          (i32.wrap_i64
+            (local.get 7)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 7)
+                (i64.const -4194301))))
+          (then
+            (local.set 9
+              (call 2
+                (local.get 6)
+                (i64.const 0)
+                (i32.const 260)))
+            (local.set 8
+              (local.get 9))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 8))
+              (then
+                (local.set 5
+                  (i32.const 0))
+                (br 3 (;@1;))))))
+        (local.set 10
+          (i32.atomic.load
+            (local.get 8)))
+        (local.set 11
+          (i64.extend_i32_u
+            (local.get 10)))
+        (i32.store offset=5228
+          (i32.const 0)
+          (i32.const 1))
+        (i32.store offset=5256
+          (i32.const 0)
+          (i32.const 4))
+        (i64.store offset=5232
+          (i32.const 0)
+          (i64.extend_i32_u
+            (local.get 8)))
+        (i64.store offset=5240
+          (i32.const 0)
+          (local.get 11))
+        (local.set 2
+          (local.get 11))
+        (local.set 2
+          (i64.extend_i32_u
+            (i32.add
+              (i32.wrap_i64
+                (local.get 2))
+              (i32.const 1))))
+        (local.set 11
+          (local.get 4))
+        (local.set 7
+          (i64.add
+            (local.get 11)
+            (i64.load offset=120384
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 11))
+                  (i32.const 9))
+                (i32.const 16376)))))
+        (local.set 10
+          (i32.wrap_i64
+            (local.get 7)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 7)
+                (i64.const -4194301))))
+          (then
+            (local.set 9
+              (call 2
+                (local.get 11)
+                (i64.const 0)
+                (i32.const 388)))
+            (local.set 10
+              (local.get 9))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 10))
+              (then
+                (local.set 5
+                  (i32.const 524290))
+                (br 2 (;@2;))))))
+        (local.set 6
+          (i64.const 1))
+        (if  ;; label = @3
+          (i32.and
+            (i32.ne
+              (i32.load offset=5228
+                (i32.const 0))
+              (i32.const 0))
+            (i32.and
+              (i64.eq
+                (i64.load offset=5232
+                  (i32.const 0))
+                (i64.extend_i32_u
+                  (local.get 10)))
+              (i32.eq
+                (i32.load offset=5256
+                  (i32.const 0))
+                (i32.const 4))))
+          (then
+            (local.set 12
+              (i64.load offset=5240
+                (i32.const 0)))
+            (local.set 13
+              (i64.and
+                (local.get 2)
+                (i64.const 4294967295)))
+            (local.set 8
+              (i32.atomic.rmw.cmpxchg
+                (local.get 10)
+                (i32.wrap_i64
+                  (local.get 12))
+                (i32.wrap_i64
+                  (local.get 13))))
+            (local.set 6
+              (i64.extend_i32_u
+                (i64.ne
+                  (i64.extend_i32_u
+                    (local.get 8))
+                  (local.get 12))))))
+        (i32.store offset=5228
+          (i32.const 0)
+          (i32.const 0))
+        (local.set 3
+          (local.get 6))
+        (i64.store offset=4104
+          (i32.const 0)
+          (local.get 2))
+        (i64.store offset=4112
+          (i32.const 0)
+          (local.get 3))
+        (return_call 3
+          (i64.add
+            (local.get 0)
+            (i64.const 12))
+          (i32.sub
+            (local.get 1)
+            (i32.const 3))
+          (i32.const 0))
+        (unreachable))
+      (i64.store offset=4104
+        (i32.const 0)
+        (local.get 2)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 5)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 5)
+          (i32.const 65535)))
+      (i32.const 1)))

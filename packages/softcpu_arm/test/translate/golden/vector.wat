@@ -1,0 +1,187 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i32 f64 f64 f64 i32 i32 i32 i32 v128 v128 v128 i32)
+    (block  ;; label = @1
+      (if  ;; label = @2
+        (i32.ne
+          (i32.load offset=5208
+            (i32.const 0))
+          (i32.const 0))
+        (then
+          (local.set 2
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (if  ;; label = @2
+        (i32.ne
+          (i32.load offset=5200
+            (i32.const 0))
+          (i32.const 0))
+        (then
+          (local.set 2
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (if  ;; label = @2
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 3))
+        (then
+          (local.set 2
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (local.set 3
+        (f64.load offset=4096
+          (i32.const 528)))
+      (local.set 4
+        (f64.load offset=4096
+          (i32.const 544)))
+      (local.set 5
+        (f64.add
+          (local.get 3)
+          (local.get 4)))
+      (local.set 6
+        (f64.lt
+          (f64.abs
+            (local.get 5))
+          (f64.const inf (;=inf;))))
+      (if  ;; label = @2
+        (i32.and
+          (local.get 6)
+          (i32.ne
+            (i32.and
+              (i32.load offset=5204
+                (i32.const 0))
+              (i32.const 16))
+            (i32.const 0)))
+        (then
+          (v128.store offset=4096
+            (i32.const 512)
+            (f64x2.replace_lane 0
+              (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
+              (local.get 5))))
+        (else
+          (local.set 7
+            (local.get 6))
+          (if  ;; label = @3
+            (local.get 6)
+            (then
+              (local.set 8
+                (call 2
+                  (local.get 3)
+                  (local.get 4)
+                  (local.get 5)))
+              (local.set 7
+                (local.get 8))))
+          (if  ;; label = @3
+            (local.get 7)
+            (then
+              (v128.store offset=4096
+                (i32.const 512)
+                (f64x2.replace_lane 0
+                  (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
+                  (local.get 5))))
+            (else
+              (local.set 2
+                (i32.const 0))
+              (br 2 (;@1;))))))
+      (local.set 10
+        (v128.load offset=4096
+          (i32.const 576)))
+      (local.set 11
+        (v128.load offset=4096
+          (i32.const 592)))
+      (local.set 12
+        (f32x4.mul
+          (local.get 10)
+          (local.get 11)))
+      (local.set 8
+        (i32.and
+          (i32.const 1)
+          (i32x4.all_true
+            (v128.and
+              (f32x4.lt
+                (f32x4.abs
+                  (local.get 12))
+                (f32x4.splat
+                  (f32.const inf (;=inf;))))
+              (v128.or
+                (f32x4.gt
+                  (f32x4.abs
+                    (local.get 12))
+                  (f32x4.splat
+                    (f32.const 0x1p-126 (;=1.17549e-38;))))
+                (v128.or
+                  (f32x4.eq
+                    (local.get 10)
+                    (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000))
+                  (f32x4.eq
+                    (local.get 11)
+                    (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000))))))))
+      (if  ;; label = @2
+        (i32.and
+          (local.get 8)
+          (i32.ne
+            (i32.and
+              (i32.load offset=5204
+                (i32.const 0))
+              (i32.const 16))
+            (i32.const 0)))
+        (then
+          (v128.store offset=4096
+            (i32.const 560)
+            (local.get 12)))
+        (else
+          (local.set 7
+            (local.get 8))
+          (if  ;; label = @3
+            (local.get 8)
+            (then
+              (local.set 6
+                (call 3
+                  (local.get 10)
+                  (local.get 11)
+                  (local.get 12)
+                  (i32.const 1)))
+              (local.set 7
+                (local.get 6))))
+          (if  ;; label = @3
+            (local.get 7)
+            (then
+              (v128.store offset=4096
+                (i32.const 560)
+                (local.get 12)))
+            (else
+              (local.set 2
+                (i32.const 262145))
+              (br 2 (;@1;))))))
+      (local.set 12
+        (v128.load offset=4096
+          (i32.const 624)))
+      (local.set 11
+        (v128.load offset=4096
+          (i32.const 640)))
+      (v128.store offset=4096
+        (i32.const 608)
+        (i8x16.add
+          (local.get 12)
+          (local.get 11)))
+      (return_call 5
+        (i64.add
+          (local.get 0)
+          (i64.const 12))
+        (i32.sub
+          (local.get 1)
+          (i32.const 3))
+        (i32.const 0))
+      (unreachable))
+    (return_call 5
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 2)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 2)
+          (i32.const 65535)))
+      (i32.const 1)))

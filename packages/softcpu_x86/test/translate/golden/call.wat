@@ -1,0 +1,238 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i64 i32 i32 i32)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 2
+          (i64.load offset=4128
+            (i32.const 0)))
+        (local.set 3
+          (i64.load offset=4096
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 3))
+          (then
+            (local.set 7
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 8
+          (i64.add
+            (local.get 0)
+            (i64.const 5)))
+        (local.set 9
+          (i64.sub
+            (local.get 2)
+            (i64.const 8)))
+        (local.set 10
+          (local.get 9))
+        (local.set 11
+          (local.get 10))
+        (local.set 12
+          (local.get 8))
+        (local.set 13
+          (i64.add
+            (local.get 11)
+            (i64.load offset=661376
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 11))
+                  (i32.const 9))
+                (i32.const 131064)))))
+        (local.set 14
+          (i32.wrap_i64
+            (local.get 13)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 13)
+                (i64.const -33554425))))
+          (then
+            (local.set 15
+              (call 2
+                (local.get 11)
+                (local.get 12)
+                (i32.const 136)))
+            (local.set 14
+              (local.get 15))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 14))
+              (then
+                (local.set 7
+                  (i32.const 0))
+                (br 3 (;@1;))))))
+        (i64.store
+          (local.get 14)
+          (local.get 12))
+        (local.set 2
+          (local.get 9))
+        (local.set 13
+          (i64.and
+            (local.get 3)
+            (i64.const 4294967295)))
+        (local.set 12
+          (i64.add
+            (local.get 13)
+            (i64.const 2)))
+        (local.set 3
+          (i64.and
+            (local.get 12)
+            (i64.const 4294967295)))
+        (local.set 4
+          (local.get 13))
+        (local.set 5
+          (i64.const 2))
+        (local.set 6
+          (i64.const 8194))
+        (local.set 12
+          (local.get 2))
+        (local.set 13
+          (local.get 12))
+        (local.set 11
+          (i64.add
+            (local.get 13)
+            (i64.load offset=137088
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 13))
+                  (i32.const 9))
+                (i32.const 131064)))))
+        (local.set 15
+          (i32.wrap_i64
+            (local.get 11)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 11)
+                (i64.const -33554425))))
+          (then
+            (local.set 14
+              (call 2
+                (local.get 13)
+                (i64.const 0)
+                (i32.const 8)))
+            (local.set 15
+              (local.get 14))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 15))
+              (then
+                (local.set 7
+                  (i32.const 786434))
+                (br 2 (;@2;))))))
+        (local.set 10
+          (i64.load
+            (local.get 15)))
+        (if  ;; label = @3
+          (i64.ne
+            (i64.shr_s
+              (i64.shl
+                (local.get 10)
+                (i64.extend_i32_u
+                  (i32.load offset=4412
+                    (i32.const 0))))
+              (i64.extend_i32_u
+                (i32.load offset=4412
+                  (i32.const 0))))
+            (local.get 10))
+          (then
+            (local.set 7
+              (i32.const 786434))
+            (br 1 (;@2;))))
+        (local.set 2
+          (i64.add
+            (local.get 2)
+            (i64.const 8)))
+        (local.set 9
+          (local.get 10))
+        (i64.store offset=4128
+          (i32.const 0)
+          (local.get 2))
+        (i64.store offset=4096
+          (i32.const 0)
+          (local.get 3))
+        (i64.store offset=4288
+          (i32.const 0)
+          (local.get 4))
+        (i64.store offset=4296
+          (i32.const 0)
+          (local.get 5))
+        (i64.store offset=4592
+          (i32.const 0)
+          (local.get 6))
+        (local.set 8
+          (local.get 9))
+        (local.set 16
+          (i32.and
+            (i32.shl
+              (i32.xor
+                (i32.wrap_i64
+                  (local.get 8))
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 8))
+                  (i32.const 12)))
+              (i32.const 4))
+            (i32.const 65520)))
+        (if  ;; label = @3
+          (i32.and
+            (i64.eq
+              (i64.load offset=3223872
+                (local.get 16))
+              (local.get 8))
+            (i32.eq
+              (i32.load offset=3223884
+                (local.get 16))
+              (i32.add
+                (i32.load offset=5920
+                  (i32.const 0))
+                (i32.load offset=5892
+                  (i32.const 0)))))
+          (then
+            (return_call_indirect (type 1)
+              (local.get 8)
+              (i32.sub
+                (local.get 1)
+                (i32.const 3))
+              (i32.load offset=3223880
+                (local.get 16)))))
+        (return_call 3
+          (local.get 8)
+          (i32.sub
+            (local.get 1)
+            (i32.const 3))
+          (i32.const 0))
+        (unreachable))
+      (i64.store offset=4128
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 3))
+      (i64.store offset=4288
+        (i32.const 0)
+        (local.get 4))
+      (i64.store offset=4296
+        (i32.const 0)
+        (local.get 5))
+      (i64.store offset=4592
+        (i32.const 0)
+        (local.get 6)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 7)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 7)
+          (i32.const 65535)))
+      (i32.const 1)))

@@ -1,0 +1,3 @@
+# A locked addition.
+      lock add dword ptr [rdi], 1
+      ret

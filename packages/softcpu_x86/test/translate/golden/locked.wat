@@ -1,0 +1,374 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 5
+          (i64.load offset=4128
+            (i32.const 0)))
+        (local.set 6
+          (i64.load offset=4152
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 2))
+          (then
+            (local.set 7
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 8
+          (i64.const 0))
+        (local.set 9
+          (local.get 6))
+        (local.set 10
+          (i64.const 0))
+        (if  ;; label = @3
+          (i64.eqz
+            (i64.and
+              (local.get 9)
+              (i64.const 3)))
+          (then
+            (local.set 11
+              (local.get 9))
+            (local.set 12
+              (i64.add
+                (local.get 11)
+                (i64.load offset=661376
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 13
+              (i32.wrap_i64
+                (local.get 12)))
+            (if  ;; label = @4
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 12)
+                    (i64.const -33554429))))
+              (then
+                (local.set 14
+                  (call 2
+                    (local.get 11)
+                    (i64.const 0)
+                    (i32.const 388)))
+                (local.set 13
+                  (local.get 14))
+                (if  ;; label = @5
+                  (i32.eqz
+                    (local.get 13))
+                  (then
+                    (local.set 7
+                      (i32.const 0))
+                    (br 4 (;@1;))))))
+            (loop  ;; label = @4
+              (local.set 10
+                (i64.load32_u
+                  (local.get 13)))
+              (local.set 8
+                (i64.add
+                  (local.get 10)
+                  (i64.const 1)))
+              (local.set 15
+                (i64.and
+                  (local.get 8)
+                  (i64.const 4294967295)))
+              (local.set 16
+                (i64.atomic.rmw32.cmpxchg_u
+                  (local.get 13)
+                  (local.get 10)
+                  (local.get 15)))
+              (br_if 0 (;@4;)
+                (i64.ne
+                  (local.get 16)
+                  (local.get 10)))))
+          (else
+            (local.set 17
+              (local.get 9))
+            (local.set 18
+              (i64.add
+                (local.get 17)
+                (i64.load offset=137088
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 17))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 19
+              (i32.wrap_i64
+                (local.get 18)))
+            (if  ;; label = @4
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 18)
+                    (i64.const -33554429))))
+              (then
+                (local.set 20
+                  (call 2
+                    (local.get 17)
+                    (i64.const 0)
+                    (i32.const 516)))
+                (local.set 19
+                  (local.get 20))
+                (if  ;; label = @5
+                  (i32.eqz
+                    (local.get 19))
+                  (then
+                    (local.set 7
+                      (i32.const 0))
+                    (br 4 (;@1;))))))
+            (local.set 21
+              (i64.load32_u
+                (local.get 19)))
+            (local.set 22
+              (local.get 21))
+            (local.set 23
+              (local.get 9))
+            (local.set 24
+              (i64.add
+                (local.get 23)
+                (i64.load offset=661376
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 23))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 25
+              (i32.wrap_i64
+                (local.get 24)))
+            (if  ;; label = @4
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 24)
+                    (i64.const -33554432))))
+              (then
+                (local.set 26
+                  (call 2
+                    (local.get 23)
+                    (i64.const 0)
+                    (i32.const 385)))
+                (local.set 25
+                  (local.get 26))
+                (if  ;; label = @5
+                  (i32.eqz
+                    (local.get 25))
+                  (then
+                    (local.set 7
+                      (i32.const 0))
+                    (br 4 (;@1;))))))
+            (local.set 27
+              (i64.add
+                (local.get 9)
+                (i64.const 3)))
+            (local.set 28
+              (i64.add
+                (local.get 27)
+                (i64.load offset=661376
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 27))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 29
+              (i32.wrap_i64
+                (local.get 28)))
+            (if  ;; label = @4
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 28)
+                    (i64.const -33554432))))
+              (then
+                (local.set 30
+                  (call 2
+                    (local.get 27)
+                    (i64.const 0)
+                    (i32.const 385)))
+                (local.set 29
+                  (local.get 30))
+                (if  ;; label = @5
+                  (i32.eqz
+                    (local.get 29))
+                  (then
+                    (local.set 7
+                      (i32.const 0))
+                    (br 4 (;@1;))))))
+            (loop  ;; label = @4
+              (i64.store offset=5248
+                (i32.const 0)
+                (local.get 22))
+              (local.set 8
+                (i64.add
+                  (local.get 22)
+                  (i64.const 1)))
+              (i64.store offset=5264
+                (i32.const 0)
+                (i64.and
+                  (local.get 8)
+                  (i64.const 4294967295)))
+              (local.set 7
+                (i32.const 0))
+              (br 3 (;@1;))
+              (local.set 22
+                (i64.and
+                  (i64.load offset=5248
+                    (i32.const 0))
+                  (i64.const 4294967295)))
+              (br_if 0 (;@4;)
+                (local.get 31)))
+            (local.set 10
+              (local.get 22))))
+        (local.set 2
+          (local.get 10))
+        (local.set 3
+          (i64.const 1))
+        (local.set 4
+          (i64.const 8194))
+        (local.set 28
+          (local.get 5))
+        (local.set 27
+          (local.get 28))
+        (local.set 24
+          (i64.add
+            (local.get 27)
+            (i64.load offset=137088
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 27))
+                  (i32.const 9))
+                (i32.const 131064)))))
+        (local.set 30
+          (i32.wrap_i64
+            (local.get 24)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 24)
+                (i64.const -33554425))))
+          (then
+            (local.set 29
+              (call 2
+                (local.get 27)
+                (i64.const 0)
+                (i32.const 8)))
+            (local.set 30
+              (local.get 29))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 30))
+              (then
+                (local.set 7
+                  (i32.const 262145))
+                (br 2 (;@2;))))))
+        (local.set 23
+          (i64.load
+            (local.get 30)))
+        (if  ;; label = @3
+          (i64.ne
+            (i64.shr_s
+              (i64.shl
+                (local.get 23)
+                (i64.extend_i32_u
+                  (i32.load offset=4412
+                    (i32.const 0))))
+              (i64.extend_i32_u
+                (i32.load offset=4412
+                  (i32.const 0))))
+            (local.get 23))
+          (then
+            (local.set 7
+              (i32.const 262145))
+            (br 1 (;@2;))))
+        (local.set 5
+          (i64.add
+            (local.get 5)
+            (i64.const 8)))
+        (local.set 22
+          (local.get 23))
+        (i64.store offset=4288
+          (i32.const 0)
+          (local.get 2))
+        (i64.store offset=4296
+          (i32.const 0)
+          (local.get 3))
+        (i64.store offset=4592
+          (i32.const 0)
+          (local.get 4))
+        (i64.store offset=4128
+          (i32.const 0)
+          (local.get 5))
+        (local.set 21
+          (local.get 22))
+        (local.set 26
+          (i32.and
+            (i32.shl
+              (i32.xor
+                (i32.wrap_i64
+                  (local.get 21))
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 21))
+                  (i32.const 12)))
+              (i32.const 4))
+            (i32.const 65520)))
+        (if  ;; label = @3
+          (i32.and
+            (i64.eq
+              (i64.load offset=3223872
+                (local.get 26))
+              (local.get 21))
+            (i32.eq
+              (i32.load offset=3223884
+                (local.get 26))
+              (i32.add
+                (i32.load offset=5920
+                  (i32.const 0))
+                (i32.load offset=5892
+                  (i32.const 0)))))
+          (then
+            (return_call_indirect (type 1)
+              (local.get 21)
+              (i32.sub
+                (local.get 1)
+                (i32.const 2))
+              (i32.load offset=3223880
+                (local.get 26)))))
+        (return_call 3
+          (local.get 21)
+          (i32.sub
+            (local.get 1)
+            (i32.const 2))
+          (i32.const 0))
+        (unreachable))
+      (i64.store offset=4288
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4296
+        (i32.const 0)
+        (local.get 3))
+      (i64.store offset=4592
+        (i32.const 0)
+        (local.get 4)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 7)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 7)
+          (i32.const 65535)))
+      (i32.const 1)))

@@ -1,0 +1,419 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (block  ;; label = @3
+          (block  ;; label = @4
+            (local.set 2
+              (i64.load offset=4096
+                (i32.const 0)))
+            (local.set 6
+              (i64.load offset=4112
+                (i32.const 0)))
+            (local.set 7
+              (i64.load offset=4128
+                (i32.const 0)))
+            (local.set 8
+              (i64.load offset=4104
+                (i32.const 0)))
+            (local.set 9
+              (i64.load offset=4144
+                (i32.const 0)))
+            (local.set 10
+              (i64.load offset=4152
+                (i32.const 0)))
+            (if  ;; label = @5
+              (i32.lt_s
+                (local.get 1)
+                (i32.const 5))
+              (then
+                (local.set 11
+                  (i32.const 0))
+                (br 4 (;@1;))))
+            (local.set 12
+              (i64.add
+                (i64.add
+                  (local.get 9)
+                  (i64.shl
+                    (local.get 8)
+                    (i64.const 3)))
+                (i64.const 16)))
+            (local.set 13
+              (local.get 12))
+            (local.set 14
+              (i64.add
+                (local.get 13)
+                (i64.load offset=137088
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 15
+              (i32.wrap_i64
+                (local.get 14)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 14)
+                    (i64.const -33554425))))
+              (then
+                (local.set 16
+                  (call 2
+                    (local.get 13)
+                    (i64.const 0)
+                    (i32.const 8)))
+                (local.set 15
+                  (local.get 16))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 15))
+                  (then
+                    (local.set 11
+                      (i32.const 0))
+                    (br 5 (;@1;))))))
+            (local.set 17
+              (i64.load
+                (local.get 15)))
+            (local.set 2
+              (local.get 17))
+            (local.set 17
+              (i64.and
+                (local.get 2)
+                (i64.const 4294967295)))
+            (local.set 14
+              (local.get 10))
+            (local.set 13
+              (local.get 14))
+            (local.set 12
+              (i64.add
+                (local.get 13)
+                (i64.load offset=137088
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 16
+              (i32.wrap_i64
+                (local.get 12)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 12)
+                    (i64.const -33554429))))
+              (then
+                (local.set 15
+                  (call 2
+                    (local.get 13)
+                    (i64.const 0)
+                    (i32.const 516)))
+                (local.set 16
+                  (local.get 15))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 16))
+                  (then
+                    (local.set 11
+                      (i32.const 327681))
+                    (br 4 (;@2;))))))
+            (local.set 18
+              (i64.load32_u
+                (local.get 16)))
+            (local.set 19
+              (i64.add
+                (local.get 18)
+                (local.get 17)))
+            (local.set 20
+              (local.get 14))
+            (local.set 21
+              (local.get 19))
+            (local.set 22
+              (i64.add
+                (local.get 20)
+                (i64.load offset=661376
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 20))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 23
+              (i32.wrap_i64
+                (local.get 22)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 22)
+                    (i64.const -33554429))))
+              (then
+                (local.set 24
+                  (call 2
+                    (local.get 20)
+                    (local.get 21)
+                    (i32.const 132)))
+                (local.set 23
+                  (local.get 24))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 23))
+                  (then
+                    (local.set 11
+                      (i32.const 327681))
+                    (br 4 (;@2;))))))
+            (i64.store32
+              (local.get 23)
+              (local.get 21))
+            (local.set 3
+              (local.get 18))
+            (local.set 4
+              (local.get 17))
+            (local.set 5
+              (i64.const 8194))
+            (local.set 22
+              (local.get 9))
+            (local.set 21
+              (local.get 22))
+            (local.set 20
+              (i64.add
+                (local.get 21)
+                (i64.load offset=137088
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 21))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 24
+              (i32.wrap_i64
+                (local.get 20)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 20)
+                    (i64.const -33554432))))
+              (then
+                (local.set 23
+                  (call 2
+                    (local.get 21)
+                    (i64.const 0)
+                    (i32.const 1)))
+                (local.set 24
+                  (local.get 23))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 24))
+                  (then
+                    (local.set 11
+                      (i32.const 458754))
+                    (br 3 (;@3;))))))
+            (local.set 19
+              (i64.load8_u
+                (local.get 24)))
+            (local.set 6
+              (i64.and
+                (local.get 19)
+                (i64.const 4294967295)))
+            (local.set 19
+              (i64.add
+                (local.get 10)
+                (i64.const 4)))
+            (local.set 20
+              (local.get 19))
+            (local.set 21
+              (local.get 6))
+            (local.set 22
+              (i64.add
+                (local.get 20)
+                (i64.load offset=661376
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 20))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 23
+              (i32.wrap_i64
+                (local.get 22)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 22)
+                    (i64.const -33554431))))
+              (then
+                (local.set 24
+                  (call 2
+                    (local.get 20)
+                    (local.get 21)
+                    (i32.const 130)))
+                (local.set 23
+                  (local.get 24))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 23))
+                  (then
+                    (local.set 11
+                      (i32.const 655363))
+                    (br 2 (;@4;))))))
+            (i64.store16
+              (local.get 23)
+              (local.get 21))
+            (local.set 22
+              (local.get 7))
+            (local.set 21
+              (local.get 22))
+            (local.set 20
+              (i64.add
+                (local.get 21)
+                (i64.load offset=137088
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 21))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (local.set 24
+              (i32.wrap_i64
+                (local.get 20)))
+            (if  ;; label = @5
+              (i32.eqz
+                (i64.eqz
+                  (i64.and
+                    (local.get 20)
+                    (i64.const -33554425))))
+              (then
+                (local.set 23
+                  (call 2
+                    (local.get 21)
+                    (i64.const 0)
+                    (i32.const 8)))
+                (local.set 24
+                  (local.get 23))
+                (if  ;; label = @6
+                  (i32.eqz
+                    (local.get 24))
+                  (then
+                    (local.set 11
+                      (i32.const 917508))
+                    (br 2 (;@4;))))))
+            (local.set 19
+              (i64.load
+                (local.get 24)))
+            (if  ;; label = @5
+              (i64.ne
+                (i64.shr_s
+                  (i64.shl
+                    (local.get 19)
+                    (i64.extend_i32_u
+                      (i32.load offset=4412
+                        (i32.const 0))))
+                  (i64.extend_i32_u
+                    (i32.load offset=4412
+                      (i32.const 0))))
+                (local.get 19))
+              (then
+                (local.set 11
+                  (i32.const 917508))
+                (br 1 (;@4;))))
+            (local.set 7
+              (i64.add
+                (local.get 7)
+                (i64.const 8)))
+            (local.set 18
+              (local.get 19))
+            (i64.store offset=4096
+              (i32.const 0)
+              (local.get 2))
+            (i64.store offset=4288
+              (i32.const 0)
+              (local.get 3))
+            (i64.store offset=4296
+              (i32.const 0)
+              (local.get 4))
+            (i64.store offset=4592
+              (i32.const 0)
+              (local.get 5))
+            (i64.store offset=4112
+              (i32.const 0)
+              (local.get 6))
+            (i64.store offset=4128
+              (i32.const 0)
+              (local.get 7))
+            (local.set 12
+              (local.get 18))
+            (local.set 15
+              (i32.and
+                (i32.shl
+                  (i32.xor
+                    (i32.wrap_i64
+                      (local.get 12))
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 12))
+                      (i32.const 12)))
+                  (i32.const 4))
+                (i32.const 65520)))
+            (if  ;; label = @5
+              (i32.and
+                (i64.eq
+                  (i64.load offset=3223872
+                    (local.get 15))
+                  (local.get 12))
+                (i32.eq
+                  (i32.load offset=3223884
+                    (local.get 15))
+                  (i32.add
+                    (i32.load offset=5920
+                      (i32.const 0))
+                    (i32.load offset=5892
+                      (i32.const 0)))))
+              (then
+                (return_call_indirect (type 1)
+                  (local.get 12)
+                  (i32.sub
+                    (local.get 1)
+                    (i32.const 5))
+                  (i32.load offset=3223880
+                    (local.get 15)))))
+            (return_call 3
+              (local.get 12)
+              (i32.sub
+                (local.get 1)
+                (i32.const 5))
+              (i32.const 0))
+            (unreachable))
+          (i64.store offset=4112
+            (i32.const 0)
+            (local.get 6)))
+        (i64.store offset=4288
+          (i32.const 0)
+          (local.get 3))
+        (i64.store offset=4296
+          (i32.const 0)
+          (local.get 4))
+        (i64.store offset=4592
+          (i32.const 0)
+          (local.get 5)))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 2)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 11)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 11)
+          (i32.const 65535)))
+      (i32.const 1)))

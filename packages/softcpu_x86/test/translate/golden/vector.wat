@@ -1,0 +1,218 @@
+  (func $region0 (type 1) (param i64 i32) (result i32)
+    (local i32 v128 v128 v128 v128 i32 v128 i32 v128 i32)
+    (block  ;; label = @1
+      (if  ;; label = @2
+        (i32.ne
+          (i32.load offset=4384
+            (i32.const 0))
+          (i32.const 0))
+        (then
+          (local.set 2
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (if  ;; label = @2
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 3))
+        (then
+          (local.set 2
+            (i32.const 0))
+          (br 1 (;@1;))))
+      (local.set 3
+        (v128.load offset=4096
+          (i32.const 672)))
+      (local.set 4
+        (v128.load offset=4096
+          (i32.const 640)))
+      (local.set 5
+        (f64x2.add
+          (local.get 4)
+          (local.get 3)))
+      (if  ;; label = @2
+        (i32.and
+          (i32.eq
+            (i32.and
+              (i32.load offset=4584
+                (i32.const 0))
+              (i32.const 65504))
+            (i32.const 8096))
+          (i32.and
+            (i64x2.bitmask
+              (v128.and
+                (f64x2.ge
+                  (f64x2.pmin
+                    (f64x2.abs
+                      (local.get 4))
+                    (f64x2.abs
+                      (local.get 3)))
+                  (f64x2.splat
+                    (f64.const 0x1p-1022 (;=2.22507e-308;))))
+                (f64x2.lt
+                  (f64x2.abs
+                    (local.get 5))
+                  (f64x2.splat
+                    (f64.const inf (;=inf;))))))
+            (i32.const 1)))
+        (then
+          (local.set 6
+            (v128.load offset=4096
+              (i32.const 640)))
+          (v128.store offset=4096
+            (i32.const 640)
+            (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
+              (local.get 5)
+              (local.get 6))))
+        (else
+          (local.set 7
+            (call 2
+              (local.get 4)
+              (local.get 3)
+              (local.get 5)
+              (v128.const i32x4 0x00000000 0x00000000 0xffffffff 0xffffffff)))
+          (if  ;; label = @3
+            (local.get 7)
+            (then
+              (local.set 8
+                (v128.load offset=4096
+                  (i32.const 640)))
+              (v128.store offset=4096
+                (i32.const 640)
+                (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
+                  (local.get 5)
+                  (local.get 8))))
+            (else
+              (v128.store offset=5248
+                (i32.const 0)
+                (local.get 4))
+              (v128.store offset=5264
+                (i32.const 0)
+                (local.get 3))
+              (local.set 2
+                (i32.const 0))
+              (br 2 (;@1;))
+              (if  ;; label = @4
+                (local.get 9)
+                (then
+                  (local.set 2
+                    (i32.const 0))
+                  (br 3 (;@1;))))
+              (local.set 10
+                (v128.load offset=4096
+                  (i32.const 640)))
+              (v128.store offset=4096
+                (i32.const 640)
+                (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
+                  (v128.load offset=5248
+                    (i32.const 0))
+                  (local.get 10)))))))
+      (local.set 10
+        (v128.load offset=4096
+          (i32.const 736)))
+      (local.set 8
+        (v128.load offset=4096
+          (i32.const 704)))
+      (local.set 6
+        (f32x4.mul
+          (local.get 8)
+          (local.get 10)))
+      (if  ;; label = @2
+        (i32.and
+          (i32.eq
+            (i32.and
+              (i32.load offset=4584
+                (i32.const 0))
+              (i32.const 65504))
+            (i32.const 8096))
+          (i32.eq
+            (i32x4.bitmask
+              (v128.and
+                (v128.and
+                  (f32x4.ge
+                    (f32x4.pmin
+                      (f32x4.abs
+                        (local.get 8))
+                      (f32x4.abs
+                        (local.get 10)))
+                    (f32x4.splat
+                      (f32.const 0x1p-126 (;=1.17549e-38;))))
+                  (f32x4.lt
+                    (f32x4.abs
+                      (local.get 6))
+                    (f32x4.splat
+                      (f32.const inf (;=inf;)))))
+                (f32x4.gt
+                  (f32x4.abs
+                    (local.get 6))
+                  (f32x4.splat
+                    (f32.const 0x1p-126 (;=1.17549e-38;))))))
+            (i32.const 15)))
+        (then
+          (v128.store offset=4096
+            (i32.const 704)
+            (local.get 6)))
+        (else
+          (local.set 7
+            (call 3
+              (local.get 8)
+              (local.get 10)
+              (local.get 6)
+              (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)))
+          (if  ;; label = @3
+            (local.get 7)
+            (then
+              (v128.store offset=4096
+                (i32.const 704)
+                (local.get 6)))
+            (else
+              (v128.store offset=5248
+                (i32.const 0)
+                (local.get 8))
+              (v128.store offset=5264
+                (i32.const 0)
+                (local.get 10))
+              (local.set 2
+                (i32.const 262145))
+              (br 2 (;@1;))
+              (if  ;; label = @4
+                (local.get 11)
+                (then
+                  (local.set 2
+                    (i32.const 262145))
+                  (br 3 (;@1;))))
+              (v128.store offset=4096
+                (i32.const 704)
+                (v128.load offset=5248
+                  (i32.const 0)))))))
+      (local.set 6
+        (v128.load offset=4096
+          (i32.const 800)))
+      (local.set 8
+        (v128.load offset=4096
+          (i32.const 768)))
+      (v128.store offset=4096
+        (i32.const 768)
+        (i8x16.add
+          (local.get 8)
+          (local.get 6)))
+      (return_call 5
+        (i64.add
+          (local.get 0)
+          (i64.const 11))
+        (i32.sub
+          (local.get 1)
+          (i32.const 3))
+        (i32.const 0))
+      (unreachable))
+    (return_call 5
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 2)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 2)
+          (i32.const 65535)))
+      (i32.const 1)))
