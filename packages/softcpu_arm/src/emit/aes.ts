@@ -10,10 +10,15 @@ function multiply(a: number, b: number): number {
   return product;
 }
 
+/** Powers of 3, which are all elements but 0. */
+const powers: number[] = [1];
+for (let i = 1; i < 256; i++) powers.push(multiply(powers[i - 1] as number, 3));
+/** Multiplicative inverses; that of 0 is 0. */
+const inverses = new Uint8Array(256);
+powers.forEach((power, i) => (inverses[power] = powers[255 - i] as number));
+
 function substitute(x: number): number {
-  // The inverse is the 254th power; 0 stays 0.
-  let inverse = 1;
-  for (let i = 0; i < 254; i++) inverse = multiply(inverse, x);
+  const inverse = inverses[x] as number;
   const rotated = [0, 1, 2, 3, 4].map((n) => ((inverse << n) | (inverse >> (8 - n))) & 0xff);
   return rotated.reduce((sum, part) => sum ^ part, 0x63);
 }

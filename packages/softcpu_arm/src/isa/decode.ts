@@ -1,4 +1,4 @@
-/** The decoder: nested tables over runs of instruction bits, made from the instruction table when this module is loaded. */
+/** The decoder: nested tables over runs of instruction bits, made from the instruction table as far as what is decoded needs them. */
 import { insns, isAllocated } from './table.ts';
 
 /** Widest run of bits that one table branches on. */
@@ -6,9 +6,14 @@ const MAX_WIDTH = 6;
 /** Lists of this length are searched. */
 const SHORT = 2;
 
+/** What the encodings are divided by first: op0 and a bit more (Arm ARM, C4.1). */
+const OP0 = { shift: 24, width: 5 } as const;
+
 /** A table: [shift, mask, child for each value]; a child is the place of another table, or -1 - n for list n of candidates. */
 const nodes: number[] = [];
 const lists: (readonly number[])[] = [];
+/** By number of the list: nobody has tried to make a table of it. */
+const isOpen: boolean[] = [];
 
 /** Of all runs of bits, the one that leaves the fewest candidates in the fullest part, and among those the narrowest. */
 function chooseRun(candidates: readonly number[]): { readonly shift: number; readonly width: number; readonly fullest: number } {
@@ -30,22 +35,35 @@ function chooseRun(candidates: readonly number[]): { readonly shift: number; rea
   return best;
 }
 
-function build(candidates: readonly number[]): number {
-  const { shift, width } = candidates.length <= SHORT ? { shift: 0, width: 0 } : chooseRun(candidates);
-  if (width === 0) return -lists.push(candidates);
+/** Adds a list of candidates, or of instructions to be compared with. @returns the child that it is */
+function list(candidates: readonly number[]): number {
+  isOpen.push(candidates.length > SHORT);
+  return -lists.push(candidates);
+}
+
+/** Adds a table that divides candidates by a run of bits. @returns its place */
+function divide(candidates: readonly number[], shift: number, width: number): number {
   const at = nodes.length;
-  nodes.push(shift, (1 << width) - 1, ...Array<number>(1 << width).fill(0));
-  for (let value = 0; value < 1 << width; value++) {
-    nodes[at + 2 + value] = build(candidates.filter((index) => {
+  const bits = (1 << width) - 1;
+  nodes.push(shift, bits, ...Array<number>(1 << width).fill(0));
+  for (let value = 0; value <= bits; value++) {
+    nodes[at + 2 + value] = list(candidates.filter((index) => {
       const { match, mask } = insns[index]!;
-      return (value & (mask >>> shift) & ((1 << width) - 1)) === ((match >>> shift) & ((1 << width) - 1));
+      return (value & (mask >>> shift) & bits) === ((match >>> shift) & bits);
     }));
   }
   return at;
 }
 
-const root = build(insns.map((_, index) => index));
-const table = Int32Array.from(nodes);
+/** Makes a table of a list, where that tells its candidates apart. @returns the child in its place */
+function split(n: number): number {
+  isOpen[n] = false;
+  const candidates = lists[n]!;
+  const { shift, width } = chooseRun(candidates);
+  return width === 0 ? -1 - n : divide(candidates, shift, width);
+}
+
+const root = divide(insns.map((_, index) => index), OP0.shift, OP0.width);
 
 /**
  * Finds the instruction that a word is.
@@ -55,7 +73,11 @@ const table = Int32Array.from(nodes);
  */
 export function decode(word: number): number {
   let at = root;
-  while (at >= 0) at = table[at + 2 + ((word >>> table[at]!) & table[at + 1]!)]!;
+  while (at >= 0) {
+    const place = at + 2 + ((word >>> nodes[at]!) & nodes[at + 1]!);
+    at = nodes[place]!;
+    if (at < 0 && isOpen[-1 - at]!) at = nodes[place] = split(-1 - at);
+  }
   for (const index of lists[-1 - at]!) {
     const insn = insns[index]!;
     if ((word & insn.mask) === insn.match && isAllocated(insn, word)) return index;
