@@ -162,7 +162,7 @@ async function readKernel(path: string): Promise<Uint8Array> {
 
 /** What `--unpack` makes of a kernel. */
 async function unpacked(kernel: Uint8Array | undefined, raw: RawRunOptions, name: string): Promise<Uint8Array | undefined> {
-  return raw.unpack === true && kernel !== undefined ? (await import('../vmlinux.ts')).vmlinuxOf(kernel, `--unpack: kernel ${name}`) : kernel;
+  return raw.unpack === true && kernel !== undefined ? (await import('../unpack/vmlinux.ts')).vmlinuxOf(kernel, `--unpack: kernel ${name}`) : kernel;
 }
 
 /** @throws {CliError} for an architecture without a GIC */

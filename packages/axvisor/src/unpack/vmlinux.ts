@@ -1,6 +1,8 @@
 /** The kernel that is packed in a bzImage (Linux, Documentation/arch/x86/boot, payload_offset): an ELF file, which the PVH protocol starts. */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { usageError } from './errors.ts';
+import { usageError } from '../errors.ts';
+import { unpackLz4 } from './lz4.ts';
+import { unpackXz } from './xz.ts';
 
 const HEADER_MAGIC = 0x5372_6448; // "HdrS"
 const Header = { setupSects: 0x1f1, magic: 0x202, version: 0x206, payloadOffset: 0x248, payloadLength: 0x24c } as const;
@@ -21,9 +23,9 @@ interface Packing {
 
 const PACKINGS: readonly Packing[] = [
   { name: 'gzip', magic: [0x1f, 0x8b], unpack: (packed) => gunzipSync(packed) },
-  { name: 'LZ4', magic: [0x02, 0x21, 0x4c, 0x18], unpack: unpackLz4 },
+  { name: 'LZ4', magic: [0x02, 0x21, 0x4c, 0x18], unpack: (packed, size) => unpackLz4(packed.subarray(0, packed.length - SIZE_BYTES), size) },
   { name: 'Zstandard', magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: (packed) => zstdDecompressSync(packed.subarray(0, packed.length - SIZE_BYTES)) },
-  { name: 'XZ', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+  { name: 'XZ', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], unpack: (packed, size) => unpackXz(packed.subarray(0, packed.length - SIZE_BYTES), size) },
   { name: 'LZMA', magic: [0x5d, 0x00, 0x00] },
   { name: 'bzip2', magic: [0x42, 0x5a, 0x68] },
   { name: 'LZO', magic: [0x89, 0x4c, 0x5a, 0x4f] },
@@ -38,7 +40,7 @@ export function vmlinuxOf(file: Uint8Array, what: string): Uint8Array {
   const packed = file.subarray(start, start + view.getUint32(Header.payloadLength, true));
   if (packed.length <= SIZE_BYTES) throw usageError(`${what}: truncated; its kernel is not there`);
   const packing = PACKINGS.find(({ magic }) => magic.every((byte, i) => packed[i] === byte));
-  if (packing?.unpack === undefined) throw usageError(`${what}: packed as ${packing?.name ?? 'something unknown'}; gzip, LZ4 and Zstandard are unpacked here, boot it as it is`);
+  if (packing?.unpack === undefined) throw usageError(`${what}: packed as ${packing?.name ?? 'something unknown'}; gzip, LZ4, XZ and Zstandard are unpacked here, boot it as it is`);
   const size = view.getUint32(start + packed.length - SIZE_BYTES, true);
   if (size > LARGEST) throw usageError(`${what}: its kernel would have ${size} bytes`);
   try {
@@ -46,52 +48,4 @@ export function vmlinuxOf(file: Uint8Array, what: string): Uint8Array {
   } catch (e) {
     throw usageError(`${what}: damaged ${packing.name} data`, e);
   }
-}
-
-/** LZ4's legacy frame: blocks with their lengths (LZ4, doc/lz4_Frame_format, doc/lz4_Block_format). */
-function unpackLz4(packed: Uint8Array, size: number): Uint8Array {
-  const out = new Uint8Array(size);
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
-  let to = 0;
-  for (let at = 4; at + 4 <= packed.length - SIZE_BYTES; ) {
-    const length = view.getUint32(at, true);
-    at += 4;
-    to = unpackBlock(packed.subarray(at, at + length), out, to);
-    at += length;
-  }
-  if (to !== size) throw new RangeError(`${to} bytes instead of ${size}`);
-  return out;
-}
-
-/** Sequences of literals and a copy of what was there `offset` bytes before; the last one has literals only. */
-function unpackBlock(block: Uint8Array, out: Uint8Array, start: number): number {
-  let [at, to] = [0, start];
-  const byte = (): number => {
-    if (at >= block.length) throw new RangeError('the block ends too early');
-    return block[at++] as number;
-  };
-  /** 15 goes on in further bytes, as long as they are 255. */
-  const length = (nibble: number): number => {
-    let sum = nibble;
-    if (nibble === 15)
-      for (let more = 255; more === 255; sum += more) more = byte();
-    return sum;
-  };
-  while (at < block.length) {
-    const token = byte();
-    const literals = length(token >> 4);
-    if (at + literals > block.length || to + literals > out.length) throw new RangeError('literals beyond the end');
-    out.set(block.subarray(at, at + literals), to);
-    at += literals;
-    to += literals;
-    if (at === block.length) break;
-    const offset = byte() | (byte() << 8);
-    const copied = length(token & 15) + 4;
-    if (offset === 0 || offset > to || to + copied > out.length) throw new RangeError('a copy from outside');
-    // What is copied may overlap what it makes.
-    if (offset >= copied) out.copyWithin(to, to - offset, to - offset + copied);
-    else for (let i = 0; i < copied; i++) out[to + i] = out[to + i - offset] as number;
-    to += copied;
-  }
-  return to;
 }
