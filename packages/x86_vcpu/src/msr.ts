@@ -79,6 +79,8 @@ const TABLE: ReadonlyMap<number, Definition> = new Map([
   ...Array.from({ length: 8 }, (_, i): [number, Definition] => [PERF_EVT_SEL0 + i, stored(() => true)]),
   // The TSC counts at the frequency of P0.
   [Msr.HWCR, ignored(1n << 24n)],
+  // The host bridge is none of AMD's: it has nothing to configure.
+  [Msr.NB_CFG, ignored(0n)],
   [Msr.VM_CR, constant(0x18n)],
   [KvmMsr.wallClock, { write: (value, msrs) => msrs.clock.writeWallClock(value) }],
   [KvmMsr.systemTime, { write: (value, msrs) => msrs.setClockPage(value) }],
