@@ -18,6 +18,8 @@ import type { AxVm } from './vm/vm.ts';
 const SLICE_NANOS = 1_000_000n;
 /** How long guests run before the event loop gets a turn. */
 const TURN_NANOS = 4_000_000n;
+/** Exits after which a slice ends in any case: a clock that counts instructions stands still for a guest that executes none. */
+const SLICE_EXITS = 20_000;
 
 interface Runnable {
   readonly vm: AxVm;
@@ -102,8 +104,8 @@ export class Scheduler implements Executor {
         lastTurn = currentTicks();
         continue;
       }
-      this.#runSlice(next);
-      if (currentTicks() - lastTurn >= turn) {
+      const isOver = this.#runSlice(next);
+      if (!isOver || currentTicks() - lastTurn >= turn) {
         await idle();
         lastTurn = currentTicks();
       }
@@ -129,10 +131,11 @@ export class Scheduler implements Executor {
     return undefined;
   }
 
-  #runSlice({ vm, slot, alone }: Runnable): void {
+  /** Runs a vCPU until its slice is over or it cannot go on; false if it made so many exits that time may not have passed. */
+  #runSlice({ vm, slot, alone }: Runnable): boolean {
     const { vcpu } = slot;
     const services = this.#services.get(vm);
-    if (services === undefined) return;
+    if (services === undefined) return true;
     if (this.#last !== slot) this.#release();
     this.#last = slot;
     this.#yieldSoon = false;
@@ -141,24 +144,32 @@ export class Scheduler implements Executor {
     this.time.enter('guest');
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
-      for (;;) {
+      for (let exits = 0; exits < SLICE_EXITS; exits++) {
         const exit = vcpu.run();
         this.time.beginExit();
         const next = handleExit(services, vcpu, exit);
         vm.settle();
         this.time.endExit();
         // A reset or power-off took the vCPU off this CPU already.
-        if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
-        if (next === 'wait') return vcpu.block();
+        if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) {
+          this.#release();
+          return true;
+        }
+        if (next === 'wait') {
+          vcpu.block();
+          return true;
+        }
         // The end of the slice comes as an interrupt of the host's timer, and so does a timer that a device set meanwhile.
-        if (next === 'yield' || this.#yieldSoon) return;
+        if (next === 'yield' || this.#yieldSoon) return true;
         const deadline = nextDeadline();
         if (deadline !== undefined && deadline < end) end = this.#arm(end);
       }
+      return false;
     } catch (e) {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
       vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
       this.#release();
+      return true;
     } finally {
       this.time.enter('host');
     }

@@ -47,6 +47,11 @@ export class Events {
     if (event !== undefined) this.#again = event;
   }
 
+  /** Whether the delivery of `vector` was interrupted by the last exit. */
+  isInterrupted(vector: number): boolean {
+    return this.#again?.vector === vector;
+  }
+
   /** Vectors asserted without a local APIC are withdrawn. */
   clearRequests(): void {
     for (let word = 0; word < REQUEST_WORDS; word++) Atomics.store(this.#control, Control.requests + word, 0);

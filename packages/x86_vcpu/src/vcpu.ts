@@ -29,6 +29,7 @@ import { SharedState } from './shared_state.ts';
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
+const SHUTDOWN: AxVCpuExitReason = { reason: 'SystemReset', warm: false };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
 
 /** vCPUs of a VM that are told apart. */
@@ -78,6 +79,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #fault: Extract<X86Exit, { readonly kind: 'nested' }> | undefined;
   #emulation: Emulation | undefined;
   #msr: PendingMsr | undefined;
+  #isShutDown = false;
 
   /** @throws {AxError} NoMemory, InvalidInput for an APIC id that is none */
   constructor(cpus: Cpus, newGuest: NewGuest, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -193,6 +195,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     if (this.#loadedOn?.loaded === this) this.#loadedOn.loaded = undefined;
     this.#loadedOn = undefined;
     this.#fault = this.#emulation = this.#msr = undefined;
+    this.#isShutDown = false;
     this.#events.reset();
   }
 
@@ -239,6 +242,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   run(): AxVCpuExitReason {
     const cpu = this.#boundTo;
     if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
+    if (this.#isShutDown) return SHUTDOWN;
     this.#load(cpu);
     this.#completeMsr();
     this.#fault = undefined;
@@ -273,7 +277,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       case 'window':
         return undefined;
       case 'shutdown':
-        return { reason: 'SystemReset', warm: false };
+        return SHUTDOWN;
       case 'failEntry':
         return { reason: 'FailEntry', hardwareEntryFailureReason: exit.reason };
       case 'unexpected':
@@ -447,11 +451,20 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       // A bus without an answer floats; x86 has no exception for it.
       this.#emulation.answer(0xffff_ffff_ffff_ffffn);
     } else if (this.#fault !== undefined) {
+      const { fetch } = this.#fault;
       this.#fault = undefined;
-      this.#raise(new GuestFault(Vector.MC));
+      // Ones are no instruction.
+      if (fetch) this.#raise(new GuestFault(Vector.UD));
+      else this.#machineCheck();
     } else if (!this.#events.pending(false)) {
       throw axError('BadState', `${this.#who}: no access was refused`);
     }
+  }
+
+  /** A page walk or the delivery of an event accessed what is no memory. Without CR4.MCE, and on the way to the handler, it is a shutdown (SDM vol. 3, 16.6). */
+  #machineCheck(): void {
+    if ((this.guest.get('cr4') & Cr4.MCE) === 0n || this.#events.isInterrupted(Vector.MC)) this.#isShutDown = true;
+    else this.#raise(new GuestFault(Vector.MC));
   }
 
   // ── MSRs ──

@@ -1,6 +1,7 @@
 /** Exits that the vCPU handles itself, and those it reports. */
 import { describe, expect, test } from 'vitest';
 import { ExitReason, Msr, VmcsField } from '@axvisor/axvisor_api/arch/x86';
+import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { EMULATED } from '../src/emulate/emulation.ts';
 import { guestCpuid, isValidXcr0 } from '../src/index.ts';
 import type { X86VCpu } from '../src/vcpu.ts';
@@ -67,6 +68,40 @@ describe('XSETBV', () => {
       m.run((cpu) => cpu.exit(ExitReason.xsetbv, 0, 3), injected(m, (info) => (event = info)));
       expect(event >>> 0).toBe(0x8000_0b0d);
       expect(m.cpu.xcr0).toBe(7n);
+    });
+  });
+});
+
+describe('what is no memory', () => {
+  /** A nested fault at a place where there is nothing, which nobody handles; and what the next entry injects. */
+  const refused = (m: Machine, qualification: number, vectoring = 0): number | AxVCpuExitReason => {
+    const exit = m.run((cpu) => {
+      cpu.exit(ExitReason.eptViolation, qualification);
+      cpu.setField(F.guestPhysicalAddress, 0x8000_0000);
+      cpu.setField(F.idtVectoringInformation, vectoring);
+    });
+    expect(exit.reason).toBe('NestedPageFault');
+    m.vcpu.injectAccessFault();
+    let event = 0;
+    const next = m.run(injected(m, (info) => (event = info >>> 0)));
+    return next.reason === 'SystemReset' ? next : event;
+  };
+  const WALK = 0x81;
+  const FETCH = 0x184;
+
+  test('is no instruction', () => withMachine((m) => expect(refused(m, FETCH)).toBe(0x8000_0306)));
+
+  test('raises a machine check under a page walk, where those are enabled, and once', () => {
+    withMachine((m) => {
+      m.code(0x90);
+      expect(refused(m, WALK)).toEqual({ reason: 'SystemReset', warm: false });
+    });
+    withMachine((m) => {
+      m.code(0x90);
+      m.cpu.setField(F.guestCr4, 0x40);
+      expect(refused(m, WALK)).toBe(0x8000_0312);
+      expect(refused(m, WALK, 0x8000_0b0d)).toBe(0x8000_0312);
+      expect(refused(m, WALK, 0x8000_0312)).toEqual({ reason: 'SystemReset', warm: false });
     });
   });
 });
