@@ -11,7 +11,6 @@ const STATES = 12;
 const FIRST_MATCH_STATE = 7;
 const POSITION_STATES = 16;
 const MATCH_MIN = 2;
-const LENGTH_SYMBOLS = 272;
 const DISTANCE_SLOTS = 64;
 const FIRST_DIRECT_SLOT = 14;
 const ALIGN_BITS = 4;

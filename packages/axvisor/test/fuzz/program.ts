@@ -3,6 +3,7 @@
  * devices, SBI, CSRs, page tables, virtqueues or the instruction decoder. Whatever trap that causes, the next step follows.
  */
 import { assemble, csrNumbers } from '@axvisor/softcpu_riscv/asm';
+import type { FuzzGuest } from './campaign.ts';
 import { Random } from './random.ts';
 
 export const RAM_BASE = 0x8000_0000n;
@@ -275,12 +276,6 @@ class Program {
       ['li a7, 0x48534d', 'li a6, 1', 'ecall'],
     ]);
   }
-}
-
-export interface FuzzGuest {
-  readonly cpus: number;
-  /** Raw, for {@link KERNEL}. */
-  readonly image: Uint8Array;
 }
 
 /** The guest of `seed` with this many steps. */

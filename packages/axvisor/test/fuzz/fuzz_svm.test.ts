@@ -1,0 +1,3 @@
+import { fuzz } from './suite.ts';
+
+fuzz('x86_64 with SVM', 8);
