@@ -19,7 +19,8 @@ export interface AbortRegisters {
   readonly esr: bigint;
   readonly far: bigint;
   readonly hpfar: bigint;
-  readonly pstate: bigint;
+  /** SPSR_EL2, which few aborts need. */
+  readonly pstate: () => bigint;
 }
 
 /** An abort at stage 2. */
@@ -49,7 +50,7 @@ function faultAddress({ esr, far, hpfar, pstate }: AbortRegisters): bigint | und
     // The table entry, not the access, is what was not there; FAR has nothing to do with it.
     return flag(esr, Esr.S1PTW) ? page : page | inPage;
   }
-  const operation: AddressTranslation = isEl0(pstate) ? 's1e0r' : 's1e1r';
+  const operation: AddressTranslation = isEl0(pstate()) ? 's1e0r' : 's1e1r';
   const par = addressTranslate(operation, far);
   return flag(par, PAR_F) ? undefined : (par & PAR_PA) | inPage;
 }

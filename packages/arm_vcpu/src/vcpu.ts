@@ -199,7 +199,8 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     if (bytes === 0) return;
     this.setReg('ELR_EL2', BigInt.asUintN(64, this.reg('ELR_EL2') + BigInt(bytes)));
     // A single step of the guest over the instruction is done.
-    this.setReg('SPSR_EL2', this.reg('SPSR_EL2') & ~Spsr.SS);
+    const pstate = this.reg('SPSR_EL2');
+    if ((pstate & Spsr.SS) !== 0n) this.setReg('SPSR_EL2', pstate & ~Spsr.SS);
   }
 
   reg(key: SavedKey): bigint {
@@ -220,7 +221,7 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   }
 
   abortRegisters(esr: bigint): AbortRegisters {
-    return { esr, far: sysRegRead(SYSREG.FAR_EL2), hpfar: sysRegRead(SYSREG.HPFAR_EL2), pstate: this.reg('SPSR_EL2') };
+    return { esr, far: sysRegRead(SYSREG.FAR_EL2), hpfar: sysRegRead(SYSREG.HPFAR_EL2), pstate: () => this.reg('SPSR_EL2') };
   }
 
   // ── aborts ──
@@ -345,7 +346,8 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   }
 
   get bigEndian(): boolean {
-    return (this.reg('SCTLR_EL1') & (isEl0(this.reg('SPSR_EL2')) ? Sctlr.E0E : Sctlr.EE)) !== 0n;
+    const sctlr = this.reg('SCTLR_EL1');
+    return (sctlr & (Sctlr.E0E | Sctlr.EE)) !== 0n && (sctlr & (isEl0(this.reg('SPSR_EL2')) ? Sctlr.E0E : Sctlr.EE)) !== 0n;
   }
 
   setReturnValue(value: bigint): void {

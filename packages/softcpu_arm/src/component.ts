@@ -139,20 +139,25 @@ type HostGic = 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdI
 function createApis(options: ComponentOptions): { readonly arm: Omit<ArmHost, HostGic>; readonly processor: Processor } {
   const { cpu, processor } = hostedProcessor('aarch64', (id) => new Cpu(id, options));
 
-  const register = <T>(use: () => T): T => {
-    try {
-      return use();
-    } catch (e) {
-      if (e instanceof RangeError) throw axError('InvalidInput', e.message, { cause: e });
-      throw e;
-    }
-  };
+  const refused = (e: unknown): unknown => (e instanceof RangeError ? axError('InvalidInput', e.message, { cause: e }) : e);
   return {
     arm: {
       fetchIrq: () => cpu().fetchIrq(),
       handleIrq: () => cpu().handleIrq(),
-      sysRegRead: (key) => register(() => cpu().core.priv.sysRegRead(key)),
-      sysRegWrite: (key, value) => register(() => cpu().core.priv.sysRegWrite(key, value)),
+      sysRegRead: (key) => {
+        try {
+          return cpu().core.priv.sysRegRead(key);
+        } catch (e) {
+          throw refused(e);
+        }
+      },
+      sysRegWrite: (key, value) => {
+        try {
+          cpu().core.priv.sysRegWrite(key, value);
+        } catch (e) {
+          throw refused(e);
+        }
+      },
       enterGuest: (context: HostPhysAddr) => cpu().enter(Number(context)),
       // What is cached is of the VMID in VTTBR_EL2, a change of which drops it.
       tlbiStage2: () => processor.invalidateNested(0, 0n, 0n),

@@ -397,15 +397,23 @@ export function toNumber(lo: number, hi: number): number {
   return (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
 }
 
+/** One value as a pair of words, the lower one first, and as a whole: the quickest way from one to the other. */
+const pair = new Int32Array(2);
+const whole = new BigUint64Array(pair.buffer);
+
 /** The unsigned value of a pair of words. */
 export function toBigint(lo: number, hi: number): bigint {
-  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  pair[0] = lo;
+  pair[1] = hi;
+  return whole[0]!;
 }
 
 export function lowWord(value: bigint): number {
-  return Number(BigInt.asIntN(32, value));
+  whole[0] = value;
+  return pair[0]!;
 }
 
 export function highWord(value: bigint): number {
-  return Number(BigInt.asIntN(32, value >> 32n));
+  whole[0] = value;
+  return pair[1]!;
 }

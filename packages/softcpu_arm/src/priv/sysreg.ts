@@ -3,7 +3,7 @@
 import type { GicCpu } from './gic_cpu.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Pmu } from './pmu.ts';
-import { slot, type State, type StoredReg } from './registers.ts';
+import { highWord, lowWord, slot, type State, type StoredReg } from './registers.ts';
 import type { Timers } from './timers.ts';
 
 /** Verdict on an access: what it raises, if anything. */
@@ -87,8 +87,8 @@ export class Parts {
 
   /** Leaves the high word of a value in {@link hi} and returns the low one. */
   split(value: bigint): number {
-    this.hi = Number(BigInt.asIntN(32, value >> 32n));
-    return Number(BigInt.asIntN(32, value));
+    this.hi = highWord(value);
+    return lowWord(value);
   }
 }
 

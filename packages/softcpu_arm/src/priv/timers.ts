@@ -2,7 +2,7 @@
 
 import { TimerCtl } from './fields.ts';
 import { Ppi, type PrivilegedHost } from './interface.ts';
-import { slot, toBigint, type State, type StoredReg } from './registers.ts';
+import { highWord, lowWord, slot, toBigint, type State, type StoredReg } from './registers.ts';
 
 /** One comparator. Its condition is count - offset >= CVAL, unsigned. */
 export class Timer {
@@ -50,9 +50,8 @@ export class Timers {
   }
 
   /** CNTPCT_EL0 or CNTVCT_EL0. */
-  count(virtual: boolean): bigint {
-    const now = this.host.now();
-    return BigInt.asUintN(64, virtual ? now - this.offset : now);
+  count(virtual: boolean, now: bigint = this.host.now()): bigint {
+    return virtual ? BigInt.asUintN(64, now - this.offset) : now;
   }
 
   private compare(timer: Timer): bigint {
@@ -78,15 +77,16 @@ export class Timers {
 
   writeValue(timer: Timer, value: number): void {
     const compare = this.count(timer.virtual) + BigInt(value | 0);
-    this.state.sys[timer.cval] = Number(BigInt.asIntN(32, compare));
-    this.state.sys[timer.cval + 1] = Number(BigInt.asIntN(32, compare >> 32n));
+    this.state.sys[timer.cval] = lowWord(compare);
+    this.state.sys[timer.cval + 1] = highWord(compare);
     this.poll();
   }
 
   /** Compares the timers with the count and reports outputs that changed. */
   poll(): void {
+    let now: bigint | undefined;
     for (const timer of this.all) {
-      const level = timer.control === TimerCtl.ENABLE && this.count(timer.virtual) >= this.compare(timer);
+      const level = timer.control === TimerCtl.ENABLE && this.count(timer.virtual, (now ??= this.host.now())) >= this.compare(timer);
       if (level === timer.level) continue;
       timer.level = level;
       this.report(timer.ppi, level);
@@ -99,7 +99,7 @@ export class Timers {
     let next: bigint | undefined;
     for (const timer of this.all) {
       if (timer.control !== TimerCtl.ENABLE) continue;
-      const count = this.count(timer.virtual);
+      const count = this.count(timer.virtual, now);
       const compare = this.compare(timer);
       // A virtual count that wraps before it gets there is further away than any other clock reaches.
       if (compare <= count) continue;
