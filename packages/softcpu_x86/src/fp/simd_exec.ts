@@ -6,7 +6,6 @@ import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
 import { MXCSR, VT } from '../state.ts';
 import { SimdEnv, formatOf, isNan, isZero, operations } from './simd_env.ts';
-import { compareStrings } from './strings.ts';
 
 /** Executes the instruction of a row. @returns 1 if it raises an exception that is not masked */
 export type SimdExec = (op: number, imm: number) => number;
@@ -274,7 +273,6 @@ const named: Readonly<Record<string, Handler>> = {
   roundps: round(binary32, true), roundpd: round(binary64, true), roundss: round(binary32, false), roundsd: round(binary64, false),
   rcpps: estimated(reciprocal, true), rcpss: estimated(reciprocal, false), rsqrtps: estimated(reciprocalRoot, true), rsqrtss: estimated(reciprocalRoot, false),
   dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances, insertps: insert,
-  pcmpestri: compareStrings(true, true), pcmpistri: compareStrings(false, true), pcmpestrm: compareStrings(true, false), pcmpistrm: compareStrings(false, false),
 };
 
 /** @param state - where the state block lies in `memory`. */

@@ -90,16 +90,23 @@ function indices(): BigUint64Array {
 
 const words = (): BigUint64Array => BigUint64Array.from({ length: 32 }, word);
 
+/** Strings: elements that occur again, and ends. */
+const isText = (row: Row): boolean => /^v?pcmp[ei]str[im]$/.test(row.name);
+const LETTERS = [0, 1, 1, 2, 2, 3, 0x7f, 0x80, 0xff];
+const letters = (): BigUint64Array => new BigUint64Array(Uint8Array.from({ length: 256 }, () => LETTERS[below(LETTERS.length)] as number).buffer);
+
 function makeCase(row: Row, mode: 64 | 32): Case {
   const code = encode(row, mode);
   const gpr = BigUint64Array.from({ length: 16 }, () => BigInt.asUintN(mode, word()));
   // Mostly aligned; now and then not, which most instructions do not like.
   // AMD's processors take any address in SHA instructions, Intel's and this one do not.
   gpr[3] = BigInt(DATA_REGION.base + 0x800 + below(64) * 16 + (below(8) === 0 && !row.name.startsWith('sha') ? below(16) : 0));
+  // Explicit lengths, of which the magnitude counts.
+  if (isText(row) && below(4) !== 0) for (const register of [0, 2]) gpr[register] = BigInt.asUintN(mode, BigInt(below(40) - 20));
   // MASKMOVDQU and MASKMOVQ store to what RDI points at.
   gpr[7] = BigInt(DATA_REGION.base + 0x400 + below(1024));
   const flags = [0x1f80, 0x1f80, 0x1fa0, 0x1fbf, 0x9fc0, 0x3f80, 0x5fa0, 0x7f80, 0x1f00, 0][below(below(4) === 0 ? 10 : 4)] as number;
-  return { mode, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : { xmm: words(), ymm: words() }) };
+  return { mode, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : isText(row) ? { xmm: letters(), ymm: letters() } : { xmm: words(), ymm: words() }) };
 }
 
 /** MMX registers, as x87 ones. */

@@ -11,7 +11,7 @@ import { gathers } from './gather.ts';
 import { integers } from './integer.ts';
 import { vectorMoves } from './move.ts';
 import { sha } from './sha.ts';
-import { textInstructions } from './text.ts';
+import { textFunctions, textInstructions } from './text.ts';
 
 const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
 
@@ -21,4 +21,4 @@ export function simdDefinition({ name, vex }: Row): Definition | undefined {
 }
 
 /** WebAssembly functions that they call. */
-export const simdFunctions: Readonly<Record<string, FunctionDefinition>> = { ...simdFloatFunctions, ...aesFunctions, ...carrylessFunctions, ...fmaFunctions };
+export const simdFunctions: Readonly<Record<string, FunctionDefinition>> = { ...simdFloatFunctions, ...aesFunctions, ...carrylessFunctions, ...fmaFunctions, ...textFunctions };
