@@ -29,6 +29,8 @@ export class Ept implements SecondStage {
   private readonly reservedHi: number;
   private rootLo = 0;
   private rootHi = 0;
+  /** Tells the tables from others. */
+  name = '';
   private dirtyFlags = false;
   private walkFlags = 0;
 
@@ -43,6 +45,7 @@ export class Ept implements SecondStage {
     if (lo === this.rootLo && hi === this.rootHi) return;
     this.rootLo = lo;
     this.rootHi = hi;
+    this.name = `${lo}.${hi}`;
     this.dirtyFlags = (lo & 0x40) !== 0;
     this.walkFlags = this.dirtyFlags ? A : 0;
     this.pages.clear();

@@ -1,8 +1,11 @@
 import { ExitReason, Msr, VmInstructionError } from '@axvisor/axvisor_api/arch/x86';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Candidate } from '../../src/priv/vmx/checks.ts';
 import { controlRules } from '../../src/priv/vmx/check_controls.ts';
 import { guestRules } from '../../src/priv/vmx/check_guest.ts';
 import { hostRules } from '../../src/priv/vmx/check_host.ts';
+import { Vmcs } from '../../src/priv/vmx/vmcs.ts';
 import { CONTEXT, ENTRY, EXIT, F, PIN, PROC, VAPIC, VMCS, VMXON_REGION, VmxHarness } from './vmx_harness.ts';
 
 type Breaks = (h: VmxHarness) => void;
@@ -200,6 +203,54 @@ test.each(Object.entries(GUEST))('exit reason 33: %s', (name, breaks) => {
   expect(h.exit.reason).toBe(0x8000_0000 + ExitReason.entryFailureGuestState);
   expect(h.exit.qualification).toBe(name === 'VMCS link pointer' ? 4n : name === 'interruptibility state: NMI and blocking by STI' ? 3n : 0n);
   expect(h.vmx.vmcs.launched).toBe(false);
+});
+
+test.each([...Object.entries(CONTROLS), ...Object.entries(HOST), ...Object.entries(GUEST)])('what is written between two entries is found: %s', (name, breaks) => {
+  const h = new VmxHarness();
+  h.start();
+  h.run('cpuid');
+  const { place, address } = h.vmx.vmcs;
+  breaks(h);
+  // It may be another one by now, with the same contents.
+  expect(h.vmx.vmcs).toMatchObject({ place, address });
+  h.enter(!h.vmx.vmcs.launched);
+  expect(h.vmx.refused?.name).toBe(name);
+});
+
+test('entries find what looking at every rule finds', () => {
+  const rules = [...controlRules, ...hostRules, ...guestRules];
+  const fields = Vmcs.fields.filter((field) => !Vmcs.readOnly(field));
+  const value = fc.oneof(fc.bigInt({ min: 0n, max: 0xffffn }), fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), fc.constant(0n));
+  const change = fc.tuple(fc.constantFrom(...fields), value, fc.integer({ min: 0, max: 63 }), fc.boolean());
+  let entered = 0;
+  fc.assert(
+    fc.property(fc.array(fc.array(change, { maxLength: 3 }), { minLength: 1, maxLength: 6 }), (rounds) => {
+      const h = new VmxHarness();
+      const { vmx } = h;
+      const candidate = new Candidate(vmx.vmcs, h.lp.memory, 0xffff_c000 | 0, () => {});
+      for (const changes of rounds) {
+        const before = changes.map(([field]) => [field, h.r(field)] as const);
+        // Bits of good values come nearer to the rules than other values do.
+        for (const [field, number, bit, flips] of changes) vmx.vmwrite(field, flips ? h.r(field) ^ (1n << BigInt(bit)) : number);
+        const expected = rules.find((rule) => !rule.holds(candidate))?.name;
+        try {
+          h.enter(!vmx.vmcs.launched);
+          if (!h.lp.exited && expected === undefined) {
+            entered++;
+            h.run('cpuid');
+          }
+        } catch (error) {
+          // Only the hypervisor's own MSR lists abort.
+          if (!/VMX abort/.test((error as Error).message)) throw error;
+          return;
+        }
+        expect(vmx.refused?.name).toBe(expected);
+        for (const [field, number] of before) vmx.vmwrite(field, number);
+      }
+    }),
+    { numRuns: 400 },
+  );
+  expect(entered).toBeGreaterThan(50);
 });
 
 test('an MSR that cannot be loaded is exit reason 34, with its number', () => {

@@ -24,7 +24,7 @@ const proc = (c: Candidate, bit: number): boolean => c.has(F.primaryProcessorBas
 
 /** The TPR threshold may not be above the virtual TPR, else the first thing the guest did would be to exit. */
 function thresholdMet(c: Candidate): boolean {
-  const tpr = c.physical.read(toNumber(c.lo(F.virtualApicAddress), c.hi(F.virtualApicAddress)) + 0x80, 4);
+  const tpr = c.memory(toNumber(c.lo(F.virtualApicAddress), c.hi(F.virtualApicAddress)) + 0x80);
   return (c.lo(F.tprThreshold) & 15) <= ((tpr >>> 4) & 15);
 }
 

@@ -14,7 +14,7 @@ const v86 = (c: Candidate): boolean => c.has(F.guestRflags, Flag.VM);
 const canonical = (field: Field) => (c: Candidate): boolean => c.canonical(field);
 const paging = (c: Candidate): boolean => c.has(F.guestCr0, CR0.PG);
 const injection = (c: Candidate): number => c.lo(F.entryInterruptionInformation);
-const injects = (c: Candidate, type: number): boolean => injection(c) < 0 && ((injection(c) >>> 8) & 7) === type;
+const injects = (c: Candidate, type: number): boolean => c.has(F.entryInterruptionInformation, 1 << 31) && ((injection(c) >>> 8) & 7) === type;
 
 const controlRules: readonly Rule[] = [
   {
@@ -74,7 +74,7 @@ const six = [cs, ss, ...data] as const;
 const ldtr = segment('Ldtr');
 const tr = segment('Tr');
 
-const usable = (c: Candidate, s: Segment): boolean => (c.lo(s.rights) & AR.unusable) === 0;
+const usable = (c: Candidate, s: Segment): boolean => !c.has(s.rights, AR.unusable);
 const type = (c: Candidate, s: Segment): number => c.lo(s.rights) & AR.type;
 const dpl = (c: Candidate, s: Segment): number => (c.lo(s.rights) >>> 5) & 3;
 const rpl = (c: Candidate, s: Segment): number => c.lo(s.selector) & 3;
@@ -170,7 +170,7 @@ function linkPointer(c: Candidate): boolean {
   if ((c.lo(F.vmcsLinkPointer) & c.hi(F.vmcsLinkPointer)) === -1) return true;
   if (!c.address(F.vmcsLinkPointer, 4096)) return false;
   const address = toNumber(c.lo(F.vmcsLinkPointer), c.hi(F.vmcsLinkPointer));
-  return BigInt(address) !== c.vmcs.address && c.physical.read(address, 4) === VMCS_REVISION;
+  return BigInt(address) !== c.vmcs.address && c.memory(address) === VMCS_REVISION;
 }
 
 /** BS of the pending debug exceptions where a trap would have been delivered already. */

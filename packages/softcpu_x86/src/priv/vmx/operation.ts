@@ -1,7 +1,6 @@
 /** VMX root operation for a native hypervisor: VMXON to VMRESUME, VMREAD and VMWRITE, INVEPT and INVVPID, VM entries and exits (SDM vol. 3, chapters 27 to 31). */
-import { EXIT_REASON_ENTRY_FAILURE, ExitReason, InterruptionInfo, InvvpidType, VMFAIL_INVALID, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { EXIT_REASON_ENTRY_FAILURE, EntryControl, ExitReason, InterruptionInfo, InvvpidType, VMFAIL_INVALID, ProcControl2, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
-import { ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
 import type { Ept } from '../ept.ts';
 import type { Events } from '../events.ts';
 import { CR0, CR4, EVENT } from '../fields.ts';
@@ -12,7 +11,7 @@ import type { Paging } from '../paging.ts';
 import type { Physical } from '../physical.ts';
 import { highWord, lowWord, slot, toNumber, type Registers } from '../registers.ts';
 import { FIXED, VMCS_REVISION } from './capabilities.ts';
-import { Candidate, violated, type Rule } from './checks.ts';
+import { Checks, type Rule } from './checks.ts';
 import { controlRules } from './check_controls.ts';
 import { guestRules } from './check_guest.ts';
 import { hostRules } from './check_host.ts';
@@ -34,10 +33,16 @@ export interface OperationParts {
   readonly attach: (guest: VmxGuest) => void;
 }
 
+/** The rules in the order in which entries look at them. */
+const RULES: readonly Rule[] = [...controlRules, ...hostRules, ...guestRules];
+/** The VM-instruction error of a rule, 0 where the host's state is loaded instead. */
+const ERRORS: readonly number[] = [...controlRules.map(() => E.entryInvalidControlFields), ...hostRules.map(() => E.entryInvalidHostState), ...guestRules.map(() => 0)];
+
 /** The VPID of entries that have none, which is the host's. */
 const NO_VPID = 0;
 /** Who owns translations, as {@link Registers.setOwner} takes it. */
-const ownerOf = (vpid: number): string => `vpid${vpid}`;
+const owners: string[] = [];
+const ownerOf = (vpid: number): string => (owners[vpid] ??= `vpid${vpid}`);
 
 export class VmxOperation {
   readonly vmcs: Vmcs;
@@ -46,7 +51,7 @@ export class VmxOperation {
   refused: Rule | undefined;
   private readonly p: OperationParts;
   private readonly transition: Transition;
-  private readonly candidate: Candidate;
+  private readonly checks: Checks;
   private vmxonAddress = -1n;
 
   constructor(parts: OperationParts, guestParts: Omit<ConstructorParameters<typeof VmxGuest>[0], 'vmcs' | 'leave' | 'tsc'>) {
@@ -54,14 +59,13 @@ export class VmxOperation {
     const { regs, physical, paging, msrs } = parts;
     this.vmcs = new Vmcs(regs);
     this.transition = new Transition(regs, this.vmcs);
-    this.candidate = new Candidate(this.vmcs, physical, paging.addressReservedHi);
+    this.checks = new Checks(RULES, this.vmcs, physical, paging.addressReservedHi);
     this.guest = new VmxGuest({ ...guestParts, vmcs: this.vmcs, leave: (reason, details) => this.leave(reason, details), tsc: () => msrs.tsc() });
   }
 
   reset(): void {
     this.vmxonAddress = -1n;
-    this.vmcs.place = -1;
-    this.vmcs.address = -1n;
+    this.vmcs.use();
   }
 
   get on(): boolean {
@@ -96,8 +100,7 @@ export class VmxOperation {
     const place = this.region(address);
     if (place < 0 || regs.words[place >> 2] !== VMCS_REVISION) return VMFAIL_INVALID;
     this.vmxonAddress = address;
-    this.vmcs.place = -1;
-    this.vmcs.address = -1n;
+    this.vmcs.use();
     return VMSUCCEED;
   }
 
@@ -113,10 +116,7 @@ export class VmxOperation {
     if (place < 0) return this.fail(E.vmclearInvalidAddress);
     if (address === this.vmxonAddress) return this.fail(E.vmclearVmxonPointer);
     Vmcs.setLaunched(this.p.regs, place, false);
-    if (address === this.vmcs.address) {
-      this.vmcs.place = -1;
-      this.vmcs.address = -1n;
-    }
+    if (address === this.vmcs.address) this.vmcs.use();
     return VMSUCCEED;
   }
 
@@ -126,8 +126,7 @@ export class VmxOperation {
     if (place < 0) return this.fail(E.vmptrldInvalidAddress);
     if (address === this.vmxonAddress) return this.fail(E.vmptrldVmxonPointer);
     if (this.p.regs.words[place >> 2] !== VMCS_REVISION) return this.fail(E.vmptrldIncorrectRevision);
-    this.vmcs.place = place;
-    this.vmcs.address = address;
+    this.vmcs.use(place, address);
     return VMSUCCEED;
   }
 
@@ -187,17 +186,17 @@ export class VmxOperation {
   enter(launch: boolean): VmxResult {
     this.need();
     const { regs } = this.p;
-    const { vmcs, candidate } = this;
+    const { vmcs } = this;
     this.refused = undefined;
     regs.exited = false;
     if (vmcs.place < 0) return VMFAIL_INVALID;
     if (launch === vmcs.launched) return this.fail(launch ? E.vmlaunchNonClearVmcs : E.vmresumeNonLaunchedVmcs);
-    for (const [rules, error] of [[controlRules, E.entryInvalidControlFields], [hostRules, E.entryInvalidHostState]] as const) {
-      this.refused = violated(rules, candidate);
-      if (this.refused !== undefined) return this.fail(error);
+    const broken = this.checks.violated();
+    if (broken >= 0) {
+      this.refused = RULES[broken]!;
+      const error = ERRORS[broken]!;
+      return error !== 0 ? this.fail(error) : this.refuse(ExitReason.entryFailureGuestState, this.refused.qualification ?? 0);
     }
-    this.refused = violated(guestRules, candidate);
-    if (this.refused !== undefined) return this.refuse(ExitReason.entryFailureGuestState, this.refused.qualification ?? 0);
     return this.load(launch);
   }
 
@@ -212,18 +211,19 @@ export class VmxOperation {
 
   private load(launch: boolean): VmxResult {
     const { regs, paging, ept, events, attach } = this.p;
-    const { vmcs, guest, candidate, transition } = this;
-    const nested = candidate.has2(ProcControl2.enableEpt);
+    const { vmcs, guest, transition } = this;
+    const secondary = vmcs.lo(F.primaryProcessorBasedControls) < 0 ? vmcs.lo(F.secondaryProcessorBasedControls) : 0;
+    const nested = (secondary & ProcControl2.enableEpt) !== 0;
     const guestCr4 = vmcs.lo(F.guestCr4);
-    const long = candidate.has(F.entryControls, 1 << 9);
-    const pae = candidate.has(F.guestCr0, CR0.PG) && (guestCr4 & CR4.PAE) !== 0 && !long;
+    const long = vmcs.has(F.entryControls, EntryControl.ia32eModeGuest);
+    const pae = vmcs.has(F.guestCr0, CR0.PG) && (guestCr4 & CR4.PAE) !== 0 && !long;
     if (pae && nested && !this.pdptesValid()) return this.refuse(ExitReason.entryFailureGuestState, 2);
     if (nested) ept.load(vmcs.lo(F.eptPointer), vmcs.hi(F.eptPointer));
     paging.secondStage = nested ? ept : undefined;
-    const tagged = candidate.has2(ProcControl2.enableVpid);
+    const tagged = (secondary & ProcControl2.enableVpid) !== 0;
     const owner = ownerOf(tagged ? vmcs.lo(F.virtualProcessorIdentifier) & 0xffff : NO_VPID);
     if (!tagged) regs.flushOwner(owner);
-    regs.setOwner(owner, nested ? `${vmcs.lo(F.eptPointer)}.${vmcs.hi(F.eptPointer)}` : '');
+    regs.setOwner(owner, nested ? ept.name : '');
     // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
     transition.loadGuest(pae && nested);
     if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);

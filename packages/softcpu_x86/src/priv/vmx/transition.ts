@@ -12,14 +12,24 @@ const BASES: readonly Field[] = NAMES.map((name) => F[`guest${name}Base`]);
 const LIMITS: readonly Field[] = NAMES.map((name) => F[`guest${name}Limit`]);
 const RIGHTS: readonly Field[] = NAMES.map((name) => F[`guest${name}AccessRights`]);
 
-const PDPTES: readonly (readonly [Stored, Field])[] = [
-  ['pdpte0', F.guestPdpte0], ['pdpte1', F.guestPdpte1], ['pdpte2', F.guestPdpte2], ['pdpte3', F.guestPdpte3],
-];
-/** Registers that are loaded and saved as they are. */
-const PLAIN: readonly (readonly [Stored, Field])[] = [
+/** Places of registers that are loaded and saved as they are: index in {@link Registers.sys}, field. */
+type Pair = readonly [at: number, field: Field];
+const pairs = (...list: readonly (readonly [Stored, Field])[]): readonly Pair[] => list.map(([name, field]) => [slot[name], field]);
+
+const PDPTES: readonly Pair[] = pairs(['pdpte0', F.guestPdpte0], ['pdpte1', F.guestPdpte1], ['pdpte2', F.guestPdpte2], ['pdpte3', F.guestPdpte3]);
+const PLAIN: readonly Pair[] = pairs(
   ['cr3', F.guestCr3], ['gdtrBase', F.guestGdtrBase], ['idtrBase', F.guestIdtrBase], ['sysenterEsp', F.guestIa32SysenterEsp],
   ['sysenterEip', F.guestIa32SysenterEip],
-];
+);
+const DEBUG: readonly Pair[] = pairs(['dr7', F.guestDr7], ['debugctl', F.guestIa32Debugctl]);
+const PAT: readonly Pair[] = pairs(['pat', F.guestIa32Pat]);
+const EFER_FIELD: readonly Pair[] = pairs(['efer', F.guestIa32Efer]);
+const HOST: readonly Pair[] = pairs(
+  ['cr3', F.hostCr3], ['cr4', F.hostCr4], ['sysenterCs', F.hostIa32SysenterCs], ['sysenterEsp', F.hostIa32SysenterEsp],
+  ['sysenterEip', F.hostIa32SysenterEip], ['gdtrBase', F.hostGdtrBase], ['idtrBase', F.hostIdtrBase],
+);
+const HOST_PAT: readonly Pair[] = pairs(['pat', F.hostIa32Pat]);
+const HOST_EFER: readonly Pair[] = pairs(['efer', F.hostIa32Efer]);
 
 /** Bits of CR0 that entries do not change: ET, NW, CD and the reserved ones. */
 const CR0_KEPT = CR0.NW | CR0.CD;
@@ -34,13 +44,23 @@ export class Transition {
     this.vmcs = vmcs;
   }
 
-  private toRegister(name: Stored, field: Field): void {
-    this.regs.set(name, this.vmcs.lo(field), this.vmcs.hi(field));
+  private toRegisters(list: readonly Pair[]): void {
+    const { vmcs } = this;
+    const { sys } = this.regs;
+    for (let i = 0; i < list.length; i++) {
+      const pair = list[i]!;
+      sys[pair[0]] = vmcs.lo(pair[1]);
+      sys[pair[0] + 1] = vmcs.hi(pair[1]);
+    }
   }
 
-  private toField(name: Stored, field: Field): void {
+  private toFields(list: readonly Pair[]): void {
+    const { vmcs } = this;
     const { sys } = this.regs;
-    this.vmcs.set(field, sys[slot[name]]!, sys[slot[name] + 1]);
+    for (let i = 0; i < list.length; i++) {
+      const pair = list[i]!;
+      vmcs.set(pair[1], sys[pair[0]]!, sys[pair[0] + 1]!);
+    }
   }
 
   /** Loads the guest-state area, whose checks passed. `pae`: PDPTEs are those of the VMCS. */
@@ -52,15 +72,15 @@ export class Transition {
     const cr0 = (vmcs.lo(F.guestCr0) & ~CR0_KEPT) | (sys[slot.cr0]! & CR0_KEPT) | CR0.ET;
     regs.set('cr0', cr0, 0);
     regs.set('cr4', vmcs.lo(F.guestCr4), 0);
-    for (const [name, field] of PLAIN) this.toRegister(name, field);
+    this.toRegisters(PLAIN);
     regs.set('sysenterCs', vmcs.lo(F.guestIa32SysenterCs), 0);
-    if (pae) for (const [name, field] of PDPTES) this.toRegister(name, field);
+    if (pae) this.toRegisters(PDPTES);
     if ((controls & EntryControl.loadDebugControls) !== 0) {
-      regs.set('dr7', (vmcs.lo(F.guestDr7) & ~0xd000) | DR7.ones, 0);
-      this.toRegister('debugctl', F.guestIa32Debugctl);
+      this.toRegisters(DEBUG);
+      sys[slot.dr7] = (sys[slot.dr7]! & ~0xd000) | DR7.ones;
     }
-    if ((controls & EntryControl.loadIa32Pat) !== 0) this.toRegister('pat', F.guestIa32Pat);
-    if ((controls & EntryControl.loadIa32Efer) !== 0) this.toRegister('efer', F.guestIa32Efer);
+    if ((controls & EntryControl.loadIa32Pat) !== 0) this.toRegisters(PAT);
+    if ((controls & EntryControl.loadIa32Efer) !== 0) this.toRegisters(EFER_FIELD);
     else {
       // LMA follows the control, and with paging LME too.
       const mode = (cr0 & CR0.PG) !== 0 ? EFER.LMA | EFER.LME : EFER.LMA;
@@ -94,15 +114,12 @@ export class Transition {
     const controls = vmcs.lo(F.exitControls);
     vmcs.set(F.guestCr0, regs.cr0);
     vmcs.set(F.guestCr4, regs.cr4);
-    for (const [name, field] of PLAIN) this.toField(name, field);
+    this.toFields(PLAIN);
     vmcs.set(F.guestIa32SysenterCs, sys[slot.sysenterCs]!);
-    if ((regs.cr0 & CR0.PG) !== 0 && (regs.cr4 & CR4.PAE) !== 0 && !regs.long) for (const [name, field] of PDPTES) this.toField(name, field);
-    if ((controls & ExitControl.saveDebugControls) !== 0) {
-      this.toField('dr7', F.guestDr7);
-      this.toField('debugctl', F.guestIa32Debugctl);
-    }
-    if ((controls & ExitControl.saveIa32Pat) !== 0) this.toField('pat', F.guestIa32Pat);
-    if ((controls & ExitControl.saveIa32Efer) !== 0) this.toField('efer', F.guestIa32Efer);
+    if ((regs.cr0 & CR0.PG) !== 0 && (regs.cr4 & CR4.PAE) !== 0 && !regs.long) this.toFields(PDPTES);
+    if ((controls & ExitControl.saveDebugControls) !== 0) this.toFields(DEBUG);
+    if ((controls & ExitControl.saveIa32Pat) !== 0) this.toFields(PAT);
+    if ((controls & ExitControl.saveIa32Efer) !== 0) this.toFields(EFER_FIELD);
     // For unrestricted guests, the control follows LMA.
     const entry = vmcs.lo(F.entryControls) & ~EntryControl.ia32eModeGuest;
     vmcs.set(F.entryControls, entry | (regs.long ? EntryControl.ia32eModeGuest : 0));
@@ -141,17 +158,11 @@ export class Transition {
     const { regs, vmcs } = this;
     const controls = vmcs.lo(F.exitControls);
     regs.set('cr0', (vmcs.lo(F.hostCr0) & ~CR0_KEPT) | (regs.cr0 & CR0_KEPT) | CR0.ET, 0);
-    this.toRegister('cr3', F.hostCr3);
-    regs.set('cr4', vmcs.lo(F.hostCr4), 0);
+    this.toRegisters(HOST);
     regs.set('dr7', DR7.ones, 0);
     regs.set('debugctl', 0, 0);
-    regs.set('sysenterCs', vmcs.lo(F.hostIa32SysenterCs), 0);
-    this.toRegister('sysenterEsp', F.hostIa32SysenterEsp);
-    this.toRegister('sysenterEip', F.hostIa32SysenterEip);
-    this.toRegister('gdtrBase', F.hostGdtrBase);
-    this.toRegister('idtrBase', F.hostIdtrBase);
-    if ((controls & ExitControl.loadIa32Pat) !== 0) this.toRegister('pat', F.hostIa32Pat);
-    if ((controls & ExitControl.loadIa32Efer) !== 0) this.toRegister('efer', F.hostIa32Efer);
+    if ((controls & ExitControl.loadIa32Pat) !== 0) this.toRegisters(HOST_PAT);
+    if ((controls & ExitControl.loadIa32Efer) !== 0) this.toRegisters(HOST_EFER);
     else regs.set('efer', regs.efer | EFER.LMA | EFER.LME, 0);
     regs.setBase(SEG.fs, vmcs.lo(F.hostFsBase), vmcs.hi(F.hostFsBase));
     regs.setBase(SEG.gs, vmcs.lo(F.hostGsBase), vmcs.hi(F.hostGsBase));

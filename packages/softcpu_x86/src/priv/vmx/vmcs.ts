@@ -18,13 +18,21 @@ const ABSENT: ReadonlySet<number> = new Set<number>([
 
 const encodings = Object.values(VmcsField).filter((field) => !ABSENT.has(field));
 
-/** Offset of each field in the region, by encoding; -1 where there is none. */
+/** Number of each field's low word, by encoding; -1 where there is none. */
 const offsets: Int16Array = new Int16Array(0x7000).fill(-1);
-encodings.forEach((field, i) => (offsets[field] = FIELDS + 8 * i));
+encodings.forEach((field, i) => (offsets[field] = 2 * i));
 
 /** A field by its encoding. */
 export type Field = number;
 export const F: typeof VmcsField = VmcsField;
+
+/** Who wants to know what is written. */
+export interface VmcsWatcher {
+  /** Bits of a word changed, by its number among {@link Vmcs.words}. */
+  written(word: number, bits: number): void;
+  /** Another VMCS is the current one. */
+  replaced(): void;
+}
 
 /** The current VMCS: its region in linear memory. */
 export class Vmcs {
@@ -32,10 +40,29 @@ export class Vmcs {
   place = -1;
   /** Physical address. */
   address = -1n;
+  watcher: VmcsWatcher | undefined;
   private readonly regs: Registers;
+  /** Index of word 0 of the fields in linear memory. */
+  private base = 0;
 
   constructor(regs: Registers) {
     this.regs = regs;
+  }
+
+  /** Makes the VMCS at a place the current one; without arguments there is none. */
+  use(place: number = -1, address: bigint = -1n): void {
+    this.place = place;
+    this.address = address;
+    this.base = (place + FIELDS) >> 2;
+    this.watcher?.replaced();
+  }
+
+  /** Number of words that fields take. */
+  readonly words: number = 2 * encodings.length;
+
+  /** Number of the low word of a field. */
+  word(field: Field): number {
+    return offsets[field]!;
   }
 
   /** Whether an encoding, possibly of a high half, names a field of this processor. */
@@ -46,23 +73,33 @@ export class Vmcs {
   /** All fields of this processor. */
   static readonly fields: readonly number[] = encodings;
 
-  private at(field: Field): number {
-    return (this.place + offsets[field]!) >> 2;
-  }
-
   /** Low word; all of a 16- or 32-bit field. */
   lo(field: Field): number {
-    return this.regs.words[this.at(field)]!;
+    return this.regs.words[this.base + offsets[field]!]!;
   }
 
   hi(field: Field): number {
-    return this.regs.words[this.at(field) + 1]!;
+    return this.regs.words[this.base + offsets[field]! + 1]!;
   }
 
   set(field: Field, lo: number, hi = 0): void {
-    const at = this.at(field);
-    this.regs.words[at] = lo;
-    this.regs.words[at + 1] = hi;
+    const word = offsets[field]!;
+    this.setWord(word, lo);
+    this.setWord(word + 1, hi);
+  }
+
+  /** A word by its number. */
+  setWord(word: number, value: number): void {
+    const { words } = this.regs;
+    const at = this.base + word;
+    const changed = words[at]! ^ value;
+    if (changed === 0) return;
+    words[at] = value;
+    this.watcher?.written(word, changed);
+  }
+
+  wordAt(word: number): number {
+    return this.regs.words[this.base + word]!;
   }
 
   /** A bit of a control word. */
@@ -81,7 +118,7 @@ export class Vmcs {
   write(field: number, value: bigint): void {
     const lo = Number(BigInt.asIntN(32, value));
     if ((field & 1) !== 0) {
-      this.regs.words[this.at(field & ~1) + 1] = lo;
+      this.setWord(offsets[field & ~1]! + 1, lo);
       return;
     }
     const width = vmcsFieldWidth(field);
