@@ -1,11 +1,11 @@
 /**
  * System instructions that do no more, as a rule, than to change words of the state block: CLI, STI, STAC, CLAC, SWAPGS, PAUSE, and in
- * 64-bit mode SYSCALL and SYSRET (SDM vol. 2). What they do otherwise is the service's, which does all of it.
+ * 64-bit mode SYSCALL, SYSRET, RDFSBASE and its relatives (SDM vol. 2). What they do otherwise is the service's, which does all of it.
  */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I32 } from '@axvisor/softcpu';
 import {
-  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SMAP, Seg,
+  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SMAP, Seg,
   UMIP_TRAP, storedAt,
 } from '../state.ts';
 import { CR4, EFER, FLAT, SYSCALL_RIGHTS, SYSRET_FLAGS } from '../priv/fields.ts';
@@ -14,6 +14,7 @@ import type { Definition, Definitions } from './define.ts';
 import { packFlags, unpackFlags } from './flags.ts';
 import { gpr, setGpr } from './operands.ts';
 import { SYSTEM, systemRecord } from './system.ts';
+import { zext } from './value.ts';
 
 const KERNEL_GS_BASE = storedAt('kernelGsBase');
 const GS_BASE = SEG_BASE + 8 * Seg.gs;
@@ -134,4 +135,27 @@ const sysret: Definition = define(({ e, variant }) => {
   e.enterMode(MMU.user, target, FETCH.user);
 }, { byMode: true, record: systemRecord });
 
-export const privileged: Definitions = { cli, sti, stac, clac, swapgs, pause, syscall, sysret };
+/** Beside what the service needs: where the register is, of which the prefix has made the field free. */
+const baseRecord: NonNullable<Definition['record']> = (fields, insn, row) => {
+  systemRecord(fields, insn, row);
+  fields.x = GPR + 8 * insn.rm;
+};
+
+/** RDFSBASE and its relatives: in 64-bit mode where CR4.FSGSBASE allows it. Addresses are canonical in the 57 bits that the processor has. */
+const segmentBase = (segment: number, writes: boolean): Definition => define(({ e, variant, size }) => {
+  if (!variant.long) {
+    e.service(SYSTEM);
+    return;
+  }
+  const operand = size === 64 ? 64 : 32;
+  const value = e.let(zext(writes ? e.reg('x') : e.state('i64.load', SEG_BASE + 8 * segment), operand));
+  const spare = i64.const(7);
+  const refused = lacks(word(e, register('cr4')), CR4.FSGSBASE);
+  e.if(writes && operand === 64 ? i32.or(refused, i64.ne(i64.shr_s(i64.shl(value, spare), spare), value)) : refused, () => e.service(SYSTEM), undefined, false);
+  if (writes) e.setState('i64.store', SEG_BASE + 8 * segment, value);
+  else e.setReg('x', value);
+}, { byMode: true, bySize: true, record: baseRecord });
+
+const bases: Definitions = { rdfsbase: segmentBase(Seg.fs, false), rdgsbase: segmentBase(Seg.gs, false), wrfsbase: segmentBase(Seg.fs, true), wrgsbase: segmentBase(Seg.gs, true) };
+
+export const privileged: Definitions = { ...bases, cli, sti, stac, clac, swapgs, pause, syscall, sysret };

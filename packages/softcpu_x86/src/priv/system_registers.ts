@@ -9,6 +9,14 @@ const RAX = 0;
 const RCX = 1;
 const RBX = 3;
 
+/** A count, and its words. */
+const count = new BigUint64Array(1);
+const countWords = new Int32Array(count.buffer);
+
+/** Of the control registers, by number. */
+const PLACES: readonly number[] = [slot.cr0, -1, slot.cr2, slot.cr3, slot.cr4];
+const isControlRegister = (number: number, wide: boolean): boolean => number === 0 || (number >= 2 && number <= 4) || (number === 8 && wide);
+
 export class RegisterInstructions {
   private readonly c: SystemContext;
 
@@ -39,13 +47,13 @@ export class RegisterInstructions {
   readCr(insn: SystemInsn): void {
     const { regs, apic } = this.c.p;
     const size = regs.code64 ? 8 : 4;
-    if (![0, 2, 3, 4, 8].includes(insn.reg) || (insn.reg === 8 && !regs.code64)) this.c.ud();
+    if (!isControlRegister(insn.reg, regs.code64)) this.c.ud();
     this.c.guest?.crRead(insn.reg, insn.rm, insn);
     if (insn.reg === 8) {
       regs.setSized(insn.rm, size, this.c.guest?.readTpr() ?? apic?.tpr ?? this.tpr, 0);
       return;
     }
-    const at = slot[`cr${insn.reg}` as 'cr0'];
+    const at = PLACES[insn.reg]!;
     const lo = regs.sys[at]!;
     regs.setSized(insn.rm, size, insn.reg === 0 || insn.reg === 4 ? this.c.visible(insn.reg, lo) : lo, regs.sys[at + 1]!);
   }
@@ -57,7 +65,7 @@ export class RegisterInstructions {
     const { regs, control, apic } = this.c.p;
     const lo = regs.lo(insn.rm);
     const hi = regs.code64 ? regs.hi(insn.rm) : 0;
-    if (![0, 2, 3, 4, 8].includes(insn.reg) || (insn.reg === 8 && !regs.code64)) this.c.ud();
+    if (!isControlRegister(insn.reg, regs.code64)) this.c.ud();
     this.c.guest?.crWrite(insn.reg, insn.rm, lo, hi, insn);
     if (insn.reg === 0) {
       const value = this.c.merge(0, regs.cr0, lo);
@@ -115,11 +123,30 @@ export class RegisterInstructions {
     return this.c.guest === undefined ? tsc : BigInt.asUintN(64, tsc + regs.get('tscOffset'));
   }
 
+  /** EDX:EAX becomes the guest's counter: {@link guestTsc}, in words where it only has an offset. */
+  private readCounter(): void {
+    const { regs } = this.c.p;
+    if (regs.tscMultiplier !== 0n) {
+      this.c.setCount(this.guestTsc());
+      return;
+    }
+    const { sys } = regs;
+    count[0] = regs.host.now();
+    const adjusted = (countWords[0]! >>> 0) + (sys[slot.tscAdjust]! >>> 0);
+    const hi = countWords[1]! + sys[slot.tscAdjust + 1]! + (adjusted > 0xffff_ffff ? 1 : 0);
+    if (this.c.guest === undefined) {
+      this.c.setPair(adjusted | 0, hi | 0);
+      return;
+    }
+    const lo = (adjusted >>> 0) + (sys[slot.tscOffset]! >>> 0);
+    this.c.setPair(lo | 0, (hi + sys[slot.tscOffset + 1]! + (lo > 0xffff_ffff ? 1 : 0)) | 0);
+  }
+
   rdtsc(insn: SystemInsn, aux: boolean): void {
     const { regs } = this.c.p;
     if ((regs.cr4 & CR4.TSD) !== 0 && regs.cpl !== 0) this.c.gp();
     this.c.guest?.instruction(aux ? 'rdtscp' : 'rdtsc', insn);
-    this.c.setCount(this.guestTsc());
+    this.readCounter();
     if (aux) regs.setGpr(RCX, regs.sys[slot.tscAux]!, 0);
   }
 
