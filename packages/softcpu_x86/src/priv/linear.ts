@@ -63,6 +63,48 @@ export class Linear {
     else this.physical.write(this.physicalAddress, size, valueLo, valueHi);
   }
 
+  /** Reads words in a row from an address that is a multiple of 8, an even number of them. */
+  readWords(lo: number, hi: number, mmu: number, target: Int32Array, at: number, count: number): void {
+    const { physical, regs } = this;
+    for (let done = 0; done < count; ) {
+      const from = this.end(lo, hi, 4 * done);
+      const fromHi = this.endHi;
+      const some = Math.min(count - done, (4096 - (from & 0xfff)) >> 2);
+      this.watch?.(from, fromHi, 4 * some, false);
+      const place = this.place(from, fromHi, Access.load, mmu);
+      if (place >= 0) {
+        const { words } = regs;
+        for (let i = 0; i < some; i++) target[at + done + i] = words[(place >> 2) + i]!;
+      } else {
+        for (let i = 0; i < some; i += 2) {
+          target[at + done + i] = physical.read(this.physicalAddress + 4 * i, 8);
+          target[at + done + i + 1] = physical.hi;
+        }
+      }
+      done += some;
+    }
+  }
+
+  /** The same of writes. */
+  writeWords(lo: number, hi: number, mmu: number, source: Int32Array, at: number, count: number): void {
+    const { physical, regs } = this;
+    for (let done = 0; done < count; ) {
+      const to = this.end(lo, hi, 4 * done);
+      const toHi = this.endHi;
+      const some = Math.min(count - done, (4096 - (to & 0xfff)) >> 2);
+      this.watch?.(to, toHi, 4 * some, true);
+      const place = this.place(to, toHi, Access.store, mmu);
+      if (place >= 0) {
+        regs.host.stored(place, 4 * some);
+        const { words } = regs;
+        for (let i = 0; i < some; i++) words[(place >> 2) + i] = source[at + done + i]!;
+      } else {
+        for (let i = 0; i < some; i += 2) physical.write(this.physicalAddress + 4 * i, 8, source[at + done + i]!, source[at + done + i + 1]!);
+      }
+      done += some;
+    }
+  }
+
   /** Checks that `size` bytes (less than a page) could be written, without writing them. */
   probeWrite(lo: number, hi: number, size: number, mmu: number): void {
     this.place(lo, hi, Access.store, mmu);

@@ -32,8 +32,12 @@ export class Physical {
   read64(pa: number): number {
     const place = this.place(pa, 8);
     if (place < 0) return this.readBus(pa, 8);
-    const { words } = this.regs;
+    const { words, shared } = this.regs;
     const at = place >> 2;
+    if (!shared) {
+      this.hi = words[at + 1]!;
+      return words[at]!;
+    }
     for (;;) {
       const lo = Atomics.load(words, at);
       this.hi = Atomics.load(words, at + 1);
@@ -83,8 +87,12 @@ export class Physical {
   update(pa: number, old: number, value: number): boolean {
     const place = this.place(pa, 4);
     if (place < 0) return true;
-    const { words, host } = this.regs;
+    const { words, host, shared } = this.regs;
     host.stored(place, 4);
+    if (!shared) {
+      words[place >> 2] = value;
+      return true;
+    }
     return Atomics.compareExchange(words, place >> 2, old, value) === old;
   }
 

@@ -73,6 +73,8 @@ export class Registers {
   /** The linear memory; the state block begins at word `base`. */
   words!: Int32Array;
   view!: DataView;
+  /** Other threads write the memory, too. */
+  shared = false;
   readonly base: number;
   private readonly memory: { readonly buffer: ArrayBufferLike };
   private mode = -1;
@@ -98,6 +100,7 @@ export class Registers {
   refresh(): void {
     const { memory, stateBase } = this;
     this.words = new Int32Array(memory.buffer);
+    this.shared = !(memory.buffer instanceof ArrayBuffer);
     this.view = new DataView(memory.buffer);
     this.sys = new Int32Array(memory.buffer, stateBase + storedAt(STORED[0]), 2 * STORED.length);
     this.sys64 = new BigUint64Array(memory.buffer, stateBase + storedAt(STORED[0]), STORED.length);

@@ -1,139 +1,39 @@
 /** FXSAVE, FXRSTOR and the XSAVE family: x87, SSE and AVX state in memory (SDM vol. 1, 10.5 and chapter 13). */
-import { FCS, FCW, FDP, FDS, FIP, FOP, FPR, FSW, FTW, MXCSR, YMM } from '../state.ts';
+import { MXCSR } from '../state.ts';
 import { CR0, CR4, SEG, V } from './fields.ts';
 import type { SystemInsn } from './interface.ts';
 import type { Linear } from './linear.ts';
 import { slot, type Registers } from './registers.ts';
+import { AVX, AVX_AT, HEADER, MXCSR_MASK, MXCSR_RESET, SIZE, SSE, X87, XsaveImage } from './xsave_image.ts';
 
-/** Bytes of the legacy region, up to the header, and of all. */
+/** Bytes of the legacy region. */
 const LEGACY = 512;
-const AVX_AT = 576;
-const SIZE = 832;
-const HEADER = 512;
-/** MXCSR bits that exist; also what MXCSR_MASK tells. */
-const MXCSR_MASK = 0xffff;
-/** Components: x87, SSE, AVX. */
-const X87 = 1;
-const SSE = 2;
-const AVX = 4;
-const MXCSR_RESET = 0x1f80;
+
+/** XSTATE_BV; XCOMP_BV is behind it. */
+const HEADER_WORD = HEADER >> 2;
 
 const RAX = 0;
 
 export class Xsave {
   private readonly regs: Registers;
   private readonly linear: Linear;
-  /** An area, in standard form. */
-  private readonly image = new Uint8Array(SIZE);
-  private readonly view = new DataView(this.image.buffer);
+  private readonly image: XsaveImage;
 
   constructor(regs: Registers, linear: Linear) {
     this.regs = regs;
     this.linear = linear;
+    this.image = new XsaveImage(regs);
   }
 
-  private get at(): number {
-    return this.regs.stateBase;
+  private set mxcsr(value: number) {
+    const { words, base } = this.regs;
+    words[base + (MXCSR >> 2)] = value;
   }
 
   /** x87 state after FNINIT, vectors zero. Power-on. */
   reset(): void {
-    this.initialize(X87 | SSE | AVX);
-    this.regs.view.setInt32(this.at + MXCSR, MXCSR_RESET, true);
-  }
-
-  private initialize(components: number): void {
-    const { at } = this;
-    const { view } = this.regs;
-    if ((components & X87) !== 0) {
-      view.setInt32(at + FCW, 0x37f, true);
-      for (const field of [FSW, FOP, FIP, FIP + 4, FDP, FDP + 4, FCS, FDS]) view.setInt32(at + field, 0, true);
-      view.setInt32(at + FTW, 0xffff, true);
-      for (let i = 0; i < 128; i += 4) view.setInt32(at + FPR + i, 0, true);
-    }
-    for (let i = 0; i < 16; i++) {
-      for (let j = 0; j < 32; j += 4) if ((components & (j < 16 ? SSE : AVX)) !== 0) view.setInt32(at + YMM + 32 * i + j, 0, true);
-    }
-  }
-
-  /** Fills the image with components. `wide`: 64-bit FIP and FDP. */
-  private gather(components: number, wide: boolean): void {
-    const { image, view, at } = this;
-    const state = this.regs.view;
-    if ((components & X87) !== 0) {
-      const fsw = state.getInt32(at + FSW, true);
-      view.setUint16(0, state.getInt32(at + FCW, true), true);
-      view.setUint16(2, fsw, true);
-      const tags = state.getInt32(at + FTW, true);
-      let abridged = 0;
-      for (let i = 0; i < 8; i++) if (((tags >>> (2 * i)) & 3) !== 3) abridged |= 1 << i;
-      image[4] = abridged;
-      image[5] = 0;
-      view.setUint16(6, state.getInt32(at + FOP, true), true);
-      for (const [field, selector, to] of [[FIP, FCS, 8], [FDP, FDS, 16]] as const) {
-        view.setInt32(to, state.getInt32(at + field, true), true);
-        view.setInt32(to + 4, wide ? state.getInt32(at + field + 4, true) : state.getInt32(at + selector, true) & 0xffff, true);
-      }
-      const top = (fsw >>> 11) & 7;
-      for (let i = 0; i < 8; i++) {
-        const from = at + FPR + 16 * ((top + i) & 7);
-        for (let j = 0; j < 10; j++) image[32 + 16 * i + j] = state.getUint8(from + j);
-        image.fill(0, 42 + 16 * i, 48 + 16 * i);
-      }
-    }
-    view.setInt32(24, state.getInt32(at + MXCSR, true), true);
-    view.setInt32(28, MXCSR_MASK, true);
-    for (let i = 0; i < 16; i++) {
-      for (let j = 0; j < 16; j += 4) {
-        view.setInt32(160 + 16 * i + j, state.getInt32(at + YMM + 32 * i + j, true), true);
-        view.setInt32(AVX_AT + 16 * i + j, state.getInt32(at + YMM + 32 * i + 16 + j, true), true);
-      }
-    }
-  }
-
-  /** Takes components from the image; those not in `present` get their initial state. */
-  private scatter(components: number, present: number, wide: boolean): void {
-    const { image, view, at } = this;
-    const state = this.regs.view;
-    this.initialize(components & ~present);
-    const load = components & present;
-    if ((load & X87) !== 0) {
-      const fsw = view.getUint16(2, true);
-      state.setInt32(at + FCW, view.getUint16(0, true) | 0x40, true);
-      state.setInt32(at + FSW, fsw, true);
-      state.setInt32(at + FOP, view.getUint16(6, true) & 0x7ff, true);
-      for (const [field, selector, from] of [[FIP, FCS, 8], [FDP, FDS, 16]] as const) {
-        state.setInt32(at + field, view.getInt32(from, true), true);
-        state.setInt32(at + field + 4, wide ? view.getInt32(from + 4, true) : 0, true);
-        state.setInt32(at + selector, wide ? 0 : view.getUint16(from + 4, true), true);
-      }
-      const top = (fsw >>> 11) & 7;
-      let tags = 0;
-      for (let i = 0; i < 8; i++) {
-        const register = (top + i) & 7;
-        const to = at + FPR + 16 * register;
-        for (let j = 0; j < 10; j++) state.setUint8(to + j, image[32 + 16 * i + j]!);
-        const used = ((image[4]! >>> register) & 1) !== 0;
-        tags |= (used ? this.tag(32 + 16 * i) : 3) << (2 * register);
-      }
-      state.setInt32(at + FTW, tags, true);
-    }
-    for (let i = 0; i < 16; i++) {
-      for (let j = 0; j < 16; j += 4) {
-        if ((load & SSE) !== 0) state.setInt32(at + YMM + 32 * i + j, view.getInt32(160 + 16 * i + j, true), true);
-        if ((load & AVX) !== 0) state.setInt32(at + YMM + 32 * i + 16 + j, view.getInt32(AVX_AT + 16 * i + j, true), true);
-      }
-    }
-  }
-
-  /** The full tag of a register that is not empty: valid 0, zero 1, special 2. */
-  private tag(at: number): number {
-    const exponent = this.view.getUint16(at + 8, true) & 0x7fff;
-    const high = this.view.getUint32(at + 4, true);
-    const low = this.view.getUint32(at, true);
-    if (exponent === 0x7fff) return 2;
-    if (exponent === 0) return low === 0 && high === 0 ? 1 : 2;
-    return high >>> 31 !== 0 ? 0 : 2;
+    this.image.initialize(X87 | SSE | AVX);
+    this.mxcsr = MXCSR_RESET;
   }
 
   // ── to and from memory ──
@@ -149,19 +49,43 @@ export class Xsave {
     return [insn.addrSize === 2 ? sum & 0xffff : sum | 0, insn.addrSize === 8 ? (insn.hi + (sum > 0xffff_ffff ? 1 : 0)) | 0 : 0];
   }
 
+  /** Whether a part of the area lies in a row of linear addresses: elsewhere offsets may wrap, or end at a limit. */
+  private isRow(insn: SystemInsn): boolean {
+    return this.regs.code64 && insn.addrSize === 8;
+  }
+
   private write(insn: SystemInsn, from: number, to: number): void {
+    const { linear, regs } = this;
+    const { words } = this.image;
+    if (this.isRow(insn)) {
+      this.locate(insn, from, true);
+      linear.writeWords(linear.atLo, linear.atHi, linear.mmu(regs.cpl), words, from >> 2, (to - from) >> 2);
+      return;
+    }
     for (let i = from; i < to; i += 8) {
       const [lo, hi] = this.offset(insn, i);
-      this.linear.store(insn.seg, lo, hi, 8, this.view.getInt32(i, true), this.view.getInt32(i + 4, true));
+      linear.store(insn.seg, lo, hi, 8, words[i >> 2]!, words[(i >> 2) + 1]!);
     }
   }
 
   private read(insn: SystemInsn, from: number, to: number): void {
+    const { linear, regs } = this;
+    const { words } = this.image;
+    if (this.isRow(insn)) {
+      this.locate(insn, from, false);
+      linear.readWords(linear.atLo, linear.atHi, linear.mmu(regs.cpl), words, from >> 2, (to - from) >> 2);
+      return;
+    }
     for (let i = from; i < to; i += 8) {
       const [lo, hi] = this.offset(insn, i);
-      this.view.setInt32(i, this.linear.load(insn.seg, lo, hi, 8), true);
-      this.view.setInt32(i + 4, this.linear.hi, true);
+      words[i >> 2] = linear.load(insn.seg, lo, hi, 8);
+      words[(i >> 2) + 1] = linear.hi;
     }
+  }
+
+  private locate(insn: SystemInsn, distance: number, write: boolean): void {
+    const [lo, hi] = this.offset(insn, distance);
+    this.linear.address(insn.seg, lo, hi, 8, write);
   }
 
   private needFpu(): void {
@@ -172,7 +96,7 @@ export class Xsave {
   fxsave(insn: SystemInsn): void {
     this.needFpu();
     this.address(insn, 16);
-    this.gather(X87 | SSE, insn.opSize === 8);
+    this.image.gather(X87 | SSE, insn.opSize === 8);
     this.write(insn, 0, 160);
     if ((this.regs.cr4 & CR4.OSFXSR) !== 0) this.write(insn, 160, this.regs.code64 ? 416 : 288);
   }
@@ -182,10 +106,10 @@ export class Xsave {
     this.needFpu();
     this.address(insn, 16);
     this.read(insn, 0, LEGACY);
-    if ((this.view.getInt32(24, true) & ~MXCSR_MASK) !== 0) regs.fault.raise(V.GP, 0);
+    if ((this.image.mxcsr & ~MXCSR_MASK) !== 0) regs.fault.raise(V.GP, 0);
     const osfxsr = (regs.cr4 & CR4.OSFXSR) !== 0;
-    this.scatter(osfxsr ? X87 | SSE : X87, X87 | SSE, insn.opSize === 8);
-    if (osfxsr) regs.view.setInt32(this.at + MXCSR, this.view.getInt32(24, true), true);
+    this.image.scatter(osfxsr ? X87 | SSE : X87, X87 | SSE, insn.opSize === 8);
+    if (osfxsr) this.mxcsr = this.image.mxcsr;
   }
 
   private needXsave(): void {
@@ -204,42 +128,42 @@ export class Xsave {
     this.needXsave();
     this.address(insn, 64);
     const components = this.requested();
-    const { view } = this;
-    this.gather(components, insn.opSize === 8);
+    const { words, bytes } = this.image;
+    this.image.gather(components, insn.opSize === 8);
     if ((components & X87) !== 0) this.write(insn, 0, 24);
     if ((components & (SSE | AVX)) !== 0) this.write(insn, 24, 32);
     if ((components & X87) !== 0) this.write(insn, 32, 160);
     if ((components & SSE) !== 0) this.write(insn, 160, 416);
     if ((components & AVX) !== 0) this.write(insn, AVX_AT, SIZE);
     if (compact) {
-      this.image.fill(0, HEADER, AVX_AT);
-      view.setInt32(HEADER, components, true);
-      view.setInt32(HEADER + 8, components, true);
-      view.setInt32(HEADER + 12, 1 << 31, true);
+      bytes.fill(0, HEADER, AVX_AT);
+      words[HEADER_WORD] = words[HEADER_WORD + 2] = components;
+      words[HEADER_WORD + 3] = 1 << 31;
       this.write(insn, HEADER, AVX_AT);
       return;
     }
     this.read(insn, HEADER, HEADER + 8);
-    view.setInt32(HEADER, (view.getInt32(HEADER, true) & ~components) | components, true);
+    words[HEADER_WORD] = words[HEADER_WORD]! | components;
     this.write(insn, HEADER, HEADER + 8);
   }
 
   /** XRSTOR, or with `supervisor` XRSTORS, which takes the compacted form only. */
   xrstor(insn: SystemInsn, supervisor: boolean): void {
-    const { regs, view, image } = this;
+    const { regs, image } = this;
+    const { words } = image;
     const { fault } = regs;
     this.needXsave();
     this.address(insn, 64);
     const xcr0 = regs.sys[slot.xcr0]!;
     const components = this.requested();
     this.read(insn, HEADER, AVX_AT);
-    const present = view.getInt32(HEADER, true);
-    const layout = view.getInt32(HEADER + 8, true);
-    const compact = view.getInt32(HEADER + 12, true) < 0;
+    const present = words[HEADER_WORD]!;
+    const layout = words[HEADER_WORD + 2]!;
+    const compact = words[HEADER_WORD + 3]! < 0;
     if (supervisor && !compact) fault.raise(V.GP, 0);
-    const zeroFrom = HEADER + (compact ? 16 : 8);
-    if (image.subarray(zeroFrom, AVX_AT).some((byte) => byte !== 0) || view.getInt32(HEADER + 4, true) !== 0) fault.raise(V.GP, 0);
-    if (compact ? (layout & ~xcr0) !== 0 || (view.getInt32(HEADER + 12, true) & 0x7fff_ffff) !== 0 || (present & ~layout) !== 0 : (present & ~xcr0) !== 0) {
+    if (words[HEADER_WORD + 1] !== 0) fault.raise(V.GP, 0);
+    for (let i = HEADER_WORD + (compact ? 4 : 2); i < AVX_AT >> 2; i++) if (words[i] !== 0) fault.raise(V.GP, 0);
+    if (compact ? (layout & ~xcr0) !== 0 || (words[HEADER_WORD + 3]! & 0x7fff_ffff) !== 0 || (present & ~layout) !== 0 : (present & ~xcr0) !== 0) {
       fault.raise(V.GP, 0);
     }
     const load = components & present;
@@ -247,29 +171,31 @@ export class Xsave {
     if ((load & SSE) !== 0) this.read(insn, 160, 416);
     if ((load & AVX) !== 0) this.read(insn, AVX_AT, SIZE);
     const mxcsr = (components & (SSE | AVX)) !== 0 && (!compact || (load & (SSE | AVX)) !== 0);
-    if (mxcsr && (view.getInt32(24, true) & ~MXCSR_MASK) !== 0) fault.raise(V.GP, 0);
-    this.scatter(components, present, insn.opSize === 8);
-    if (mxcsr) regs.view.setInt32(this.at + MXCSR, view.getInt32(24, true), true);
-    else if (compact && (components & SSE) !== 0) regs.view.setInt32(this.at + MXCSR, MXCSR_RESET, true);
+    if (mxcsr && (image.mxcsr & ~MXCSR_MASK) !== 0) fault.raise(V.GP, 0);
+    this.image.scatter(components, present, insn.opSize === 8);
+    if (mxcsr) this.mxcsr = image.mxcsr;
+    else if (compact && (components & SSE) !== 0) this.mxcsr = MXCSR_RESET;
   }
 
   // ── for native software ──
 
   /** All components to an area in linear memory. */
   save(place: number): void {
-    this.gather(X87 | SSE | AVX, true);
-    this.image.fill(0, HEADER, AVX_AT);
-    this.view.setInt32(HEADER, X87 | SSE | AVX, true);
+    const { bytes, words } = this.image;
+    this.image.gather(X87 | SSE | AVX, true);
+    bytes.fill(0, HEADER, AVX_AT);
+    words[HEADER_WORD] = X87 | SSE | AVX;
     const target = new Uint8Array(this.regs.view.buffer, place, SIZE);
-    target.set(this.image);
+    target.set(bytes);
     this.regs.host.stored(place, SIZE);
   }
 
   /** The reverse of {@link save}. */
   restore(place: number): void {
-    this.image.set(new Uint8Array(this.regs.view.buffer, place, SIZE));
-    const present = this.view.getInt32(HEADER, true);
-    this.scatter(X87 | SSE | AVX, present, true);
-    this.regs.view.setInt32(this.at + MXCSR, (present & SSE) !== 0 ? this.view.getInt32(24, true) & MXCSR_MASK : MXCSR_RESET, true);
+    const { image } = this;
+    image.bytes.set(new Uint8Array(this.regs.view.buffer, place, SIZE));
+    const present = image.words[HEADER_WORD]!;
+    image.scatter(X87 | SSE | AVX, present, true);
+    this.mxcsr = (present & SSE) !== 0 ? image.mxcsr & MXCSR_MASK : MXCSR_RESET;
   }
 }

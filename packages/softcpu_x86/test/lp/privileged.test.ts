@@ -192,3 +192,92 @@ describe.each(engines)('%s: STI', (engine) => {
     expect(m.lp.run(1000)).toBe('waiting');
   });
 });
+
+describe('segment bases', () => {
+  const FSGSBASE = 1n << 16n;
+  /** Bases of all kinds go through registers of both sizes. */
+  const moves = `
+        mov ecx, 100
+again:  mov rax, 0xff7f800012345678
+        wrfsbase rax
+        wrgsbase eax
+        rdfsbase rbx
+        rdfsbase edx
+        rdgsbase r8
+        mov r9, 0x80000000000000
+        wrgsbase r9
+        rdgsbase r10
+        dec ecx
+        jnz again
+        mov r9, 0x100000000000000
+        wrgsbase r9
+        hlt
+fault:  hlt
+`;
+
+  test.each(engines)('%s: are read and written as the manual says', (engine) => {
+    for (const allowed of [true, false]) {
+      const m = machine(engine, 0x4_7fd5);
+      const { regs } = m.lp.priv;
+      if (allowed) set(m, 'cr4', regs.get('cr4') | FSGSBASE);
+      const symbols = m.load(KERNEL, moves, 64);
+      gate(m, allowed ? 13 : 6, symbols.get('fault') as bigint);
+      start(m, KERNEL);
+      // Of 57 bits, those above are copies.
+      m.lp.setGpr(0, 0n);
+      expect(m.lp.run(10_000)).toBe('waiting');
+      expect(m.lp.pc).toBe((symbols.get('fault') as bigint) + 1n);
+      if (!allowed) continue;
+      expect([3, 2, 8, 10].map((i) => m.lp.gpr(i))).toEqual([0xff7f_8000_1234_5678n, 0x1234_5678n, 0x1234_5678n, 0x80_0000_0000_0000n]);
+      expect([regs.baseLo(5), regs.baseHi(5)]).toEqual([0, 0x80_0000]);
+    }
+  });
+});
+
+describe('extended state', () => {
+  /** Saves, destroys and restores; the area ends in the next page. */
+  const source = `
+        mov eax, 7
+        xor ecx, ecx
+        xor edx, edx
+        xsetbv
+        fldpi
+        fld1
+        mov rax, 0x0123456789abcdef
+        movq xmm1, rax
+        vinserti128 ymm1, ymm1, xmm1, 1
+        mov eax, 7
+        xsaves64 [0x20e00]
+        xsave64 [0x21600]
+        fninit
+        vzeroall
+        xrstors64 [0x20e00]
+        vextracti128 xmm2, ymm1, 1
+        movq r8, xmm2
+        fstp qword ptr [0x22000]
+        vzeroall
+        fninit
+        xrstor64 [0x21600]
+        vextracti128 xmm2, ymm1, 1
+        movq r9, xmm2
+        fstp qword ptr [0x22008]
+        fstp qword ptr [0x22010]
+        hlt
+`;
+
+  test.each(engines)('%s: comes back from both formats', (engine) => {
+    const m = machine(engine, 0x4_7fd5);
+    const { regs } = m.lp.priv;
+    set(m, 'cr4', (regs.get('cr4') & ~0x20_0000n) | 0x4_0000n);
+    regs.modeChanged();
+    regs.flush();
+    m.load(KERNEL, source, 64);
+    start(m, KERNEL);
+    expect(m.lp.run(10_000)).toBe('waiting');
+    expect([m.lp.gpr(8), m.lp.gpr(9)]).toEqual([0x0123_4567_89ab_cdefn, 0x0123_4567_89ab_cdefn]);
+    expect([0, 8, 16].map((at) => m.view.getFloat64(0x2_2000 + at, true))).toEqual([1, 1, Math.PI]);
+    // XSTATE_BV and XCOMP_BV.
+    expect([m.view.getBigUint64(0x2_1000, true), m.view.getBigUint64(0x2_1008, true)]).toEqual([7n, (1n << 63n) | 7n]);
+    expect([m.view.getBigUint64(0x2_1800, true), m.view.getBigUint64(0x2_1808, true)]).toEqual([7n, 0n]);
+  });
+});

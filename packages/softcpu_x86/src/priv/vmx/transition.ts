@@ -59,7 +59,7 @@ export class Transition {
     const { sys } = this.regs;
     for (let i = 0; i < list.length; i++) {
       const pair = list[i]!;
-      vmcs.set(pair[1], sys[pair[0]]!, sys[pair[0] + 1]!);
+      vmcs.set(pair[1], sys[pair[0]]!, sys[pair[0] + 1]);
     }
   }
 
