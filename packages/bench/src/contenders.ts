@@ -78,7 +78,12 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
     compiler: 'aarch64-linux-gnu-gcc',
     compilerArguments: ['-march=armv8-a', ...FREESTANDING, '-mno-outline-atomics'],
     sources: ['start_aarch64.S', 'guest_aarch64.c'],
-    exits: [],
+    exits: [
+      { source: 'mmio_aarch64', name: 'MMIO read', operations: 200_000 },
+      { source: 'psci_aarch64', name: 'PSCI call', operations: 200_000 },
+      { source: 'interrupt_aarch64', name: 'injected interrupt', operations: 100_000 },
+      { source: 'start_cpu_aarch64', name: 'vCPU start and stop', operations: 2_000, cpus: 2 },
+    ],
     bootImage: 'debian-arm64',
     esbuild: '@esbuild/linux-arm64',
     compilerPackage: 'gcc-aarch64-linux-gnu',
