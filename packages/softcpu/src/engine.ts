@@ -145,8 +145,14 @@ export class Engine {
           if (eager && status === Status.next) this.#translator?.hot(ip >>> 0);
           return status;
         },
-        straddle: (ip: number) => this.#fetches.straddle(ip >>> 0),
-        fetch: () => this.#fetches.fetch(),
+        straddle: (ip: number) => {
+          this.#data.forgetFault();
+          return this.#fetches.straddle(ip >>> 0);
+        },
+        fetch: () => {
+          this.#data.forgetFault();
+          return this.#fetches.fetch();
+        },
         access: (mode: number) => this.#data.access(mode),
         hot: (ip: number) => this.#translator?.hot(ip),
         ...(this.#translator === undefined ? {} : { table: this.#translator.table }),
@@ -215,6 +221,7 @@ export class Engine {
     if (steps <= 0) return 0;
     this.words[this.#budget] = steps;
     this.#slice = steps;
+    this.#data.forgetFault();
     this.#run();
     const taken = steps - (this.words[this.#budget] as number);
     this.#retired += taken - this.#trapped;

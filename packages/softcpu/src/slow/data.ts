@@ -14,6 +14,10 @@ export class DataPath {
   readonly #trap: SlowPath['trap'];
   /** Addresses must be multiples of the size. */
   readonly #strict: boolean;
+  /** The access that {@link probe} found to fault last, as its mode, and the address; -1 when its exception is no longer what is recorded. */
+  #faulting = -1;
+  #faultingLo = 0;
+  #faultingHi = 0;
 
   constructor(engine: Engine, { isa, layout, machine, trap }: SlowPath, strict: boolean) {
     this.#engine = engine;
@@ -34,7 +38,9 @@ export class DataPath {
     const exact = (mode & ACCESS_EXACT) !== 0;
     const { counters } = this.#engine;
     const refills = counters.tlb_refills;
-    const denied = (mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size);
+    const isKnown = mode === this.#faulting && lo === this.#faultingLo && hi === this.#faultingHi;
+    this.#faulting = -1;
+    const denied = isKnown || ((mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size));
     const place = denied ? 0 : this.place(lo, hi, size, access, exact);
     counters.tlb_misses++;
     if (counters.tlb_refills === refills) counters[access === Access.store ? 'slow_stores' : 'slow_loads']++;
@@ -52,6 +58,11 @@ export class DataPath {
     if (first === size) return true;
     const [nextLo, nextHi] = advance(lo, hi, first);
     return this.#machine.translate(nextLo, nextHi, Access.store, size - first, first) >= 0;
+  }
+
+  /** Something other than what {@link probe} saw may come next. */
+  forgetFault(): void {
+    this.#faulting = -1;
   }
 
   /**
@@ -76,7 +87,12 @@ export class DataPath {
     const machine = this.#machine;
     if ((mode & ACCESS_UPDATE) !== 0 && !this.#mayStore(lo, hi, size)) return 0;
     const physical = machine.translate(lo, hi, access, size, 0);
-    if (physical < 0) return 0;
+    if (physical < 0) {
+      this.#faulting = mode;
+      this.#faultingLo = lo;
+      this.#faultingHi = hi;
+      return 0;
+    }
     const place = machine.place(physical);
     if (place <= 0 || (access === Access.store && this.#engine.pages.has(place))) return 0;
     if (access === Access.store) this.#engine.pages.opened(place);

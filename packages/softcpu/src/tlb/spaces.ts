@@ -130,8 +130,7 @@ export class Spaces {
     this.#fetch = this.#live(fetch);
     this.#alike = alike;
     this.#fetchAlike = fetchAlike;
-    const spaces = [this.#data.regime, this.#data, this.#fetch.regime, this.#fetch];
-    if (!spaces.every((space) => this.#number(space))) {
+    if (!(this.#number(this.#data.regime) && this.#number(this.#data) && this.#number(this.#fetch.regime) && this.#number(this.#fetch))) {
       this.forget(() => true);
       return;
     }
