@@ -3,19 +3,16 @@ import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth, Device, DeviceBus, DeviceRegion, PciHost } from '@axvisor/axvisor_api/device';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 
-/** A region of a device as numbers: first and last address, both inclusive. */
+/** A region of a device: first and last address, both inclusive, below 2^53. */
 interface Window {
-  readonly first: bigint;
-  readonly last: bigint;
+  readonly first: number;
+  readonly last: number;
   readonly device: Device;
   readonly region: number;
   accesses: number;
 }
 
 type Space = DeviceRegion['space'];
-
-/** From the first byte of an access to its last. */
-const LAST: Readonly<Record<AccessWidth, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 7n };
 
 /** With constants: the runtime has no instructions for a truncation to a width that it does not know. */
 const TRUNCATE: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
@@ -25,10 +22,10 @@ const TRUNCATE: Readonly<Record<AccessWidth, (value: bigint) => bigint>> = {
   8: (value) => BigInt.asUintN(64, value),
 };
 
-const bounds = (region: DeviceRegion): readonly [bigint, bigint] =>
-  region.space === 'mmio' ? [region.range.start, region.range.end - 1n] : [BigInt(region.first), BigInt(region.last)];
+const bounds = (region: DeviceRegion): readonly [number, number] =>
+  region.space === 'mmio' ? [Number(region.range.start), Number(region.range.end) - 1] : [region.first, region.last];
 
-const describe = (w: { readonly first: bigint; readonly last: bigint }): string => `0x${w.first.toString(16)} to 0x${w.last.toString(16)}`;
+const describe = (w: Pick<Window, 'first' | 'last'>): string => `0x${w.first.toString(16)} to 0x${w.last.toString(16)}`;
 
 export class Bus implements DeviceBus {
   readonly #devices = new Map<string, Device>();
@@ -44,6 +41,7 @@ export class Bus implements DeviceBus {
     const windows = device.regions.map((region, i) => {
       const [first, last] = bounds(region);
       ensure(first <= last, 'InvalidInput', `device ${device.name}: region ${i} is empty`);
+      ensure(last <= Number.MAX_SAFE_INTEGER, 'InvalidInput', `device ${device.name}: region ${i} is not below 2^53`);
       return { space: region.space, window: { first, last, device, region: i, accesses: 0 } };
     });
     for (const [i, { space, window }] of windows.entries()) {
@@ -86,51 +84,51 @@ export class Bus implements DeviceBus {
   }
 
   mmioRead(address: GuestPhysAddr, width: AccessWidth): bigint | undefined {
-    return this.#read('mmio', address, width);
+    return this.#read('mmio', Number(address), width);
   }
 
   mmioWrite(address: GuestPhysAddr, width: AccessWidth, value: bigint): boolean {
-    return this.#write('mmio', address, width, value);
+    return this.#write('mmio', Number(address), width, value);
   }
 
   portRead(port: number, width: AccessWidth): bigint | undefined {
-    return this.#read('port', BigInt(port), width);
+    return this.#read('port', port, width);
   }
 
   portWrite(port: number, width: AccessWidth, value: bigint): boolean {
-    return this.#write('port', BigInt(port), width, value);
+    return this.#write('port', port, width, value);
   }
 
   sysRegRead(register: number): bigint | undefined {
-    return this.#read('sysreg', BigInt(register), 8);
+    return this.#read('sysreg', register, 8);
   }
 
   sysRegWrite(register: number, value: bigint): boolean {
-    return this.#write('sysreg', BigInt(register), 8, value);
+    return this.#write('sysreg', register, 8, value);
   }
 
   reset(): void {
     for (const device of this.#devices.values()) device.reset();
   }
 
-  #read(space: Space, address: bigint, width: AccessWidth): bigint | undefined {
+  #read(space: Space, address: number, width: AccessWidth): bigint | undefined {
     const w = this.#find(space, address, width);
     if (w === undefined) return undefined;
     w.accesses++;
-    return TRUNCATE[width](w.device.read(Number(address - w.first), width, w.region));
+    return TRUNCATE[width](w.device.read(address - w.first, width, w.region));
   }
 
-  #write(space: Space, address: bigint, width: AccessWidth, value: bigint): boolean {
+  #write(space: Space, address: number, width: AccessWidth, value: bigint): boolean {
     const w = this.#find(space, address, width);
     if (w === undefined) return false;
     w.accesses++;
-    w.device.write(Number(address - w.first), width, TRUNCATE[width](value), w.region);
+    w.device.write(address - w.first, width, TRUNCATE[width](value), w.region);
     return true;
   }
 
   /** The window that contains the whole access. A register number occupies one address whatever its width. */
-  #find(space: Space, address: bigint, width: AccessWidth): Window | undefined {
-    const last = space === 'sysreg' ? address : address + LAST[width];
+  #find(space: Space, address: number, width: AccessWidth): Window | undefined {
+    const last = space === 'sysreg' ? address : address + width - 1;
     const recent = this.#recent[space];
     if (recent !== undefined && address >= recent.first && last <= recent.last) return recent;
     const windows = this.#windows[space];
