@@ -7,6 +7,7 @@ import { axError, errors } from '@axvisor/axvisor_api/errors';
 import { host, thisCpuId } from '@axvisor/axvisor_api/host';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { initProcessor, processor } from '@axvisor/axvisor_api/processor';
+import { smp } from '@axvisor/axvisor_api/smp';
 import { time } from '@axvisor/axvisor_api/time';
 import { archVcpu } from '@axvisor/axvisor_api/vcpu';
 import { vmm } from '@axvisor/axvisor_api/vmm';
@@ -33,7 +34,7 @@ export const component: Component<
   typeof addr.id | typeof riscv.id | typeof host.id | typeof memory.id | typeof processor.id | typeof time.id | typeof vmm.id
 > = axComponent({
   name: '@axvisor/riscv_vcpu',
-  requires: [addr, riscv, errors, host, memory, processor, time, vmm],
+  requires: [addr, riscv, errors, host, memory, processor, smp, time, vmm],
   provides: () => {
     const machine = new Machine();
     const { harts } = machine;

@@ -14,6 +14,7 @@ import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import { GUEST_CONTEXT_SIZE } from '@axvisor/axvisor_api/arch/riscv';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { allocFrame, deallocFrame, physMemory } from '@axvisor/axvisor_api/memory';
+import { guestCpus } from '@axvisor/axvisor_api/smp';
 
 /** The CSRs of a vCPU, in the order of the frame. */
 export const SAVED = [
@@ -56,6 +57,8 @@ export class VCpuContext implements Disposable {
   /** Of each range the first page's address, and the number of pages below the address space plus 1 in the upper half, 0 for all. */
   readonly ranges: BigUint64Array;
 
+  /** vCPUs run on other threads. */
+  readonly hasOthers: boolean = guestCpus() > 0;
   readonly #owned: boolean;
 
   /**

@@ -92,13 +92,19 @@ export function awaitTaken(context: VCpuContext, cpu: number): void {
 }
 
 /** From here on the vCPU is in the guest on `cpu`: what is requested after this has been looked at needs a kick. */
-export function enter({ control }: VCpuContext, cpu: number): void {
-  Atomics.store(control, Control.running, cpu + 1);
+export function enter(context: VCpuContext, cpu: number): void {
+  setRunning(context, cpu + 1);
+}
+
+/** An atomic store waits until it is seen by all, and costs as much as a short exit can spare: where all is one thread a plain one does. */
+function setRunning({ control, hasOthers }: VCpuContext, running: number): void {
+  if (hasOthers) Atomics.store(control, Control.running, running);
+  else control[Control.running] = running;
 }
 
 /** The vCPU has left the guest; what is requested from now on waits until it enters it again. */
 export function leave(context: VCpuContext): void {
-  Atomics.store(context.control, Control.running, 0);
+  setRunning(context, 0);
   executeRequests(context);
 }
 

@@ -18,7 +18,7 @@ import { GuestState, powerOnCsrs } from './guest_state.ts';
 import type { Hart } from './harts.ts';
 import { InterruptLines } from './interrupts.ts';
 import type { Machine, VmCpus } from './machine.ts';
-import { faultingAccess } from './mmio/instruction.ts';
+import { faultingAccess, type DeviceInstruction } from './mmio/instruction.ts';
 import { MmioTransaction, type MmioExit } from './mmio/transaction.ts';
 import { dumpGuest } from './dump.ts';
 import { SbiError, type SbiHart } from './sbi/call.ts';
@@ -59,6 +59,9 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   #boundTo: Hart | undefined;
   /** The last guest page fault, until the guest goes on. */
   #fault: AccessFault | undefined;
+  /** The transformed instruction that was decoded last. */
+  #decodedFrom = 0n;
+  #decoded: DeviceInstruction | undefined;
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
 
@@ -225,9 +228,19 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   decodeMmio(): MmioExit | undefined {
     const fault = this.#fault;
     if (fault === undefined || !fault.isExplicit) return undefined;
-    const instruction = faultingAccess(fault.htinst, () => this.csr('sepc'));
+    const instruction = this.#faultingAccess(fault.htinst);
     if (instruction === undefined || (instruction.access.kind === 'load' || instruction.access.kind === 'lr') !== fault.isLoad) return undefined;
     return this.#mmio.begin(instruction, fault.gpa);
+  }
+
+  /** Loops that poll a device fault with the same instruction again and again. */
+  #faultingAccess(htinst: bigint): DeviceInstruction | undefined {
+    if (htinst === 0n) return faultingAccess(htinst, () => this.csr('sepc'));
+    if (htinst !== this.#decodedFrom) {
+      this.#decoded = faultingAccess(htinst, () => 0n);
+      this.#decodedFrom = htinst;
+    }
+    return this.#decoded;
   }
 
   /** @throws {AxError} BadState if no access of the guest faulted */

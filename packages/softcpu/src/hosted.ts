@@ -37,10 +37,13 @@ export interface HostedOptions extends CoreOptions {
 export abstract class HostedCpu {
   readonly id: number;
   abstract readonly core: Core;
+  /** Others wait for it only while it is in a guest. */
+  readonly #hasOthers: boolean;
   #accounted = 0;
 
   constructor(id: number) {
     this.id = id;
+    this.#hasOthers = guestCpus() > 0;
   }
 
   // ── what an architecture adds ──
@@ -119,9 +122,9 @@ export abstract class HostedCpu {
 
   /** Runs the guest that was entered until it is left. */
   protected runGuest(): void {
-    setInGuest(true);
+    if (this.#hasOthers) setInGuest(true);
     while (this.core.run(UNLIMITED) === CoreExit.waiting) this.endWait();
-    setInGuest(false);
+    if (this.#hasOthers) setInGuest(false);
     this.account();
   }
 

@@ -13,7 +13,7 @@ export const EID_HVC = 0x485643n;
 /** Every extension but the hypercalls, which are an exit reason. */
 export const SBI_EXTENSIONS: readonly SbiExtension[] = [
   ...legacyExtensions,
-  baseExtension((eid) => eid === EID_HVC || TABLE.has(eid)),
+  baseExtension((eid) => eid === EID_HVC || TABLE.has(Number(eid))),
   timeExtension,
   ipiExtension,
   rfenceExtension,
@@ -26,17 +26,21 @@ export const SBI_EXTENSIONS: readonly SbiExtension[] = [
 
 interface Entry {
   readonly only?: SbiFunction;
-  readonly byFid: ReadonlyMap<bigint, SbiFunction>;
+  readonly byFid: ReadonlyMap<number, SbiFunction>;
 }
 
-const TABLE: ReadonlyMap<bigint, Entry> = new Map(
-  SBI_EXTENSIONS.map(({ eid, functions }): [bigint, Entry] => [eid, 'call' in functions ? { only: functions, byFid: new Map() } : { byFid: new Map(functions) }]),
+/** By numbers, which are quicker to find than bigints; no register that is too large for one is taken for an id. */
+const TABLE: ReadonlyMap<number, Entry> = new Map(
+  SBI_EXTENSIONS.map(({ eid, functions }): [number, Entry] => [
+    Number(eid),
+    'call' in functions ? { only: functions, byFid: new Map() } : { byFid: new Map(functions.map(([fid, f]) => [Number(fid), f])) },
+  ]),
 );
 
 /** The function of an extension; legacy extensions do not look at the function number. */
 export function findFunction(eid: bigint, fid: bigint): SbiFunction | undefined {
-  const entry = TABLE.get(eid);
-  return entry?.only ?? entry?.byFid.get(fid);
+  const entry = TABLE.get(Number(eid));
+  return entry?.only ?? entry?.byFid.get(Number(fid));
 }
 
 /** Carries out a call; an unknown one answers NOT_SUPPORTED. */
