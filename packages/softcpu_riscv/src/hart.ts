@@ -44,6 +44,8 @@ export interface HartOptions extends CoreOptions {
   readonly hartId?: number;
   /** Other harts write the same memory: instructions are what it held at the last FENCE.I. Who writes where is kept here. */
   readonly shared?: PageWrites;
+  /** Its number there; default: hartId. */
+  readonly sharer?: number;
   /** What becomes of misaligned loads and stores that are not atomic: carried out (default), or an exception. */
   readonly misaligned?: 'handled' | 'trap';
 }
@@ -71,7 +73,7 @@ export class Hart extends Core {
     this.#bus = bus;
     this.#shared = shared !== undefined;
     this.engine = new Engine(this.#machine(), {
-      ...engineOptions(options, shared === undefined ? undefined : { writes: shared, self: options.hartId ?? 0 }),
+      ...engineOptions(options, shared === undefined ? undefined : { writes: shared, self: options.sharer ?? options.hartId ?? 0 }),
       isa,
       ...(options.misaligned === undefined ? {} : { misaligned: options.misaligned }),
       functions: { [EXEC]: createFpExec(memory, this.state) },

@@ -3,12 +3,14 @@
  * a write to `tohost` (the host-target interface of riscv-tests) or to the "test finisher" of SiFive's machines. Time is
  * counted in retired instructions, so that every run is the same.
  */
-import { CoreExit, wasm } from '@axvisor/softcpu';
+import { CoreExit, PageWrites } from '@axvisor/softcpu';
 import type { Execution, PhysBus } from '@axvisor/softcpu';
-import { Hart, planHart } from '../hart.ts';
+import { Hart } from '../hart.ts';
 import { Clint } from './clint.ts';
 import { parseElf } from './elf.ts';
 import type { Elf } from './elf.ts';
+import { createMachineMemory, planMachine } from './memory.ts';
+import type { MachineMemory, MachineMemoryOptions } from './memory.ts';
 
 export const RAM_BASE = 0x8000_0000;
 const CLINT = { base: 0x0200_0000, size: 0x1_0000 } as const;
@@ -30,11 +32,11 @@ export interface Outcome {
   readonly output: string;
 }
 
-export interface BareMachineOptions {
-  /** RAM in bytes, a multiple of 64 KiB. Default 16 MiB. */
-  readonly ramBytes?: number;
-  /** Code pages whose decoded instructions are kept. */
-  readonly poolPages?: number;
+export interface BareMachineOptions extends Omit<MachineMemoryOptions, 'machines'> {
+  /** Memory that it shares with others, of which it takes its part; what it says goes before the sizes here. Default: its own. */
+  readonly memory?: MachineMemory;
+  /** Its number in that memory. Default 0. */
+  readonly number?: number;
   /** How code is executed. Default: `interpreter`. */
   readonly engine?: Execution;
   /** What becomes of misaligned loads and stores. Default: they are carried out. */
@@ -53,25 +55,22 @@ export class BareMachine {
   #timeOffset = 0n;
   #finished: number | undefined;
 
-  constructor({ ramBytes = 16 << 20, poolPages = 256, engine = 'interpreter', misaligned = 'handled' }: BareMachineOptions = {}) {
-    const pages = (bytes: number): number => Math.ceil(bytes / 0x1_0000);
-    // The window of the TLB counts the hart's own region too.
-    const memoryBytes = 2 ** Math.ceil(Math.log2(2 * ramBytes + (poolPages << 16)));
-    const plan = planHart(0x1000, memoryBytes, poolPages);
-    const offset = pages(plan.end) * 0x1_0000;
-    const limits = { min: pages(offset + ramBytes), max: pages(memoryBytes), shared: true };
-    const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
-    this.ram = new Uint8Array(memory.buffer, offset, ramBytes);
-    this.#view = new DataView(memory.buffer, offset, ramBytes);
+  constructor({ ramBytes, poolPages, memory, number = 0, engine = 'interpreter', misaligned = 'handled' }: BareMachineOptions = {}) {
+    const part = memory ?? createMachineMemory({ ...(ramBytes === undefined ? {} : { ramBytes }), ...(poolPages === undefined ? {} : { poolPages }) });
+    const { plan, ram: offset } = planMachine(part, number);
+    const { buffer } = part.memory;
+    this.ram = new Uint8Array(buffer, offset, part.ramBytes);
+    this.#view = new DataView(buffer, offset, part.ramBytes);
     this.hart = new Hart({
-      memory,
-      memoryLimits: limits,
+      memory: part.memory,
+      memoryLimits: part.limits,
       plan,
       engine,
       misaligned,
-      ram: [{ pa: RAM_BASE, size: ramBytes, offset }],
+      ram: [{ pa: RAM_BASE, size: part.ramBytes, offset }],
       bus: this.#bus(),
       now: () => this.time,
+      ...(part.notes === undefined ? {} : { shared: new PageWrites(part.notes), sharer: number, poll: () => this.hart.engine.closeIfAsked() }),
     });
     this.clint = new Clint(
       () => this.time,

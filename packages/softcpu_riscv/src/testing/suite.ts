@@ -4,6 +4,7 @@
  */
 import type { Execution } from '@axvisor/softcpu';
 import { BareMachine } from './machine.ts';
+import type { MachineMemory } from './memory.ts';
 
 /** A program of a suite. */
 export interface SuiteProgram {
@@ -38,9 +39,12 @@ const NOT_APPLICABLE: readonly (readonly [RegExp, string])[] = [
   [/^K-sm/, 'Zks'],
 ];
 
+/** The same for harts that share their memory: they fetch what was there at the last FENCE.I. */
+const NOT_SHARED: typeof NOT_APPLICABLE = [[/^rv64uziccid-/, 'Ziccid']];
+
 /** The extension that the program `name` needs and the hart does not have. */
-export function missingExtension(name: string): string | undefined {
-  return NOT_APPLICABLE.find(([pattern]) => pattern.test(name))?.[1];
+export function missingExtension(name: string, isShared = false): string | undefined {
+  return [...NOT_APPLICABLE, ...(isShared ? NOT_SHARED : [])].find(([pattern]) => pattern.test(name))?.[1];
 }
 
 /** Programs written for a hart on which misaligned loads and stores trap. */
@@ -49,19 +53,28 @@ const TRAPS_MISALIGNED = /^privilege-misalign-(l|s)[bhwd]/;
 /** More than the longest program takes by far. */
 const LIMIT = 5_000_000;
 
+type Misaligned = 'handled' | 'trap';
+
+/** Memories that runners on several threads share, for harts that carry misaligned accesses out and for those that do not. May be posted. */
+export type SuiteMemories = Readonly<Record<Misaligned, MachineMemory>>;
+
 /** Runs programs one after the other. */
 export class SuiteRunner {
   readonly #engine: Execution;
-  readonly #machines = new Map<string, BareMachine>();
+  readonly #shared: { readonly memories: SuiteMemories; readonly number: number } | undefined;
+  readonly #machines = new Map<Misaligned, BareMachine>();
 
-  constructor(engine: Execution = 'interpreter') {
+  /** @param shared - the memories of all runners, and the number of this one. */
+  constructor(engine: Execution = 'interpreter', shared?: { readonly memories: SuiteMemories; readonly number: number }) {
     this.#engine = engine;
+    this.#shared = shared;
   }
 
-  #machine(misaligned: 'handled' | 'trap'): BareMachine {
+  #machine(misaligned: Misaligned): BareMachine {
     let machine = this.#machines.get(misaligned);
     if (machine === undefined) {
-      machine = new BareMachine({ engine: this.#engine, misaligned });
+      const shared = this.#shared;
+      machine = new BareMachine({ engine: this.#engine, misaligned, ...(shared === undefined ? {} : { memory: shared.memories[misaligned], number: shared.number }) });
       this.#machines.set(misaligned, machine);
     }
     return machine;
@@ -69,7 +82,7 @@ export class SuiteRunner {
 
   /** Runs `program` to its end and judges it. A file that is no program has failed. */
   run({ name, file, reference }: SuiteProgram): Verdict {
-    const missing = missingExtension(name);
+    const missing = missingExtension(name, this.#shared !== undefined);
     if (missing !== undefined) return { name, verdict: 'not applicable', detail: `needs ${missing}`, instructions: 0 };
     const machine = this.#machine(TRAPS_MISALIGNED.test(name) ? 'trap' : 'handled');
     let instructions = 0;
