@@ -102,6 +102,12 @@ export class Context implements Disposable {
     return this.#view.getUint32(index * 8, true);
   }
 
+  /** Sets a register to 32 bits, zero-extended. */
+  setLow(index: number, value: number): void {
+    this.#view.setUint32(index * 8, value, true);
+    this.#view.setUint32(index * 8 + 4, 0, true);
+  }
+
   /** EDX:EAX, as CPUID, RDMSR and their like have it. */
   get edxEax(): bigint {
     return (BigInt(this.low(Gpr.RDX)) << 32n) | BigInt(this.low(Gpr.RAX));

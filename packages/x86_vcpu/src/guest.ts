@@ -39,6 +39,8 @@ export interface Guest extends Disposable {
   get(register: GuestRegister): bigint;
   set(register: GuestRegister, value: bigint): void;
   segment(name: SegmentName): Segment;
+  /** {@link Segment.rights} alone. */
+  rights(name: SegmentName): number;
   setSegment(name: SegmentName, segment: Segment): void;
   /** Interruptibility: an instruction after STI or MOV SS, or NMIs blocked. */
   readonly shadowed: boolean;

@@ -37,7 +37,10 @@ const HANDLERS: Readonly<Record<Intercepted, Handler>> = {
   cpuid: (host) => {
     const { context } = host;
     const { eax, ebx, ecx, edx } = guestCpuid(context.low(Gpr.RAX), context.low(Gpr.RCX), host.cpuidView());
-    for (const [index, value] of [[Gpr.RAX, eax], [Gpr.RBX, ebx], [Gpr.RCX, ecx], [Gpr.RDX, edx]] as const) context.set(index, BigInt(value >>> 0));
+    context.setLow(Gpr.RAX, eax);
+    context.setLow(Gpr.RBX, ebx);
+    context.setLow(Gpr.RCX, ecx);
+    context.setLow(Gpr.RDX, edx);
     return undefined;
   },
   hlt: () => ({ reason: 'Halt' }),

@@ -12,10 +12,11 @@ import type { CpuidView } from './cpuid.ts';
 import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
 import { dumpRegisters, setRegisters } from './dump.ts';
 import { decode, type Instruction } from './emulate/decode.ts';
-import { Emulation, EMULATED, type TransferExit } from './emulate/emulation.ts';
+import { Emulation, EMULATED, type Emulated, type TransferExit } from './emulate/emulation.ts';
 import { execute, shapeOf, usesVectors } from './emulate/execute.ts';
 import { EmulatedCpu, type Steps, type Transfer } from './emulate/machine.ts';
-import { portAccess, portString, portStringShape, undecodable } from './emulate/string.ts';
+import { PortAccess } from './emulate/port.ts';
+import { portString, portStringShape, undecodable } from './emulate/string.ts';
 import { Events, PinBit } from './events.ts';
 import type { X86Exit } from './exit.ts';
 import { EventKind, type Guest } from './guest.ts';
@@ -67,6 +68,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   readonly #attached: boolean;
   #apic: LocalApic | undefined;
   #memory: NestedMemory | undefined;
+  #emulatedCpu: EmulatedCpu | undefined;
   readonly #start: X86Start | undefined;
   #entry = 0n;
   /** What is to be done before it runs next. */
@@ -77,7 +79,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   /** RFLAGS.IF when it was last taken off a processor. */
   #interruptible = false;
   #fault: Extract<X86Exit, { readonly kind: 'nested' }> | undefined;
-  #emulation: Emulation | undefined;
+  #emulation: Emulated | undefined;
   #msr: PendingMsr | undefined;
   #isShutDown = false;
 
@@ -117,6 +119,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   /** @throws {AxError} Unsupported for a format that the processor does not walk */
   setEptRoot(root: NestedRoot, vmid: number): void {
     this.#memory = new NestedMemory(root);
+    this.#emulatedCpu = new EmulatedCpu(this.guest, this.context, this.#memory);
     this.guest.setRoot(root, vmid * VCPUS + (this.vcpuId % VCPUS));
   }
 
@@ -333,12 +336,12 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   }
 
   get #emulated(): EmulatedCpu {
-    if (this.#memory === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
-    return new EmulatedCpu(this.guest, this.context, this.#memory);
+    if (this.#emulatedCpu === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
+    return this.#emulatedCpu;
   }
 
   get cpl(): number {
-    return (this.guest.segment('ss').rights & SegmentAccess.DPL) >>> 5;
+    return (this.guest.rights('ss') & SegmentAccess.DPL) >>> 5;
   }
 
   // ── control registers ──
@@ -365,7 +368,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
 
   #accessPort({ port, width, input, string }: Extract<X86Exit, { readonly kind: 'io' }>): AxVCpuExitReason | undefined {
     const cpu = this.#emulated;
-    if (!string) return this.#begin(portAccess(cpu, port, width, input), this.#lengthOf());
+    if (!string) {
+      this.#emulation = new PortAccess(cpu, port, width, input, this.#lengthOf());
+      return this.#goOn();
+    }
     const instruction = decode(cpu.fetch(), cpu, portStringShape);
     if (instruction === undefined) throw undecodable();
     return this.#begin(portString(cpu, instruction, port, input), instruction.length);

@@ -1,6 +1,6 @@
 /**
  * What a processor that runs a guest asks its hypervisor's controls, for VMX and SVM alike. Every method either returns, and the instruction goes on, or
- * leaves the guest and aborts the instruction.
+ * leaves the guest and aborts the instruction, unless it says otherwise: unwinding takes longer than the rest of a frequent exit.
  */
 import type { SystemInsn } from './interface.ts';
 
@@ -32,6 +32,8 @@ export interface GuestMode {
   readonly kind: 'vmx' | 'svm';
   /** An intercepted instruction. Some raise #UD where a control does not enable them. */
   instruction(name: Intercepted, insn: SystemInsn): void;
+  /** The same, which says that the guest was left instead of aborting the instruction. */
+  leaves(name: Intercepted, insn: SystemInsn): boolean;
   invlpg(lo: number, hi: number, insn: SystemInsn): void;
   /** MOV to a control register from general register `gpr`. */
   crWrite(cr: number, gpr: number, lo: number, hi: number, insn: SystemInsn): void;
@@ -41,8 +43,8 @@ export interface GuestMode {
   lmsw(value: number, insn: SystemInsn): void;
   smsw(insn: SystemInsn): void;
   drAccess(dr: number, write: boolean, gpr: number, insn: SystemInsn): void;
-  /** IN, OUT, INS, OUTS, the first time of each iteration. */
-  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): void;
+  /** IN, OUT, INS, OUTS, the first time of each iteration. True: the guest was left, and the instruction is over. */
+  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean;
   msr(index: number, write: boolean, insn: SystemInsn): void;
   taskSwitch(selector: number, source: TaskSource, hasError: boolean, errorCode: number, length: number): void;
 

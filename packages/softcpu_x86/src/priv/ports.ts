@@ -49,20 +49,24 @@ export class Ports {
     this.bus?.write(port, size, size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1));
   }
 
-  in(port: number, size: number, insn: SystemInsn): void {
+  /** True: the guest was left. */
+  in(port: number, size: number, insn: SystemInsn): boolean {
     const { regs } = this;
     this.check(port, size);
-    this.guest?.io(port, size, true, false, insn);
+    if (this.guest?.io(port, size, true, false, insn) === true) return true;
     const value = this.read(port, size);
     if (size === 1) regs.setSized(RAX, 2, (regs.lo(RAX) & 0xff00) | (value & 0xff), 0);
     else regs.setSized(RAX, size, value, 0);
+    return false;
   }
 
-  out(port: number, size: number, insn: SystemInsn): void {
+  /** True: the guest was left. */
+  out(port: number, size: number, insn: SystemInsn): boolean {
     const { regs } = this;
     this.check(port, size);
-    this.guest?.io(port, size, false, false, insn);
+    if (this.guest?.io(port, size, false, false, insn) === true) return true;
     this.write(port, size, regs.lo(RAX));
+    return false;
   }
 
   /**
@@ -79,7 +83,7 @@ export class Ports {
     for (let i = 0; i < BATCH; i++) {
       if (insn.rep && this.isZero(RCX, addrSize)) return true;
       this.check(port, size);
-      this.guest?.io(port, size, input, true, insn);
+      if (this.guest?.io(port, size, input, true, insn) === true) regs.fault.exited();
       const lo = addrSize === 2 ? regs.lo(pointer) & 0xffff : regs.lo(pointer);
       const hi = addrSize === 8 ? regs.hi(pointer) : 0;
       if (input) {

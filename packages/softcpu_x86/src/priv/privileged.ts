@@ -30,6 +30,7 @@ import { CAPABILITIES } from './vmx/capabilities.ts';
 import { VmxOperation } from './vmx/operation.ts';
 import { Xsave } from './xsave.ts';
 
+const RSP = 4;
 const PHYSICAL_BITS = 46;
 const FREQUENCY = 1_000_000_000n;
 
@@ -362,15 +363,10 @@ export class Privileged implements PrivilegedLp {
   }
 
   private loadContext(address: number, svm: boolean): void {
-    const { words } = this.regs;
-    const place = this.contextAt(address);
-    const rsp = this.regs.gpr(4);
-    const lo = words[rsp]!;
-    const hi = words[rsp + 1]!;
-    const first = svm ? 1 : 0;
-    words.copyWithin(this.regs.gpr(first), (place >> 2) + 2 * first, (place >> 2) + 32);
-    words[rsp] = lo;
-    words[rsp + 1] = hi;
+    const { regs } = this;
+    const { words } = regs;
+    const at = this.contextAt(address) >> 2;
+    for (let i = svm ? 1 : 0; i < 16; i++) if (i !== RSP) regs.setGpr(i, words[at + 2 * i]!, words[at + 2 * i + 1]!);
   }
 
   /** Puts the general registers back into a context after the guest was left. */
@@ -378,7 +374,7 @@ export class Privileged implements PrivilegedLp {
     const { regs } = this;
     const at = this.contextAt(address) >> 2;
     for (let i = svm ? 1 : 0; i < 16; i++) {
-      if (i === 4) continue;
+      if (i === RSP) continue;
       regs.words[at + 2 * i] = regs.lo(i);
       regs.words[at + 2 * i + 1] = regs.hi(i);
     }

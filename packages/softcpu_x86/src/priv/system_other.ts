@@ -84,13 +84,13 @@ export class OtherInstructions {
     regs.flags = (regs.flags & ~(Flag.OF | Flag.SF | Flag.ZF | Flag.AF | Flag.PF)) | Flag.CF;
   }
 
-  portIo(input: boolean, immediate: boolean, insn: SystemInsn): void {
+  portIo(input: boolean, immediate: boolean, insn: SystemInsn): Status {
     const { ports, regs } = this.c.p;
     insn.immediatePort = immediate;
     const port = immediate ? insn.imm & 0xff : regs.lo(RDX) & 0xffff;
     const size = Math.min(insn.opSize, 4);
-    if (input) ports.in(port, size, insn);
-    else ports.out(port, size, insn);
+    if (input) return ports.in(port, size, insn) ? Status.leave : Status.next;
+    return ports.out(port, size, insn) ? Status.leave : this.c.advance(insn);
   }
 
   stringIo(input: boolean, insn: SystemInsn): Status {

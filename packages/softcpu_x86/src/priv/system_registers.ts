@@ -1,6 +1,6 @@
 /** Control and debug registers, model-specific ones, time stamps, CPUID, segment bases (SDM vol. 2, MOV, RDMSR, RDTSC, RDFSBASE). */
 import { CR0, CR4, DR6, DR7 } from './fields.ts';
-import type { SystemInsn } from './interface.ts';
+import { Status, type SystemInsn } from './interface.ts';
 import { storable } from './linear.ts';
 import { slot } from './registers.ts';
 import type { SystemContext } from './system_context.ts';
@@ -150,13 +150,14 @@ export class RegisterInstructions {
     if (aux) regs.setGpr(RCX, regs.sys[slot.tscAux]!, 0);
   }
 
-  cpuid(insn: SystemInsn): void {
+  cpuid(insn: SystemInsn): Status {
     const { regs, cpuid } = this.c.p;
-    this.c.guest?.instruction('cpuid', insn);
+    if (this.c.guest?.leaves('cpuid', insn) === true) return Status.leave;
     cpuid.get(regs.lo(RAX), regs.lo(RCX));
     this.c.setPair(cpuid.a, cpuid.d);
     regs.setGpr(RBX, cpuid.b, 0);
     regs.setGpr(RCX, cpuid.c, 0);
+    return Status.next;
   }
 
   /** XCR0, or with ECX = 1 which of its components are in use. */

@@ -29,10 +29,20 @@ function exitOf(transfer: Transfer): TransferExit {
 /** Answers transfers that the vCPU carries out itself (its local APIC): the value, or undefined if they are the hypervisor's. */
 export type Local = (transfer: Transfer) => bigint | undefined;
 
-export class Emulation {
+/** An instruction that is being carried out. */
+export interface Emulated {
+  /** Bytes of the instruction. */
+  readonly length: number;
+  readonly outcome: Outcome;
+  /** The value that a transfer read. */
+  answer(value: bigint): void;
+  /** Goes on to the next transfer that the hypervisor has to carry out; undefined: the instruction ended, see {@link outcome}. */
+  next(): TransferExit | undefined;
+}
+
+export class Emulation implements Emulated {
   readonly #steps: Steps;
   readonly #local: Local;
-  /** Bytes of the instruction. */
   readonly length: number;
   outcome: Outcome = 'running';
   /** What the last transfer read. */
@@ -44,12 +54,10 @@ export class Emulation {
     this.#local = local;
   }
 
-  /** The value that a transfer read. */
   answer(value: bigint): void {
     this.#value = value;
   }
 
-  /** Goes on to the next transfer that the hypervisor has to carry out; undefined: the instruction ended, see {@link outcome}. */
   next(): TransferExit | undefined {
     try {
       for (;;) {

@@ -38,13 +38,13 @@ export class EmulatedCpu {
 
   /** Whether 64-bit code is executed, and the size of operands and addresses by default. */
   get mode(): { readonly long: boolean; readonly size: 2 | 4 } {
-    const { rights } = this.guest.segment('cs');
+    const rights = this.guest.rights('cs');
     const long = (this.guest.get('efer') & Efer.LMA) !== 0n && (rights & SegmentAccess.L) !== 0;
     return { long, size: !long && (rights & SegmentAccess.DB) === 0 ? 2 : 4 };
   }
 
   get cpl(): number {
-    return (this.guest.segment('ss').rights & SegmentAccess.DPL) >>> 5;
+    return (this.guest.rights('ss') & SegmentAccess.DPL) >>> 5;
   }
 
   // ── registers ──

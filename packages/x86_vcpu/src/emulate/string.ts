@@ -3,7 +3,6 @@
  * instruction can be left at any time and begins again where it was.
  */
 import { Gpr, Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
-import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import { GuestFault } from '../paging.ts';
 import { sizeOf, type Instruction } from './decode.ts';
 import { STATUS, subtract } from './flags.ts';
@@ -85,15 +84,7 @@ export function scanString(cpu: EmulatedCpu, i: Instruction): Steps {
   });
 }
 
-/** IN and OUT of the accumulator, INS and OUTS. `i` is the decoded instruction of the string forms. */
-export function* portAccess(cpu: EmulatedCpu, port: number, width: AccessWidth, input: boolean): Steps {
-  if (!input) {
-    yield { kind: 'out', port, width, data: cpu.operand(Gpr.RAX, width, true) };
-    return;
-  }
-  cpu.setOperand(Gpr.RAX, width, true, truncate(yield { kind: 'in', port, width }, width));
-}
-
+/** INS and OUTS, by the decoded instruction. */
 export function portString(cpu: EmulatedCpu, i: Instruction, port: number, input: boolean): Steps {
   const size = (i.opcode & 1) === 0 ? 1 : (Math.min(i.size, 4) as 2 | 4);
   return repeated(cpu, i, false, function* () {

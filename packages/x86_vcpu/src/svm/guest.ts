@@ -106,6 +106,10 @@ export class SvmGuest implements Guest {
     };
   }
 
+  rights(name: SegmentName): number {
+    return fromVmcbAttributes(this.#view.getUint16(this.#segmentOffset(name) + VmcbSegment.attributes, true));
+  }
+
   setSegment(name: SegmentName, { selector, base, limit, rights }: Segment): void {
     const at = this.#segmentOffset(name);
     this.#view.setUint16(at + VmcbSegment.selector, selector, true);

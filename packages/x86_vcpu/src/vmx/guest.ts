@@ -68,6 +68,8 @@ export class VmxGuest implements Guest {
   readonly #context: Context;
   #launched = false;
   #primary = 0;
+  /** Information about an event may be in the VMCS. */
+  #injects = true;
   #root: NestedRoot | undefined;
   #vpid = 0;
 
@@ -142,6 +144,10 @@ export class VmxGuest implements Guest {
       limit: Number(this.#read(segmentField(F.guestEsLimit, name))),
       rights: Number(this.#read(segmentField(F.guestEsAccessRights, name))),
     };
+  }
+
+  rights(name: SegmentName): number {
+    return Number(this.#read(segmentField(F.guestEsAccessRights, name)));
   }
 
   setSegment(name: SegmentName, { selector, base, limit, rights }: Segment): void {
@@ -245,6 +251,7 @@ export class VmxGuest implements Guest {
 
   bind(): void {
     this.#primary = Number(this.#read(F.primaryProcessorBasedControls));
+    this.#injects = true;
     this.#writeRoot();
     this.#writeHostState();
   }
@@ -278,9 +285,12 @@ export class VmxGuest implements Guest {
 
   inject(event: GuestEvent | undefined): void {
     if (event === undefined) {
-      this.#write(F.entryInterruptionInformation, 0);
+      // The processor has taken back what was injected before, if the entry succeeded.
+      if (this.#injects) this.#write(F.entryInterruptionInformation, 0);
+      this.#injects = false;
       return;
     }
+    this.#injects = true;
     const { vector, kind, errorCode, length } = event;
     const info = vector | (kind << InterruptionInfo.typeShift) | (errorCode === undefined ? 0 : InterruptionInfo.errorCodeValid);
     this.#write(F.entryInterruptionInformation, info + InterruptionInfo.valid);

@@ -89,13 +89,19 @@ export class SvmGuest implements GuestMode {
   }
 
   instruction(name: Intercepted, insn: SystemInsn): void {
-    const { vmcb } = this.p;
+    if (this.leaves(name, insn)) this.p.regs.fault.exited();
+  }
+
+  leaves(name: Intercepted, insn: SystemInsn): boolean {
+    const { vmcb, leave } = this.p;
     if (name === 'pause') {
       this.pause(insn);
-      return;
+      return false;
     }
     const rule = INSTRUCTIONS[name];
-    if (rule !== undefined && vmcb.has(rule[0], rule[1])) this.exit(rule[2], { length: insn.length, info1Lo: name === 'int' ? insn.imm & 0xff : 0 });
+    if (rule === undefined || !vmcb.has(rule[0], rule[1])) return false;
+    leave(rule[2], { length: insn.length, info1Lo: name === 'int' ? insn.imm & 0xff : 0 });
+    return true;
   }
 
   /** With a filter count, every so many PAUSEs are intercepted (APM vol. 2, 15.14.4). */
@@ -146,18 +152,19 @@ export class SvmGuest implements GuestMode {
     if (this.p.vmcb.has(Vmcb.interceptDr, 1 << (dr + (write ? 16 : 0)))) this.exit(code, { length: insn.length, info1Lo: gpr });
   }
 
-  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): void {
-    const { vmcb, physical, regs } = this.p;
-    if (!vmcb.has(Vmcb.intercept3, I3.IOIO_PROT)) return;
+  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
+    const { vmcb, physical, regs, leave } = this.p;
+    if (!vmcb.has(Vmcb.intercept3, I3.IOIO_PROT)) return false;
     const map = toNumber(vmcb.lo(Vmcb.iopmBasePa) & ~0xfff, vmcb.hi(Vmcb.iopmBasePa));
     // The map has three bits more than there are ports, for accesses that end behind the last.
     const bits = physical.read(map + (port >>> 3), 1) | (physical.read(map + (port >>> 3) + 1, 1) << 8);
-    if (((bits >>> (port & 7)) & ((1 << size) - 1)) === 0) return;
+    if (((bits >>> (port & 7)) & ((1 << size) - 1)) === 0) return false;
     const segment = input ? 0 : insn.seg;
     const info = (port << 16) | (input ? IoioInfo.IN : 0) | (string ? IoioInfo.STR | (segment << 10) | ADDRESS_BITS[insn.addrSize]! : 0) | SIZE_BITS[size]!;
     const next = (regs.ripLo() + insn.length) | 0;
     const nextHi = regs.ripHi() + (regs.code64 && next >>> 0 < insn.length ? 1 : 0);
-    this.exit(X.IOIO, { info1Lo: info | (string && insn.rep ? IoioInfo.REP : 0), info2Lo: next, info2Hi: nextHi, length: insn.length });
+    leave(X.IOIO, { info1Lo: info | (string && insn.rep ? IoioInfo.REP : 0), info2Lo: next, info2Hi: nextHi, length: insn.length });
+    return true;
   }
 
   msr(index: number, write: boolean, insn: SystemInsn): void {

@@ -93,29 +93,38 @@ export class VmxGuest implements GuestMode {
   }
 
   instruction(name: Intercepted, insn: SystemInsn): void {
+    if (this.leaves(name, insn)) this.p.regs.fault.exited();
+  }
+
+  leaves(name: Intercepted, insn: SystemInsn): boolean {
     const { regs } = this.p;
     if (name === 'xsaves' || name === 'xrstors') {
       this.supervisorState(name, insn);
-      return;
+      return false;
     }
     const rule = INSTRUCTIONS[name];
-    if (rule === undefined) return;
+    if (rule === undefined) return false;
     if (rule.enabled !== undefined && (this.secondary & rule.enabled) === 0) regs.fault.raise(V.UD);
     if (rule.primary !== undefined && (this.primary & rule.primary) === 0) {
       if (name === 'pause') this.pauseLoop(insn);
-      return;
+      return false;
     }
-    if (rule.secondary !== undefined && (this.secondary & rule.secondary) === 0) return;
-    this.exitFor(name, rule.reason, insn, 0);
+    if (rule.secondary !== undefined && (this.secondary & rule.secondary) === 0) return false;
+    this.leaveFor(name, rule.reason, insn, 0);
+    return true;
   }
 
-  /** An exit for an instruction, with information about its operands. */
-  private exitFor(name: string, reason: number, insn: SystemInsn, qualificationLo: number, qualificationHi = 0): never {
-    const { vmcs } = this.p;
+  /** Leaves the guest for an instruction, with information about its operands. */
+  private leaveFor(name: string, reason: number, insn: SystemInsn, qualificationLo: number, qualificationHi = 0): void {
     const information = instructionInformation[name];
-    if (information !== undefined) vmcs.set(F.exitInstructionInformation, information(insn));
-    if (DISPLACED.has(name)) return this.exit(reason, { length: insn.length, qualificationLo: insn.rm >= 0 ? 0 : insn.disp, qualificationHi: insn.rm >= 0 ? 0 : insn.disp >> 31 });
-    return this.exit(reason, { length: insn.length, qualificationLo, qualificationHi });
+    if (information !== undefined) this.p.vmcs.set(F.exitInstructionInformation, information(insn));
+    if (DISPLACED.has(name)) this.leave(reason, { length: insn.length, qualificationLo: insn.rm >= 0 ? 0 : insn.disp, qualificationHi: insn.rm >= 0 ? 0 : insn.disp >> 31 });
+    else this.leave(reason, { length: insn.length, qualificationLo, qualificationHi });
+  }
+
+  private exitFor(name: string, reason: number, insn: SystemInsn, qualificationLo: number, qualificationHi = 0): never {
+    this.leaveFor(name, reason, insn, qualificationLo, qualificationHi);
+    return this.p.regs.fault.exited();
   }
 
   private supervisorState(name: 'xsaves' | 'xrstors', insn: SystemInsn): void {
@@ -241,7 +250,7 @@ export class VmxGuest implements GuestMode {
     return ((this.p.physical.read(address + (bit >>> 3), 1) >>> (bit & 7)) & 1) !== 0;
   }
 
-  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): void {
+  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
     const { vmcs, regs } = this.p;
     let exits = (this.primary & P.unconditionalIoExiting) !== 0;
     if ((this.primary & P.useIoBitmaps) !== 0) {
@@ -253,7 +262,7 @@ export class VmxGuest implements GuestMode {
         exits = this.bit(toNumber(vmcs.lo(bitmap), vmcs.hi(bitmap)), at & 0x7fff);
       }
     }
-    if (!exits) return;
+    if (!exits) return false;
     const rep = string && insn.rep;
     if (string) {
       const wide = insn.addrSize === 8;
@@ -266,7 +275,8 @@ export class VmxGuest implements GuestMode {
       vmcsLinear(vmcs, sum | 0, hi);
     }
     const qualification = (size - 1) | (input ? 8 : 0) | (string ? 16 : 0) | (rep ? 32 : 0) | (insn.immediatePort ? 64 : 0) | (port << 16);
-    this.exitFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, qualification);
+    this.leaveFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, qualification);
+    return true;
   }
 
   msr(index: number, write: boolean, insn: SystemInsn): void {
