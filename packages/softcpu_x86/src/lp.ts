@@ -47,7 +47,7 @@ export interface LpOptions extends CoreOptions, Omit<PrivilegedOptions, 'memory'
 }
 
 /** Instructions after which code that others wrote is seen (SDM vol. 3, 9.3, serializing instructions). */
-const SERIALIZING: ReadonlySet<string> = new Set(['cpuid', 'iret', 'mov_to_cr', 'wrmsr', 'invlpg', 'lgdt', 'lidt', 'lldt', 'ltr', 'wbinvd', 'invd', 'rsm', 'invpcid']);
+const SERIALIZING: ReadonlySet<string> = new Set(['serialize', 'cpuid', 'iret', 'mov_to_cr', 'wrmsr', 'invlpg', 'lgdt', 'lidt', 'lldt', 'ltr', 'wbinvd', 'invd', 'rsm', 'invpcid']);
 
 /** Legacy prefixes. */
 const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);

@@ -121,7 +121,7 @@ const TRANSFERS: ReadonlySet<string> = new Set(['callf', 'jmpf', 'retf', 'iret',
 
 const NAMES = `ins outs in out callf jmpf retf int3 int into iret int1 hlt sldt str lldt ltr verr verw vmcall vmlaunch vmresume vmxoff monitor mwait
 xgetbv xsetbv vmfunc vmrun vmmcall vmload vmsave stgi clgi skinit invlpga rdtscp sgdt sidt lgdt lidt smsw lmsw invlpg lar lsl clts invd
-wbinvd wbnoinvd wrmsr rdtsc rdmsr rdpmc sysenter sysexit cpuid rsm vmread vmwrite vmptrld vmclear vmxon vmptrst invept invvpid invpcid
+wbinvd wbnoinvd serialize wrmsr rdtsc rdmsr rdpmc sysenter sysexit cpuid rsm vmread vmwrite vmptrld vmclear vmxon vmptrst invept invvpid invpcid
 fxsave fxrstor xsave xrstor xsaveopt xrstors xsavec xsaves arpl les lds lss lfs lgs rdrand rdseed rdpid`.split(/\s+/);
 
 export const systemInstructions: Definitions = named(NAMES, (name) => ({ ...system, ends: TRANSFERS.has(name) }));

@@ -56,6 +56,7 @@ np 0F 01:D4 vmfunc - vmx
 0F 01:DD clgi - svm
 0F 01:DE skinit - svm
 0F 01:DF invlpga - svm
+np 0F 01:E8 serialize - serialize
 0F 01:F8 swapgs - o64
 0F 01:F9 rdtscp - rdtscp
 0F 01/0:m sgdt Ms

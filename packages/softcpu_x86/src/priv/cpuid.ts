@@ -15,7 +15,7 @@ const FEATURES: Readonly<Record<string, Where>> = {
   tsc_deadline: [1, 'c', 24], aes: [1, 'c', 25], xsave: [1, 'c', 26], avx: [1, 'c', 28], f16c: [1, 'c', 29], rdrand: [1, 'c', 30],
   fsgsbase: [7, 'b', 0], tsc_adjust: [7, 'b', 1], bmi1: [7, 'b', 3], avx2: [7, 'b', 5], smep: [7, 'b', 7], bmi2: [7, 'b', 8], erms: [7, 'b', 9],
   invpcid: [7, 'b', 10], rdseed: [7, 'b', 18], adx: [7, 'b', 19], smap: [7, 'b', 20], clflushopt: [7, 'b', 23], clwb: [7, 'b', 24], sha: [7, 'b', 29],
-  umip: [7, 'c', 2], vaes: [7, 'c', 9], vpclmulqdq: [7, 'c', 10], la57: [7, 'c', 16], rdpid: [7, 'c', 22], fsrm: [7, 'd', 4],
+  umip: [7, 'c', 2], vaes: [7, 'c', 9], vpclmulqdq: [7, 'c', 10], la57: [7, 'c', 16], rdpid: [7, 'c', 22], fsrm: [7, 'd', 4], serialize: [7, 'd', 14],
   ibrs: [7, 'd', 26], stibp: [7, 'd', 27], arch_capabilities: [7, 'd', 29], ssbd: [7, 'd', 31],
   xsaveopt: [0xd, 'a', 0], xsavec: [0xd, 'a', 1], xgetbv1: [0xd, 'a', 2], xsaves: [0xd, 'a', 3],
   lahf_lm: [0x8000_0001, 'c', 0], svm: [0x8000_0001, 'c', 2], cr8_legacy: [0x8000_0001, 'c', 4], lzcnt: [0x8000_0001, 'c', 5],
@@ -29,7 +29,7 @@ export type Feature = string;
 /** What the privileged architecture itself brings. */
 const SYSTEM_FEATURES: readonly Feature[] = [
   'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'mca', 'sep', 'mtrr', 'pge', 'pat', 'pse36', 'pcid', 'fsgsbase', 'tsc_adjust', 'smep', 'invpcid', 'smap',
-  'umip', 'la57', 'rdpid', 'ibrs', 'stibp', 'ssbd', 'arch_capabilities', 'syscall', 'nx', 'page1gb', 'rdtscp', 'lm', 'invariant_tsc', 'monitor', 'xsave', 'xsaveopt', 'xsavec',
+  'umip', 'la57', 'rdpid', 'serialize', 'ibrs', 'stibp', 'ssbd', 'arch_capabilities', 'syscall', 'nx', 'page1gb', 'rdtscp', 'lm', 'invariant_tsc', 'monitor', 'xsave', 'xsaveopt', 'xsavec',
   'xgetbv1', 'xsaves', 'fxsr', 'ss', 'lahf_lm', 'clflush', 'clflushopt', 'clwb', 'prefetchw',
 ];
 

@@ -30,7 +30,7 @@ export const SYSTEM_OPS = [
   'cli', 'sti', 'pushf', 'popf', 'hlt', 'pause', 'sldt', 'str', 'lldt', 'ltr', 'verr', 'verw', 'arpl', 'sgdt', 'sidt', 'lgdt', 'lidt', 'smsw', 'lmsw',
   'invlpg', 'lar', 'lsl', 'syscall', 'sysret', 'sysenter', 'sysexit', 'swapgs', 'clts', 'invd', 'wbinvd', 'mov_from_cr', 'mov_to_cr', 'mov_from_dr',
   'mov_to_dr', 'rdmsr', 'wrmsr', 'rdtsc', 'rdtscp', 'rdpmc', 'rdpid', 'cpuid', 'rsm', 'getsec', 'xgetbv', 'xsetbv', 'monitor', 'mwait', 'clac', 'stac',
-  'rdrand', 'rdseed', 'in_imm', 'in_dx', 'out_imm', 'out_dx', 'ins', 'outs', 'invpcid', 'rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase', 'fxsave',
+  'serialize', 'rdrand', 'rdseed', 'in_imm', 'in_dx', 'out_imm', 'out_dx', 'ins', 'outs', 'invpcid', 'rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase', 'fxsave',
   'fxrstor', 'xsave', 'xsaveopt', 'xsavec', 'xsaves', 'xrstor', 'xrstors',
   'vmcall', 'vmclear', 'vmlaunch', 'vmptrld', 'vmptrst', 'vmread', 'vmresume', 'vmwrite', 'vmxoff', 'vmxon', 'invept', 'invvpid', 'vmfunc',
   'vmrun', 'vmmcall', 'vmload', 'vmsave', 'stgi', 'clgi', 'skinit', 'invlpga',
@@ -182,6 +182,8 @@ export class SystemInstructions {
       mwait: (insn) => others.mwait(insn),
       clac: privileged(boundary(() => onFlags.setAc(false))),
       stac: privileged(boundary(() => onFlags.setAc(true))),
+      // Whatever serializes is the engine's: this one does nothing else.
+      serialize: () => {},
       rdrand: (insn) => others.random('rdrand', insn),
       rdseed: (insn) => others.random('rdseed', insn),
       in_imm: (insn) => others.portIo(true, true, insn),
