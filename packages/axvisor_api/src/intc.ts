@@ -17,6 +17,11 @@ export interface IntcContext {
   readonly cpuIds?: readonly bigint[];
   /** The vCPU whose access a device handles at the moment: controllers with registers banked by CPU need it. */
   currentVcpu?(): number;
+  /**
+   * Gives a controller so many 32-bit words, zeros, for state that threads of vCPUs share with it: it asks once, and a vCPU's part belongs to
+   * another thread then. Absent: there is one thread.
+   */
+  sharedWords?(count: number): Int32Array;
   /** Guest memory, for controllers that keep tables in it (GICv3 ITS). */
   readonly memory?: GuestMemoryAccessor;
 }
@@ -137,6 +142,8 @@ export interface LocalApic {
   writeMsr(msr: number, value: bigint): boolean;
   /** The task priority, 0 to 255; CR8 is its upper half. */
   tpr: number;
+  /** Whether {@link LocalApic.pending} is not undefined, timers aside. */
+  readonly requests: boolean;
   /** The vector that the processor takes next if RFLAGS.IF and no shadow is in the way. */
   pending(): number | undefined;
   /** The interrupt-acknowledge cycle: the vector to deliver, which is now in service. Only if one was pending; else it is the spurious one. */
@@ -152,6 +159,16 @@ export interface LocalApic {
   raise(source: 'thermal' | 'performance'): void;
   /** Gives the APIC the counter that IA32_TSC_DEADLINE is about. Default: the host's ticks. */
   useTsc(tsc: TscClock): void;
+}
+
+/** The rest of a PC's interrupt controllers, as its local APICs reach it. */
+export interface ApicBackplane {
+  /** The end of a level-triggered interrupt, for the I/O APICs. */
+  endOfInterrupt(vector: number): void;
+  /** The INTA cycle of an external interrupt: the 8259 gives the vector. */
+  acknowledgeExternal(): number;
+  /** What that would be now. */
+  peekExternal(): number;
 }
 
 /** The interrupt controller of one VM. */
@@ -178,6 +195,8 @@ export interface InterruptController {
    * @throws {AxError} OutOfRange
    */
   localApic?(vcpu: number): LocalApic;
+  /** What local APICs that other threads have taken up (`local_apics`) ask for. */
+  readonly backplane?: ApicBackplane;
 }
 
 /** The functions of the `intc` API. */

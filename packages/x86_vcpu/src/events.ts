@@ -87,7 +87,9 @@ export class Events {
 
   /** An interrupt waits for RFLAGS.IF. */
   get #interrupted(): boolean {
-    return this.#apic === undefined ? this.#highest !== undefined : (this.pins & PinBit.intr) !== 0;
+    if (this.#apic === undefined) return this.#highest !== undefined;
+    // Another thread may have asserted it for a request that was taken meanwhile.
+    return (this.pins & PinBit.intr) !== 0 && this.#apic.requests;
   }
 
   #acknowledge(): number {

@@ -257,8 +257,11 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       this.#events.prepare(this.guest);
       const exit = this.guest.enter();
       if (exit.kind !== 'failEntry') this.#events.deliverAgain(this.guest.interrupted());
+      const timer = this.#apic?.nextTimer();
       const reason = this.#handle(exit);
       if (reason !== undefined) return reason;
+      // Whoever keeps the time has to hear of a timer that was set.
+      if (this.#apic?.nextTimer() !== timer) break;
     }
     return NOTHING;
   }
@@ -586,9 +589,8 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     return this.#events.pending(interruptible);
   }
 
-  /** The thread that has the local APIC has its timer, too. */
   nextTimer(): Ticks | undefined {
-    return this.#attached ? undefined : this.#apic?.nextTimer();
+    return this.#apic?.nextTimer();
   }
 
   share(): VCpuShare {

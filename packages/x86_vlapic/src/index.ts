@@ -3,7 +3,9 @@ import { apiImpl, component as axComponent, type Component } from '@axvisor/axvi
 import { addr } from '@axvisor/axvisor_api/addr';
 import { errors } from '@axvisor/axvisor_api/errors';
 import { intc } from '@axvisor/axvisor_api/intc';
+import { localApics } from '@axvisor/axvisor_api/local_apics';
 import { time } from '@axvisor/axvisor_api/time';
+import { attachApics } from './attached.ts';
 import { PcInterrupts } from './pc_interrupts.ts';
 
 export { IO_APIC_PINS } from './io_apic.ts';
@@ -11,8 +13,11 @@ export { PcInterrupts } from './pc_interrupts.ts';
 export { PIT_HZ } from './pit.ts';
 export { TIMER_HZ } from './timer.ts';
 
-export const component: Component<typeof intc.id, typeof addr.id | typeof time.id> = axComponent({
+export const component: Component<typeof intc.id | typeof localApics.id, typeof addr.id | typeof time.id> = axComponent({
   name: '@axvisor/x86_vlapic',
   requires: [addr, errors, time],
-  provides: () => [apiImpl(intc, { createInterruptController: (options, context) => new PcInterrupts(options, context) })],
+  provides: () => [
+    apiImpl(intc, { createInterruptController: (options, context) => new PcInterrupts(options, context) }),
+    apiImpl(localApics, { attachLocalApics: attachApics }),
+  ],
 });

@@ -1,105 +1,89 @@
 /**
  * A local APIC (Intel SDM volume 3, chapter 11): interrupts requested and in service, priorities, local sources, and the events that it keeps for its
- * processor. Its registers are in registers.ts.
+ * processor. Its registers are in registers.ts, its state in apic_words.ts.
+ *
+ * Every thread may have an object for it. The thread of its processor *owns* it: all others request interrupts and raise events, and only assert its
+ * pins. Each side writes first what it has to say, and looks then at what the other said: one of them sees that a pin is to be asserted.
  */
-import { ApicPin, type LocalApic, type TscClock } from '@axvisor/axvisor_api/intc';
+import { ApicPin, type ApicBackplane, type LocalApic, type TscClock } from '@axvisor/axvisor_api/intc';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Ticks } from '@axvisor/axvisor_api/time';
+import { ApicWords, Base, Event, SIPI, SVR_ENABLE, Word } from './apic_words.ts';
 import { Delivery, type Message } from './message.ts';
 import { accessPage, EsrBit, readX2apic, writeX2apic, type ApicState, type Shorthand } from './registers.ts';
 import { ApicTimer } from './timer.ts';
-import { VectorSet } from './vector_set.ts';
 
 /** What a local APIC is connected with. */
 export interface ApicBus {
   /** Sends an interprocessor interrupt; `self` and `others` say which shorthand of the ICR is used. */
   send(from: LocalApicUnit, message: Message, shorthand: Shorthand): void;
-  /** The end of a level-triggered interrupt, for the I/O APICs. */
-  endOfInterrupt(vector: number): void;
-  /** The INTA cycle of an external interrupt: the 8259 gives the vector. */
-  acknowledgeExternal(): number;
-  /** What that would be now. */
-  peekExternal(): number;
+  /** The rest of the machine's interrupt controllers, for a processor. */
+  controller(cpu: number): ApicBackplane;
   setPin(cpu: number, pin: ApicPin, level: boolean): void;
+}
+
+/** What a local APIC is after power-on. */
+export interface PowerOn {
+  readonly id: number;
+  /** Where the register page is. */
+  readonly base: bigint;
+  /** The first processor hears the 8259, as firmware leaves it. */
+  readonly virtualWire: boolean;
 }
 
 const MSR = { apicBase: 0x1b, tscDeadline: 0x6e0, x2apicFirst: 0x800, x2apicLast: 0x8ff } as const;
 
-/** IA32_APIC_BASE (11.4.4). */
-const Base = { bsp: 1n << 8n, extd: 1n << 10n, enable: 1n << 11n } as const;
 /** Physical addresses have 52 bits; the bits between are reserved. */
 const BASE_VALID: bigint = ((1n << 52n) - 0x1000n) | 0xd00n;
 
 /** Local vector table entries, in the order of their registers from 0x320. */
 export const Lvt = { timer: 0, thermal: 1, performance: 2, lint0: 3, lint1: 4, error: 5 } as const;
+const LVT_ENTRIES = 6;
 export const LVT_MASKED = 0x1_0000;
 const LVT_LEVEL = 0x8000;
 const LVT_REMOTE_IRR = 0x4000;
 /** Bits that can be written, by entry; delivery status and remote IRR are read-only. */
 const LVT_WRITABLE: readonly number[] = [0x7_00ff, 0x1_07ff, 0x1_07ff, 0x1_a7ff, 0x1_a7ff, 0x1_00ff];
 
-export const SVR_ENABLE = 0x100;
 const SVR_SUPPRESS_EOI_BROADCAST = 0x1000;
 const SVR_WRITABLE = 0x13ff;
 
 const FIRST_LEGAL_VECTOR = 16;
 
-export class LocalApicUnit implements LocalApic, ApicState {
-  readonly id: number;
+export class LocalApicUnit extends ApicWords implements LocalApic, ApicState {
+  readonly timer: ApicTimer;
   readonly #cpu: number;
   readonly #bus: ApicBus;
-  readonly #initialBase: bigint;
-  readonly #virtualWire: boolean;
-  readonly irr: VectorSet = new VectorSet();
-  readonly isr: VectorSet = new VectorSet();
-  readonly tmr: VectorSet = new VectorSet();
-  readonly timer: ApicTimer;
-  readonly lvt: Uint32Array = new Uint32Array(6);
-  #base: bigint;
-  #tpr = 0;
-  svr = 0xff;
-  ldr = 0;
-  dfr = 0xffff_ffff;
-  /** ICR; the destination is in its upper half. */
-  icr = 0n;
-  /** What software reads, and what was found since it last wrote. */
-  esr = 0;
-  #errors = 0;
-  #lint: [boolean, boolean] = [false, false];
-  /** An I/O APIC sent an ExtINT. */
-  #external = false;
-  #nmi = false;
-  #init = false;
-  #sipi: number | undefined;
-  #pins = 0;
+  readonly #isOwned: boolean;
 
-  /** @param base - where the register page is at power-on */
-  constructor(bus: ApicBus, cpu: number, id: number, base: bigint, virtualWire: boolean) {
-    this.id = id;
-    this.#cpu = cpu;
+  /**
+   * @param all - the state of all local APICs
+   * @param isOwned - this is the thread of its processor
+   */
+  constructor(bus: ApicBus, cpu: number, all: Int32Array, isOwned: boolean) {
+    super(all, cpu);
     this.#bus = bus;
-    this.#initialBase = base | Base.enable | (cpu === 0 ? Base.bsp : 0n);
-    this.#virtualWire = virtualWire && cpu === 0;
-    this.#base = this.#initialBase;
+    this.#cpu = cpu;
+    this.#isOwned = isOwned;
     this.timer = new ApicTimer(() => {
       this.#local(Lvt.timer);
       this.update();
     });
-    this.#initRegisters();
   }
 
-  /** Power-up or RESET. */
-  reset(): void {
-    this.#base = this.#initialBase;
-    this.#nmi = this.#init = false;
-    this.#sipi = undefined;
+  /** Power-up or RESET, while the processor stands still. */
+  reset({ id, base, virtualWire }: PowerOn): void {
+    this.setWord(Word.id, id);
+    this.setBase(base | Base.enable | (this.#cpu === 0 ? Base.bsp : 0n));
+    this.setWord(Word.events, 0);
+    this.setWord(Word.sipi, 0);
     this.#initRegisters();
-    if (this.#virtualWire) {
-      this.svr |= SVR_ENABLE;
-      this.lvt[Lvt.lint0] = Delivery.extInt << 8;
-      this.lvt[Lvt.lint1] = Delivery.nmi << 8;
+    if (virtualWire && this.#cpu === 0) {
+      this.setWord(Word.svr, this.svr | SVR_ENABLE);
+      this.setWord(Word.lvt + Lvt.lint0, Delivery.extInt << 8);
+      this.setWord(Word.lvt + Lvt.lint1, Delivery.nmi << 8);
     }
-    this.update();
+    this.#drive(true);
   }
 
   /** The state after power-up, RESET and INIT (11.4.7.1, 11.4.7.3): all but the ID and IA32_APIC_BASE. */
@@ -108,37 +92,16 @@ export class LocalApicUnit implements LocalApic, ApicState {
     this.isr.clear();
     this.tmr.clear();
     this.timer.reset();
-    this.lvt.fill(LVT_MASKED);
-    this.#tpr = this.esr = this.#errors = 0;
-    this.svr = 0xff;
+    for (let entry = 0; entry < LVT_ENTRIES; entry++) this.setWord(Word.lvt + entry, LVT_MASKED);
+    for (const word of [Word.tpr, Word.esr, Word.errors]) this.setWord(word, 0);
+    this.setWord(Word.svr, 0xff);
     this.ldr = this.x2apic ? this.#x2apicLdr : 0;
     this.dfr = 0xffff_ffff;
     this.icr = 0n;
-    this.#external = false;
+    this.takeEvents(Event.external);
   }
 
   // --- Modes (11.4.3, 11.12.1)
-
-  get base(): bigint {
-    return this.#base;
-  }
-
-  get enabled(): boolean {
-    return (this.#base & Base.enable) !== 0n;
-  }
-
-  get x2apic(): boolean {
-    return (this.#base & (Base.enable | Base.extd)) === (Base.enable | Base.extd);
-  }
-
-  get softwareEnabled(): boolean {
-    return this.enabled && (this.svr & SVR_ENABLE) !== 0;
-  }
-
-  /** The ID that messages name. */
-  get apicId(): number {
-    return this.x2apic ? this.id : this.id & 0xff;
-  }
 
   get #x2apicLdr(): number {
     return (((this.id >>> 4) << 16) | (1 << (this.id & 15))) >>> 0;
@@ -146,13 +109,13 @@ export class LocalApicUnit implements LocalApic, ApicState {
 
   #writeBase(value: bigint): boolean {
     if ((value & ~BASE_VALID) !== 0n) return false;
-    const before = this.#base & (Base.enable | Base.extd);
+    const before = this.base & (Base.enable | Base.extd);
     const after = value & (Base.enable | Base.extd);
     if (after === Base.extd) return false;
     // Out of x2APIC mode it goes only by way of the disabled state, and into it only from xAPIC mode.
     if (before === (Base.enable | Base.extd) && after === Base.enable) return false;
     if (before === 0n && after === (Base.enable | Base.extd)) return false;
-    this.#base = value;
+    this.setBase(value);
     if (before !== after) {
       if (after === 0n || before === 0n) this.#initRegisters();
       else this.ldr = this.#x2apicLdr;
@@ -165,7 +128,7 @@ export class LocalApicUnit implements LocalApic, ApicState {
   // --- Registers
 
   offsetOf(address: bigint): number | undefined {
-    if (!this.enabled || this.x2apic || address >> 12n !== this.#base >> 12n) return undefined;
+    if (!this.enabled || this.x2apic || address >> 12n !== this.base >> 12n) return undefined;
     return Number(address & 0xfffn);
   }
 
@@ -179,7 +142,7 @@ export class LocalApicUnit implements LocalApic, ApicState {
   }
 
   readMsr(msr: number): bigint | undefined {
-    if (msr === MSR.apicBase) return this.#base;
+    if (msr === MSR.apicBase) return this.base;
     if (msr === MSR.tscDeadline) return this.timer.readTscDeadline();
     if (msr < MSR.x2apicFirst || msr > MSR.x2apicLast || !this.x2apic) return undefined;
     return readX2apic(this, msr - MSR.x2apicFirst);
@@ -197,25 +160,32 @@ export class LocalApicUnit implements LocalApic, ApicState {
   }
 
   get tpr(): number {
-    return this.#tpr;
+    return this.word(Word.tpr);
   }
 
   set tpr(value: number) {
-    this.#tpr = value & 0xff;
+    this.setWord(Word.tpr, value & 0xff);
     this.update();
   }
 
   setSvr(value: number): void {
-    this.svr = value & SVR_WRITABLE;
+    this.setWord(Word.svr, value & SVR_WRITABLE);
     // While the APIC is disabled by software, all local interrupts are masked (11.4.7.2).
-    if (!this.softwareEnabled) for (const i of this.lvt.keys()) this.lvt[i] = (this.lvt[i] as number) | LVT_MASKED;
+    if (!this.softwareEnabled) for (let entry = 0; entry < LVT_ENTRIES; entry++) this.#mask(entry);
+  }
+
+  #mask(entry: number): void {
+    this.setBits(Word.lvt + entry, LVT_MASKED);
   }
 
   setLvt(entry: number, value: number): void {
     const writable = LVT_WRITABLE[entry] as number;
     if (entry === Lvt.timer) this.timer.setMode((value >>> 17) & 3);
-    const kept = (this.lvt[entry] as number) & LVT_REMOTE_IRR;
-    this.lvt[entry] = (value & writable) | kept | (this.softwareEnabled ? 0 : LVT_MASKED);
+    const written = (value & writable) | (this.softwareEnabled ? 0 : LVT_MASKED);
+    let before: number;
+    // Remote IRR stays, whatever the wire does to it meanwhile on another thread.
+    do before = this.lvt(entry);
+    while (!this.replace(Word.lvt + entry, before, written | (before & LVT_REMOTE_IRR)));
     // A wire that is asserted is seen when its entry is opened.
     if (entry === Lvt.lint0 || entry === Lvt.lint1) this.#levelLint(entry);
   }
@@ -224,14 +194,9 @@ export class LocalApicUnit implements LocalApic, ApicState {
     return (LVT_WRITABLE[entry] as number) | 0x1000 | (entry === Lvt.lint0 || entry === Lvt.lint1 ? LVT_REMOTE_IRR : 0);
   }
 
-  latchErrors(): void {
-    this.esr = this.#errors;
-    this.#errors = 0;
-  }
-
   error(bit: number): void {
-    this.#errors |= bit;
-    const entry = this.lvt[Lvt.error] as number;
+    this.setBits(Word.errors, bit);
+    const entry = this.lvt(Lvt.error);
     // An error interrupt whose own vector is illegal would report itself without end.
     if ((entry & LVT_MASKED) === 0 && (entry & 0xff) >= FIRST_LEGAL_VECTOR) this.#request(entry & 0xff, false);
   }
@@ -245,13 +210,14 @@ export class LocalApicUnit implements LocalApic, ApicState {
   /** The processor priority: the task priority, or the class of what is in service if that is higher. */
   get ppr(): number {
     const inService = (this.isr.highest() ?? 0) & 0xf0;
-    return (this.#tpr & 0xf0) >= inService ? this.#tpr : inService;
+    const { tpr } = this;
+    return (tpr & 0xf0) >= inService ? tpr : inService;
   }
 
   get #externalPending(): boolean {
-    if (!this.enabled) return this.#lint[0];
-    const lint0 = this.lvt[Lvt.lint0] as number;
-    return this.#external || (this.#lint[0] && (lint0 & (LVT_MASKED | 0x700)) === Delivery.extInt << 8);
+    if (!this.enabled) return this.lint(0);
+    const lint0 = this.lvt(Lvt.lint0);
+    return (this.word(Word.events) & Event.external) !== 0 || (this.lint(0) && (lint0 & (LVT_MASKED | 0x700)) === Delivery.extInt << 8);
   }
 
   #deliverable(): number | undefined {
@@ -260,9 +226,13 @@ export class LocalApicUnit implements LocalApic, ApicState {
     return vector !== undefined && (vector & 0xf0) > (this.ppr & 0xf0) ? vector : undefined;
   }
 
+  get requests(): boolean {
+    return this.#externalPending || this.#deliverable() !== undefined;
+  }
+
   pending(): number | undefined {
     this.timer.poll();
-    return this.#externalPending ? this.#bus.peekExternal() : this.#deliverable();
+    return this.#externalPending ? this.#bus.controller(this.#cpu).peekExternal() : this.#deliverable();
   }
 
   highestRequest(): number | undefined {
@@ -272,8 +242,8 @@ export class LocalApicUnit implements LocalApic, ApicState {
 
   acknowledge(): number {
     if (this.#externalPending) {
-      this.#external = false;
-      const vector = this.#bus.acknowledgeExternal();
+      this.takeEvents(Event.external);
+      const vector = this.#bus.controller(this.#cpu).acknowledgeExternal();
       this.update();
       return vector;
     }
@@ -291,12 +261,12 @@ export class LocalApicUnit implements LocalApic, ApicState {
     this.isr.set(vector, false);
     if (!this.tmr.has(vector)) return;
     for (const entry of [Lvt.lint0, Lvt.lint1]) {
-      const value = this.lvt[entry] as number;
+      const value = this.lvt(entry);
       if ((value & LVT_REMOTE_IRR) === 0 || (value & 0xff) !== vector) continue;
-      this.lvt[entry] = value & ~LVT_REMOTE_IRR;
+      this.clearBits(Word.lvt + entry, LVT_REMOTE_IRR);
       this.#levelLint(entry);
     }
-    if ((this.svr & SVR_SUPPRESS_EOI_BROADCAST) === 0) this.#bus.endOfInterrupt(vector);
+    if ((this.svr & SVR_SUPPRESS_EOI_BROADCAST) === 0) this.#bus.controller(this.#cpu).endOfInterrupt(vector);
   }
 
   // --- Interrupts that come in
@@ -318,16 +288,16 @@ export class LocalApicUnit implements LocalApic, ApicState {
         this.error(EsrBit.receiveIllegalVector);
         return false;
       case Delivery.nmi:
-        return (this.#nmi = true);
+        return this.latch(Event.nmi);
       case Delivery.init:
         // What was to be started before it, is not.
-        this.#sipi = undefined;
-        return (this.#init = true);
+        this.setWord(Word.sipi, 0);
+        return this.latch(Event.init);
       case Delivery.startUp:
-        this.#sipi ??= vector;
+        this.replace(Word.sipi, 0, SIPI | vector);
         return true;
       case Delivery.extInt:
-        return (this.#external = true);
+        return this.latch(Event.external);
       default:
         // There is no system-management mode to enter.
         return delivery === Delivery.smi;
@@ -335,21 +305,22 @@ export class LocalApicUnit implements LocalApic, ApicState {
   }
 
   #request(vector: number, level: boolean): boolean {
-    this.irr.set(vector, true);
     this.tmr.set(vector, level);
+    this.irr.set(vector, true);
     return true;
   }
 
   /** The wires LINT0 and LINT1. */
   setLint(n: 0 | 1, asserted: boolean): void {
-    if (this.#lint[n] === asserted) return;
-    this.#lint[n] = asserted;
+    if (this.lint(n) === asserted) return;
+    if (asserted) this.setBits(Word.lint, 1 << n);
+    else this.clearBits(Word.lint, 1 << n);
     const entry = n === 0 ? Lvt.lint0 : Lvt.lint1;
     if (!this.enabled) {
       // Then they are the processor's pins INTR and NMI.
-      if (n === 1 && asserted) this.#nmi = true;
+      if (n === 1 && asserted) this.latch(Event.nmi);
     } else if (asserted) {
-      const value = this.lvt[entry] as number;
+      const value = this.lvt(entry);
       const isLevel = ((value >>> 8) & 7) === Delivery.fixed && (value & LVT_LEVEL) !== 0;
       if (isLevel) this.#levelLint(entry);
       else if (((value >>> 8) & 7) !== Delivery.extInt) this.#local(entry);
@@ -359,21 +330,21 @@ export class LocalApicUnit implements LocalApic, ApicState {
 
   /** A level-triggered wire asks again as long as it is asserted and its last interrupt has ended. */
   #levelLint(entry: number): void {
-    const value = this.lvt[entry] as number;
-    const asserted = this.#lint[entry === Lvt.lint0 ? 0 : 1];
+    const value = this.lvt(entry);
+    const asserted = this.lint(entry === Lvt.lint0 ? 0 : 1);
     if (!asserted || (value & (LVT_MASKED | LVT_REMOTE_IRR | 0x700 | LVT_LEVEL)) !== LVT_LEVEL) return;
-    if (this.#accept(value & 0xff, Delivery.fixed, true)) this.lvt[entry] = value | LVT_REMOTE_IRR;
+    if (this.#accept(value & 0xff, Delivery.fixed, true)) this.setBits(Word.lvt + entry, LVT_REMOTE_IRR);
   }
 
   raise(source: 'thermal' | 'performance'): void {
     this.#local(Lvt[source]);
     // The counter's interrupt masks its own entry (20.6.3.5.8).
-    if (source === 'performance') this.lvt[Lvt.performance] = (this.lvt[Lvt.performance] as number) | LVT_MASKED;
+    if (source === 'performance') this.#mask(Lvt.performance);
     this.update();
   }
 
   #local(entry: number): void {
-    const value = this.lvt[entry] as number;
+    const value = this.lvt(entry);
     if (!this.enabled || (value & LVT_MASKED) !== 0) return;
     this.#accept(value & 0xff, entry === Lvt.timer || entry === Lvt.error ? Delivery.fixed : (value >>> 8) & 7, false);
   }
@@ -385,38 +356,61 @@ export class LocalApicUnit implements LocalApic, ApicState {
   take(event: 'nmi' | 'init' | 'sipi'): boolean | number | undefined {
     let result: boolean | number | undefined;
     if (event === 'sipi') {
-      result = this.#sipi;
-      this.#sipi = undefined;
-    } else if (event === 'nmi') {
-      result = this.#nmi;
-      this.#nmi = false;
+      const sipi = this.exchange(Word.sipi, 0);
+      result = sipi === 0 ? undefined : sipi & 0xff;
     } else {
-      result = this.#init;
-      this.#init = false;
-      if (result) this.#initRegisters();
+      result = this.takeEvents(Event[event]);
+      if (result && event === 'init') this.#initRegisters();
     }
     this.update();
     return result;
   }
 
   nextTimer(): Ticks | undefined {
-    return ((this.lvt[Lvt.timer] as number) & LVT_MASKED) === 0 ? this.timer.deadline : undefined;
+    return (this.lvt(Lvt.timer) & LVT_MASKED) === 0 ? this.timer.deadline : undefined;
   }
 
   useTsc(tsc: TscClock): void {
     this.timer.useTsc(tsc);
   }
 
+  /** Forgets the timer: the state was put back by another thread. */
+  forget(): void {
+    this.timer.reset();
+  }
+
   /** Drives the pins; only changes are told. */
   update(): void {
-    const pins =
-      (this.#externalPending || this.#deliverable() !== undefined ? 1 : 0) | (this.#nmi ? 2 : 0) | (this.#init ? 4 : 0) | (this.#sipi === undefined ? 0 : 8);
-    const changed = pins ^ this.#pins;
-    if (changed === 0) return;
-    this.#pins = pins;
+    this.#drive(this.#isOwned);
+  }
+
+  /** @param all - pins are released, too: whoever is not the processor may see its priorities too late, and so asserts only. */
+  #drive(all: boolean): void {
+    const before = this.word(Word.pins);
+    const pins = this.#wanted;
+    this.#assert(pins & ~before);
+    const released = before & ~pins;
+    if (!all || released === 0) return;
+    this.#tell(released, false);
+    this.clearBits(Word.pins, released);
+    // Who came in between saw them asserted.
+    this.#assert(this.#wanted & released);
+  }
+
+  #assert(pins: number): void {
+    if (pins !== 0) this.#tell(pins & ~this.setBits(Word.pins, pins), true);
+  }
+
+  #tell(pins: number, level: boolean): void {
     PINS.forEach((pin, i) => {
-      if (((changed >> i) & 1) === 1) this.#bus.setPin(this.#cpu, pin, ((pins >> i) & 1) === 1);
+      if (((pins >> i) & 1) === 1) this.#bus.setPin(this.#cpu, pin, level);
     });
+  }
+
+  /** The pins that its state asserts. */
+  get #wanted(): number {
+    const events = this.word(Word.events);
+    return (this.requests ? 1 : 0) | ((events & Event.nmi) === 0 ? 0 : 2) | ((events & Event.init) === 0 ? 0 : 4) | (this.word(Word.sipi) === 0 ? 0 : 8);
   }
 }
 

@@ -5,14 +5,15 @@
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth, Device, DeviceRegion, IrqLine } from '@axvisor/axvisor_api/device';
 import { ensure } from '@axvisor/axvisor_api/errors';
-import type { IntcContext, IntcOptions, InterruptController, LocalApic } from '@axvisor/axvisor_api/intc';
+import type { ApicBackplane, IntcContext, IntcOptions, InterruptController, LocalApic } from '@axvisor/axvisor_api/intc';
+import { Apics } from './apics.ts';
+import { APIC_WORDS } from './apic_words.ts';
 import { Hpet, type HpetRoute } from './hpet.ts';
 import { IO_APIC_PINS, IoApic } from './io_apic.ts';
-import { LocalApicUnit, type ApicBus } from './local_apic.ts';
-import { decodeMsi, Delivery, isAddressed, type Message } from './message.ts';
+import { LocalApicUnit, type ApicBus, type PowerOn } from './local_apic.ts';
+import { decodeMsi, Delivery } from './message.ts';
 import { PicPair } from './pic.ts';
 import { Pit } from './pit.ts';
-import type { Shorthand } from './registers.ts';
 
 const IO_APIC_BASE = 0xfec0_0000n;
 const PAGE = 0x1000n;
@@ -66,22 +67,25 @@ class LocalApicPage implements Device {
   }
 }
 
-export class PcInterrupts implements InterruptController, ApicBus {
+export class PcInterrupts implements InterruptController {
+  readonly backplane: ApicBackplane = {
+    endOfInterrupt: (vector) => this.#ioApic.endOfInterrupt(vector),
+    acknowledgeExternal: () => this.#pic.acknowledge(),
+    peekExternal: () => this.#pic.peek(),
+  };
   readonly devices: readonly Device[];
   /** Global system interrupts are 0 to 23; devices have 1 to 23. */
   readonly sources: number = IO_APIC_PINS - 1;
-  readonly #apics: readonly LocalApicUnit[];
+  readonly #apics: Apics;
+  readonly #powerOn: readonly PowerOn[];
   readonly #ioApic: IoApic;
   readonly #pic: PicPair;
   readonly #hpet: Hpet | undefined;
   /** Its wires to what is not the 8254's. */
   readonly #hpetLines = new Map<number, IrqLine>();
-  readonly #context: IntcContext;
   /** How many wires assert each global system interrupt, and each input of the 8259 pair. */
   readonly #asserted: Uint16Array = new Uint16Array(IO_APIC_PINS);
   readonly #isaAsserted: Uint16Array = new Uint16Array(ISA_IRQS);
-  /** The last winner among equals. */
-  #turn = 0;
 
   /** @throws {AxError} InvalidInput */
   constructor({ base, ioApicBase = IO_APIC_BASE, hpetBase, firmwareState = false }: IntcOptions, context: IntcContext) {
@@ -92,18 +96,26 @@ export class PcInterrupts implements InterruptController, ApicBus {
     const ids = cpuIds ?? Array.from({ length: vcpuCount }, (_, i) => BigInt(i));
     for (const id of ids) ensure(id >= 0n && id < 0xffff_ffffn, 'InvalidInput', `APIC ID ${id} does not fit in 32 bits`);
     ensure(new Set(ids).size === ids.length, 'InvalidInput', 'APIC IDs must differ');
-    this.#context = context;
-    this.#apics = ids.map((id, i) => new LocalApicUnit(this, i, Number(id), base, firmwareState));
-    this.#ioApic = new IoApic(ioApicBase, (message) => this.#deliver(message, this.#apics));
+    this.#powerOn = ids.map((id) => ({ id: Number(id), base, virtualWire: firmwareState }));
+    const shared = context.sharedWords?.(vcpuCount * APIC_WORDS);
+    const state = shared ?? new Int32Array(vcpuCount * APIC_WORDS);
+    const bus: ApicBus = {
+      send: (from, message, shorthand) => apics.send(from, message, shorthand),
+      controller: () => this.backplane,
+      setPin: (cpu, pin, level) => context.setVcpuInterrupt(cpu, pin, level),
+    };
+    const apics = new Apics(ids.map((_, i) => new LocalApicUnit(bus, i, state, shared === undefined)));
+    this.#apics = apics;
+    this.#ioApic = new IoApic(ioApicBase, (message) => apics.deliver(message));
     this.#pic = new PicPair(firmwareState ? FIRMWARE_ELCR : 0, (level) => {
       this.#ioApic.setLine(PIC_PIN, level);
-      for (const apic of this.#apics) apic.setLint(0, level);
+      for (const apic of apics.all) apic.setLint(0, level);
     });
     this.#hpet = hpetBase === undefined ? undefined : new Hpet(hpetBase, (route, level) => this.#hpetInterrupt(route, level));
     const timer = new Pit((level) => {
       if (this.#hpet?.replacesLegacy !== true) this.#setTimer(level);
     });
-    const page = new LocalApicPage(base, () => this.#apics[context.currentVcpu?.() ?? 0], (address, data) => this.writeMsi(address, data));
+    const page = new LocalApicPage(base, () => apics.all[context.currentVcpu?.() ?? 0], (address, data) => this.writeMsi(address, data));
     // The bus resets devices one by one; the local APICs go with the I/O APIC, without which they hear of nothing.
     const ioApic = this.#ioApic;
     const withCpus: Device = {
@@ -113,13 +125,17 @@ export class PcInterrupts implements InterruptController, ApicBus {
       reset: () => this.reset(),
     };
     this.devices = [page, withCpus, this.#pic, timer, ...(this.#hpet === undefined ? [] : [this.#hpet])];
-    for (const apic of this.#apics) apic.reset();
+    this.#resetApics();
+  }
+
+  #resetApics(): void {
+    this.#powerOn.forEach((powerOn, i) => this.#apics.all[i]?.reset(powerOn));
   }
 
   /** Local and I/O APICs in their power-on state. */
   reset(): void {
     this.#ioApic.reset();
-    for (const apic of this.#apics) apic.reset();
+    this.#resetApics();
   }
 
   /** @throws {AxError} OutOfRange */
@@ -163,55 +179,14 @@ export class PcInterrupts implements InterruptController, ApicBus {
 
   /** @throws {AxError} OutOfRange */
   localApic(vcpu: number): LocalApic {
-    const apic = this.#apics[vcpu];
-    ensure(apic !== undefined, 'OutOfRange', `there are ${this.#apics.length} local APICs, not number ${vcpu}`);
+    const apic = this.#apics.all[vcpu];
+    ensure(apic !== undefined, 'OutOfRange', `there are ${this.#apics.all.length} local APICs, not number ${vcpu}`);
     return apic;
   }
 
   writeMsi(address: bigint, data: number): void {
     const message = decodeMsi(address, data);
     // By a message only those that go to processors can be signalled (11.11.2).
-    if (message !== undefined && message.delivery !== 3 && message.delivery !== Delivery.startUp) this.#deliver(message, this.#apics);
-  }
-
-  // --- What local APICs are connected with
-
-  send(from: LocalApicUnit, message: Message, shorthand: Shorthand): void {
-    if (shorthand === 'none') this.#deliver(message, this.#apics);
-    else {
-      const targets = shorthand === 'self' ? [from] : shorthand === 'all' ? this.#apics : this.#apics.filter((a) => a !== from);
-      this.#deliver({ ...message, destination: 0xff, wide: false }, targets);
-    }
-  }
-
-  endOfInterrupt(vector: number): void {
-    this.#ioApic.endOfInterrupt(vector);
-  }
-
-  acknowledgeExternal(): number {
-    return this.#pic.acknowledge();
-  }
-
-  peekExternal(): number {
-    return this.#pic.peek();
-  }
-
-  setPin(cpu: number, pin: number, level: boolean): void {
-    this.#context.setVcpuInterrupt(cpu, pin, level);
-  }
-
-  /** Whether anyone took it. */
-  #deliver(message: Message, among: readonly LocalApicUnit[]): boolean {
-    const targets = among.filter((apic) => apic.enabled && isAddressed(message, apic));
-    if (message.delivery !== Delivery.lowestPriority) return targets.map((apic) => apic.accept(message)).some((taken) => taken);
-    return this.#lowestPriority(targets)?.accept(message) ?? false;
-  }
-
-  /** The target with the lowest processor priority (11.6.2.4); equals take turns. */
-  #lowestPriority(targets: readonly LocalApicUnit[]): LocalApicUnit | undefined {
-    const able = targets.filter((apic) => apic.softwareEnabled);
-    const lowest = Math.min(...able.map((apic) => apic.ppr));
-    const equals = able.filter((apic) => apic.ppr === lowest);
-    return equals[this.#turn++ % Math.max(1, equals.length)];
+    if (message !== undefined && message.delivery !== 3 && message.delivery !== Delivery.startUp) this.#apics.deliver(message);
   }
 }

@@ -20,12 +20,13 @@ export interface ApicState {
   readonly svr: number;
   readonly esr: number;
   icr: bigint;
-  readonly lvt: Uint32Array;
   readonly isr: VectorSet;
   readonly tmr: VectorSet;
   readonly irr: VectorSet;
   readonly timer: ApicTimer;
   setSvr(value: number): void;
+  /** An entry of the local vector table. */
+  lvt(entry: number): number;
   setLvt(entry: number, value: number): void;
   /** Bits of the LVT register `entry` that software may set in x2APIC mode; the read-only ones do not count as reserved. */
   lvtValid(entry: number): number;
@@ -51,7 +52,7 @@ interface Register {
 }
 
 const lvt = (entry: number): Register => ({
-  read: (a) => a.lvt[entry] as number,
+  read: (a) => a.lvt(entry),
   write: (a, value) => a.setLvt(entry, value),
   valid: (a) => a.lvtValid(entry),
 });

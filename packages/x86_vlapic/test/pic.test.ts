@@ -51,7 +51,7 @@ test('a request that is gone at the acknowledge is the spurious interrupt 7 and 
   expect(b.pending()).toBe(0x0b);
   line(false);
   expect(b.pending()).toBe(undefined);
-  expect(b.run(() => b.controller.acknowledgeExternal())).toBe(0x0f);
+  expect(b.run(() => b.controller.backplane.acknowledgeExternal())).toBe(0x0f);
   b.outb(0x20, 0x0b);
   expect(b.inb(0x20)).toBe(0);
 });

@@ -28,6 +28,6 @@ export function composeX86_64(host: HostOptions, processor: ProcessorOptions = {
 /** Links what a guest CPU needs in its thread; the result runs it, and never returns. */
 export function composeX86_64Cpu(options: CpuComposeOptions): () => never {
   const { components, start } = commonCpu({ ...options, host: { tickFrequency: TICK_FREQUENCY, ...options.host } });
-  link([...components, ...cpuComponents(options.processor)]);
+  link([...components, ...cpuComponents(options.processor), x86Vlapic]);
   return start();
 }

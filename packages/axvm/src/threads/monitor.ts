@@ -16,7 +16,6 @@ import { servicesOf, type VmServices } from '../vm/services.ts';
 import type { VCpuSlot } from '../vm/vcpu_slot.ts';
 import type { AxVm } from '../vm/vm.ts';
 import { Latches, latchesOf } from './latches.ts';
-import { serveLocalApic } from './remote_apic.ts';
 import { decodeSgi } from './remote_interrupts.ts';
 import { Call, CPU_UP_RESULTS, encodeOrder, LINE_SIZE, toBytes, toText, VCpuLine, type Order } from './protocol.ts';
 
@@ -73,10 +72,9 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [Call.privateLine]: nothing(({ vm }, i, [intid, level]) => vm.intc?.cpu?.(i).setPrivateLine(Number(intid), level === 1n)),
   [Call.setPending]: nothing(({ vm }, i, [intid, pending]) => vm.intc?.cpu?.(i).setPending(Number(intid), pending === 1n)),
   [Call.sendSgi]: nothing(({ vm }, i, args) => vm.intc?.cpu?.(i).sendSgi(decodeSgi(args))),
-  [Call.localApic]: ({ vm }, i, args) => {
-    const apic = vm.intc?.localApic?.(i);
-    return apic === undefined ? NONE : optional(serveLocalApic(apic, args));
-  },
+  [Call.endOfInterrupt]: nothing(({ vm }, _i, [vector]) => vm.intc?.backplane?.endOfInterrupt(Number(vector))),
+  [Call.acknowledgeExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.acknowledgeExternal() ?? 0)),
+  [Call.peekExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.peekExternal() ?? 0)),
   [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
 };
 
@@ -131,7 +129,8 @@ export class Monitor implements Executor {
     });
     const systemRegisters = vm.intc?.cpu?.(0).systemRegisters;
     const cpuInterrupts = systemRegisters === undefined ? {} : { cpuInterrupts: { systemRegisters } };
-    const localApics = vm.intc?.localApic === undefined ? {} : { localApics: true as const };
+    const { place, count: words } = vm.intcWords;
+    const localApics = vm.intc?.localApic === undefined ? {} : { localApics: { place, words } };
     const memory = vm.addressSpace.areas().map(({ range }) => [range.start, range.end] as const);
     for (const cpu of this.#orders.keys())
       this.#order(cpu, {

@@ -37,8 +37,10 @@ export const Call = {
   sendSgi: 21,
   /** Counters of this CPU's processor, as JSON. */
   counters: 22,
-  /** An operation of the caller's local APIC. */
-  localApic: 23,
+  /** What the caller's local APIC asks of the controller. */
+  endOfInterrupt: 23,
+  acknowledgeExternal: 24,
+  peekExternal: 25,
 } as const;
 
 /** Results of {@link Call.cpuUp} by number. */
@@ -56,8 +58,8 @@ export interface VmDescription {
   readonly vcpus: readonly VCpuDescription[];
   /** The controller has parts that belong to CPUs: whether their CPU interfaces are system registers. */
   readonly cpuInterrupts?: { readonly systemRegisters: boolean };
-  /** The CPUs have local APICs. */
-  readonly localApics?: true;
+  /** The CPUs have local APICs: where the state of all of them is, and how many words. */
+  readonly localApics?: { readonly place: bigint; readonly words: number };
   /** Where {@link Latches} are, of which registers, and the registers to which writes are posted. */
   readonly latches: bigint;
   readonly latched: readonly (readonly [address: number, width: AccessWidth])[];

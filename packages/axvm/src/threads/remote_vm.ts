@@ -3,11 +3,13 @@ import { gpa, type GuestPhysAddr, type HostPhysAddr } from '@axvisor/axvisor_api
 import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
 import type { AccessWidth, ConsolePort } from '@axvisor/axvisor_api/device';
 import { axError } from '@axvisor/axvisor_api/errors';
+import type { ApicBackplane } from '@axvisor/axvisor_api/intc';
+import { attachLocalApics, type AttachedLocalApics } from '@axvisor/axvisor_api/local_apics';
+import { physMemory } from '@axvisor/axvisor_api/memory';
 import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
 import { latched, latchWords } from './latches.ts';
-import { RemoteLocalApic } from './remote_apic.ts';
 import { RemoteCpuInterrupts } from './remote_interrupts.ts';
 import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
 
@@ -25,7 +27,6 @@ export interface RemoteVCpu {
   generation: number;
   /** Its part of an interrupt controller, where there are such. */
   readonly interrupts: RemoteCpuInterrupts | undefined;
-  readonly localApic: RemoteLocalApic | undefined;
   /** It is on, and this thread runs it. */
   active: boolean;
 }
@@ -41,8 +42,11 @@ export class RemoteVm implements Disposable {
   /** Which latch has the register at an address. */
   readonly #latched: ReadonlyMap<number, { readonly width: AccessWidth; readonly index: number }>;
   readonly #posted: ReadonlySet<number>;
+  /** Those of all its vCPUs, where they have such. */
+  readonly #localApics: AttachedLocalApics | undefined;
 
-  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts, localApics }: VmDescription) {
+  /** @param here - the number of this CPU @param rouse - makes a vCPU see its interrupts */
+  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts, localApics }: VmDescription, here: number, rouse: (remote: RemoteVCpu) => void) {
     this.id = id;
     this.#memory = memory;
     this.#latches = latchWords(latches, registers.length);
@@ -53,18 +57,44 @@ export class RemoteVm implements Disposable {
       vcpu.setup(this.#entry, root, vmid);
       const interrupts =
         cpuInterrupts === undefined ? undefined : new RemoteCpuInterrupts(cpuInterrupts.systemRegisters, (operation, ...args) => void this.#call(remote, operation, args));
-      const localApic = localApics === undefined ? undefined : new RemoteLocalApic(
-              Number(cpuId),
-              (...args) => this.#call(remote, Call.localApic, args).values[0],
-              (...args) => postMonitor(Call.localApic, this.#message(remote, args)),
-            );
       const remote: RemoteVCpu = {
-        vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, localApic, active: false,
+        vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, active: false,
       };
-      if (localApic !== undefined) vcpu.arch.attachLocalApic?.(localApic);
       if (interrupts !== undefined) vcpu.arch.attachInterrupts?.(interrupts);
       return remote;
     });
+    this.#localApics = localApics === undefined ? undefined : this.#attachApics(localApics, here, rouse);
+  }
+
+  #attachApics({ place, words }: NonNullable<VmDescription['localApics']>, here: number, rouse: (remote: RemoteVCpu) => void): AttachedLocalApics {
+    const first = Number(place) / 4;
+    const apics = attachLocalApics(physMemory().words.subarray(first, first + words), {
+      vcpuCount: this.vcpus.length,
+      isHere: (vcpu) => this.remote(vcpu).home === here,
+      setVcpuInterrupt: (vcpu, pin, level) => {
+        const remote = this.remote(vcpu);
+        if (!level) return remote.vcpu.clearInterrupt(pin);
+        remote.vcpu.injectInterrupt(pin);
+        rouse(remote);
+      },
+      controller: (vcpu) => this.#controller(this.remote(vcpu)),
+    });
+    for (const { home, vcpu } of this.vcpus) if (home === here) vcpu.arch.attachLocalApic?.(apics.localApic(vcpu.id));
+    return apics;
+  }
+
+  /** The controller of the monitor, for the local APIC of `caller`. */
+  #controller(caller: RemoteVCpu): ApicBackplane {
+    const vector = (operation: number): number => Number(this.#call(caller, operation, []).values[0]);
+    return {
+      // What comes of it comes as an interrupt.
+      endOfInterrupt: (ended) => {
+        const args = [BigInt(ended)];
+        if (!postMonitor(Call.endOfInterrupt, this.#message(caller, args))) this.#call(caller, Call.endOfInterrupt, args);
+      },
+      acknowledgeExternal: () => vector(Call.acknowledgeExternal),
+      peekExternal: () => vector(Call.peekExternal),
+    };
   }
 
   /** @throws {AxError} NotFound */
@@ -75,9 +105,9 @@ export class RemoteVm implements Disposable {
   }
 
   /** Forgets what this thread has of a vCPU's state, which others may have changed. */
-  forget({ vcpu, interrupts, localApic }: RemoteVCpu): void {
+  forget({ vcpu, interrupts }: RemoteVCpu): void {
     interrupts?.forget();
-    localApic?.forget();
+    this.#localApics?.forget(vcpu.id);
     // Before the checked life cycle would save it.
     vcpu.arch.setup();
     vcpu.reset(this.#entry);
@@ -178,6 +208,8 @@ export class RemoteVm implements Disposable {
   [Symbol.dispose](): void {
     for (const remote of this.vcpus) {
       if (remote.active) this.forget(remote);
+      // No timer outlives the memory that its expiry is noted in.
+      this.#localApics?.forget(remote.vcpu.id);
       remote.vcpu[Symbol.dispose]();
     }
   }

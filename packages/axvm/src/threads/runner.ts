@@ -6,6 +6,7 @@ import { apiImpl, component as axComponent, type Component } from '@axvisor/axvi
 import { addr } from '@axvisor/axvisor_api/addr';
 import { axError, errors, isAxError } from '@axvisor/axvisor_api/errors';
 import { host, thisCpuId } from '@axvisor/axvisor_api/host';
+import { localApics } from '@axvisor/axvisor_api/local_apics';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, processorStats, setHostTimer } from '@axvisor/axvisor_api/processor';
 import { callMonitor, pendingSignals, Signal, signalCpu, smp, takeSignals, waitForSignal, type CpuMessage } from '@axvisor/axvisor_api/smp';
@@ -40,7 +41,6 @@ export class Runner {
   #local: RemoteVCpu[] = [];
   /** The one that is on the processor. */
   #bound: RemoteVCpu | undefined;
-  #yieldSoon = false;
   /** Instructions that a vCPU was credited with. */
   #credited = 0n;
 
@@ -59,8 +59,8 @@ export class Runner {
   }
 
   rouse({ home, vcpu: target }: RemoteVCpu): void {
-    if (home !== thisCpuId()) signalCpu(home, Signal.kick);
-    else if (target !== this.#bound?.vcpu) this.#yieldSoon = true;
+    // What is on this processor looks at its interrupts before it goes on. Of those that wait for it, one gets its turn.
+    if (target !== this.#bound?.vcpu) signalCpu(home, Signal.kick);
   }
 
   // ── running ──
@@ -100,7 +100,7 @@ export class Runner {
   #obey(order: Order): void {
     switch (order.order) {
       case 'attach': {
-        const vm = new RemoteVm(order.vm);
+        const vm = new RemoteVm(order.vm, thisCpuId(), (remote) => this.rouse(remote));
         this.#vms.set(vm.id, vm);
         this.#local.push(...vm.vcpus.filter((v) => v.home === thisCpuId()));
         return;
@@ -168,7 +168,6 @@ export class Runner {
     line.activity = Activity.running;
     this.#bound = remote;
     if (this.#isStopped(remote)) return;
-    this.#yieldSoon = false;
     const end = currentTicks() + nanosToTicks(SLICE_NANOS);
     const alone = !this.#local.some((other) => other !== remote && other.active && other.vcpu.state !== VCpuState.Blocked);
     let timer = alone ? this.#deadline() : earlier(end, this.#deadline());
@@ -189,7 +188,7 @@ export class Runner {
           return this.#release(remote);
         }
         // The end of the slice comes as an interrupt of the host's timer, and so does a timer that was set meanwhile.
-        if (next === 'yield' || this.#yieldSoon || (pendingSignals() & (Signal.kick | Signal.order)) !== 0) return;
+        if (next === 'yield' || (pendingSignals() & (Signal.kick | Signal.order)) !== 0) return;
         const sooner = earlier(timer, nextDeadline());
         if (sooner !== timer) setHostTimer((timer = sooner));
       }
@@ -280,7 +279,7 @@ export function createRunner(): {
   return {
     component: axComponent({
       name: '@axvisor/axvm (guest CPU)',
-      requires: [addr, errors, host, memory, processor, smp, time, vcpu],
+      requires: [addr, errors, host, localApics, memory, processor, smp, time, vcpu],
       provides: () => [apiImpl(vmm, createVmm(runner))],
     }),
     run: () => runner.run(),

@@ -11,9 +11,9 @@ import type { AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Vm, VmEnd, VmImages, VmStats, VMStatus } from '@axvisor/axvisor_api/vm';
 import type { Executor } from '../executor.ts';
 import type { BootPlan } from '../image/boot_plan.ts';
-import { ownTsc } from '../threads/remote_apic.ts';
 import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, guestCpuIds, planRam, type GuestRam, type Machine } from './build.ts';
 import { loadPieces, planBoot } from './load.ts';
+import { SharedWords } from './shared_words.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
 
 /** What happens in guest context and is done once the guest has been left. */
@@ -49,6 +49,8 @@ export class AxVm implements Vm {
   readonly dtb: Uint8Array | undefined;
   /** Frames promised to its lazily mapped memory. */
   readonly committedFrames: number;
+  /** What the interrupt controller shares with the threads of its vCPUs. */
+  readonly intcWords: SharedWords = new SharedWords();
   /** Interrupts asserted. */
   interrupts = 0;
   /** The vCPU whose access the devices handle. */
@@ -91,7 +93,7 @@ export class AxVm implements Vm {
     this.#startsAllCpus = board?.startsAllCpus === true;
     this.#plan = board?.plan?.({ config, images, ram: this.#ram.regions, cpuIds }) ?? planBoot(config, images, this.#ram.regions, first.base);
     this.addressSpace = buildAddressSpace(board, this.#ram, this.#plan, options.vmid);
-    const undo: Disposable[] = [this.addressSpace];
+    const undo: Disposable[] = [this.addressSpace, this.intcWords];
     try {
       this.slots = buildVCpus(cpuIds, config, this.#plan, undo);
       this.#machine = buildMachine(
@@ -105,6 +107,7 @@ export class AxVm implements Vm {
           cpuIds,
           currentVcpu: () => this.accessing,
           memory: this.addressSpace,
+          ...(guestCpus() > 0 ? { sharedWords: (count: number) => this.intcWords.take(count) } : {}),
         },
         {
           vmId: config.id,
@@ -122,7 +125,7 @@ export class AxVm implements Vm {
         board?.deviceTree?.({ cpuIds, memory, cmdline: config.cmdline, initrd: this.#plan.initrd, bus, irqs });
       for (const { vcpu } of this.slots) {
         vcpu.setup(gpa(this.#plan.entry), this.addressSpace.root, options.vmid);
-        if (intc?.localApic !== undefined) vcpu.arch.attachLocalApic?.(guestCpus() > 0 ? ownTsc(intc.localApic(vcpu.id)) : intc.localApic(vcpu.id));
+        if (intc?.localApic !== undefined) vcpu.arch.attachLocalApic?.(intc.localApic(vcpu.id));
         if (intc?.cpu !== undefined) vcpu.arch.attachInterrupts?.(guestCpus() > 0 ? byPins(intc.cpu(vcpu.id)) : intc.cpu(vcpu.id));
       }
       this.#load();
@@ -264,6 +267,7 @@ export class AxVm implements Vm {
     // A device that cannot save its data must not keep the others from doing so.
     const closed = await Promise.allSettled(this.bus.devices().map((device) => device.close?.()));
     this.addressSpace[Symbol.dispose]();
+    this.intcWords[Symbol.dispose]();
     this.#onClose();
     const failures = closed.flatMap((c) => (c.status === 'rejected' ? [c.reason as unknown] : []));
     if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, `VM ${this.id}: ${failures.map(String).join('; ')}`);
