@@ -1,7 +1,9 @@
 /** Guest physical memory through the nested page table, as the hypervisor reads it: EPT (SDM vol. 3, 29.3) or nested paging (APM vol. 2, 15.25). */
+import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { physMemory } from '@axvisor/axvisor_api/memory';
+import { hostWrote } from '@axvisor/axvisor_api/processor';
 
 /** Bits of an entry that say whether it is there, may be written, and is a leaf above the lowest level. */
 interface Entries {
@@ -69,6 +71,8 @@ export class NestedMemory {
     if (at === undefined) return false;
     const { bytes } = physMemory();
     for (let i = 0; i < size; i++) bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+    // What a port or a device was read into may be code.
+    hostWrote(BigInt(at) as HostPhysAddr, size);
     return true;
   }
 }

@@ -57,6 +57,32 @@ test('a PC takes no device tree', async () => {
   expect([status, output]).toEqual([2, expect.stringContaining("a PC describes itself by ACPI's tables")]);
 });
 
+test.each(['vmx', 'svm'])('code under %s that a port was read into is executed as it is now', { timeout: 60_000 }, async (virt) => {
+  const { bytes } = assemble(`
+.code32
+        mov esp, 0x80000
+        call number
+        cmp al, 1
+        jne end
+        mov al, 0x50                        # a byte of CMOS that nobody uses
+        out 0x70, al
+        mov al, 2
+        out 0x71, al
+        mov edi, offset number + 1
+        mov edx, 0x71
+        insb
+        call number
+        cmp al, 2
+        jne end
+        mov esi, offset text
+${HELLO}
+number: mov al, 1
+        ret
+`, { base: 0x20_0000n, bits: 32 });
+  const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', virt, '--kernel', file(`ins-${virt}`, bytes), '--load-addr', '0x200000', '--memory', '16M');
+  expect([status, output]).toEqual([0, 'it boots']);
+});
+
 test('a guest under SVM switches tasks by a far jump to a TSS, and comes back by IRET', { timeout: 60_000 }, async () => {
   const { bytes } = assemble(`
 .code32
