@@ -18,8 +18,11 @@ import type { AxVm } from './vm/vm.ts';
 const SLICE_NANOS = 1_000_000n;
 /** How long guests run before the event loop gets a turn. */
 const TURN_NANOS = 4_000_000n;
-/** Exits after which a slice ends in any case: a clock that counts instructions stands still for a guest that executes none. */
-const SLICE_EXITS = 20_000;
+/**
+ * How long an exit takes by a clock that counts instructions, which sees none here: about what it is on hardware. Without, time would stand still for
+ * guests that execute nothing between their exits, and nearly so for those that look at a device until time has passed.
+ */
+const EXIT_NANOS = 1_000n;
 
 interface Runnable {
   readonly vm: AxVm;
@@ -38,6 +41,7 @@ export class Scheduler implements Executor {
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
+  #isVirtual = false;
 
   constructor(vms: () => Iterable<AxVm>) {
     this.#vms = vms;
@@ -90,6 +94,7 @@ export class Scheduler implements Executor {
   }
 
   async run(until: () => boolean): Promise<void> {
+    this.#isVirtual = isVirtualClock();
     this.#perCpu ??= initPerCpu(thisCpuId());
     if (!this.#perCpu.isEnabled()) this.#perCpu.hardwareEnable();
     const turn = nanosToTicks(TURN_NANOS);
@@ -104,8 +109,8 @@ export class Scheduler implements Executor {
         lastTurn = currentTicks();
         continue;
       }
-      const isOver = this.#runSlice(next);
-      if (!isOver || currentTicks() - lastTurn >= turn) {
+      this.#runSlice(next);
+      if (currentTicks() - lastTurn >= turn) {
         await idle();
         lastTurn = currentTicks();
       }
@@ -131,11 +136,10 @@ export class Scheduler implements Executor {
     return undefined;
   }
 
-  /** Runs a vCPU until its slice is over or it cannot go on; false if it made so many exits that time may not have passed. */
-  #runSlice({ vm, slot, alone }: Runnable): boolean {
+  #runSlice({ vm, slot, alone }: Runnable): void {
     const { vcpu } = slot;
     const services = this.#services.get(vm);
-    if (services === undefined) return true;
+    if (services === undefined) return;
     if (this.#last !== slot) this.#release();
     this.#last = slot;
     this.#yieldSoon = false;
@@ -144,32 +148,25 @@ export class Scheduler implements Executor {
     this.time.enter('guest');
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
-      for (let exits = 0; exits < SLICE_EXITS; exits++) {
+      for (;;) {
         const exit = vcpu.run();
         this.time.beginExit();
+        if (this.#isVirtual) skipTo(currentTicks() + nanosToTicks(EXIT_NANOS));
         const next = handleExit(services, vcpu, exit);
         vm.settle();
         this.time.endExit();
         // A reset or power-off took the vCPU off this CPU already.
-        if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) {
-          this.#release();
-          return true;
-        }
-        if (next === 'wait') {
-          vcpu.block();
-          return true;
-        }
+        if (vm.status !== 'running' || slot.power !== 'on' || vcpu.state !== VCpuState.Ready) return this.#release();
+        if (next === 'wait') return vcpu.block();
         // The end of the slice comes as an interrupt of the host's timer, and so does a timer that a device set meanwhile.
-        if (next === 'yield' || this.#yieldSoon) return true;
+        if (next === 'yield' || this.#yieldSoon) return;
         const deadline = nextDeadline();
         if (deadline !== undefined && deadline < end) end = this.#arm(end);
       }
-      return false;
     } catch (e) {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.
       vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
       this.#release();
-      return true;
     } finally {
       this.time.enter('host');
     }
@@ -197,7 +194,7 @@ export class Scheduler implements Executor {
       for (const { vcpu, power } of vm.slots) if (power === 'on') deadline = earlier(deadline, vcpu.arch.nextTimer());
     }
     this.time.enter('idle');
-    if (deadline !== undefined && isVirtualClock()) {
+    if (deadline !== undefined && this.#isVirtual) {
       skipTo(deadline);
       await idle();
     } else await idle(deadline ?? 'forever');
