@@ -1,7 +1,7 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import { MappingFlags, type NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, xrstor, xsave } from '@axvisor/axvisor_api/arch/x86';
+import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
@@ -11,12 +11,9 @@ import { loadMachineStatus, writeCr0, writeCr4 } from './control_registers.ts';
 import type { CpuidView } from './cpuid.ts';
 import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
 import { dumpRegisters, setRegisters } from './dump.ts';
-import { decode, type Instruction } from './emulate/decode.ts';
-import { Emulation, EMULATED, type Emulated, type TransferExit } from './emulate/emulation.ts';
-import { execute, shapeOf, usesVectors } from './emulate/execute.ts';
-import { EmulatedCpu, type Steps, type Transfer } from './emulate/machine.ts';
-import { PortAccess } from './emulate/port.ts';
-import { portString, portStringShape, undecodable } from './emulate/string.ts';
+import { EMULATED } from './emulate/emulation.ts';
+import { Emulator, type EmulationHost } from './emulate/emulator.ts';
+import { EmulatedCpu } from './emulate/machine.ts';
 import { Events, PinBit } from './events.ts';
 import type { X86Exit } from './exit.ts';
 import { EventKind, type Guest } from './guest.ts';
@@ -53,7 +50,7 @@ interface PendingMsr {
 /** Makes the guest of a vCPU: VMX or SVM. `share`: takes up the structures of one that another thread made. */
 export type NewGuest = (context: Context, share: VCpuShare | undefined) => Guest;
 
-export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
+export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resident {
   readonly vmId: number;
   readonly vcpuId: number;
   readonly context: Context;
@@ -67,8 +64,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   /** Another thread made it and decides its power-on state. */
   readonly #attached: boolean;
   #apic: LocalApic | undefined;
-  #memory: NestedMemory | undefined;
-  #emulatedCpu: EmulatedCpu | undefined;
+  #emulated: EmulatedCpu | undefined;
   readonly #start: X86Start | undefined;
   #entry = 0n;
   /** What is to be done before it runs next. */
@@ -78,8 +74,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #loadedOn: Cpu | undefined;
   /** RFLAGS.IF when it was last taken off a processor. */
   #interruptible = false;
-  #fault: Extract<X86Exit, { readonly kind: 'nested' }> | undefined;
-  #emulation: Emulated | undefined;
+  readonly #emulator: Emulator;
   #msr: PendingMsr | undefined;
   #isShutDown = false;
 
@@ -101,8 +96,9 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       throw e;
     }
     this.#shared = new SharedState(this.context);
-    this.msrs = new GuestMsrs(this.guest, this.context, () => this.#memory);
+    this.msrs = new GuestMsrs(this.guest, this.context, () => this.#emulated?.memory);
     this.#events = new Events(this.context.control);
+    this.#emulator = new Emulator(this);
     this.#vm = cpus.join(vmId);
   }
 
@@ -118,8 +114,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
 
   /** @throws {AxError} Unsupported for a format that the processor does not walk */
   setEptRoot(root: NestedRoot, vmid: number): void {
-    this.#memory = new NestedMemory(root);
-    this.#emulatedCpu = new EmulatedCpu(this.guest, this.context, this.#memory);
+    this.#emulated = new EmulatedCpu(this.guest, this.context, new NestedMemory(root));
     this.guest.setRoot(root, vmid * VCPUS + (this.vcpuId % VCPUS));
   }
 
@@ -197,14 +192,15 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #discard(): void {
     if (this.#loadedOn?.loaded === this) this.#loadedOn.loaded = undefined;
     this.#loadedOn = undefined;
-    this.#fault = this.#emulation = this.#msr = undefined;
+    this.#emulator.discard();
+    this.#msr = undefined;
     this.#isShutDown = false;
     this.#events.reset();
   }
 
   bind(): void {
     const cpu = this.#cpus.current();
-    ensure(this.#memory !== undefined, 'BadState', `${this.#who} has no nested page table`);
+    ensure(this.#emulated !== undefined, 'BadState', `${this.#who} has no nested page table`);
     this.#started();
     this.guest.bind();
     this.#boundTo = cpu;
@@ -248,8 +244,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     if (this.#isShutDown) return SHUTDOWN;
     this.#load(cpu);
     this.#completeMsr();
-    this.#fault = undefined;
-    const transfer = this.#goOn();
+    const transfer = this.#emulator.goOn();
     if (transfer !== undefined) return transfer;
     for (let exits = 0; exits < MAX_EXITS; exits++) {
       this.#takeApicEvents();
@@ -271,7 +266,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       return this.#dispatch(exit);
     } catch (e) {
       if (!(e instanceof GuestFault)) throw e;
-      this.#raise(e);
+      this.raise(e);
       return undefined;
     }
   }
@@ -291,7 +286,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       case 'instruction': {
         const length = this.#lengthOf();
         const reason = handleInstruction(this, exit.instruction);
-        if (this.#msr === undefined) this.#advance(length);
+        if (this.#msr === undefined) this.advance(length);
         return reason;
       }
       case 'cr':
@@ -299,16 +294,16 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
         return undefined;
       case 'clts':
         writeCr0(this.guest, this.guest.get('cr0') & ~8n);
-        this.#advance(this.#lengthOf());
+        this.advance(this.#lengthOf());
         return undefined;
       case 'lmsw':
         loadMachineStatus(this.guest, exit.source);
-        this.#advance(this.#lengthOf());
+        this.advance(this.#lengthOf());
         return undefined;
       case 'io':
-        return this.#accessPort(exit);
+        return this.#emulator.accessPort(exit, () => this.#lengthOf());
       case 'nested':
-        return this.#nestedFault(exit);
+        return this.#emulator.access(exit);
     }
   }
 
@@ -319,28 +314,28 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     return length;
   }
 
-  #advance(length: number): void {
+  advance(length: number): void {
     const rip = this.guest.get('rip') + BigInt(length);
-    this.guest.set('rip', this.#emulated.mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
+    this.guest.set('rip', this.cpu().mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
     this.guest.clearShadow();
-    this.#trapStep();
+    this.trapStep();
   }
 
   /** An instruction, or a part of one that repeats, was carried out for a guest that steps: #DB follows (SDM vol. 3, 18.3.1.4). */
-  #trapStep(): void {
+  trapStep(): void {
     if ((this.guest.get('rflags') & Rflags.TF) === 0n) return;
     this.guest.addToDr6(DR6_BS);
     this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
   }
 
-  #raise({ vector, errorCode, address }: GuestFault): void {
+  raise({ vector, errorCode, address }: GuestFault): void {
     if (address !== undefined) this.guest.setCr2(address);
     this.#events.raise({ vector, kind: EventKind.exception, ...(errorCode === undefined ? {} : { errorCode }) });
   }
 
-  get #emulated(): EmulatedCpu {
-    if (this.#emulatedCpu === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
-    return this.#emulatedCpu;
+  cpu(): EmulatedCpu {
+    if (this.#emulated === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
+    return this.#emulated;
   }
 
   get cpl(): number {
@@ -350,7 +345,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   // ── control registers ──
 
   #accessCr({ cr, access, gpr }: Extract<X86Exit, { readonly kind: 'cr' }>): void {
-    const cpu = this.#emulated;
+    const cpu = this.cpu();
     if (access === 'read') {
       cpu.setReg(gpr, cr === 8 ? BigInt(this.#apic?.tpr ?? 0) >> 4n : this.guest.get(`cr${cr as 0 | 4}`));
     } else {
@@ -359,7 +354,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       else if (cr === 4) writeCr4(this.guest, value, ALLOWED_CR4);
       else this.#setTaskPriority(value);
     }
-    this.#advance(this.#lengthOf());
+    this.advance(this.#lengthOf());
   }
 
   #setTaskPriority(value: bigint): void {
@@ -367,113 +362,30 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
     if (this.#apic !== undefined) this.#apic.tpr = Number(value) << 4;
   }
 
-  // ── ports ──
+  // ── devices ──
 
-  #accessPort({ port, width, input, string }: Extract<X86Exit, { readonly kind: 'io' }>): AxVCpuExitReason | undefined {
-    const cpu = this.#emulated;
-    if (!string) {
-      this.#emulation = new PortAccess(cpu, port, width, input, this.#lengthOf());
-      return this.#goOn();
-    }
-    const instruction = decode(cpu.fetch(), cpu, portStringShape);
-    if (instruction === undefined) throw undecodable();
-    return this.#begin(portString(cpu, instruction, port, input), instruction.length);
-  }
-
-  // ── devices in memory ──
-
-  #nestedFault(exit: Extract<X86Exit, { readonly kind: 'nested' }>): AxVCpuExitReason | undefined {
-    this.#fault = exit;
-    if (this.#apic?.offsetOf(exit.gpa) !== undefined && !exit.fetch && !exit.walk) {
-      const access = this.decodeMmio();
-      if (access !== undefined) return access;
-      if (this.#emulation === undefined && this.#fault === undefined) return undefined;
-    }
-    const accessFlags = exit.fetch ? MappingFlags.EXECUTE : exit.write ? MappingFlags.WRITE : MappingFlags.READ;
-    return { reason: 'NestedPageFault', addr: exit.gpa as GuestPhysAddr, accessFlags };
-  }
-
-  decodeMmio(): Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite' }> | undefined {
-    const fault = this.#fault;
-    if (fault === undefined || fault.fetch || fault.walk) return undefined;
-    const cpu = this.#emulated;
-    const instruction = decode(cpu.fetch(), cpu, shapeOf);
-    const steps = instruction === undefined ? undefined : this.#stepsOf(cpu, instruction);
-    if (instruction === undefined || steps === undefined) return undefined;
-    this.#fault = undefined;
-    try {
-      return this.#begin(steps, instruction.length) as Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite' }> | undefined;
-    } catch (e) {
-      if (!(e instanceof GuestFault)) throw e;
-      this.#raise(e);
-      return undefined;
-    }
-  }
-
-  /** With vector registers fetched from the processor before, and given back behind. */
-  #stepsOf(cpu: EmulatedCpu, instruction: Instruction): Steps | undefined {
-    const steps = execute(cpu, instruction);
-    if (steps === undefined || !usesVectors(instruction)) return steps;
-    const area = this.context.xsaveArea;
-    return (function* (): Steps {
-      xsave(area);
-      yield* steps;
-      xrstor(area);
-    })();
-  }
-
-  /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
-  #begin(steps: Steps, length: number): TransferExit | undefined {
-    this.#emulation = new Emulation(steps, length, (transfer) => this.#local(transfer));
-    return this.#goOn();
-  }
-
-  #goOn(): TransferExit | undefined {
-    const emulation = this.#emulation;
-    if (emulation === undefined) return undefined;
-    const exit = emulation.next();
-    if (exit !== undefined) return exit;
-    this.#emulation = undefined;
-    const { outcome } = emulation;
-    if (outcome === 'done') this.#advance(emulation.length);
-    else if (outcome instanceof GuestFault) this.#raise(outcome);
-    else this.#trapStep();
-    return undefined;
-  }
-
-  /** Transfers of the local APIC's page. */
-  #local(transfer: Transfer): bigint | undefined {
-    if (transfer.kind === 'in' || transfer.kind === 'out') return undefined;
-    const offset = this.#apic?.offsetOf(transfer.gpa);
-    if (this.#apic === undefined || offset === undefined) return undefined;
-    if (transfer.kind === 'read') return this.#apic.read(offset, transfer.width);
-    this.#apic.write(offset, transfer.width, transfer.data);
-    return 0n;
+  decodeMmio(): ReturnType<Emulator['decodeMmio']> {
+    return this.#emulator.decodeMmio();
   }
 
   /** Nothing answers: a device access reads ones, an MSR raises #GP. @throws {AxError} BadState if nothing is refused */
   injectAccessFault(): void {
     if (this.#msr !== undefined) {
       this.#msr = undefined;
-      this.#raise(new GuestFault(Vector.GP, 0));
-    } else if (this.#emulation !== undefined) {
-      // A bus without an answer floats; x86 has no exception for it.
-      this.#emulation.answer(0xffff_ffff_ffff_ffffn);
-    } else if (this.#fault !== undefined) {
-      const { fetch } = this.#fault;
-      this.#fault = undefined;
-      // Ones are no instruction.
-      if (fetch) this.#raise(new GuestFault(Vector.UD));
-      else this.#machineCheck();
-    } else if (!this.#events.pending(false)) {
-      throw axError('BadState', `${this.#who}: no access was refused`);
+      this.raise(new GuestFault(Vector.GP, 0));
+      return;
     }
+    const refused = this.#emulator.refuse();
+    // Ones are no instruction.
+    if (refused === 'fetch') this.raise(new GuestFault(Vector.UD));
+    else if (refused === 'memory') this.#machineCheck();
+    else if (refused === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.#who}: no access was refused`);
   }
 
   /** A page walk or the delivery of an event accessed what is no memory. Without CR4.MCE, and on the way to the handler, it is a shutdown (SDM vol. 3, 16.6). */
   #machineCheck(): void {
     if ((this.guest.get('cr4') & Cr4.MCE) === 0n || this.#events.isInterrupted(Vector.MC)) this.#isShutDown = true;
-    else this.#raise(new GuestFault(Vector.MC));
+    else this.raise(new GuestFault(Vector.MC));
   }
 
   // ── MSRs ──
@@ -486,7 +398,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
   #completeMsr(): void {
     const pending = this.#msr;
     this.#msr = undefined;
-    if (pending?.answered === true) this.#advance(this.#lengthOf());
+    if (pending?.answered === true) this.advance(this.#lengthOf());
   }
 
   // ── registers ──
@@ -499,7 +411,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
       this.#msr.answered = true;
       this.context.edxEax = value;
     } else {
-      this.#emulation?.answer(value);
+      this.#emulator.answer(value);
     }
   }
 
@@ -515,8 +427,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
 
   /** What IN read, or the result of a hypercall. */
   setReturnValue(value: bigint): void {
-    if (this.#emulation === undefined) this.context.set(Gpr.RAX, value);
-    else this.#emulation.answer(value);
+    if (!this.#emulator.answer(value)) this.context.set(Gpr.RAX, value);
   }
 
   /** @throws {AxError} BadState: CPUs are started by IPIs, not by calls */
@@ -569,7 +480,8 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, Resident {
 
   /** INIT keeps MSRs, x87 and vector registers. */
   #init(): void {
-    this.#emulation = this.#msr = this.#fault = undefined;
+    this.#emulator.discard();
+    this.#msr = undefined;
     this.#events.reset();
     for (let index = 0; index < 16; index++) if (index !== Gpr.RSP) this.context.set(index, 0n);
     const { selector, base, ip } = entryPoint(0xffff_fff0n);
