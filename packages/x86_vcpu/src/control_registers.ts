@@ -1,7 +1,8 @@
 /** MOV to CR0, CR4 and CR8, CLTS, LMSW and XSETBV where they leave the guest (SDM vol. 3, 2.5, 2.6, 5.3; vol. 2, MOV—Control Registers). */
 import { Cr0, Cr4, Efer, SegmentAccess, Vector, Xcr0 } from '@axvisor/axvisor_api/arch/x86';
 import type { Guest } from './guest.ts';
-import { GuestFault } from './paging.ts';
+import type { NestedMemory } from './nested.ts';
+import { GuestFault, loadPdptes } from './paging.ts';
 
 const CR0_BITS = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
 
@@ -10,8 +11,8 @@ const check = (holds: boolean): void => {
   if (!holds) throw generalProtection();
 };
 
-/** @throws {GuestFault} #GP */
-export function writeCr0(guest: Guest, value: bigint): void {
+/** @param memory - where PAE paging has its first table. @throws {GuestFault} #GP */
+export function writeCr0(guest: Guest, memory: NestedMemory, value: bigint): void {
   const is = (bit: bigint): boolean => (value & bit) !== 0n;
   const old = guest.get('cr0');
   const efer = guest.get('efer');
@@ -29,6 +30,8 @@ export function writeCr0(guest: Guest, value: bigint): void {
     check(!longCode && (cr4 & Cr4.PCIDE) === 0n);
     guest.set('efer', efer & ~Efer.LMA);
   }
+  const reloads = ((value ^ old) & (Cr0.PG | Cr0.CD | Cr0.NW)) !== 0n && is(Cr0.PG) && (cr4 & Cr4.PAE) !== 0n && (efer & Efer.LME) === 0n;
+  if (reloads) check(loadPdptes(guest, memory, guest.get('cr3')));
   // ET is fixed at 1; reserved bits below bit 32 are ignored.
   guest.set('cr0', (value & CR0_BITS) | Cr0.ET);
 }
@@ -44,9 +47,9 @@ export function writeCr4(guest: Guest, value: bigint, allowed: bigint): void {
 }
 
 /** LMSW loads PE, MP, EM and TS, and cannot clear PE. */
-export function loadMachineStatus(guest: Guest, source: number): void {
+export function loadMachineStatus(guest: Guest, memory: NestedMemory, source: number): void {
   const old = guest.get('cr0');
-  writeCr0(guest, (old & ~0xen) | BigInt(source & 0xf) | (old & Cr0.PE));
+  writeCr0(guest, memory, (old & ~0xen) | BigInt(source & 0xf) | (old & Cr0.PE));
 }
 
 /** Whether XCR0 may have a value, of a processor that has `supported` (SDM vol. 1, 13.3). */

@@ -47,6 +47,11 @@ export class Events {
     if (event !== undefined) this.#again = event;
   }
 
+  /** What the exit interrupted is delivered. */
+  delivered(): void {
+    this.#again = undefined;
+  }
+
   /** Whether the delivery of `vector` was interrupted by the last exit. */
   isInterrupted(vector: number): boolean {
     return this.#again?.vector === vector;

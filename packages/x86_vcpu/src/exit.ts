@@ -1,5 +1,6 @@
 /** Why the guest was left, in terms that VMX and SVM share. */
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
+import type { TaskSource } from './task_switch.ts';
 
 /** Instructions that are intercepted and have no operands that the processor reports. */
 export type Intercepted =
@@ -17,6 +18,8 @@ export type X86Exit =
   | { readonly kind: 'io'; readonly port: number; readonly width: AccessWidth; readonly input: boolean; readonly string: boolean }
   /** The nested page table does not allow an access; `linear` where the processor knows it, `walk`: the access was the page walk's own. */
   | { readonly kind: 'nested'; readonly gpa: bigint; readonly read: boolean; readonly write: boolean; readonly fetch: boolean; readonly walk: boolean }
+  /** By CALL, JMP or IRET to a TSS, or a task gate, whose event `Guest.interrupted` tells. */
+  | { readonly kind: 'task'; readonly selector: number; readonly source: TaskSource }
   | { readonly kind: 'shutdown' }
   /** A window for interrupts or NMIs opened: what waits is injected at the next entry. */
   | { readonly kind: 'window' }

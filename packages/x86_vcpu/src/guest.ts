@@ -45,6 +45,10 @@ export interface Guest extends Disposable {
   /** Interruptibility: an instruction after STI or MOV SS, or NMIs blocked. */
   readonly shadowed: boolean;
   readonly nmiBlocked: boolean;
+  /** The four entries that PAE paging keeps in the processor, where the structure has them. */
+  setPdptes(entries: readonly bigint[]): void;
+  /** NMIs wait for IRET: one is being handled. */
+  blockNmis(): void;
   /** What the next entry's guest has in CR2, and in DR6 besides what is there. */
   setCr2(address: bigint): void;
   addToDr6(bits: bigint): void;

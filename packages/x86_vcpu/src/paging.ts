@@ -100,3 +100,19 @@ function allowed(guest: Guest, access: LinearAccess, rights: bigint, executable:
   if (userPage && (cr4 & Cr4.SMAP) !== 0n && (guest.get('rflags') & Rflags.AC) === 0n) return false;
   return !access.write || writable || (cr0 & Cr0.WP) === 0n;
 }
+
+/** What an entry of the page-directory-pointer table of PAE paging may have: present, PWT, PCD, ignored bits, the table (SDM vol. 3, table 4-8). */
+const PDPTE_BITS = FRAME_MASK | 0xe19n;
+
+/**
+ * Loads the four entries that PAE paging keeps in the processor (SDM vol. 3, 4.4.1).
+ *
+ * @returns false if one has reserved bits: #GP
+ */
+export function loadPdptes(guest: Guest, memory: NestedMemory, cr3: bigint): boolean {
+  const table = cr3 & 0xffff_ffe0n;
+  const entries = Array.from({ length: 4 }, (_, i) => memory.read(table + BigInt(8 * i), 8) ?? 0n);
+  if (entries.some((entry) => (entry & PRESENT) !== 0n && (entry & ~PDPTE_BITS) !== 0n)) return false;
+  guest.setPdptes(entries);
+  return true;
+}

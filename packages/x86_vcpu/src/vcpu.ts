@@ -23,6 +23,7 @@ import { NestedMemory } from './nested.ts';
 import { GuestFault } from './paging.ts';
 import { entryPoint, resetRegisters, startRegisters } from './power_on.ts';
 import { SharedState } from './shared_state.ts';
+import { TaskSource, TaskSwitcher } from './task_switch.ts';
 
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
@@ -40,6 +41,8 @@ const ALLOWED_CR4 =
 
 /** DR6: the instruction before was the step of one. */
 const DR6_BS = 0x4000n;
+/** DR6: the task has a debug exception at its start. */
+const DR6_BT = 0x8000n;
 
 /** An MSR that the hypervisor answers for. */
 interface PendingMsr {
@@ -293,12 +296,15 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
         this.#accessCr(exit);
         return undefined;
       case 'clts':
-        writeCr0(this.guest, this.guest.get('cr0') & ~8n);
+        writeCr0(this.guest, this.#nested, this.guest.get('cr0') & ~8n);
         this.advance(this.#lengthOf());
         return undefined;
       case 'lmsw':
-        loadMachineStatus(this.guest, exit.source);
+        loadMachineStatus(this.guest, this.#nested, exit.source);
         this.advance(this.#lengthOf());
+        return undefined;
+      case 'task':
+        this.#switchTask(exit);
         return undefined;
       case 'io':
         return this.#emulator.accessPort(exit, () => this.#lengthOf());
@@ -350,7 +356,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
       cpu.setReg(gpr, cr === 8 ? BigInt(this.#apic?.tpr ?? 0) >> 4n : this.guest.get(`cr${cr as 0 | 4}`));
     } else {
       const value = cpu.mode.long ? cpu.reg(gpr) : BigInt.asUintN(32, cpu.reg(gpr));
-      if (cr === 0) writeCr0(this.guest, value);
+      if (cr === 0) writeCr0(this.guest, this.#nested, value);
       else if (cr === 4) writeCr4(this.guest, value, ALLOWED_CR4);
       else this.#setTaskPriority(value);
     }
@@ -360,6 +366,22 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   #setTaskPriority(value: bigint): void {
     if (value > 15n) throw new GuestFault(Vector.GP, 0);
     if (this.#apic !== undefined) this.#apic.tpr = Number(value) << 4;
+  }
+
+  // ── tasks ──
+
+  #switchTask({ selector, source }: Extract<X86Exit, { readonly kind: 'task' }>): void {
+    const event = source === TaskSource.gate ? this.guest.interrupted() : undefined;
+    if (event !== undefined) this.#events.delivered();
+    if (event?.kind === EventKind.nmi) this.guest.blockNmis();
+    // Exceptions, interrupts and NMIs come before the instruction that RIP points to.
+    const length = event === undefined || event.length !== undefined ? this.#lengthOf() : 0;
+    const switcher = new TaskSwitcher(this.guest, this.context, this.#nested);
+    const traps = switcher.run({ selector, source, length, ...(event?.errorCode === undefined ? {} : { errorCode: event.errorCode }) });
+    this.guest.clearShadow();
+    if (!traps) return;
+    this.guest.addToDr6(DR6_BT);
+    this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
   }
 
   // ── devices ──

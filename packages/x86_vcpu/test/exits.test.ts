@@ -196,7 +196,7 @@ describe('what is reported', () => {
       m.vcpu.setReturnValue(9n);
       expect(m.vcpu.getGpr(RAX)).toBe(9n);
       expect(m.run((cpu) => cpu.exit(0x8000_0021))).toEqual({ reason: 'FailEntry', hardwareEntryFailureReason: 33n });
-      expect(m.run((cpu) => cpu.exit(ExitReason.taskSwitch))).toMatchObject({ reason: 'GuestError' });
+      expect(m.run((cpu) => cpu.exit(ExitReason.eptMisconfiguration))).toMatchObject({ reason: 'GuestError' });
     });
   });
 

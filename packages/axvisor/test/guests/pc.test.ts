@@ -83,7 +83,7 @@ number: mov al, 1
   expect([status, output]).toEqual([0, 'it boots']);
 });
 
-test('a guest under SVM switches tasks by a far jump to a TSS, and comes back by IRET', { timeout: 60_000 }, async () => {
+test.each(['vmx', 'svm'])('a guest under %s switches tasks by a far call to a TSS, by a task gate with an error code, and comes back by IRET', { timeout: 60_000 }, async (virt) => {
   const { bytes } = assemble(`
 .code32
         mov esp, 0x80000
@@ -100,10 +100,35 @@ test('a guest under SVM switches tasks by a far jump to a TSS, and comes back by
         .word 32
         cmp eax, 0x12345678                 # registers are those of the first again
         jne end
+        cmp dword ptr [seen], 1
+        jne end
+        lidt [idtr]
+        mov eax, 64
+        mov fs, ax                          # beyond the table: #GP with the selector, by a gate to the second task
+        mov ax, fs                          # which went on here
+        cmp dword ptr [seen], 2
+        jne end
+        pushfd
+        pop eax
+        test eax, 0x4000                    # not nested any more
+        jnz end
         mov esi, text
 ${HELLO}
-second: mov eax, 0x99
+second: mov dword ptr [seen], 1
         iret
+        # Entered again behind its IRET, with an error code on the stack.
+        pop eax
+        cmp eax, 64
+        jne end
+        mov dword ptr [seen], 2
+        add dword ptr [tss1 + 32], 2        # the old task goes on behind its MOV
+        iret
+.align 8
+seen:   .long 0
+idt:    .fill 104, 1, 0
+        .quad 0x0000850000200000            # 13: a task gate to selector 32
+idtr:   .word 111
+        .long idt
 .align 8
 gdt:    .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x0000890000000067, 0x0000890000000067
 gdtr:   .word 39
@@ -113,6 +138,6 @@ tss1:   .fill 104, 1, 0
 tss2:   .fill 32, 1, 0                      # EIP, EFLAGS; eight registers; ES to GS
         .long second, 2, 0, 0, 0, 0, 0x70000, 0, 0, 0, 16, 8, 16, 16, 16, 16, 0, 0
 `, { base: 0x20_0000n, bits: 32 });
-  const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', 'svm', '--kernel', file('tasks', bytes), '--load-addr', '0x200000', '--memory', '16M');
+  const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', virt, '--kernel', file(`tasks-${virt}`, bytes), '--load-addr', '0x200000', '--memory', '16M');
   expect([status, output]).toEqual([0, 'it boots']);
 });

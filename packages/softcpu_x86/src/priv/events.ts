@@ -365,6 +365,7 @@ export class Events {
   ): void {
     const { stack } = this;
     const soft = kind >= EVENT.softInt && kind <= EVENT.softException;
+    this.tasks.check(selector, TaskSource.gate, ext);
     this.guest?.taskSwitch(selector, TaskSource.gate, hasError, errorCode, soft ? length : 0);
     this.tasks.switch(selector, TaskSource.gate, returnLo, ext);
     if (!hasError) return;

@@ -191,7 +191,7 @@ const compareExchangePair: Run = function* (cpu, i) {
 const statusWord: Run = function* (cpu, i): Steps {
   if (i.register || (i.reg & 5) !== 4) throw new GuestFault(Vector.UD);
   if ((i.reg & 7) === 4) yield* writeRm(cpu, i, 2, truncate(cpu.guest.get('cr0'), 2));
-  else loadMachineStatus(cpu.guest, Number(yield* readRm(cpu, i, 2)));
+  else loadMachineStatus(cpu.guest, cpu.memory, Number(yield* readRm(cpu, i, 2)));
 };
 
 /** By opcode, as in `execute.ts`. */

@@ -131,6 +131,13 @@ export class SvmGuest implements Guest {
     this.#view.setUint8(NMI_BLOCKED, Number(blocked));
   }
 
+  /** With nested paging the processor reads them when it needs them (APM vol. 2, 15.25.10). */
+  setPdptes(): void {}
+
+  blockNmis(): void {
+    this.#nmiBlocked = true;
+  }
+
   setCr2(address: bigint): void {
     this.#set64(VmcbSave.cr2, address);
   }

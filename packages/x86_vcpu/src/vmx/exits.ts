@@ -2,6 +2,7 @@
 import { EXIT_REASON_ENTRY_FAILURE, EptViolation, ExitReason, InterruptionInfo, VmcsField, vmread } from '@axvisor/axvisor_api/arch/x86';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Intercepted, X86Exit } from '../exit.ts';
+import type { TaskSource } from '../task_switch.ts';
 
 const R = ExitReason;
 const read = (field: number): number => Number(vmread(field));
@@ -42,6 +43,11 @@ function eptViolation(): X86Exit {
   };
 }
 
+function taskSwitch(): X86Exit {
+  const q = qualification();
+  return { kind: 'task', selector: q & 0xffff, source: (q >>> 30) as TaskSource };
+}
+
 const HANDLERS: Readonly<Record<number, () => X86Exit>> = {
   [R.externalInterrupt]: () => ({ kind: 'interrupt', vector: read(VmcsField.exitInterruptionInformation) & 0xff }),
   [R.exceptionOrNmi]: () => {
@@ -52,6 +58,7 @@ const HANDLERS: Readonly<Record<number, () => X86Exit>> = {
   [R.tripleFault]: () => ({ kind: 'shutdown' }),
   [R.interruptWindow]: window,
   [R.nmiWindow]: window,
+  [R.taskSwitch]: taskSwitch,
   [R.cpuid]: instruction('cpuid'),
   [R.hlt]: instruction('hlt'),
   [R.invd]: instruction('invd'),

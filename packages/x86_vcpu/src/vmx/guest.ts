@@ -169,6 +169,14 @@ export class VmxGuest implements Guest {
     return (this.#interruptibility & Interruptibility.blockingByNmi) !== 0;
   }
 
+  setPdptes(entries: readonly bigint[]): void {
+    for (const [i, entry] of entries.entries()) this.#write(F.guestPdpte0 + 2 * i, entry);
+  }
+
+  blockNmis(): void {
+    this.#write(F.guestInterruptibilityState, this.#interruptibility | Interruptibility.blockingByNmi);
+  }
+
   /** CR2 and DR6 are the processor's. */
   setCr2(address: bigint): void {
     writeCr(2, address);
