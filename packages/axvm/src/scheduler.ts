@@ -23,6 +23,8 @@ const TURN_NANOS = 4_000_000n;
  * guests that execute nothing between their exits, and nearly so for those that look at a device until time has passed.
  */
 const EXIT_NANOS = 1_000n;
+/** Exits after which the clock is looked at. */
+const LOOK_AFTER = 1024;
 
 interface Runnable {
   readonly vm: AxVm;
@@ -148,7 +150,7 @@ export class Scheduler implements Executor {
     this.time.enter('guest');
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
-      for (;;) {
+      for (let exits = 1; ; exits++) {
         const exit = vcpu.run();
         this.time.beginExit();
         if (this.#isVirtual) skipTo(currentTicks() + nanosToTicks(EXIT_NANOS));
@@ -160,6 +162,8 @@ export class Scheduler implements Executor {
         if (next === 'wait') return vcpu.block();
         // The end of the slice comes as an interrupt of the host's timer, and so does a timer that a device set meanwhile.
         if (next === 'yield' || this.#yieldSoon) return;
+        // Guests that are left while an event is delivered to them, time and again, are not interrupted.
+        if (exits % LOOK_AFTER === 0 && currentTicks() >= end) return;
         const deadline = nextDeadline();
         if (deadline !== undefined && deadline < end) end = this.#arm(end);
       }

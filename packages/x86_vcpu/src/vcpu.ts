@@ -16,7 +16,7 @@ import { Emulator, type EmulationHost } from './emulate/emulator.ts';
 import { EmulatedCpu } from './emulate/machine.ts';
 import { Events, PinBit } from './events.ts';
 import type { X86Exit } from './exit.ts';
-import { EventKind, type Guest } from './guest.ts';
+import { EventKind, type Guest, type GuestEvent } from './guest.ts';
 import { handleInstruction, type InstructionHost } from './instructions.ts';
 import { GuestMsrs } from './msr.ts';
 import { NestedMemory } from './nested.ts';
@@ -254,9 +254,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
       if (this.#waitsForSipi) return HALT;
       this.#events.prepare(this.guest);
       const exit = this.guest.enter();
-      if (exit.kind !== 'failEntry') this.#events.deliverAgain(this.guest.interrupted());
+      const event = exit.kind === 'failEntry' ? undefined : this.guest.interrupted();
+      this.#events.deliverAgain(event);
       const timer = this.#apic?.nextTimer();
-      const reason = this.#handle(exit);
+      const reason = this.#handle(exit, event);
       if (reason !== undefined) return reason;
       // Whoever keeps the time has to hear of a timer that was set.
       if (this.#apic?.nextTimer() !== timer) break;
@@ -264,9 +265,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     return NOTHING;
   }
 
-  #handle(exit: X86Exit): AxVCpuExitReason | undefined {
+  /** @param event - whose delivery was interrupted. */
+  #handle(exit: X86Exit, event: GuestEvent | undefined): AxVCpuExitReason | undefined {
     try {
-      return this.#dispatch(exit);
+      return this.#dispatch(exit, event);
     } catch (e) {
       if (!(e instanceof GuestFault)) throw e;
       this.raise(e);
@@ -274,7 +276,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     }
   }
 
-  #dispatch(exit: X86Exit): AxVCpuExitReason | undefined {
+  #dispatch(exit: X86Exit, event: GuestEvent | undefined): AxVCpuExitReason | undefined {
     switch (exit.kind) {
       case 'interrupt':
         return { reason: 'ExternalInterrupt', vector: BigInt(exit.vector) };
@@ -296,20 +298,20 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
         this.#accessCr(exit);
         return undefined;
       case 'clts':
-        writeCr0(this.guest, this.#nested, this.guest.get('cr0') & ~8n);
+        writeCr0(this.guest, this.cpu().memory, this.guest.get('cr0') & ~8n);
         this.advance(this.#lengthOf());
         return undefined;
       case 'lmsw':
-        loadMachineStatus(this.guest, this.#nested, exit.source);
+        loadMachineStatus(this.guest, this.cpu().memory, exit.source);
         this.advance(this.#lengthOf());
         return undefined;
       case 'task':
-        this.#switchTask(exit);
+        this.#switchTask(exit, exit.source === TaskSource.gate ? event : undefined);
         return undefined;
       case 'io':
         return this.#emulator.accessPort(exit, () => this.#lengthOf());
       case 'nested':
-        return this.#emulator.access(exit);
+        return this.#emulator.access(exit, event !== undefined);
     }
   }
 
@@ -356,7 +358,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
       cpu.setReg(gpr, cr === 8 ? BigInt(this.#apic?.tpr ?? 0) >> 4n : this.guest.get(`cr${cr as 0 | 4}`));
     } else {
       const value = cpu.mode.long ? cpu.reg(gpr) : BigInt.asUintN(32, cpu.reg(gpr));
-      if (cr === 0) writeCr0(this.guest, this.#nested, value);
+      if (cr === 0) writeCr0(this.guest, this.cpu().memory, value);
       else if (cr === 4) writeCr4(this.guest, value, ALLOWED_CR4);
       else this.#setTaskPriority(value);
     }
@@ -370,13 +372,13 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
 
   // ── tasks ──
 
-  #switchTask({ selector, source }: Extract<X86Exit, { readonly kind: 'task' }>): void {
-    const event = source === TaskSource.gate ? this.guest.interrupted() : undefined;
+  /** @param event - that comes by a task gate. */
+  #switchTask({ selector, source }: Extract<X86Exit, { readonly kind: 'task' }>, event: GuestEvent | undefined): void {
     if (event !== undefined) this.#events.delivered();
     if (event?.kind === EventKind.nmi) this.guest.blockNmis();
     // Exceptions, interrupts and NMIs come before the instruction that RIP points to.
     const length = event === undefined || event.length !== undefined ? this.#lengthOf() : 0;
-    const switcher = new TaskSwitcher(this.guest, this.context, this.#nested);
+    const switcher = new TaskSwitcher(this.guest, this.context, this.cpu().memory);
     const traps = switcher.run({ selector, source, length, ...(event?.errorCode === undefined ? {} : { errorCode: event.errorCode }) });
     this.guest.clearShadow();
     if (!traps) return;

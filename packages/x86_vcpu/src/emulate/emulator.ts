@@ -34,6 +34,7 @@ const FLOATING = 0xffff_ffff_ffff_ffffn;
 export class Emulator {
   readonly #host: EmulationHost;
   #fault: NestedExit | undefined;
+  #isDelivery = false;
   #emulation: Emulated | undefined;
 
   constructor(host: EmulationHost) {
@@ -63,9 +64,14 @@ export class Emulator {
     return this.#begin(portString(cpu, instruction, port, input), instruction.length);
   }
 
-  /** The nested page table does not allow an access: to the local APIC, or the hypervisor's to look at. */
-  access(exit: NestedExit): AxVCpuExitReason | undefined {
+  /**
+   * The nested page table does not allow an access: to the local APIC, or the hypervisor's to look at.
+   *
+   * @param delivers - it is an event's, whose delivery has nothing to do with the instruction at RIP.
+   */
+  access(exit: NestedExit, delivers: boolean): AxVCpuExitReason | undefined {
     this.#fault = exit;
+    this.#isDelivery = delivers;
     if (this.#host.apic?.offsetOf(exit.gpa) !== undefined && !exit.fetch && !exit.walk) {
       const access = this.decodeMmio();
       if (access !== undefined) return access;
@@ -78,7 +84,7 @@ export class Emulator {
   /** The access of the last nested fault as a transfer; undefined if it is none of an instruction's data. */
   decodeMmio(): MmioExit | undefined {
     const fault = this.#fault;
-    if (fault === undefined || fault.fetch || fault.walk) return undefined;
+    if (fault === undefined || this.#isDelivery || fault.fetch || fault.walk) return undefined;
     const cpu = this.#host.cpu();
     const instruction = decode(cpu.fetch(), cpu, shapeOf);
     const steps = instruction === undefined ? undefined : stepsOf(cpu, instruction);
