@@ -5,7 +5,6 @@
  */
 import { CodePages } from './interp/codepages.ts';
 import type { SharedCode } from './interp/codepages.ts';
-import { UNLINKED } from './interp/enter.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
 import type { HandlerTable } from './interp/generate.ts';
 import { ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
@@ -155,13 +154,12 @@ export class Engine {
         },
         access: (mode: number) => this.#data.access(mode),
         hot: (ip: number) => this.#translator?.hot(ip),
-        ...(this.#translator === undefined ? {} : { table: this.#translator.table }),
       },
       [IMPORTS.service]: options.services,
       [IMPORTS.function]: options.functions ?? {},
     });
     this.#run = instance.exports['run'] as () => void;
-    this.#translator?.attach(this.#translatorHost(instance.exports), instance.exports[UNLINKED]);
+    this.#translator?.attach(this.#translatorHost(instance.exports));
   }
 
   #translatorHost(exports: Readonly<Record<string, unknown>>): TranslatorHost {

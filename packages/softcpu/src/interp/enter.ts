@@ -13,13 +13,14 @@ import type { Isa } from '../isa.ts';
 import type { Exits, Frame, InterpreterEmitter } from './emitter.ts';
 import { ENGINE, JUMP_CACHE_SIZE, JUMP_ENTRIES, JUMP_ENTRY_SIZE, PAGE_SIZE, REGION_SIZE } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { fetchTag } from './lookup.ts';
 
 /** Type of regions: pc, steps left; a {@link RegionExit}. */
 export const REGION_PARAMS = ['i64', 'i32'] as const;
 
 /** Export of the interpreter: a region that leaves at once. */
 export const UNLINKED = 'unlinked';
+/** Export of the interpreter: the table of regions by number. */
+export const REGIONS = 'regions';
 
 /** How tier 0 goes on behind a region. */
 export const RegionExit = {
@@ -53,10 +54,10 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
   code.set(step);
   e.if(mayRun, () => {
     const entry = e.let(i32.add(jumpEntry(isa, pc), i32.mul(mode, i32.const(JUMP_CACHE_SIZE))));
-    e.write('i64.store', entry, pc, layout.jumps);
+    const key = e.read('i64.load32_u', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.jumpKeys);
+    e.write('i64.store', entry, i64.xor(pc, key), layout.jumps);
     e.write('i32.store', entry, number, layout.jumps + 8);
     e.write('i32.store', i32.shl(mode, i32.const(2)), i32.const(1), layout.jumpsUsed);
-    e.write('i32.store', entry, i32.add(fetchTag(e, isa, layout), e.read('i32.load', i32.const(0), layout.engine + ENGINE.jumpGeneration)), layout.jumps + 12);
     lower(code, pc);
     lower(code, i32.add(local('i32', frame.budget), i32.const(1)));
     lower(code, number);

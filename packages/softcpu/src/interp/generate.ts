@@ -18,9 +18,9 @@ import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
-import { ENGINE, FIRST_HANDLER, Handler, Status } from './layout.ts';
+import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
+import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
 
@@ -93,8 +93,8 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
 }
 
 /**
- * @param translating - code is also translated: it counts jumps, imports the table of regions (`engine.table`) and
- *   `engine.hot(ip)`, and exports the ISA's functions by their names, `unlinked`, the region that is none, and `refill`.
+ * @param translating - code is also translated: it counts jumps, imports `engine.hot(ip)`, and exports the ISA's functions by their names,
+ *   the table of regions, `unlinked`, the region that is none, and `refill`.
  * @param countStarts - the first instruction of a run is counted too.
  * @param strict - no access may be misaligned.
  */
@@ -108,14 +108,15 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
     access: module.importFunc(IMPORTS.engine, 'access', ['i32'], ['i32']),
   };
   const hot = translating ? { hot: module.importFunc(IMPORTS.engine, 'hot', ['i32'], []) } : {};
-  if (translating) module.importTable(IMPORTS.engine, 'table', { min: 0 });
   const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
   const refill = generateRefill(module, isa, layout, strict);
   const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
   if (translating) {
-    generateUnlinked(module, isa, layout);
+    const by = generateUnlinked(module, isa, layout);
+    // Its size is fixed, so that numbers that are known are not compared with it.
+    module.export(REGIONS, 'table', module.table({ min: MAX_REGIONS, max: MAX_REGIONS, filled: { type: module.type(REGION_PARAMS, ['i32']), by } }));
     module.export(REFILL, 'func', refill);
     for (const [name, { body }] of Object.entries(isa.functions)) {
       if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
@@ -170,7 +171,7 @@ function generateAccess(module: ModuleBuilder, layout: Layout, refill: number, s
 }
 
 /** The region that is none: tier 0 goes on at the pc. */
-function generateUnlinked(module: ModuleBuilder, isa: Isa, layout: Layout): void {
+function generateUnlinked(module: ModuleBuilder, isa: Isa, layout: Layout): number {
   const { index, code } = module.func(UNLINKED, REGION_PARAMS, ['i32']);
   const block = new BlockEmitter(code, layout.state, new Map());
   block.setState('i64.store', isa.state.pc, local('i64', 0));
@@ -178,6 +179,7 @@ function generateUnlinked(module: ModuleBuilder, isa: Isa, layout: Layout): void
   code.i32(RegionExit.next);
   code.end();
   module.export(UNLINKED, 'func', index);
+  return index;
 }
 
 interface Outlined {

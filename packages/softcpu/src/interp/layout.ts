@@ -20,13 +20,13 @@ export const ENGINE = {
   value: 56,
   /** i32: accesses that the second-level TLB answered, modulo 2^32. */
   refills: 64,
-  /** i32: added to the fetch tag, it is the tag of what holds in the jump caches; a multiple of {@link JUMP_GENERATION}. */
-  jumpGeneration: 68,
   /** i32 by MMU mode: what the tags of data translations have in their low 12 bits. */
   dataTags: 80,
   /** i32 by fetch mode: the same of fetch translations. */
   fetchTags: 96,
-  size: 160,
+  /** i32 by fetch mode: what addresses are changed by in the jump caches, see {@link jumpKey}. */
+  jumpKeys: 160,
+  size: 224,
 } as const;
 
 /** Fetch modes that are told apart: `fetchIdx` is below this. */
@@ -35,9 +35,6 @@ export const FETCH_MODES = 16;
 export const TAG_SPACE_SHIFT = 4;
 /** Numbers of address spaces; the last one is nobody's, so that {@link NO_TAG} is no page's. */
 export const SPACES = 255;
-
-/** Larger than any fetch tag. */
-export const JUMP_GENERATION: number = (SPACES + 1) << TAG_SPACE_SHIFT;
 
 /** Answer of a helper. */
 export const Status = { next: 0, refetch: 1, leave: 2 } as const;
@@ -55,8 +52,6 @@ export const FETCH_ENTRY_SIZE = 16;
 export const FETCH_PLACES = 8;
 /** No page has this tag. */
 export const NO_TAG = -1;
-/** Both words of an address that no instruction has: odd, and on x86-64 not canonical. */
-export const NO_PC: number = 0x8000_0001 | 0;
 
 /** Sets and ways of the second-level TLB, and bytes of an entry: i64 tag (page address | tag of the mode), i32 page | permissions. */
 export const SECOND_SETS = 1024;
@@ -75,10 +70,20 @@ export const MAX_REGIONS = 60_000;
 export const REGION_SIZE = 4;
 /** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
 export const REGION_MODES = 16;
-/** Entries of a jump cache, one cache for each mode: i64 pc, i32 region, i32 tag (see {@link ENGINE.jumpGeneration}). */
+/** Entries of a jump cache, one cache for each mode: i64 pc with the bits of the mode's key inverted, i32 region. */
 export const JUMP_ENTRIES = 4096;
 export const JUMP_ENTRY_SIZE = 16;
 export const JUMP_CACHE_SIZE: number = JUMP_ENTRIES * JUMP_ENTRY_SIZE;
+/** The region that is none, and is nobody's number: entries that are all zeros lead there, whatever address may find them. */
+export const NO_REGION = 0;
+/** Times that the jump caches can be voided by changing keys. */
+export const JUMP_GENERATIONS: number = JUMP_ENTRIES / (SPACES + 1);
+
+/**
+ * What tells entries of jump caches apart that are of different address spaces, or from before they were voided. It lies in those bits of
+ * an address by which its entry is chosen: addresses that share an entry do not differ in these bits alone, so that none is taken for another.
+ */
+export const jumpKey = (isa: Pick<Isa, 'unit'>, space: number, generation: number): number => (generation * (SPACES + 1) + space) * isa.unit;
 
 /** Mode of a slow access: size in bytes, in these bits, plus the following. */
 export const ACCESS_SIZE = 127;

@@ -6,7 +6,7 @@
  * entered for the regime, and every space finds them, and the few that are not are not entered at all (kernels patch their code through
  * such pages); many end that, for this mode, until all is forgotten.
  */
-import { ENGINE, FETCH_MODES, SPACES, TAG_SPACE_SHIFT } from '../interp/layout.ts';
+import { ENGINE, FETCH_MODES, SPACES, TAG_SPACE_SHIFT, jumpKey } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -42,7 +42,7 @@ export interface SpaceCaches {
 
 export class Spaces {
   readonly #layout: Pick<Layout, 'engine' | 'state'>;
-  readonly #state: Isa['state'];
+  readonly #isa: Pick<Isa, 'state' | 'unit'>;
   readonly #caches: SpaceCaches;
   readonly #known = new Map<string, Space>();
   /** By MMU mode: how often pages that are not global were not entered since the space was entered. */
@@ -59,13 +59,14 @@ export class Spaces {
   #fetchAlike: readonly number[] = [];
   #words: Int32Array;
 
-  constructor(words: Int32Array, isa: Pick<Isa, 'state'>, layout: Pick<Layout, 'engine' | 'state'>, caches: SpaceCaches) {
+  constructor(words: Int32Array, isa: Pick<Isa, 'state' | 'unit'>, layout: Pick<Layout, 'engine' | 'state'>, caches: SpaceCaches) {
     this.#words = words;
     this.#layout = layout;
-    this.#state = isa.state;
+    this.#isa = isa;
     this.#caches = caches;
     for (let mode = 0; mode < MMU_MODES; mode++) words[this.#dataTag(mode)] = mode;
     for (let mode = 0; mode < FETCH_MODES; mode++) words[this.#fetchTag(mode)] = mode;
+    words.fill(0, this.#jumpKey(0), this.#jumpKey(FETCH_MODES));
   }
 
   set words(words: Int32Array) {
@@ -80,12 +81,16 @@ export class Spaces {
     return ((this.#layout.engine + ENGINE.fetchTags) >>> 2) + mode;
   }
 
+  #jumpKey(mode: number): number {
+    return ((this.#layout.engine + ENGINE.jumpKeys) >>> 2) + mode;
+  }
+
   get #mmuIdx(): number {
-    return this.#words[(this.#layout.state + this.#state.mmuIdx) >>> 2] as number;
+    return this.#words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number;
   }
 
   get #fetchIdx(): number {
-    return this.#words[(this.#layout.state + this.#state.fetchIdx) >>> 2] as number;
+    return this.#words[(this.#layout.state + this.#isa.state.fetchIdx) >>> 2] as number;
   }
 
   /** Tag of the data translations of the current mode. */
@@ -151,6 +156,8 @@ export class Spaces {
   #enterFetch(mode: number, fetch: Space): void {
     const space = this.#fetchGlobal[mode] === 1 ? fetch.regime : fetch;
     this.#words[this.#fetchTag(mode)] = (space.number << TAG_SPACE_SHIFT) | mode;
+    const key = this.#words[this.#jumpKey(mode)] as number;
+    this.#words[this.#jumpKey(mode)] = (key & ~jumpKey(this.#isa, SPACES, 0)) | jumpKey(this.#isa, space.number, 0);
   }
 
   /** Sees to it that a space has a number; false if there is none left. */

@@ -370,10 +370,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     const target = this.let(address);
     const entry = this.let(jumpEntry(this.#isa, target));
     const cache = this.#layout.jumps + mode * JUMP_CACHE_SIZE;
-    const word = (place: number): I32 => this.read('i32.load', i32.const(0), this.#layout.engine + place);
-    const tag = i32.add(word(ENGINE.fetchTags + 4 * Math.floor(mode / MMU_MODES)), word(ENGINE.jumpGeneration));
-    const found = i32.and(i64.eq(read('i64.load', entry, cache), target), i32.eq(read('i32.load', entry, cache + 12), tag));
-    this.if(found, () => {
+    const key = this.read('i64.load32_u', i32.const(0), this.#layout.engine + ENGINE.jumpKeys + 4 * Math.floor(mode / MMU_MODES));
+    this.if(i64.eq(read('i64.load', entry, cache), i64.xor(target, key)), () => {
       lower(this.code, target);
       lower(this.code, this.#budgetLeft);
       lower(this.code, read('i32.load', entry, cache + 8));

@@ -1,6 +1,6 @@
 /** A WebAssembly module with a batch of regions, which puts them into the table when it is instantiated. */
 import { REGION_PARAMS } from '../interp/enter.ts';
-import { ENGINE } from '../interp/layout.ts';
+import { ENGINE, MAX_REGIONS } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter } from '../ir/block.ts';
 import { REFILL, REFILL_PARAMS, emitRefill } from '../tlb/refill.ts';
@@ -32,7 +32,8 @@ export interface NumberedSource extends RegionSource {
 export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly NumberedSource[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(REGION_IMPORTS.host, 'memory', memoryLimits);
-  module.importTable(REGION_IMPORTS.engine, 'table', { min: 0 });
+  const type = module.type(REGION_PARAMS, ['i32']);
+  module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, { type });
   const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
   const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
   const names = new Set(regions.flatMap(({ blocks }) => blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.callees))));
@@ -42,11 +43,11 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
       return [name, module.importFunc(REGION_IMPORTS.function, name, params, [result])] as const;
     }),
   );
-  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), type: module.type(REGION_PARAMS, ['i32']) };
+  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), type };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();
-    module.element(0, source.number, [index]);
+    module.element(0, source.number, [index], { type });
   }
   return module.build();
 }

@@ -7,8 +7,9 @@
  * holds the region that leaves at once. Numbers are given to other places only when no code that knows them is left.
  */
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
+import { REGIONS, UNLINKED } from '../interp/enter.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, ENGINE, FIRST_HANDLER, JUMP_CACHE_SIZE, JUMP_GENERATION, JUMP_ENTRIES, JUMP_ENTRY_SIZE, MAX_REGIONS, NO_PC, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COUNTERS, FIRST_HANDLER, MAX_REGIONS, NO_REGION, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -18,6 +19,7 @@ import type { Limits } from '../wasm/module.ts';
 import { REFILL } from '../tlb/refill.ts';
 import { packRegions } from './batch.ts';
 import type { RegionCompiler } from './batch.ts';
+import { JumpCaches } from './jumps.ts';
 import { discover } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
@@ -126,7 +128,7 @@ const instantiate = (module: WasmModule, imports: WasmImports): WasmInstance => 
 export class Translator implements CodeObserver {
   readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
   readonly #options: TranslatorOptions;
-  readonly #table: WasmTable;
+  readonly #jumps: JumpCaches;
   readonly #shapes: (instruction: number) => Shape;
   readonly #compiler: RegionCompiler | undefined;
   readonly #submitted = new Map<number, readonly Submitted[]>();
@@ -138,7 +140,6 @@ export class Translator implements CodeObserver {
   readonly #retired: number[] = [];
   readonly #backoff = new Map<number, Backoff>();
   #host: TranslatorHost | undefined;
-  #unlinked: unknown;
   #queue: Slot[] = [];
   #waited = 0;
   /** What waits became hot once more. */
@@ -148,23 +149,17 @@ export class Translator implements CodeObserver {
 
   constructor(options: TranslatorOptions) {
     this.#options = options;
-    this.#table = new wasm.Table({ element: 'anyfunc', initial: 0 });
+    this.#jumps = new JumpCaches(options.isa, options.layout);
     this.#shapes = shapesOf(options.isa);
     this.#compiler = options.eager ? undefined : options.compiler;
   }
 
-  /** The table of regions, which the interpreter imports. */
-  get table(): WasmTable {
-    return this.#table;
-  }
-
   /** To be called once, when there is an interpreter. */
-  attach(host: TranslatorHost, unlinked: unknown): void {
+  attach(host: TranslatorHost): void {
     this.#host = host;
-    this.#unlinked = unlinked;
     host.pages.observer = this;
     this.#resetCounters();
-    this.#clearJumps();
+    this.#jumps.erase(this.#words);
     this.remapped();
   }
 
@@ -269,11 +264,10 @@ export class Translator implements CodeObserver {
     const key = offset * REGION_MODES + mode;
     let slot = slots.get(key);
     if (slot === undefined) {
-      const number = this.#free.pop() ?? this.#slots.length;
+      const number = this.#free.pop() ?? Math.max(this.#slots.length, NO_REGION + 1);
       slot = { number, page, offset, mode, blocks: undefined, installed: false, queued: false, assumed: [] };
       this.#slots[number] = slot;
       slots.set(key, slot);
-      if (number >= this.#table.length) this.#table.grow(Math.min(MAX_REGIONS, Math.max(1024, 2 * number)) - this.#table.length, this.#unlinked);
     }
     return slot;
   }
@@ -372,7 +366,7 @@ export class Translator implements CodeObserver {
     const host = this.#host as TranslatorHost;
     instantiate(module, {
       [REGION_IMPORTS.host]: { memory: this.#options.memory },
-      [REGION_IMPORTS.engine]: { table: this.#table, probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
+      [REGION_IMPORTS.engine]: { table: host.exports[REGIONS], probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
     });
     for (const { slot, blocks } of regions) {
@@ -401,7 +395,8 @@ export class Translator implements CodeObserver {
     if (!slot.installed) return;
     slot.installed = false;
     this.#unpatch(slot);
-    this.#table.set(slot.number, this.#unlinked);
+    const { exports } = this.#host as TranslatorHost;
+    (exports[REGIONS] as WasmTable).set(slot.number, exports[UNLINKED]);
     this.stats.invalidated++;
   }
 
@@ -467,32 +462,10 @@ export class Translator implements CodeObserver {
 
   remapped(): void {
     for (const number of this.#retired.splice(0)) this.#free.push(number);
-    const { engine, jumpsUsed } = this.#options.layout;
-    const words = this.#words;
-    words.fill(0, jumpsUsed >>> 2, (jumpsUsed >>> 2) + REGION_MODES);
-    const generation = (engine + ENGINE.jumpGeneration) >>> 2;
-    words[generation] = (words[generation] as number) + JUMP_GENERATION;
-    if (words[generation] === 0) this.#clearJumps();
-  }
-
-  /** Entries of all generations are void. */
-  #clearJumps(): void {
-    const { jumps } = this.#options.layout;
-    this.#words.fill(NO_PC, jumps >>> 2, (jumps + REGION_MODES * JUMP_CACHE_SIZE) >>> 2);
+    this.#jumps.clear(this.#words);
   }
 
   remappedPage(vaLo: number, vaHi: number, modes: number): void {
-    const { isa, layout } = this.#options;
-    const words = this.#words;
-    // Those that `jumpEntry` may choose for the page; all of them where it spreads pages.
-    const entries = Math.min(PAGE_SIZE / isa.unit, JUMP_ENTRIES);
-    const first = ((vaLo >>> 0) / isa.unit) & (JUMP_ENTRIES - 1) & -entries;
-    for (let mode = 0; mode < REGION_MODES; mode++) {
-      if ((modes & (1 << Math.floor(mode / MMU_MODES))) === 0 || words[(layout.jumpsUsed >>> 2) + mode] === 0) continue;
-      const from = (layout.jumps + mode * JUMP_CACHE_SIZE + first * JUMP_ENTRY_SIZE) >>> 2;
-      for (let word = from; word < from + entries * (JUMP_ENTRY_SIZE / 4); word += JUMP_ENTRY_SIZE / 4) {
-        if ((((words[word] as number) ^ vaLo) & -PAGE_SIZE) === 0 && words[word + 1] === vaHi) words[word] = words[word + 1] = NO_PC;
-      }
-    }
+    this.#jumps.clearPage(this.#words, vaLo, vaHi, modes);
   }
 }

@@ -6,10 +6,7 @@ export interface WasmMemory {
 }
 
 export interface WasmTable {
-  readonly length: number;
-  get(index: number): unknown;
   set(index: number, value: unknown): void;
-  grow(entries: number, value?: unknown): number;
 }
 
 /** A compiled module: opaque, may be posted to another thread. */
@@ -26,7 +23,6 @@ export type WasmImports = Readonly<Record<string, Readonly<Record<string, unknow
 
 export interface WasmApi {
   readonly Memory: new (descriptor: { initial: number; maximum?: number; shared?: boolean }) => WasmMemory;
-  readonly Table: new (descriptor: { element: 'anyfunc'; initial: number; maximum?: number }, value?: unknown) => WasmTable;
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Instance: new (module: WasmModule, imports?: WasmImports) => WasmInstance;
   validate(bytes: Uint8Array): boolean;

@@ -15,11 +15,25 @@ export interface Limits {
   readonly shared?: boolean;
 }
 
+/** What a table holds instead of any functions: functions of one type, all places always. Calls through it test no type. */
+export interface Filled {
+  /** The type, as {@link ModuleBuilder.type}. */
+  readonly type: number;
+}
+
+interface Table extends Limits {
+  readonly filled?: Filled & { /** Index of the function that is in every place at first. */ readonly by: number };
+}
+
 interface Func {
   readonly name: string;
   readonly type: number;
   readonly code: Code;
 }
+
+/** `(ref type)`, and what makes one of a function. */
+const REF = 0x64;
+const REF_FUNC = 0xd2;
 
 const KIND = { func: 0, table: 1, memory: 2, global: 3 } as const;
 type Kind = keyof typeof KIND;
@@ -31,6 +45,22 @@ function writeLimits(out: ByteWriter, { min, max, shared }: Limits): void {
   out.u8((max === undefined ? 0 : 1) | (shared === true ? 2 : 0));
   out.u32(min);
   if (max !== undefined) out.u32(max);
+}
+
+/** Types of tables: references to functions, or to functions of one type which are never null. */
+function writeReferences(out: ByteWriter, filled: Filled | undefined): void {
+  if (filled === undefined) {
+    out.u8(valTypeCode.funcref);
+  } else {
+    out.u8(REF);
+    out.u32(filled.type);
+  }
+}
+
+function writeFunction(out: ByteWriter, index: number): void {
+  out.u8(REF_FUNC);
+  out.u32(index);
+  out.u8(control.end);
 }
 
 function writeConst(out: ByteWriter, type: ScalarType, value: number | bigint): void {
@@ -46,10 +76,10 @@ export class ModuleBuilder {
   readonly #imports: { readonly module: string; readonly field: string; readonly write: (out: ByteWriter) => void }[] = [];
   readonly #importNames: string[] = [];
   readonly #funcs: Func[] = [];
-  readonly #tables: Limits[] = [];
+  readonly #tables: Table[] = [];
   readonly #globals: { readonly type: ScalarType; readonly mutable: boolean; readonly init: number | bigint }[] = [];
   readonly #exports: { readonly name: string; readonly kind: Kind; readonly index: number }[] = [];
-  readonly #elements: { readonly table: number; readonly offset: number; readonly funcs: readonly number[] }[] = [];
+  readonly #elements: { readonly table: number; readonly offset: number; readonly funcs: readonly number[]; readonly filled: Filled | undefined }[] = [];
   #importedTables = 0;
   #importedGlobals = 0;
 
@@ -74,8 +104,8 @@ export class ModuleBuilder {
   }
 
   /** Table index of an imported table of function references. */
-  importTable(module: string, field: string, limits: Limits): number {
-    this.#imports.push({ module, field, write: (out) => (out.u8(KIND.table), out.u8(valTypeCode.funcref), writeLimits(out, limits)) });
+  importTable(module: string, field: string, limits: Limits, filled?: Filled): number {
+    this.#imports.push({ module, field, write: (out) => (out.u8(KIND.table), writeReferences(out, filled), writeLimits(out, limits)) });
     return this.#importedTables++;
   }
 
@@ -92,8 +122,8 @@ export class ModuleBuilder {
   }
 
   /** Table index of a table of function references. */
-  table(limits: Limits): number {
-    return this.#importedTables + this.#tables.push(limits) - 1;
+  table(table: Table): number {
+    return this.#importedTables + this.#tables.push(table) - 1;
   }
 
   global(type: ScalarType, mutable: boolean, init: number | bigint): number {
@@ -104,9 +134,9 @@ export class ModuleBuilder {
     this.#exports.push({ name, kind, index });
   }
 
-  /** Active element segment: puts functions into a table from `offset` on. */
-  element(table: number, offset: number, funcs: readonly number[]): void {
-    this.#elements.push({ table, offset, funcs });
+  /** Active element segment: puts functions into a table, {@link Filled} or not, from `offset` on. */
+  element(table: number, offset: number, funcs: readonly number[], filled?: Filled): void {
+    this.#elements.push({ table, offset, funcs, filled });
   }
 
   build(): Uint8Array<ArrayBuffer> {
@@ -141,9 +171,14 @@ export class ModuleBuilder {
       write(body);
     });
     vector(SECTION.function, this.#funcs, (body, func) => body.u32(func.type));
-    vector(SECTION.table, this.#tables, (body, limits) => {
-      body.u8(valTypeCode.funcref);
+    vector(SECTION.table, this.#tables, (body, { filled, ...limits }) => {
+      if (filled !== undefined) {
+        body.u8(0x40);
+        body.u8(0);
+      }
+      writeReferences(body, filled);
       writeLimits(body, limits);
+      if (filled !== undefined) writeFunction(body, filled.by);
     });
     vector(SECTION.global, this.#globals, (body, { type, mutable, init }) => {
       body.u8(valTypeCode[type]);
@@ -155,13 +190,17 @@ export class ModuleBuilder {
       body.u8(KIND[kind]);
       body.u32(index);
     });
-    vector(SECTION.element, this.#elements, (body, { table, offset, funcs }) => {
-      body.u32(2);
+    vector(SECTION.element, this.#elements, (body, { table, offset, funcs, filled }) => {
+      body.u32(filled === undefined ? 2 : 6); // of function indices, or of expressions
       body.u32(table);
       writeConst(body, 'i32', offset);
-      body.u8(0); // element kind: funcref
+      if (filled === undefined) body.u8(0); // element kind: funcref
+      else writeReferences(body, filled);
       body.u32(funcs.length);
-      for (const func of funcs) body.u32(func);
+      for (const func of funcs) {
+        if (filled === undefined) body.u32(func);
+        else writeFunction(body, func);
+      }
     });
 
     // Bodies first: a branch hint counts from the local declarations, whose size is known only then.

@@ -15,7 +15,7 @@ class Model {
   readonly data = new Map<number, Map<number, string>>();
   readonly modes: Map<number, string>[] = [new Map(), new Map(), new Map(), new Map()];
   tagged = 0;
-  readonly spaces = new Spaces(this.words, { state: { pc: 0, budget: 0, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX } }, { engine: ENGINE_BLOCK, state: STATE }, {
+  readonly spaces = new Spaces(this.words, { unit: 4, state: { pc: 0, budget: 0, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX } }, { engine: ENGINE_BLOCK, state: STATE }, {
     flushTagged: () => {
       this.tagged++;
       this.data.clear();
