@@ -227,7 +227,7 @@ export class Engine {
     this.#slice = 0;
     this.#trapped = 0;
     this.words[this.#budget] = 0;
-    this.#translator?.work();
+    this.#translator?.work(taken === steps);
     return taken;
   }
 

@@ -16,7 +16,7 @@ export type { SharedCode } from './interp/codepages.ts';
 export { PageWrites } from './interp/page_writes.ts';
 export { Handler, PAGE_SIZE, Status, planLayout, recordShift } from './interp/layout.ts';
 export type { Layout } from './interp/layout.ts';
-export type { Access as GuestAccess, AccessSize, Block, Emit, Emitter, FunctionDefinition, Variable } from './ir/emitter.ts';
+export type { Access as GuestAccess, AccessSize, Block, Emit, Emitter, FunctionDefinition, Linkage, Variable } from './ir/emitter.ts';
 export { f32, f64, i32, i64, select } from './ir/expr.ts';
 export type { Expr, F32, F32Ops, F64, F64Ops, I32, I32Ops, I64, I64Ops, V128 } from './ir/expr.ts';
 export { f32x4, f64x2, i16x8, i32x4, i64x2, i8x16, v128 } from './ir/vector.ts';

@@ -46,6 +46,8 @@ export interface StateLayout {
   readonly zero?: number;
   /** Where writes to it land. */
   readonly sink?: number;
+  /** Registers that hold return addresses, where an instruction can link through any. */
+  readonly links?: readonly number[];
   /**
    * i64 words beside the registers that many instructions read and write, such as condition flags: translated code keeps them in
    * locals. Definitions use them whole, with `i64.load` and `i64.store`, and not in functions.

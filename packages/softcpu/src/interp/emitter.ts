@@ -11,7 +11,7 @@ import { LENGTH, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import { AccessEmitter } from '../tlb/access.ts';
-import { COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
+import { COMPUTED, COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** Locals that carry the state of the loop; outlined instructions get the first four as parameters, in this order. */
@@ -254,8 +254,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.br(loop);
   }
 
-  /** Counts a jump to the record at `ip`. */
-  count(): void {
+  /** Counts a jump to the record at `ip`; `computed`: it was looked up. */
+  count(computed = false): void {
     const { hot } = this.#runtime;
     if (hot === undefined) return;
     const ip = local('i32', this.#frame.ip);
@@ -263,7 +263,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.const(1)));
     this.write('i32.store', counter, left, this.#layout.counters);
     this.if(i32.lt_s(left, i32.const(0)), () => {
-      lower(this.code, ip);
+      lower(this.code, computed ? i32.or(ip, i32.const(COMPUTED)) : ip);
       this.code.call(hot);
     }, undefined, false);
   }

@@ -93,7 +93,7 @@ function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly t
 }
 
 /**
- * @param translating - code is also translated: it counts jumps, imports `engine.hot(ip)`, and exports the ISA's functions by their names,
+ * @param translating - code is also translated: it counts jumps, imports `engine.hot(ip)`, with {@link COMPUTED} or without, and exports the ISA's functions by their names,
  *   the table of regions, `unlinked`, the region that is none, and `refill`.
  * @param countStarts - the first instruction of a run is counted too.
  * @param strict - no access may be misaligned.
@@ -355,9 +355,9 @@ function generateLoop(
   code.end(); // lookup
   emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
   if (quiet === undefined) {
-    plain.count();
+    plain.count(true);
   } else {
-    plain.if(i32.eqz(local('i32', quiet)), () => plain.count());
+    plain.if(i32.eqz(local('i32', quiet)), () => plain.count(true));
     setI32(quiet, i32.const(0));
   }
   code.br(loop);

@@ -62,6 +62,8 @@ export const STRADDLE_ENTRIES = 16;
 /** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
 export const STRADDLE_RECORD = 12;
 
+/** Said with a record that is jumped to often, in a bit that no record's place has: it was looked up. */
+export const COMPUTED = 1;
 /** Counters of jumps, i32 each, by record. */
 export const COUNTERS = 4096;
 /** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */

@@ -73,6 +73,12 @@ export type Access = 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 'u64';
 /** Bytes of a guest access. */
 export type AccessSize = 1 | 2 | 4 | 8;
 
+/**
+ * A jump that calls, or returns: what is behind a call may be expected to be returned to. `link` is the field of the register that gets the
+ * address of the next instruction, `from` that of the register the target comes from, where the registers decide which it is: `StateLayout.links`.
+ */
+export type Linkage = 'call' | 'return' | { readonly link: string; readonly from?: string };
+
 /** One instruction's context. */
 export interface Emitter extends Block {
   /** A field of the record as i32, extended as the layout says. */
@@ -116,13 +122,13 @@ export interface Emitter extends Block {
   /** To `pc + field imm` if the condition holds, else to the next instruction. */
   branch(condition: I32): void;
   /** To `pc + field imm`. */
-  jump(): void;
+  jump(linkage?: Linkage): void;
   /**
    * To the next instruction, or to `target`, with data accesses of the MMU mode of a number from there on, and with `fetch` in that fetch
    * mode. They must be ones that are always entered.
    */
   enterMode(mode: number, target?: I64, fetch?: number): void;
-  jumpTo(target: I64): void;
+  jumpTo(target: I64, linkage?: Linkage): void;
 }
 
 /** Definition of one instruction. */

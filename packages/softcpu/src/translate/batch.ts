@@ -100,7 +100,7 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
     const [offset, instruction, length, target] = [next(), next(), next(), next()];
     const record = at * 4;
     at += RECORD_WORDS;
-    return { offset, instruction, length, target, record, shape: shapes(instruction) };
+    return { offset, instruction, length, target, record, shape: shapes(instruction), linkage: undefined };
   };
   const block = (): Block => {
     const [offset, end] = [next(), next()];

@@ -29,11 +29,13 @@ export interface NumberedSource extends RegionSource {
   readonly number: number;
 }
 
-export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly NumberedSource[]): Uint8Array<ArrayBuffer> {
+/** @param read - to be read, not executed: with a table as tools know it that do not read types of references. */
+export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly NumberedSource[], read = false): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(REGION_IMPORTS.host, 'memory', memoryLimits);
   const type = module.type(REGION_PARAMS, ['i32']);
-  module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, { type });
+  const filled = read ? undefined : { type };
+  module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, filled);
   const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
   const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
   const names = new Set(regions.flatMap(({ blocks }) => blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.callees))));
@@ -47,7 +49,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();
-    module.element(0, source.number, [index], { type });
+    module.element(0, source.number, [index], filled);
   }
   return module.build();
 }

@@ -6,6 +6,8 @@
  */
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
+import { i32, i64, local } from '../ir/expr.ts';
+import type { I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { Block, Step } from './discover.ts';
@@ -19,6 +21,22 @@ import type { ReadField } from './registers.ts';
 /** Steps of a loop that is repeated in a row: 48 divided by its own, at most 4 times. One check and one branch back serve them all. */
 const UNROLLED_STEPS = 48;
 const MAX_COPIES = 4;
+
+/** Places that a computed jump may lead to which are compared with its target one by one; more are divided by bits of the address first. */
+const COMPARED = 3;
+
+/** Divides offsets by the bits from `shift` on, so that few are alike in these. */
+function divide(offsets: readonly number[]): { readonly shift: number; readonly groups: readonly (readonly number[])[] } {
+  const count = 2 ** Math.ceil(Math.log2(2 * offsets.length));
+  const by = (shift: number): number[][] => {
+    const groups = Array.from({ length: count }, (): number[] => []);
+    for (const offset of offsets) (groups[(offset >>> shift) & (count - 1)] as number[]).push(offset);
+    return groups;
+  };
+  const cost = (groups: readonly (readonly number[])[]): number => groups.reduce((sum, { length }) => sum + length * length, 0);
+  const ways = Array.from({ length: 12 - Math.log2(count) + 1 }, (_, shift) => ({ shift, groups: by(shift) }));
+  return ways.reduce((best, way) => (cost(way.groups) < cost(best.groups) ? way : best));
+}
 
 /** A region to be generated. */
 export interface RegionSource {
@@ -52,6 +70,8 @@ export class RegionGenerator {
   readonly #copies: readonly number[];
   /** By loop header: repetitions that are still to be emitted. */
   readonly #left: number[];
+  /** Local: where a computed jump leads. */
+  #target: number | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
     const { assumed, blocks, mode, field } = source;
@@ -157,8 +177,7 @@ export class RegionGenerator {
     emitter.emit(last);
     const { control } = last.shape;
     if (control === 'jumpTo') {
-      emitter.chainTo(emitter.destination);
-      emitter.releaseTemporaries();
+      this.#jumpTo(index, emitter.destination, spent + steps.length);
       return;
     }
     if (control === 'mode') {
@@ -180,6 +199,44 @@ export class RegionGenerator {
     }
     emitter.releaseTemporaries();
     this.#edge(index, targets[0] as number, emitter.dirty, emitter.known, spent + steps.length);
+  }
+
+  /** A computed jump: within the region where it may lead there, else through the jump cache. */
+  #jumpTo(index: number, destination: I64, spent: number): void {
+    const emitter = this.#emitter;
+    const code = this.#code;
+    const { targets } = this.#source.blocks[index] as Block;
+    const { dirty, known } = emitter;
+    const target = local('i64', this.#target ??= code.local('i64'));
+    lower(code, destination);
+    code.set(this.#target);
+    emitter.releaseTemporaries();
+    const otherwise = code.block();
+    const goTo = (offset: number): void => {
+      emitter.at(dirty, spent, known);
+      lower(code, i64.eq(target, emitter.address(offset)));
+      code.if();
+      this.#edge(index, offset, dirty, known, spent);
+      code.end();
+    };
+    if (targets.length <= COMPARED) {
+      targets.forEach(goTo);
+    } else {
+      const { shift, groups } = divide(targets);
+      const labels = groups.map(() => code.block());
+      lower(code, i32.and(i32.shr_u(i32.wrap_i64(target), i32.const(shift)), i32.const(groups.length - 1)));
+      code.brTable(groups.map((group, i) => (group.length === 0 ? otherwise : (labels[labels.length - 1 - i] as Label))), otherwise);
+      for (const group of groups) {
+        code.end();
+        if (group.length === 0) continue;
+        group.forEach(goTo);
+        code.br(otherwise);
+      }
+    }
+    code.end();
+    emitter.at(dirty, spent, known);
+    emitter.chainTo(target);
+    emitter.releaseTemporaries();
   }
 
   #edge(from: number, offset: number, dirty: Uint8Array, known: KnownWords, spent: number): void {

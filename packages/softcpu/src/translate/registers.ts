@@ -151,7 +151,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     for (let b = blocks.length - 1; b >= 0; b--) {
       const inside = successors[b] as readonly number[];
       const block = blocks[b] as Block;
-      const leaves = inside.length < Math.max(1, block.targets.length);
+      const leaves = inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
       const into = live[b] as Uint8Array;
       for (let r = 0; r < count; r++) {
         if (into[r] === 1) continue;

@@ -1,5 +1,5 @@
 /** What an instruction does to the flow of control and to registers, found by running its definition once without generating code. */
-import type { Access, AccessSize, Emit, Emitter, Variable } from '../ir/emitter.ts';
+import type { Access, AccessSize, Emit, Emitter, Linkage, Variable } from '../ir/emitter.ts';
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
@@ -12,6 +12,8 @@ export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'mode' | 'stop';
 
 export interface Shape {
   readonly control: Control;
+  /** What kind of jump it is. */
+  readonly linkage?: Linkage;
   /** The MMU mode it enters at the next instruction. */
   readonly entered?: number;
   /** Fields of the registers read, and of those written on some ways only, which keep their value on others. */
@@ -37,6 +39,7 @@ const v128Local: V128 = local('v128', 0);
 
 class ShapeEmitter implements Emitter {
   control: Control = 'next';
+  linkage: Linkage | undefined;
   entered: number | undefined;
   leaves = false;
   readonly reads = new Set<string>();
@@ -172,11 +175,13 @@ class ShapeEmitter implements Emitter {
   branch(): void {
     this.control = 'branch';
   }
-  jump(): void {
+  jump(linkage?: Linkage): void {
     this.control = 'jump';
+    this.linkage = linkage;
   }
-  jumpTo(): void {
+  jumpTo(_target: I64, linkage?: Linkage): void {
     this.control = 'jumpTo';
+    this.linkage = linkage;
   }
   enterMode(mode: number, target?: I64): void {
     this.control = 'mode';
@@ -191,6 +196,7 @@ export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionD
   return {
     control,
     ...(e.entered === undefined ? {} : { entered: e.entered }),
+    ...(e.linkage === undefined ? {} : { linkage: e.linkage }),
     leaves,
     reads: [...e.reads],
     writes: [...e.writes],

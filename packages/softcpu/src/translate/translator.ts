@@ -9,7 +9,7 @@
 import type { CodeObserver, CodePages } from '../interp/codepages.ts';
 import { REGIONS, UNLINKED } from '../interp/enter.ts';
 import type { HandlerTable } from '../interp/generate.ts';
-import { COUNTERS, FIRST_HANDLER, MAX_REGIONS, NO_REGION, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
+import { COMPUTED, COUNTERS, ENGINE, FIRST_HANDLER, MAX_REGIONS, NO_REGION, PAGE_SIZE, REGION_MODES, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -20,7 +20,7 @@ import { REFILL } from '../tlb/refill.ts';
 import { packRegions } from './batch.ts';
 import type { RegionCompiler } from './batch.ts';
 import { JumpCaches } from './jumps.ts';
-import { discover } from './discover.ts';
+import { discover, hasComputedTargets, linkageOf } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
 import type { NumberedSource } from './module.ts';
@@ -30,6 +30,9 @@ import type { Shape } from './shape.ts';
 
 /** Jumps to a place before it is translated: before V8 optimizes it, translated code is no faster than tier 0. */
 const THRESHOLD = 8000;
+/** Of so many slices, so many end in a region that is made anew, with what its returns and computed jumps lead to within the page. */
+const SAMPLED = 512;
+const OFTEN = 128;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
 /** Slices that a place may wait until a batch is full: fewer where nothing stops for it. */
@@ -96,8 +99,14 @@ interface Slot {
   readonly mode: number;
   /** What is translated there, or being compiled. */
   blocks: readonly Block[] | undefined;
+  /** What the region was made of that is in the table until one of {@link blocks} is. */
+  replaced: readonly Block[] | undefined;
   /** The table holds its region. */
   installed: boolean;
+  /** It is made with what its computed jumps lead to. */
+  deep: boolean;
+  /** It was looked up when it became hot. */
+  computed: boolean;
   queued: boolean;
   /** {@link RegionSource.assumed} when it became hot. */
   assumed: readonly number[];
@@ -138,6 +147,8 @@ export class Translator implements CodeObserver {
   readonly #free: number[] = [];
   /** Numbers that are nobody's any more, but may be in the jump caches. */
   readonly #retired: number[] = [];
+  /** By region: slices that ended there lately. */
+  readonly #samples = new Map<Slot, number>();
   readonly #backoff = new Map<number, Backoff>();
   #host: TranslatorHost | undefined;
   #queue: Slot[] = [];
@@ -186,7 +197,8 @@ export class Translator implements CodeObserver {
   // ── what is hot ──
 
   /** Tier 0 jumped often to the record at `ip`. */
-  hot(ip: number): void {
+  hot(counted: number): void {
+    const ip = counted & ~COMPUTED;
     const { layout, isa, eager } = this.#options;
     const host = this.#host as TranslatorHost;
     const words = this.#words;
@@ -201,6 +213,7 @@ export class Translator implements CodeObserver {
     const step = this.#read(page, offset);
     if (step === undefined || step.shape.control === 'stop') return;
     const slot = this.#slotAt(page, offset, mode);
+    slot.computed ||= (counted & COMPUTED) !== 0;
     if (slot.queued) {
       this.#urgent = true;
       return;
@@ -215,12 +228,33 @@ export class Translator implements CodeObserver {
     if (eager) this.#translate();
   }
 
-  /** Between slices: translates what waits. */
-  work(): void {
+  /** Between slices: translates what waits. @param whole - the last one took all its steps. */
+  work(whole: boolean): void {
     this.#slice++;
+    if (whole) this.#sample();
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
     if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= (this.#compiler === undefined ? PATIENCE : PATIENCE_ELSEWHERE)) this.#translate();
+  }
+
+  /** Notes where the slice ended. */
+  #sample(): void {
+    if (this.#slice % SAMPLED === 0) this.#samples.clear();
+    const { pages } = this.#host as TranslatorHost;
+    const { layout, isa } = this.#options;
+    const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
+    const slots = this.#pages.get(pages.pageOf(ip) / PAGE_SIZE)?.slots;
+    if (slots === undefined) return;
+    const offset = ((ip - pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
+    for (const slot of slots.values()) {
+      if (!slot.installed || slot.queued || slot.deep || slot.blocks?.some((block) => block.offset <= offset && offset < block.end) !== true) continue;
+      const samples = (this.#samples.get(slot) ?? 0) + 1;
+      this.#samples.set(slot, samples);
+      if (samples < OFTEN) continue;
+      slot.deep = true;
+      slot.queued = true;
+      this.#queue.push(slot);
+    }
   }
 
   // ── records ──
@@ -244,7 +278,8 @@ export class Translator implements CodeObserver {
     const direct = isa.instructions[instruction]?.direct === true;
     const distance = direct ? this.#field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
     const length = variant.length === 0 ? this.#field(record, LENGTH) : variant.length;
-    return { offset, record, instruction, length, shape, target: offset + distance };
+    const linkage = linkageOf(isa.state, shape.linkage, (name) => this.#field(record, name));
+    return { offset, record, instruction, length, shape, target: offset + distance, linkage };
   }
 
   /** The handler of a record, of an entered one the original. */
@@ -265,11 +300,17 @@ export class Translator implements CodeObserver {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? Math.max(this.#slots.length, NO_REGION + 1);
-      slot = { number, page, offset, mode, blocks: undefined, installed: false, queued: false, assumed: [] };
+      slot = { number, page, offset, mode, blocks: undefined, replaced: undefined, installed: false, deep: this.#options.eager, computed: false, queued: false, assumed: [] };
       this.#slots[number] = slot;
       slots.set(key, slot);
     }
     return slot;
+  }
+
+  /** Where a region's computed jumps may lead to in its page; undefined where that does not matter. */
+  #entries({ page, mode, deep }: Slot): readonly number[] | undefined {
+    const slots = [...(this.#pages.get(page)?.slots.values() ?? [])];
+    return deep ? slots.filter((slot) => slot.mode === mode && slot.computed).map(({ offset }) => offset) : undefined;
   }
 
   /** Number of the first record's word. */
@@ -308,10 +349,11 @@ export class Translator implements CodeObserver {
     const sources: NumberedSource[] = [];
     for (const slot of batch) {
       slot.queued = false;
-      if (this.#slots[slot.number] !== slot || slot.blocks !== undefined) continue;
+      if (this.#slots[slot.number] !== slot || (slot.blocks !== undefined && !slot.installed)) continue;
       const { page, mode, number, assumed } = slot;
-      const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#read(page, offset));
-      if (blocks.length === 0) continue;
+      const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#read(page, offset), this.#entries(slot));
+      if (blocks.length === 0 || (slot.installed && !hasComputedTargets(blocks))) continue;
+      slot.replaced = slot.blocks;
       slot.blocks = blocks;
       sources.push({ number, mode, assumed, blocks, field: this.#field, link: (offset, into) => this.#link(page, offset, into) });
     }
@@ -340,7 +382,7 @@ export class Translator implements CodeObserver {
     const { number, assumed, blocks = [] } = slot;
     // As it was compiled, except that a number is given to no place now.
     const link = (at: number, into: number): number | undefined => (at < 0 || at >= PAGE_SIZE ? undefined : (slots?.get(at * REGION_MODES + into)?.number ?? -1));
-    return generateRegions(isa, layout, memoryLimits, [{ number, mode, assumed, blocks, field: this.#field, link }]);
+    return generateRegions(isa, layout, memoryLimits, [{ number, mode, assumed, blocks, field: this.#field, link }], true);
   }
 
   /** Takes what was compiled meanwhile. */
@@ -355,7 +397,8 @@ export class Translator implements CodeObserver {
       }
       // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
       for (const { slot } of valid) {
-        slot.blocks = undefined;
+        slot.blocks = slot.replaced;
+        slot.replaced = undefined;
         slot.queued = true;
         this.#queue.push(slot);
       }
@@ -371,6 +414,7 @@ export class Translator implements CodeObserver {
     });
     for (const { slot, blocks } of regions) {
       slot.installed = true;
+      slot.replaced = undefined;
       this.#patch(slot);
       for (const { steps } of blocks) this.stats.translated += steps.length;
     }
@@ -392,6 +436,7 @@ export class Translator implements CodeObserver {
   #drop(slot: Slot): void {
     if (slot.blocks === undefined) return;
     slot.blocks = undefined;
+    slot.replaced = undefined;
     if (!slot.installed) return;
     slot.installed = false;
     this.#unpatch(slot);
@@ -415,7 +460,8 @@ export class Translator implements CodeObserver {
     if (known === undefined) return;
     let dropped = false;
     for (const slot of known.slots.values()) {
-      if (slot.blocks?.some((block) => block.offset < to && block.end > from) !== true) continue;
+      const overlaps = (block: Block): boolean => block.offset < to && block.end > from;
+      if (slot.blocks?.some(overlaps) !== true && slot.replaced?.some(overlaps) !== true) continue;
       this.#drop(slot);
       dropped = true;
     }

@@ -1,6 +1,6 @@
 /** Branches (Arm ARM, C6.2). */
 import { i32, i64, select } from '@axvisor/softcpu';
-import type { Emit, Emitter, I64 } from '@axvisor/softcpu';
+import type { Emit, Emitter, I64, Linkage } from '@axvisor/softcpu';
 import { BRANCH_TBI, X } from '../state.ts';
 import { bySf, plain, signed, single, source } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
@@ -12,7 +12,7 @@ const LINK = X + 30 * 8;
 const direct = (record: Definition['record'], emit: Emit, ends = false): Definition => single(record, emit, { direct: true, ends });
 
 /** BranchTo: with a tagged address the top byte is replaced by copies of bit 55. */
-function branchTo(e: Emitter, address: I64): void {
+function branchTo(e: Emitter, address: I64, linkage?: Linkage): void {
   const at = e.variable(address);
   const untagged = e.let(i64.shr_s(i64.shl(at.get, i64.const(8)), i64.const(8)));
   // Only then does it matter whether tags are ignored.
@@ -21,14 +21,14 @@ function branchTo(e: Emitter, address: I64): void {
     const ignored = i32.and(i32.shr_u(e.state('i32.load', BRANCH_TBI), range), i32.const(1));
     e.assign(at, select(ignored, untagged, at.get));
   }, undefined, false);
-  e.jumpTo(at.get);
+  e.jumpTo(at.get, linkage);
 }
 
-const register = (link: boolean): Definition =>
+const register = (linkage?: Linkage): Definition =>
   single({ n: source('Rn'), d: () => LINK }, (e) => {
     const at = e.let(e.reg('n'));
-    if (link) e.setReg('d', e.nextPc());
-    branchTo(e, at);
+    if (linkage === 'call') e.setReg('d', e.nextPc());
+    branchTo(e, at, linkage);
   }, { ends: true });
 
 const compare = (nonzero: boolean): Definition => {
@@ -50,7 +50,7 @@ export const branches: Definitions = {
   b: direct({ imm: signed('imm26', 26, 4) }, (e) => e.jump(), true),
   bl: direct({ imm: signed('imm26', 26, 4), d: () => LINK }, (e) => {
     e.setReg('d', e.nextPc());
-    e.jump();
+    e.jump('call');
   }, true),
   b_cond: {
     record: { imm: signed('imm19', 19, 4) },
@@ -62,7 +62,7 @@ export const branches: Definitions = {
   cbnz: compare(true),
   tbz: test(false),
   tbnz: test(true),
-  br: register(false),
-  blr: register(true),
-  ret: register(false),
+  br: register(),
+  blr: register('call'),
+  ret: register('return'),
 };

@@ -48,13 +48,13 @@ const setIf =
 
 const jal: Emit = (e) => {
   e.setReg('rd', e.nextPc());
-  e.jump();
+  e.jump({ link: 'rd' });
 };
 
 const jalr: Emit = (e) => {
   const target = e.let(i64.and(i64.add(e.reg('rs1'), e.field64('imm')), i64.const(-2)));
   e.setReg('rd', e.nextPc());
-  e.jumpTo(target);
+  e.jumpTo(target, { link: 'rd', from: 'rs1' });
 };
 
 export const integer: Definitions = {

@@ -53,7 +53,7 @@ export const isa: Isa = {
     imm: { offset: 8, op: 'i32.load' },
     bits: { offset: 12, op: 'i32.load' },
   },
-  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: X, sink: XSINK, doubles: [F, F + 256] },
+  state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: X, sink: XSINK, links: [X + 8, X + 40], doubles: [F, F + 256] },
   assumptions: [
     { offset: FP_OFF, value: 0 },
     { offset: FRM, value: 0 },

@@ -70,7 +70,7 @@ const ret: Definition = define(({ e, variant: { stack, size, long } }, row) => {
   const to = absolute(e, ip, long);
   const dropped = row.operands.length === 0 ? c(0) : i64.extend_i32_u(e.field('imm'));
   release(e, stack, i64.add(dropped, c(size / 8)));
-  e.jumpTo(to);
+  e.jumpTo(to, 'return');
 }, { byStack: true, byMode: true, bySize: true, ends: true });
 
 const conditional = { direct: true, byMode: true, bySize: true } as const;
@@ -88,8 +88,8 @@ const call: Definition = define((o, row) => {
   const relative = row.operands[0]?.kind === 'J';
   const to = relative ? (variant.wrap ? e.let(wrapped(e, variant)) : undefined) : indirect(o);
   push(e, variant.stack, variant.size, pointer(e, variant.long, e.nextPc()));
-  if (to === undefined) e.jump();
-  else e.jumpTo(to);
+  if (to === undefined) e.jump('call');
+  else e.jumpTo(to, 'call');
 }, { direct: true, byMode: true, bySize: true, byStack: true, ends: true });
 
 export const control: Definitions = {

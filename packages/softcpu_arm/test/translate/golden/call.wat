@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i32 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (local.set 3
@@ -7,7 +7,7 @@
       (if  ;; label = @2
         (i32.lt_s
           (local.get 1)
-          (i32.const 3))
+          (i32.const 4))
         (then
           (local.set 4
             (i32.const 0))
@@ -52,45 +52,67 @@
                 (i32.const 1))))))
       (local.set 8
         (local.get 6))
+      (local.set 9
+        (local.get 8))
+      (block  ;; label = @2
+        (if  ;; label = @3
+          (i64.eq
+            (local.get 9)
+            (i64.add
+              (local.get 0)
+              (i64.const 4)))
+          (then
+            (local.set 3
+              (i64.add
+                (local.get 3)
+                (i64.const 1)))
+            (i64.store offset=4336
+              (i32.const 0)
+              (local.get 2))
+            (i64.store offset=4096
+              (i32.const 0)
+              (local.get 3))
+            (return_call 3
+              (i64.add
+                (local.get 0)
+                (i64.const 8))
+              (i32.sub
+                (local.get 1)
+                (i32.const 4))
+              (i32.const 0)))))
       (i64.store offset=4336
         (i32.const 0)
         (local.get 2))
       (i64.store offset=4096
         (i32.const 0)
         (local.get 3))
-      (local.set 9
-        (local.get 8))
+      (local.set 8
+        (local.get 9))
       (local.set 10
         (i32.and
           (i32.shl
             (i32.wrap_i64
-              (local.get 9))
+              (local.get 8))
             (i32.const 2))
           (i32.const 65520)))
       (if  ;; label = @2
-        (i32.and
-          (i64.eq
-            (i64.load offset=1590784
-              (local.get 10))
-            (local.get 9))
-          (i32.eq
-            (i32.load offset=1590796
-              (local.get 10))
-            (i32.add
-              (i32.load offset=5608
-                (i32.const 0))
-              (i32.load offset=5572
-                (i32.const 0)))))
+        (i64.eq
+          (i64.load offset=1590848
+            (local.get 10))
+          (i64.xor
+            (local.get 8)
+            (i64.load32_u offset=5672
+              (i32.const 0))))
         (then
-          (return_call_indirect (type 1)
-            (local.get 9)
+          (return_call_indirect (type 0)
+            (local.get 8)
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=1590792
+            (i32.load offset=1590856
               (local.get 10)))))
       (return_call 3
-        (local.get 9)
+        (local.get 8)
         (i32.sub
           (local.get 1)
           (i32.const 3))

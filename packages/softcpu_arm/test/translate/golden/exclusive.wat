@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i32 i64 i64 i32 i32 i32 i64 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
@@ -18,7 +18,7 @@
         (local.set 7
           (i64.add
             (local.get 6)
-            (i64.load offset=54848
+            (i64.load offset=54912
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -81,7 +81,7 @@
         (local.set 7
           (i64.add
             (local.get 11)
-            (i64.load offset=120384
+            (i64.load offset=120448
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64

@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
@@ -31,7 +31,7 @@
             (local.set 12
               (i64.add
                 (local.get 11)
-                (i64.load offset=54848
+                (i64.load offset=54912
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -97,7 +97,7 @@
             (local.set 10
               (i64.add
                 (local.get 15)
-                (i64.load offset=120384
+                (i64.load offset=120448
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -153,7 +153,7 @@
             (local.set 11
               (i64.add
                 (local.get 10)
-                (i64.load offset=54848
+                (i64.load offset=54912
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -196,7 +196,7 @@
             (local.set 10
               (i64.add
                 (local.get 12)
-                (i64.load offset=120384
+                (i64.load offset=120448
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -262,6 +262,10 @@
                       (i32.const 1))))))
             (local.set 15
               (local.get 11))
+            (local.set 16
+              (local.get 15))
+            (block  ;; label = @5
+            )
             (i64.store offset=4112
               (i32.const 0)
               (local.get 2))
@@ -277,39 +281,33 @@
             (i64.store offset=4128
               (i32.const 0)
               (local.get 6))
-            (local.set 16
-              (local.get 15))
+            (local.set 15
+              (local.get 16))
             (local.set 13
               (i32.and
                 (i32.shl
                   (i32.wrap_i64
-                    (local.get 16))
+                    (local.get 15))
                   (i32.const 2))
                 (i32.const 65520)))
             (if  ;; label = @5
-              (i32.and
-                (i64.eq
-                  (i64.load offset=1590784
-                    (local.get 13))
-                  (local.get 16))
-                (i32.eq
-                  (i32.load offset=1590796
-                    (local.get 13))
-                  (i32.add
-                    (i32.load offset=5608
-                      (i32.const 0))
-                    (i32.load offset=5572
-                      (i32.const 0)))))
+              (i64.eq
+                (i64.load offset=1590848
+                  (local.get 13))
+                (i64.xor
+                  (local.get 15)
+                  (i64.load32_u offset=5672
+                    (i32.const 0))))
               (then
-                (return_call_indirect (type 1)
-                  (local.get 16)
+                (return_call_indirect (type 0)
+                  (local.get 15)
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=1590792
+                  (i32.load offset=1590856
                     (local.get 13)))))
             (return_call 3
-              (local.get 16)
+              (local.get 15)
               (i32.sub
                 (local.get 1)
                 (i32.const 5))

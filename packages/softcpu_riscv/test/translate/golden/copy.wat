@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i32 i64 i64 i32 i32 i64)
     (block  ;; label = @1
       (block  ;; label = @2
@@ -24,7 +24,7 @@
         (local.set 8
           (i64.add
             (local.get 7)
-            (i64.load offset=54464
+            (i64.load offset=54528
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -69,7 +69,7 @@
         (local.set 7
           (i64.add
             (local.get 11)
-            (i64.load offset=120000
+            (i64.load offset=120064
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -109,42 +109,40 @@
             (i64.const -2)))
         (local.set 8
           (local.get 7))
+        (local.set 11
+          (local.get 8))
+        (block  ;; label = @3
+        )
         (i64.store offset=4192
           (i32.const 0)
           (local.get 2))
-        (local.set 11
-          (local.get 8))
+        (local.set 8
+          (local.get 11))
         (local.set 9
           (i32.and
             (i32.shl
               (i32.wrap_i64
-                (local.get 11))
+                (local.get 8))
               (i32.const 3))
             (i32.const 65520)))
         (if  ;; label = @3
-          (i32.and
-            (i64.eq
-              (i64.load offset=2114944
-                (local.get 9))
-              (local.get 11))
-            (i32.eq
-              (i32.load offset=2114956
-                (local.get 9))
-              (i32.add
-                (i32.load offset=5228
-                  (i32.const 0))
-                (i32.load offset=5188
-                  (i32.const 0)))))
+          (i64.eq
+            (i64.load offset=2115008
+              (local.get 9))
+            (i64.xor
+              (local.get 8)
+              (i64.load32_u offset=5292
+                (i32.const 0))))
           (then
-            (return_call_indirect (type 1)
-              (local.get 11)
+            (return_call_indirect (type 0)
+              (local.get 8)
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2114952
+              (i32.load offset=2115016
                 (local.get 9)))))
         (return_call 3
-          (local.get 11)
+          (local.get 8)
           (i32.sub
             (local.get 1)
             (i32.const 3))

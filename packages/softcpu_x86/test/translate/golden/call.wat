@@ -1,5 +1,5 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i64 i32 i32 i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -11,7 +11,7 @@
         (if  ;; label = @3
           (i32.lt_s
             (local.get 1)
-            (i32.const 3))
+            (i32.const 4))
           (then
             (local.set 7
               (i32.const 0))
@@ -33,7 +33,7 @@
         (local.set 13
           (i64.add
             (local.get 11)
-            (i64.load offset=661376
+            (i64.load offset=661440
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -94,7 +94,7 @@
         (local.set 11
           (i64.add
             (local.get 13)
-            (i64.load offset=137088
+            (i64.load offset=137152
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -150,6 +150,57 @@
             (i64.const 8)))
         (local.set 9
           (local.get 10))
+        (local.set 8
+          (local.get 9))
+        (block  ;; label = @3
+          (if  ;; label = @4
+            (i64.eq
+              (local.get 8)
+              (i64.add
+                (local.get 0)
+                (i64.const 5)))
+            (then
+              (local.set 9
+                (i64.and
+                  (local.get 3)
+                  (i64.const 4294967295)))
+              (local.set 10
+                (i64.add
+                  (local.get 9)
+                  (i64.const 1)))
+              (local.set 3
+                (i64.and
+                  (local.get 10)
+                  (i64.const 4294967295)))
+              (local.set 4
+                (local.get 9))
+              (local.set 5
+                (i64.const 1))
+              (local.set 6
+                (i64.const 8194))
+              (i64.store offset=4128
+                (i32.const 0)
+                (local.get 2))
+              (i64.store offset=4096
+                (i32.const 0)
+                (local.get 3))
+              (i64.store offset=4288
+                (i32.const 0)
+                (local.get 4))
+              (i64.store offset=4296
+                (i32.const 0)
+                (local.get 5))
+              (i64.store offset=4592
+                (i32.const 0)
+                (local.get 6))
+              (return_call 3
+                (i64.add
+                  (local.get 0)
+                  (i64.const 8))
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 4))
+                (i32.const 0)))))
         (i64.store offset=4128
           (i32.const 0)
           (local.get 2))
@@ -165,44 +216,38 @@
         (i64.store offset=4592
           (i32.const 0)
           (local.get 6))
-        (local.set 8
-          (local.get 9))
-        (local.set 16
+        (local.set 10
+          (local.get 8))
+        (local.set 14
           (i32.and
             (i32.shl
               (i32.xor
                 (i32.wrap_i64
-                  (local.get 8))
+                  (local.get 10))
                 (i32.shr_u
                   (i32.wrap_i64
-                    (local.get 8))
+                    (local.get 10))
                   (i32.const 12)))
               (i32.const 4))
             (i32.const 65520)))
         (if  ;; label = @3
-          (i32.and
-            (i64.eq
-              (i64.load offset=3223872
-                (local.get 16))
-              (local.get 8))
-            (i32.eq
-              (i32.load offset=3223884
-                (local.get 16))
-              (i32.add
-                (i32.load offset=5920
-                  (i32.const 0))
-                (i32.load offset=5892
-                  (i32.const 0)))))
+          (i64.eq
+            (i64.load offset=3223936
+              (local.get 14))
+            (i64.xor
+              (local.get 10)
+              (i64.load32_u offset=5984
+                (i32.const 0))))
           (then
-            (return_call_indirect (type 1)
-              (local.get 8)
+            (return_call_indirect (type 0)
+              (local.get 10)
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=3223880
-                (local.get 16)))))
+              (i32.load offset=3223944
+                (local.get 14)))))
         (return_call 3
-          (local.get 8)
+          (local.get 10)
           (i32.sub
             (local.get 1)
             (i32.const 3))

@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
@@ -33,7 +33,7 @@
             (local.set 12
               (i64.add
                 (local.get 11)
-                (i64.load offset=661376
+                (i64.load offset=661440
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -91,7 +91,7 @@
             (local.set 18
               (i64.add
                 (local.get 17)
-                (i64.load offset=137088
+                (i64.load offset=137152
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -132,7 +132,7 @@
             (local.set 24
               (i64.add
                 (local.get 23)
-                (i64.load offset=661376
+                (i64.load offset=661440
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -170,7 +170,7 @@
             (local.set 28
               (i64.add
                 (local.get 27)
-                (i64.load offset=661376
+                (i64.load offset=661440
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -239,7 +239,7 @@
         (local.set 24
           (i64.add
             (local.get 27)
-            (i64.load offset=137088
+            (i64.load offset=137152
               (i32.and
                 (i32.shr_u
                   (i32.wrap_i64
@@ -295,6 +295,10 @@
             (i64.const 8)))
         (local.set 22
           (local.get 23))
+        (local.set 21
+          (local.get 22))
+        (block  ;; label = @3
+        )
         (i64.store offset=4288
           (i32.const 0)
           (local.get 2))
@@ -307,44 +311,38 @@
         (i64.store offset=4128
           (i32.const 0)
           (local.get 5))
-        (local.set 21
-          (local.get 22))
-        (local.set 26
+        (local.set 22
+          (local.get 21))
+        (local.set 29
           (i32.and
             (i32.shl
               (i32.xor
                 (i32.wrap_i64
-                  (local.get 21))
+                  (local.get 22))
                 (i32.shr_u
                   (i32.wrap_i64
-                    (local.get 21))
+                    (local.get 22))
                   (i32.const 12)))
               (i32.const 4))
             (i32.const 65520)))
         (if  ;; label = @3
-          (i32.and
-            (i64.eq
-              (i64.load offset=3223872
-                (local.get 26))
-              (local.get 21))
-            (i32.eq
-              (i32.load offset=3223884
-                (local.get 26))
-              (i32.add
-                (i32.load offset=5920
-                  (i32.const 0))
-                (i32.load offset=5892
-                  (i32.const 0)))))
+          (i64.eq
+            (i64.load offset=3223936
+              (local.get 29))
+            (i64.xor
+              (local.get 22)
+              (i64.load32_u offset=5984
+                (i32.const 0))))
           (then
-            (return_call_indirect (type 1)
-              (local.get 21)
+            (return_call_indirect (type 0)
+              (local.get 22)
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=3223880
-                (local.get 26)))))
+              (i32.load offset=3223944
+                (local.get 29)))))
         (return_call 3
-          (local.get 21)
+          (local.get 22)
           (i32.sub
             (local.get 1)
             (i32.const 2))

@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
@@ -43,7 +43,7 @@
             (local.set 14
               (i64.add
                 (local.get 13)
-                (i64.load offset=137088
+                (i64.load offset=137152
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -90,7 +90,7 @@
             (local.set 12
               (i64.add
                 (local.get 13)
-                (i64.load offset=137088
+                (i64.load offset=137152
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -135,7 +135,7 @@
             (local.set 22
               (i64.add
                 (local.get 20)
-                (i64.load offset=661376
+                (i64.load offset=661440
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -182,7 +182,7 @@
             (local.set 20
               (i64.add
                 (local.get 21)
-                (i64.load offset=137088
+                (i64.load offset=137152
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -231,7 +231,7 @@
             (local.set 22
               (i64.add
                 (local.get 20)
-                (i64.load offset=661376
+                (i64.load offset=661440
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -272,7 +272,7 @@
             (local.set 20
               (i64.add
                 (local.get 21)
-                (i64.load offset=137088
+                (i64.load offset=137152
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -328,6 +328,10 @@
                 (i64.const 8)))
             (local.set 18
               (local.get 19))
+            (local.set 12
+              (local.get 18))
+            (block  ;; label = @5
+            )
             (i64.store offset=4096
               (i32.const 0)
               (local.get 2))
@@ -346,44 +350,38 @@
             (i64.store offset=4128
               (i32.const 0)
               (local.get 7))
-            (local.set 12
-              (local.get 18))
-            (local.set 15
+            (local.set 18
+              (local.get 12))
+            (local.set 23
               (i32.and
                 (i32.shl
                   (i32.xor
                     (i32.wrap_i64
-                      (local.get 12))
+                      (local.get 18))
                     (i32.shr_u
                       (i32.wrap_i64
-                        (local.get 12))
+                        (local.get 18))
                       (i32.const 12)))
                   (i32.const 4))
                 (i32.const 65520)))
             (if  ;; label = @5
-              (i32.and
-                (i64.eq
-                  (i64.load offset=3223872
-                    (local.get 15))
-                  (local.get 12))
-                (i32.eq
-                  (i32.load offset=3223884
-                    (local.get 15))
-                  (i32.add
-                    (i32.load offset=5920
-                      (i32.const 0))
-                    (i32.load offset=5892
-                      (i32.const 0)))))
+              (i64.eq
+                (i64.load offset=3223936
+                  (local.get 23))
+                (i64.xor
+                  (local.get 18)
+                  (i64.load32_u offset=5984
+                    (i32.const 0))))
               (then
-                (return_call_indirect (type 1)
-                  (local.get 12)
+                (return_call_indirect (type 0)
+                  (local.get 18)
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=3223880
-                    (local.get 15)))))
+                  (i32.load offset=3223944
+                    (local.get 23)))))
             (return_call 3
-              (local.get 12)
+              (local.get 18)
               (i32.sub
                 (local.get 1)
                 (i32.const 5))

@@ -1,4 +1,4 @@
-  (func $region0 (type 1) (param i64 i32) (result i32)
+  (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (local.set 2
