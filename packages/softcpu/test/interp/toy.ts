@@ -27,6 +27,16 @@ export const toyIsa: Isa = {
     { name: 'branch', lengths: [4], direct: true, emit: (e) => e.branch(i64.ne(e.reg('a'), e.reg('b'))) },
     { name: 'jump', lengths: [4], direct: true, emit: (e) => e.jump() },
     { name: 'jumpTo', lengths: [4], emit: (e) => e.jumpTo(e.reg('a')) },
+    { name: 'call', lengths: [4], direct: true, emit: (e) => {
+      e.setReg('a', e.nextPc());
+      e.jump('call');
+    } },
+    { name: 'callTo', lengths: [4], emit: (e) => {
+      const target = e.let(e.reg('b'));
+      e.setReg('a', e.nextPc());
+      e.jumpTo(target, 'call');
+    } },
+    { name: 'return', lengths: [4], emit: (e) => e.jumpTo(e.reg('a'), 'return') },
     { name: 'service', lengths: [4], emit: (e) => e.service('service') },
     { name: 'square', lengths: [4], emit: (e) => e.setReg('a', e.call('square', 'i64', [e.reg('b')])) },
     { name: 'host', lengths: [4], outline: true, emit: (e) => e.setReg('a', i64.extend_i32_s(e.call('host', 'i32', [e.field('imm')]))) },
@@ -58,6 +68,9 @@ export const toyIsa: Isa = {
 };
 
 export const toyOp = Object.fromEntries(toyIsa.instructions.map(({ name }, i) => [name, i])) as Readonly<Record<string, number>>;
+
+/** What execution does not go on behind. */
+const ENDS: readonly string[] = ['jump', 'jumpTo', 'call', 'callTo', 'return'];
 
 /** One instruction word. */
 export function toy(name: string, a = 0, b = 0, imm = 0): number {
@@ -162,7 +175,7 @@ export class Toy implements Machine {
     this.view.setUint16(record + 2, REGISTERS + ((word >> 8) & 15) * 8, true);
     this.view.setUint16(record + 4, REGISTERS + ((word >> 12) & 15) * 8, true);
     this.view.setInt32(record + 8, near ? imm * 4 : imm, true);
-    return name === 'jump' || name === 'jumpTo' ? -4 : 4;
+    return ENDS.includes(name) ? -4 : 4;
   }
 
   /** Puts a program at `offset` behind {@link base} and the pc on it. */

@@ -1,0 +1,109 @@
+/** The places where regions begin or may begin, by page and by number: who has which number, and which may be given away again. */
+import { NO_REGION, REGION_MODES } from '../interp/layout.ts';
+import type { Block } from './discover.ts';
+
+/** A place where a region begins or may begin. */
+export interface Slot {
+  readonly number: number;
+  readonly page: number;
+  readonly offset: number;
+  readonly mode: number;
+  /** What is translated there, or being compiled. */
+  blocks: readonly Block[] | undefined;
+  /** What the region was made of that is in the table until one of {@link blocks} is. */
+  replaced: readonly Block[] | undefined;
+  /** The table holds its region. */
+  installed: boolean;
+  queued: boolean;
+  /** It is made with what its computed jumps lead to. */
+  deep: boolean;
+  /** It was looked up when it became hot. */
+  computed: boolean;
+  /** Values of the ISA's assumptions when it became hot. */
+  assumed: readonly number[];
+}
+
+/** Whether one of a region's blocks has bytes from an offset to before another one. */
+export const covers = (blocks: readonly Block[] | undefined, from: number, to: number): boolean => blocks?.some((block) => block.offset < to && block.end > from) === true;
+
+export class Slots {
+  /** By page, by offset * REGION_MODES + mode. */
+  readonly #pages = new Map<number, Map<number, Slot>>();
+  readonly #byNumber: (Slot | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** Numbers that are nobody's any more, but may be in the jump caches. */
+  readonly #retired: number[] = [];
+  readonly #deep: boolean;
+
+  /** @param deep - what slots are at first. */
+  constructor(deep: boolean) {
+    this.#deep = deep;
+  }
+
+  /** Numbers that were given away, as many as the table of regions must have. */
+  get length(): number {
+    return this.#byNumber.length;
+  }
+
+  /** Numbers that wait for the jump caches to be emptied. */
+  get retired(): number {
+    return this.#retired.length;
+  }
+
+  get pages(): readonly number[] {
+    return [...this.#pages.keys()];
+  }
+
+  has(page: number): boolean {
+    return this.#pages.has(page);
+  }
+
+  of(page: number): readonly Slot[] {
+    return [...(this.#pages.get(page)?.values() ?? [])];
+  }
+
+  find(page: number, offset: number, mode: number): Slot | undefined {
+    return this.#pages.get(page)?.get(offset * REGION_MODES + mode);
+  }
+
+  byNumber(number: number): Slot | undefined {
+    return this.#byNumber[number];
+  }
+
+  /** The slot of a place, which has a number from then on. */
+  at(page: number, offset: number, mode: number): Slot {
+    let slots = this.#pages.get(page);
+    if (slots === undefined) this.#pages.set(page, (slots = new Map()));
+    const key = offset * REGION_MODES + mode;
+    let slot = slots.get(key);
+    if (slot === undefined) {
+      const number = this.#free.pop() ?? Math.max(this.#byNumber.length, NO_REGION + 1);
+      slot = { number, page, offset, mode, blocks: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, computed: false, assumed: [] };
+      this.#byNumber[number] = slot;
+      slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  /** Forgets the slots of a page. Their numbers are free when {@link free} says so. */
+  retire(page: number): void {
+    for (const { number } of this.of(page)) {
+      this.#byNumber[number] = undefined;
+      this.#retired.push(number);
+    }
+    this.#pages.delete(page);
+  }
+
+  /** No code and no jump cache knows the numbers that were retired. */
+  free(): void {
+    for (const number of this.#retired.splice(0)) this.#free.push(number);
+  }
+
+  /** Forgets everything, when no code is left that knows any number. */
+  clear(): void {
+    this.#pages.clear();
+    this.#byNumber.length = 0;
+    this.#free.length = 0;
+    this.#retired.length = 0;
+  }
+}
