@@ -18,6 +18,8 @@ export const Signal = {
   order: 4,
   /** Instructions in memory have changed: fetch them anew. */
   instructions: 8,
+  /** The guest's own translations have changed: what is to be forgotten is in the shared notes of the processors. */
+  translations: 16,
 } as const;
 
 /** A call of the monitor, or its answer. */
@@ -29,7 +31,7 @@ export interface CpuMessage {
 /** Most values, and most bytes, of a {@link CpuMessage}. */
 export const MAX_MESSAGE_VALUES = 8;
 /** Bytes of {@link Smp.pageNotes} beyond those for pages. */
-export const PAGE_NOTES_HEADER = 320;
+export const PAGE_NOTES_HEADER = 4480;
 /** Most values of {@link Smp.postMonitor}. */
 export const MAX_POST_VALUES = 7;
 export const MAX_MESSAGE_BYTES = 0x1_0000;

@@ -23,7 +23,7 @@ const MONITOR_POOL = 8;
 /** As many steps as fit in a slice that only an exit ends. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 /** The signals that are for a processor. */
-const SIGNALS = Signal.kick | Signal.nested | Signal.instructions;
+const SIGNALS = Signal.kick | Signal.nested | Signal.instructions | Signal.translations;
 
 /** What a processor in the host's memory is made with. */
 export interface HostedOptions extends CoreOptions {
@@ -59,6 +59,11 @@ export abstract class HostedCpu {
   /** Fetches see what is in memory now. */
   protected fenceInstructions(): void {
     this.core.engine.pages.fence();
+  }
+
+  /** Forgets what other processors noted in the memory that they share. */
+  protected invalidateNoted(): void {
+    this.invalidateNested();
   }
 
   /** The guest waits for an interrupt without an exit: one of the host's lets the hypervisor decide. */
@@ -142,6 +147,7 @@ export abstract class HostedCpu {
     if (pendingSignals() === 0) return;
     const signals = takeSignals(SIGNALS);
     if ((signals & Signal.nested) !== 0) this.invalidateNested();
+    if ((signals & Signal.translations) !== 0) this.invalidateNoted();
     if ((signals & Signal.instructions) !== 0) this.fenceInstructions();
     if ((signals & Signal.kick) !== 0) this.interrupt();
   }

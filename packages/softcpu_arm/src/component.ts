@@ -8,14 +8,16 @@ import { arm, GUEST_CONTEXT_SIZE, GUEST_CONTEXT_V, Ppi, SYSREG, type AddressTran
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, type Processor, type ProcessorView } from '@axvisor/axvisor_api/processor';
-import { smp, Signal } from '@axvisor/axvisor_api/smp';
+import { pageNotes, smp, Signal } from '@axvisor/axvisor_api/smp';
 import { tickFrequency, time, type Ticks } from '@axvisor/axvisor_api/time';
+import { PageWrites } from '@axvisor/softcpu';
 import { HostedCpu, hostedProcessor } from '@axvisor/softcpu/hosted';
 import { Pe, planPe } from './pe.ts';
 import type { OtherPes, PeOptions } from './pe.ts';
 import type { HostInterrupts } from './priv/interface.ts';
 import { sysRegKey } from './priv/sysreg.ts';
 import { V, X } from './state.ts';
+import { TlbLog } from './tlb_log.ts';
 import { PeView } from './view.ts';
 
 /** INTID of the software generated interrupt that a kick is. */
@@ -41,6 +43,8 @@ class Cpu extends HostedCpu {
   readonly ppis: HostInterrupts;
   readonly #bytes: Uint8Array;
   #acknowledged = NOTHING;
+  /** What it tells other processing elements to forget, and they tell it. */
+  #log: TlbLog | undefined;
 
   constructor(id: number, options: ComponentOptions) {
     super(id);
@@ -69,6 +73,12 @@ class Cpu extends HostedCpu {
 
   invalidateNested(): void {
     this.core.priv.tlbRequest({ stage2: true, va: undefined });
+  }
+
+  protected override invalidateNoted(): void {
+    const requests = this.#log?.read();
+    if (requests === undefined) this.invalidateNested();
+    else for (const request of requests) this.core.priv.tlbRequest(request);
   }
 
   protected override fenceInstructions(): void {
@@ -121,11 +131,15 @@ class Cpu extends HostedCpu {
   #others(): OtherPes | undefined {
     const sharing = this.sharing();
     if (sharing === undefined) return undefined;
+    this.#log = new TlbLog(pageNotes(), PageWrites.ofArchitecture, this.id);
     return {
       ...sharing,
       instructionsChanged: () => this.tellOthers(Signal.instructions),
-      invalidate: () => this.tellOthers(Signal.nested),
-      synchronize: () => this.awaitOthers(Signal.nested | Signal.instructions),
+      invalidate: (request) => {
+        this.#log?.append(request);
+        this.tellOthers(Signal.translations);
+      },
+      synchronize: () => this.awaitOthers(Signal.translations | Signal.instructions),
     };
   }
 }

@@ -63,6 +63,8 @@ export class Pe extends Core {
   readonly #bus: PhysBus | undefined;
   readonly #others: OtherPes | undefined;
   readonly #writer: RecordWriter;
+  /** Instruction caches were invalidated, which has to be over at the next DSB. */
+  #fenceDue = false;
 
   constructor(options: PeOptions) {
     super(options, isa, STATE_SIZE);
@@ -103,11 +105,11 @@ export class Pe extends Core {
   }
 
   protected attend(): CoreExit | undefined {
-    return this.priv.pendingInterrupt() === Status.leave ? CoreExit.exited : undefined;
+    return this.priv.pendingInterrupt() === Status.leave ? this.#left() : undefined;
   }
 
   protected ended(): CoreExit | undefined {
-    if (this.priv.exited) return CoreExit.exited;
+    if (this.priv.exited) return this.#left();
     return this.priv.waiting ? CoreExit.waiting : undefined;
   }
 
@@ -138,6 +140,19 @@ export class Pe extends Core {
   fenceInstructions(): void {
     this.engine.pages.fence();
     this.refetch = true;
+  }
+
+  /** The guest was left: what was executed here may go on elsewhere, with its DSB. */
+  #left(): CoreExit {
+    this.#fenceIfDue();
+    return CoreExit.exited;
+  }
+
+  #fenceIfDue(): void {
+    if (!this.#fenceDue) return;
+    this.#fenceDue = false;
+    this.fenceInstructions();
+    this.#others?.instructionsChanged();
   }
 
   protected resetState(): void {
@@ -257,8 +272,7 @@ export class Pe extends Core {
         ? {}
         : {
             instructionsChanged: () => {
-              this.fenceInstructions();
-              others.instructionsChanged();
+              this.#fenceDue = true;
               this.setWord32(UNSYNCED, 1);
             },
             broadcast: (request: TlbRequest) => {
@@ -267,6 +281,7 @@ export class Pe extends Core {
             },
             synchronize: () => {
               this.setWord32(UNSYNCED, 0);
+              this.#fenceIfDue();
               others.synchronize();
             },
           }),

@@ -10,13 +10,17 @@ const OTHERS = 31;
 const NOTES: number = 4 * (OTHERS + 1);
 /** Where the requests are, 4 bytes for each processor. */
 const REQUESTS: number = NOTES;
-/** Bytes before those for pages: behind the counters there is room for other words that processors share. */
-const HEADER: number = REQUESTS + NOTES + 64;
+/** Bytes for other words that processors share. */
+const SPARE = 4224;
+/** Bytes before those for pages. */
+const HEADER: number = REQUESTS + NOTES + SPARE;
 
 /** Who was able to write to pages of linear memory, kept by all that do. */
 export class PageWrites {
-  /** Where in the shared memory there are 64 bytes of zeros that are not of these notes. */
+  /** Where in the shared memory there is a cache line of zeros that is not of these notes: the lock's, see `BusLock`. */
   static readonly spare: number = REQUESTS + NOTES;
+  /** The rest of the room for others, 4160 bytes: the architecture's. */
+  static readonly ofArchitecture: number = REQUESTS + NOTES + 64;
   /** By number of the processor: how often a page was noted for it. */
   readonly #notes: Int32Array;
   /** By number of the processor: how often it was asked to give up writing. */

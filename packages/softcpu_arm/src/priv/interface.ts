@@ -42,8 +42,10 @@ export interface TlbRequest {
   readonly stage2: boolean;
   /** The 4 KiB page number's address; undefined means every address. */
   readonly va: { readonly lo: number; readonly hi: number } | undefined;
-  /** The address space of the current virtual machine; absent means every one. */
+  /** The address space of the virtual machine; absent means every one. */
   readonly asid?: number;
+  /** VTTBR_EL2 of the virtual machine whose address spaces are meant; absent: the current one. */
+  readonly machine?: { readonly lo: number; readonly hi: number };
 }
 
 /** What the privileged architecture needs from the engine around it. The constructor already calls it (reset flushes). */

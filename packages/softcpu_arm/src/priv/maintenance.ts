@@ -10,7 +10,7 @@ import { sysRegKey, type Encoding, type Guard, type SysOp } from './sysreg.ts';
 import { LINE } from './sysreg_id.ts';
 import { Purpose, Stages, type Translation } from './translation.ts';
 
-const { PAR_EL1, HCR_EL2 } = slot;
+const { PAR_EL1, HCR_EL2, VTTBR_EL2 } = slot;
 /** PAR_EL1: fault; stage 2 fault on a stage 1 walk; fault of stage 2; RES1; NS. */
 const Par = { F: 1 << 0, PTW: 1 << 8, S: 1 << 9, RES1: 1 << 11, NS: 1 << 9 } as const;
 
@@ -27,9 +27,9 @@ export class Maintenance {
   }
 
   /** TLB maintenance, by this or another processing element. */
-  invalidate({ stage2, va, asid }: TlbRequest): void {
+  invalidate({ stage2, va, asid, machine }: TlbRequest): void {
     if (stage2) this.state.flushStage2();
-    else if (asid !== undefined) this.state.flushAsid(asid);
+    else if (asid !== undefined) this.state.flushAsid(asid, machine);
     else if (va === undefined) this.state.flush();
     else this.state.flushPage(va.lo, va.hi);
   }
@@ -64,7 +64,8 @@ export class Maintenance {
   private tlbOps(op: (name: string, encoding: Encoding, el: number, execute: SysOp['execute'], guard?: Guard) => SysOp, guard: Guard): SysOp[] {
     const { state } = this;
     const run = (stage2: boolean, byAddress: boolean, shared: boolean, el: number, byAsid = false): SysOp['execute'] => (lo, hi) => {
-      const request = { stage2, va: byAddress ? pageOf(lo, hi) : undefined, ...(byAsid ? { asid: hi >>> 16 } : {}) };
+      const machine = { lo: state.sys[VTTBR_EL2]!, hi: state.sys[VTTBR_EL2 + 1]! };
+      const request = { stage2, va: byAddress ? pageOf(lo, hi) : undefined, ...(byAsid ? { asid: hi >>> 16, machine } : {}) };
       this.invalidate(request);
       if (shared || (el === 1 && state.el === 1 && (state.sys[HCR_EL2]! & Hcr.FB) !== 0)) state.host.broadcast?.(request);
       return true;

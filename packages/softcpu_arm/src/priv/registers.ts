@@ -302,12 +302,8 @@ export class State {
     const { sys } = this;
     const hi = sys[((sys[TCR_EL1]! & TCR_A1) !== 0 ? TTBR1_EL1 : TTBR0_EL1) + 1]! >>> 16;
     const asid = (sys[TCR_EL1 + 1]! & TCR_HI_AS) !== 0 ? hi : hi & 0xff;
-    return this.host.space(`${this.machineKey}${asid}`, this.machineKey);
-  }
-
-  /** How the keys of all address spaces of the current virtual machine begin. */
-  private get machineKey(): string {
-    return `1:${this.sys[VTTBR_EL2]!}.${this.sys[VTTBR_EL2 + 1]!}:`;
+    const machine = machineKey(sys[VTTBR_EL2]!, sys[VTTBR_EL2 + 1]!);
+    return this.host.space(`${machine}${asid}`, machine);
   }
 
   /** The Exception level that instructions using SIMD&FP registers trap to, 0 if they do not ("CheckFPAdvSIMDEnabled64"). */
@@ -360,10 +356,11 @@ export class State {
     this.forget(() => true);
   }
 
-  /** Drops those of one address space of the current virtual machine, but for what is global. */
-  flushAsid(asid: number): void {
+  /** Drops those of one address space of a virtual machine, by its VTTBR_EL2, but for what is global. */
+  flushAsid(asid: number, machine?: { readonly lo: number; readonly hi: number }): void {
     if (!this.cached) return;
-    const key = `${this.machineKey}${asid}`;
+    const { lo, hi } = machine ?? { lo: this.sys[VTTBR_EL2]!, hi: this.sys[VTTBR_EL2 + 1]! };
+    const key = `${machineKey(lo, hi)}${asid}`;
     this.forget((other) => other === key);
   }
 
@@ -391,6 +388,9 @@ export class State {
     this.flush();
   }
 }
+
+/** How the keys of all address spaces of a virtual machine begin, by its VTTBR_EL2. */
+const machineKey = (lo: number, hi: number): string => `1:${lo}.${hi}:`;
 
 /** The unsigned value of a pair of words as a number; exact below 2^53. */
 export function toNumber(lo: number, hi: number): number {
