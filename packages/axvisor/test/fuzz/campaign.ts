@@ -6,9 +6,11 @@ import { processorStats, type Architecture } from '@axvisor/axvisor_api/processo
 import type { VmConfig } from '@axvisor/axvisor_api/config';
 import { createVm, runVms, vms, type Vm, type VmEnd, type VmStats } from '@axvisor/axvisor_api/vm';
 import { createVmConfig } from '@axvisor/axvmconfig';
+import { composeAarch64 } from '../../src/compose/aarch64.ts';
 import { composeRiscv64 } from '../../src/compose/riscv64.ts';
 import { composeX86_64 } from '../../src/compose/x86_64.ts';
 import { Counter, FuzzDisk } from './host.ts';
+import { fuzzGuest as armGuest, KERNEL as ARM_KERNEL, RAM_SIZE as ARM_RAM } from './program_arm.ts';
 import { fuzzGuest as riscvGuest, KERNEL as RISCV_KERNEL, RAM_SIZE as RISCV_RAM } from './program.ts';
 import { fuzzGuest as x86Guest, KERNEL as X86_KERNEL, RAM_SIZE as X86_RAM } from './program_x86.ts';
 
@@ -28,10 +30,14 @@ interface Target {
   readonly ram: bigint;
   /** Beside the disk. */
   readonly devices: VmConfig['devices'];
+  readonly gicVersion?: 2 | 3;
 }
 
 const X86 = { arch: 'x86_64', guest: x86Guest, kernel: X86_KERNEL, ram: X86_RAM, devices: [] } as const;
+const ARM = { arch: 'aarch64', compose: composeAarch64, guest: armGuest, kernel: ARM_KERNEL, ram: ARM_RAM, devices: [{ model: 'virtio-console', base: 0xb00_0000n, irq: 100 }] } as const;
 const TARGETS = {
+  'aarch64 with a GICv2': { ...ARM, gicVersion: 2 },
+  'aarch64 with a GICv3': { ...ARM, gicVersion: 3 },
   riscv64: { arch: 'riscv64', compose: composeRiscv64, guest: riscvGuest, kernel: RISCV_KERNEL, ram: RISCV_RAM, devices: [{ model: 'virtio-console', base: 0x1000_3000n, irq: 3 }] },
   'x86_64 with VMX': { ...X86, compose: composeX86_64 },
   'x86_64 with SVM': { ...X86, compose: (host, processor) => composeX86_64(host, { ...processor, virt: 'svm' }) },
@@ -92,7 +98,7 @@ export class Campaign implements Disposable {
   async run(seed: number): Promise<Outcome> {
     this.#logged = [];
     const free = frameCounts().free;
-    const { arch, kernel, ram, devices, guest } = this.#target;
+    const { arch, kernel, ram, devices, guest, gicVersion } = this.#target;
     const { cpus, image } = guest(seed, STEPS);
     const disk = new FuzzDisk();
     const screen = new Counter();
@@ -100,6 +106,7 @@ export class Campaign implements Disposable {
       arch,
       memory: ram, cpuNum: cpus, kernel: { path: `seed ${seed}`, loadAddr: kernel },
       devices,
+      ...(gicVersion === undefined ? {} : { gicVersion }),
     });
     const start = processorStats().instructions;
     const vm = createVm(config, { kernel: image, disks: [disk] }, screen);

@@ -1,0 +1,3 @@
+import { fuzz } from './suite.ts';
+
+fuzz('aarch64 with a GICv3', 12);
