@@ -75,7 +75,7 @@ export class Pe extends Core {
     this.engine = new Engine(this.#machine(), {
       ...engineOptions(options, others),
       isa,
-      functions: hostFunctions(memory, this.state),
+      functions: hostFunctions(memory, this.state, others?.lock),
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);

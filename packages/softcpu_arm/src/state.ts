@@ -129,6 +129,9 @@ export const FAR_EL2 = 1336;
 export const ELR_EL2 = 1344;
 export const SPSR_EL2 = 1352;
 
+/** Nonzero while others use the same memory (i32): 16 bytes are then exchanged under a lock. */
+export const SHARED = 1360;
+
 /** Size of the state block in bytes. */
 export const STATE_SIZE = 1408;
 

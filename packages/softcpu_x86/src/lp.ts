@@ -2,7 +2,7 @@
  * A logical processor: the engine of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture of `priv/` behind its slow
  * paths.
  */
-import { Access, Core, CoreExit, Engine, Status, engineOptions, planCore } from '@axvisor/softcpu';
+import { Access, Core, CoreExit, Engine, SPLIT_EXCHANGE, Status, createSplitExchange, engineOptions, planCore } from '@axvisor/softcpu';
 import type { CoreOptions, CorePlan, Machine, Service, Sharing } from '@axvisor/softcpu';
 import { isMisaligned, stackBitsOf } from './alignment.ts';
 import { DIVIDE_ERROR } from './emit/arithmetic.ts';
@@ -21,8 +21,7 @@ import { createX87Exec } from './fp/x87_exec.ts';
 import { Decoder, MAX_LENGTH } from './isa/decode.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
-import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg } from './state.ts';
-import { SPLIT_EXCHANGE, createSplitExchange } from './split_lock.ts';
+import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg, VT } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
@@ -75,7 +74,7 @@ export class Lp extends Core {
     this.engine = new Engine(this.#machine(), {
       ...engineOptions(options, others),
       isa,
-      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state, others?.lock) },
+      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state + VT, others?.lock) },
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);

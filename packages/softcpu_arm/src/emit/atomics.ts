@@ -4,9 +4,9 @@
  *
  * The local monitor is the place and the value there: a store-exclusive compares and exchanges. It sees no change that was undone.
  */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { SPLIT_EXCHANGE, i32, i64, select } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64 } from '@axvisor/softcpu';
-import { EXCL_ADDR, EXCL_SIZE, EXCL_VALID, EXCL_VALUE, EXCL_VALUE2 } from '../state.ts';
+import { EXCL_ADDR, EXCL_SIZE, EXCL_VALID, EXCL_VALUE, EXCL_VALUE2, SHARED, VT } from '../state.ts';
 import { source, target } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { withBase } from './memory.ts';
@@ -157,15 +157,29 @@ const loadExclusivePair = (wide: boolean): Emit => (e) => {
 };
 
 /**
- * Sixteen bytes: the lower half is exchanged atomically if the upper half is as expected, then the upper half is written.
- * Yields whether it was.
+ * Sixteen bytes: replaced if they are as expected. Where others use the memory that is done under a lock, against which two stores are
+ * not enough: who sees only one of them could make its exchange between them. Yields whether it was; if not, VT has what was found.
  */
 function exchangePair(e: Emitter, place: I32, expected: readonly [I64, I64], value: readonly [I64, I64]): I32 {
   const done = e.variable(i32.const(0));
   const upper = e.let(i32.add(place, i32.const(8)));
-  e.if(i64.eq(e.let(atomicLoad(e, 8, upper)), expected[1]), () => {
-    e.assign(done, i64.eq(e.let(compareExchange(e, 8, place, expected[0], value[0])), expected[0]));
-    e.if(done.get, () => e.atomicStore('i64.atomic.store', upper, value[1]));
+  const found = (low: I64, high: I64): void => {
+    e.setState('i64.store', VT, low);
+    e.setState('i64.store', VT + 8, high);
+  };
+  e.if(e.state('i32.load', SHARED), () => {
+    found(expected[0], expected[1]);
+    e.setState('i64.store', VT + 16, value[0]);
+    e.setState('i64.store', VT + 24, value[1]);
+    e.assign(done, i32.eqz(e.call(SPLIT_EXCHANGE, 'i32', [place, e.let(i32.add(place, i32.const(15))), i32.const(16)])));
+  }, () => {
+    const low = e.let(atomicLoad(e, 8, place));
+    const high = e.let(atomicLoad(e, 8, upper));
+    e.if(i32.and(i64.eq(low, expected[0]), i64.eq(high, expected[1])), () => {
+      e.atomicStore('i64.atomic.store', place, value[0]);
+      e.atomicStore('i64.atomic.store', upper, value[1]);
+      e.assign(done, i32.const(1));
+    }, () => found(low, high));
   });
   return done.get;
 }
@@ -204,11 +218,14 @@ const compareAndSwapPair = (wide: boolean, zero: boolean): Emit => (e) => {
   }
   const place = pairPlace(e, true);
   const expected = [e.let(e.reg('d')), e.let(second)] as const;
-  const low = e.let(atomicLoad(e, 8, place));
-  const high = e.let(atomicLoad(e, 8, e.let(i32.add(place, i32.const(8)))));
-  e.if(i32.and(i64.eq(low, expected[0]), i64.eq(high, expected[1])), () => void exchangePair(e, place, expected, [e.let(e.reg('a')), e.let(e.reg('s'))]));
-  e.setReg('d', low);
-  e.setReg('m', high);
+  const low = e.variable(expected[0]);
+  const high = e.variable(expected[1]);
+  e.if(i32.eqz(exchangePair(e, place, expected, [e.let(e.reg('a')), e.let(e.reg('s'))])), () => {
+    e.assign(low, e.state('i64.load', VT));
+    e.assign(high, e.state('i64.load', VT + 8));
+  });
+  e.setReg('d', low.get);
+  e.setReg('m', high.get);
 };
 
 type Operation = (old: I64, operand: I64, size: AccessSize) => I64;

@@ -1,6 +1,6 @@
 /** The privileged architecture of one processing element, put together: what the engine and native EL2 software use. */
 
-import { CTR, MMU_IDX, SPSR_EL2 } from '../state.ts';
+import { CTR, MMU_IDX, SHARED, SPSR_EL2 } from '../state.ts';
 import { ExceptionRecord } from './exception_record.ts';
 import { Exceptions } from './exceptions.ts';
 import { AbortIss, Ec, Fsc } from './fields.ts';
@@ -188,6 +188,7 @@ export class Privileged implements PrivilegedPe, HostedPe {
     this.interrupts.reset();
     this.ppis?.reset();
     state.reset();
+    state.words[state.at(SHARED)] = state.options.shared === true ? 1 : 0;
     state.words[state.at(CTR)] = ctrOf(state.options.shared ?? false);
     resetVirtualIds(this.file.parts, MIDR, mpidr(state.options.affinity));
     this.timers.reset();

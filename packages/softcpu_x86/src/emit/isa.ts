@@ -1,4 +1,5 @@
 /** The x86-64 instruction set as the engine wants it: record layout, state block, and a handler for each variant of each instruction. */
+import { SPLIT_EXCHANGE } from '@axvisor/softcpu';
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
@@ -17,7 +18,6 @@ import { Operands, SEGMENT_FAULT } from './operands.ts';
 import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
-import { SPLIT_EXCHANGE } from '../split_lock.ts';
 import { SIMD_EXEC } from './simd/float.ts';
 import { simdDefinition, simdFunctions } from './simd/index.ts';
 import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT, isSimd } from './simd/operands.ts';

@@ -2,9 +2,8 @@
  * Read-modify-write of memory in one step, for LOCK and XCHG (SDM vol. 3, 9.1.2), on WebAssembly's atomics. Where the operand is not
  * aligned, which WebAssembly does not do, JavaScript makes the exchange.
  */
-import { i32, i64 } from '@axvisor/softcpu';
+import { SPLIT_EXCHANGE, i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
-import { SPLIT_EXCHANGE } from '../split_lock.ts';
 import { VT } from '../state.ts';
 import type { Operands } from './operands.ts';
 import { bytesOf, loadOf, zext } from './value.ts';

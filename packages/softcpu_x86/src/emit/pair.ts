@@ -1,7 +1,6 @@
 /** CMPXCHG8B and CMPXCHG16B (SDM vol. 2). WebAssembly exchanges no more than 8 bytes in one step: with LOCK, JavaScript exchanges 16. */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { SPLIT_EXCHANGE, i32, i64, select } from '@axvisor/softcpu';
 import type { I32, I64 } from '@axvisor/softcpu';
-import { SPLIT_EXCHANGE } from '../split_lock.ts';
 import { VT } from '../state.ts';
 import { setZero } from './flags.ts';
 import { compareExchange, isAligned, splitUpdate } from './locked.ts';

@@ -1,15 +1,14 @@
 /** A processor without privileged architecture, for tests: addresses are offsets in regions of RAM, exceptions end the run and are told. */
-import { Access, Engine, Permission, Status, planLayout, wasm } from '@axvisor/softcpu';
+import { Access, Engine, Permission, SPLIT_EXCHANGE, Status, createSplitExchange, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
 import { isa } from '../emit/isa.ts';
-import { SPLIT_EXCHANGE, createSplitExchange } from '../split_lock.ts';
 import { SIMD_EXEC } from '../emit/simd/float.ts';
 import { X87_EXEC } from '../emit/x87.ts';
 import { createSimdExec } from '../fp/simd_exec.ts';
 import { createX87Exec } from '../fp/x87_exec.ts';
 import { REPEAT } from '../emit/string.ts';
 import { RecordWriter } from '../emit/record.ts';
-import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
+import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, VT, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
 
 const WASM_PAGE = 0x1_0000;
@@ -81,7 +80,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE), [SPLIT_EXCHANGE]: createSplitExchange(memory, STATE, undefined) } },
+      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE), [SPLIT_EXCHANGE]: createSplitExchange(memory, STATE + VT, undefined) } },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;

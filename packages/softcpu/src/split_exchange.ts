@@ -1,13 +1,14 @@
 /**
- * Locked accesses that WebAssembly's atomics do not make: operands of 16 bytes, and those that are not aligned and may cross pages (SDM vol. 3,
- * 9.1.2.2). Of two words that they touch, each is exchanged in one step, under a lock against others of the kind.
+ * Atomic accesses that WebAssembly's atomics do not make: operands of 16 bytes, and those that are not aligned and may cross pages. Of two
+ * words that they touch, each is exchanged in one step, under a lock against others of the kind.
  */
-import { PAGE_SIZE, type BusLock, type WasmMemory } from '@axvisor/softcpu';
-import { VT } from './state.ts';
+import type { BusLock } from './interp/bus_lock.ts';
+import { PAGE_SIZE } from './interp/layout.ts';
+import type { WasmMemory } from './wasm/api.ts';
 
 /**
- * `(place of the first byte, place of the last one, bytes) → 1 for a mismatch`: compares with the bytes at VT and replaces by those at VT + 16;
- * after a mismatch VT has what was found.
+ * `(place of the first byte, place of the last one, bytes) → 1 for a mismatch`: compares with the first 16 bytes of operands and replaces by
+ * the next 16; after a mismatch the first have what was found.
  */
 export const SPLIT_EXCHANGE = 'splitExchange';
 export type SplitExchange = (first: number, last: number, bytes: number) => number;
@@ -48,12 +49,11 @@ function exchangeAll(longs: BigUint64Array, words: readonly Word[]): boolean {
   return true;
 }
 
-/** @param state - place of the state block. @param lock - absent: nobody else uses this memory. */
-export function createSplitExchange(memory: WasmMemory, state: number, lock: BusLock | undefined): SplitExchange {
+/** @param old - place of the operands, a multiple of 8. @param lock - absent: nobody else uses this memory. */
+export function createSplitExchange(memory: WasmMemory, old: number, lock: BusLock | undefined): SplitExchange {
   let bytesOf = new Uint8Array(memory.buffer);
   let longs = new BigUint64Array(memory.buffer);
-  const old = state + VT;
-  const next = state + VT + 16;
+  const next = old + 16;
 
   /** Where byte `i` lies: in the page of the first byte or in that of the last. */
   const placeOf = (first: number, last: number, size: number, i: number): number =>
