@@ -1,3 +1,3 @@
 import { fuzz } from './suite.ts';
 
-fuzz('aarch64 with a GICv2', 12);
+fuzz('aarch64 with a GICv2', 6);

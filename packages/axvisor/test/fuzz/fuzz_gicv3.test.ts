@@ -1,3 +1,3 @@
 import { fuzz } from './suite.ts';
 
-fuzz('aarch64 with a GICv3', 12);
+fuzz('aarch64 with a GICv3', 6);
