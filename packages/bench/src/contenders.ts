@@ -17,6 +17,8 @@ export interface ExitGuest {
   readonly name: string;
   readonly operations: number;
   readonly cpus?: number;
+  /** Its vCPUs run on threads. */
+  readonly threads?: true;
 }
 
 /** What an architecture's contenders are called. */
@@ -64,6 +66,7 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
       { source: 'mmio_riscv64', name: 'MMIO read', operations: 200_000 },
       { source: 'sbi_riscv64', name: 'SBI call', operations: 200_000 },
       { source: 'interrupt_riscv64', name: 'injected interrupt', operations: 100_000 },
+      { source: 'ipi_riscv64', name: 'interrupt of a busy vCPU', operations: 5_000, cpus: 2, threads: true },
       { source: 'start_hart_riscv64', name: 'vCPU start and stop', operations: 2_000, cpus: 2 },
     ],
     bootImage: 'debian-riscv64',
@@ -82,6 +85,7 @@ export const toolchains: Readonly<Record<BenchArchitecture, Toolchain>> = {
       { source: 'mmio_aarch64', name: 'MMIO read', operations: 200_000 },
       { source: 'psci_aarch64', name: 'PSCI call', operations: 200_000 },
       { source: 'interrupt_aarch64', name: 'injected interrupt', operations: 100_000 },
+      { source: 'ipi_aarch64', name: 'interrupt of a busy vCPU', operations: 5_000, cpus: 2, threads: true },
       { source: 'start_cpu_aarch64', name: 'vCPU start and stop', operations: 2_000, cpus: 2 },
     ],
     bootImage: 'debian-arm64',
@@ -124,7 +128,7 @@ export interface GuestFiles {
   /** Number of CPUs; 1 when absent. */
   readonly cpus?: number | undefined;
   /** axvisor runs them on as many threads as are useful; QEMU always does. */
-  readonly threads?: boolean;
+  readonly threads?: boolean | undefined;
 }
 
 /** This process's Node, with our sources. */

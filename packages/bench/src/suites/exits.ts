@@ -16,9 +16,9 @@ export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
   await needCompiler(options);
   const contests: Contest[] = [];
   let kernel = '';
-  for (const { source, name, operations, cpus } of exits) {
+  for (const { source, name, operations, cpus, threads } of exits) {
     kernel = await compileGuest(source, arch, scale, folder);
-    const guest: GuestFiles = { kernel, memory: KERNEL_MEMORY, cpus };
+    const guest: GuestFiles = { kernel, memory: KERNEL_MEMORY, cpus, threads };
     const job = { name, span: KERNEL_SPAN, operations: operations * scale };
     contests.push({ jobs: [job], us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined });
   }
