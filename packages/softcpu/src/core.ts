@@ -15,6 +15,9 @@ import type { Limits } from './wasm/module.ts';
 
 /** Steps between two looks at timers and interrupt lines. Also lets V8 replace the interpreter by its optimized code. */
 const SLICE = 131_072;
+/** The same, and for how many looks, once another thread has wanted something: who asks waits for the next look, and seldom asks once. */
+const SHORT_SLICE = 16_384;
+const SHORT_SLICES = 16;
 
 /** Why {@link Core.run} came back. */
 export const CoreExit = {
@@ -143,6 +146,8 @@ export abstract class Core {
   readonly #pc: number;
   readonly #poll: (() => void) | undefined;
   #stop = false;
+  /** Short slices to come. */
+  #shortSlices = 0;
   #probeAt = Infinity;
   #probe: (() => number) | undefined;
 
@@ -194,7 +199,7 @@ export abstract class Core {
   // ── running ──
 
   /**
-   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 131072 of them.
+   * Executes at most `steps` instructions (an exception taken counts as one), looking at interrupts every 131072 of them, or sooner.
    *
    * @returns why it came back; {@link steps} tells how many were taken.
    * @throws {Error} hosted, and no guest was ever entered: hypervisor software is not to be executed here.
@@ -210,13 +215,24 @@ export abstract class Core {
       if (left !== undefined) return left;
       isFirst = false;
       if (this.steps >= steps) return CoreExit.budget;
-      const budget = Math.min(SLICE, steps - this.steps, this.#stepsUntilDue());
+      const budget = Math.min(this.#slice(), steps - this.steps, this.#stepsUntilDue());
       this.steps += this.isStepwise ? this.single() : this.engine.run(budget);
       const end = this.ended();
       if (end !== undefined) return end;
     }
     this.#stop = false;
     return CoreExit.stopped;
+  }
+
+  #slice(): number {
+    if (this.#shortSlices === 0) return SLICE;
+    this.#shortSlices--;
+    return SHORT_SLICE;
+  }
+
+  /** Another thread wanted something: looks at what others want come sooner for a while. */
+  expectMore(): void {
+    this.#shortSlices = SHORT_SLICES;
   }
 
   /** How many steps may be taken before a timer or the probe is due. */

@@ -145,6 +145,7 @@ export abstract class HostedCpu {
   protected poll(): void {
     this.core.engine.closeIfAsked();
     if (pendingSignals() === 0) return;
+    this.core.expectMore();
     const signals = takeSignals(SIGNALS);
     if ((signals & Signal.nested) !== 0) this.invalidateNested();
     if ((signals & Signal.translations) !== 0) this.invalidateNoted();

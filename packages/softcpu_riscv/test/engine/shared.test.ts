@@ -8,13 +8,13 @@ const limits = { min: 256, max: 256, shared: true };
 const RAM = 8 << 20;
 const BASE = 0x8000_0000;
 
-function machine(engine: 'interpreter' | 'auto' | 'translator'): { readonly hart: Hart; readonly bytes: Uint8Array } {
+function machine(engine: 'interpreter' | 'auto' | 'translator', poll?: () => void): { readonly hart: Hart; readonly bytes: Uint8Array } {
   const shared = new PageWrites(new ArrayBuffer(PageWrites.bytes(limits.max * 0x1_0000)));
   // Hart 1 may write to the page without telling.
   shared.opened(RAM / PAGE_SIZE, 1);
   const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
   const plan = planHart(0, 256 * 0x1_0000, 4);
-  const hart = new Hart({ memory, memoryLimits: limits, plan, ram: [{ pa: BASE, size: 1 << 20, offset: RAM }], now: () => 0n, shared, engine });
+  const hart = new Hart({ memory, memoryLimits: limits, plan, ram: [{ pa: BASE, size: 1 << 20, offset: RAM }], now: () => 0n, shared, engine, ...(poll === undefined ? {} : { poll }) });
   return { hart, bytes: new Uint8Array(memory.buffer) };
 }
 
@@ -50,4 +50,22 @@ describe.each(['interpreter', 'translator'] as const)('%s', (engine) => {
     hart.run(100);
     expect(hart.reg(10)).toBe(9n);
   });
+});
+
+test('once another thread has wanted something, looks at what others want come sooner for a while', () => {
+  const looks: number[] = [];
+  const { hart, bytes } = machine('auto', () => looks.push(hart.elapsed));
+  bytes.set(assemble('again: j again', { base: BigInt(BASE) }).bytes, RAM);
+  hart.reset(BigInt(BASE));
+  const run = (): number[] => {
+    looks.length = 0;
+    const before = hart.elapsed;
+    hart.run(400_000);
+    return looks.map((at) => at - before);
+  };
+  const seldom = [0, 131_072, 262_144, 393_216, 400_000];
+  expect(run()).toEqual(seldom);
+  hart.expectMore();
+  expect(run()).toEqual([...Array.from({ length: 16 }, (_, i) => i * 16_384), 262_144, 393_216, 400_000]);
+  expect(run()).toEqual(seldom);
 });
