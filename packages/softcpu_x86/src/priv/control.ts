@@ -40,7 +40,7 @@ export class ControlRegisters {
     if (pg && (cr4 & CR4.PAE) !== 0 && (newEfer & EFER.LMA) === 0 && ((old ^ value) & (CR0.PG | CR0.CD | CR0.NW)) !== 0) this.loadPdptes(sys[slot.cr3]!);
     sys[slot.cr0] = value;
     sys[slot.efer] = newEfer;
-    if (((old ^ value) & (CR0.PG | CR0.WP | CR0.PE)) !== 0) regs.flush();
+    if (((old ^ value) & (CR0.PG | CR0.WP | CR0.PE)) !== 0) regs.translations.flush();
     regs.modeChanged();
   }
 
@@ -67,8 +67,8 @@ export class ControlRegisters {
       sys[slot.cr3 + 1] = 0;
     }
     // Bit 63 lets what is cached of the new PCID stay.
-    if (pcid && hi < 0) regs.enterSpace();
-    else regs.flushPcid(regs.pcid);
+    if (pcid && hi < 0) regs.translations.enter();
+    else regs.translations.flushPcid(regs.translations.pcid);
   }
 
   writeCr4(lo: number, hi = 0): void {
@@ -83,7 +83,7 @@ export class ControlRegisters {
     const paging = (sys[slot.cr0]! & CR0.PG) !== 0;
     if (paging && !long && (lo & CR4.PAE) !== 0 && (changed & (CR4.PAE | CR4.PSE | CR4.PGE | CR4.SMEP)) !== 0) this.loadPdptes(sys[slot.cr3]!);
     sys[slot.cr4] = lo;
-    if ((changed & CR4_FLUSH) !== 0) regs.flush();
+    if ((changed & CR4_FLUSH) !== 0) regs.translations.flush();
     regs.modeChanged();
   }
 

@@ -36,7 +36,7 @@ export class Debug {
       else this.onData = true;
     }
     // Pages with breakpoints must not be cached, and those without may be again.
-    if (before || this.onFetch || this.onData) regs.flush();
+    if (before || this.onFetch || this.onData) regs.translations.flush();
   }
 
   private kind(i: number): number {

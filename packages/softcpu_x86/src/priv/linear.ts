@@ -31,7 +31,7 @@ export class Linear {
     this.regs = regs;
     this.paging = paging;
     this.physical = physical;
-    regs.flushed = () => this.tags.fill(EMPTY);
+    regs.translations.flushed = () => this.tags.fill(EMPTY);
   }
 
   /** How an explicit access at privilege level `cpl` is checked. */

@@ -159,7 +159,7 @@ export class Msrs {
     if (amd && (lo & EFER.SVME) !== 0 && (regs.sys[slot.vmCr]! & 0x10) !== 0) return false;
     const value = (lo & ~EFER.LMA) | (old & EFER.LMA);
     regs.set('efer', value, 0);
-    if (((value ^ old) & EFER.NXE) !== 0) regs.flush();
+    if (((value ^ old) & EFER.NXE) !== 0) regs.translations.flush();
     return true;
   }
 

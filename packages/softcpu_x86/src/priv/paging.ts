@@ -110,7 +110,7 @@ export class Paging {
       if (pa < 0) return -1;
     }
     this.guestPhysical = pa;
-    if (this.size > 4096) this.regs.largePages.add(lo, hi, this.size);
+    if (this.size > 4096) this.regs.translations.largePages.add(lo, hi, this.size);
     if (this.secondStage !== undefined) return this.second(this.secondStage, pa);
     return pa;
   }

@@ -2,16 +2,15 @@
  * The state of the privileged architecture of one logical processor: control registers and MSRs, segment caches, and the words of the shared state
  * block that follow from them.
  */
-import type { Space } from '@axvisor/softcpu';
 import { readEflags, writeEflags } from '../eflags.ts';
 import {
-  ALIGN_TRAP, AVX_TRAP, CODE, CPL, CS_LIMIT, EFLAGS, FETCH, FETCH_IDX, FPU_TRAP, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, LIMITS, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, PAUSES, PAUSES_LEFT, PC, READ_HIGH, READ_LOW, RIGHTS, SEG_BASE,
-  SELECTOR, SHADOW_PC, SMAP, SSE_TRAP, STORED, UMIP_TRAP, WRITE_HIGH, WRITE_LOW, storedAt,
+  CODE, CPL, EFLAGS, Flag, GPR, IF_AWAITED, INTERCEPTS, LIMITS, PAUSES, PAUSES_LEFT, PC, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, STORED, storedAt,
 } from '../state.ts';
 import { FaultRecord } from './abort.ts';
-import { AR, CR0, CR4, DPL_SHIFT, DR6, DR7, EFER, SEG, SHADOW, TYPE } from './fields.ts';
-import { LargePages } from './large_pages.ts';
+import { AR, CR0, CR4, DPL_SHIFT, DR6, DR7, EFER, SEG, SHADOW } from './fields.ts';
 import { Waiting, type PrivilegedHost, type PrivilegedOptions } from './interface.ts';
+import { codeSize, recompute } from './mode.ts';
+import { Translations } from './translations.ts';
 
 /** A register that is stored as two words. */
 export type Stored = (typeof STORED)[number];
@@ -30,15 +29,6 @@ export const highOf = (value: number): number => Math.floor(value / 0x1_0000_000
 export const toBigint = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 export const lowWord = (value: bigint): number => Number(BigInt.asIntN(32, value));
 export const highWord = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
-
-/** What of the control registers decides how page tables are read: their low words are part of what translations are tagged with. */
-const CR0_PAGING: number = CR0.PG | CR0.WP;
-const CR4_PAGING: number = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP | CR4.SMAP | CR4.LA57;
-const EFER_PAGING: number = EFER.NXE | EFER.LMA;
-
-/** MMU and fetch modes that an address space is used in: generated code changes the privilege level. */
-const DATA_MODES: readonly number[] = [MMU.user, MMU.supervisor, MMU.supervisorSmap];
-const FETCH_MODES: readonly number[] = [FETCH.user, FETCH.supervisor];
 
 /** Registers and mode of one logical processor. */
 export class Registers {
@@ -78,22 +68,14 @@ export class Registers {
   readonly base: number;
   private readonly memory: { readonly buffer: ArrayBufferLike };
   private mode = -1;
-  /** Who owns translations, VPID or ASID, and the tables of the second stage: how the keys of address spaces begin. */
-  private owner = '';
-  private tables = '';
-  /** The address space, undefined once a part of its key changed: CR3, then bits of CR0, CR4 and EFER. */
-  private space: Space | undefined;
-  private readonly spaceKey = new Int32Array(5);
-  /** Large leaves of which pages may be cached. */
-  readonly largePages: LargePages = new LargePages();
-  /** Called when cached translations of one or all pages must go. */
-  flushed: (lo: number, hi: number, all: boolean) => void = () => {};
+  readonly translations: Translations;
 
   constructor(options: PrivilegedOptions) {
     this.host = options.host;
     this.memory = options.memory;
     this.stateBase = options.stateBase;
     this.base = options.stateBase >> 2;
+    this.translations = new Translations(this, options.host);
     this.refresh();
   }
 
@@ -146,7 +128,7 @@ export class Registers {
     this.exited = false;
     this.cpl = 0;
     this.flags = 2;
-    this.flush();
+    this.translations.flush();
     this.modeChanged();
     this.setRip(0xfff0, 0);
   }
@@ -164,6 +146,14 @@ export class Registers {
 
   get cr0(): number {
     return this.sys[slot.cr0]!;
+  }
+
+  get cr3Lo(): number {
+    return this.sys[slot.cr3]!;
+  }
+
+  get cr3Hi(): number {
+    return this.sys[slot.cr3 + 1]!;
   }
 
   get cr4(): number {
@@ -323,85 +313,13 @@ export class Registers {
 
   /** Recomputes what generated code looks at after a control register, a segment, the privilege level or a system flag changed. */
   modeChanged(): void {
-    const { words, base, sys, rights, limits } = this;
-    const cr0 = sys[slot.cr0]!;
-    const cr4 = sys[slot.cr4]!;
-    const flags = this.systemFlags;
-    const real = (cr0 & CR0.PE) === 0;
-    const v86 = (flags & Flag.VM) !== 0;
-    const csRights = rights[SEG.cs]!;
-    const { cpl } = this;
-    const long = (sys[slot.efer]! & EFER.LMA) !== 0;
-    this.code = long && (csRights & AR.L) !== 0 ? CODE.code64 : (csRights & AR.DB) !== 0 ? CODE.code32 : CODE.code16;
-    const wide = this.code === CODE.code64;
-    const segmented = !wide && !this.flat();
-    const stack32 = wide || (rights[SEG.ss]! & AR.DB) !== 0;
-    const mode = this.code | (stack32 ? CODE.stack32 : 0) | (segmented ? CODE.segmented : 0) | (real || v86 ? CODE.real : 0);
-    words[base + (MODE >> 2)] = mode;
-    words[base + (FETCH_IDX >> 2)] = cpl === 3 ? FETCH.user : FETCH.supervisor;
-    words[base + (MMU_IDX >> 2)] = cpl === 3 ? MMU.user : (cr4 & CR4.SMAP) !== 0 && (flags & Flag.AC) === 0 ? MMU.supervisorSmap : MMU.supervisor;
-    words[base + (IF_ALLOWED >> 2)] = real || (!v86 && cpl <= ((flags >>> 12) & 3)) ? 1 : 0;
-    const fpuOff = (cr0 & (CR0.EM | CR0.TS)) !== 0;
-    words[base + (FPU_TRAP >> 2)] = fpuOff ? 1 : 0;
-    words[base + (SSE_TRAP >> 2)] = fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0;
-    words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || !this.isAvxEnabled ? 1 : 0;
-    words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
-    const aligned = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
-    // From here on instructions are executed one by one.
-    if (aligned !== words[base + (ALIGN_TRAP >> 2)]) this.host.endSlice();
-    words[base + (ALIGN_TRAP >> 2)] = aligned;
-    words[base + (SMAP >> 2)] = cr4 & CR4.SMAP;
-    words[base + (NON_ADDRESS_BITS >> 2)] = (cr4 & CR4.LA57) !== 0 ? 7 : 16;
-    const csLimit = wide ? -1 : limits[SEG.cs]! | 0;
-    if (words[base + (CS_LIMIT >> 2)] !== csLimit) {
-      words[base + (CS_LIMIT >> 2)] = csLimit;
-      this.host.flushFetch();
-    }
-    // FS, GS and CS are looked at in flat modes too.
-    if (!wide) for (let i = 0; i < 6; i++) this.setRange(i, real || v86);
+    this.code = codeSize(this);
+    const mode = recompute(this);
     if (mode !== this.mode) {
       this.mode = mode;
       this.host.modeChanged(mode);
     }
-    this.enterSpace();
-  }
-
-  /** ES, CS, SS and DS span 4 GiB from 0 and permit what flat code does with them. */
-  private flat(): boolean {
-    const { rights, limits, words, base } = this;
-    for (let i = 0; i < 4; i++) {
-      const r = rights[i]!;
-      if (limits[i] !== 0xffff_ffff || words[base + (SEG_BASE >> 2) + 2 * i] !== 0 || (r & (AR.P | AR.unusable)) !== AR.P) return false;
-      // A readable code segment, writable data segments that do not expand down.
-      if ((r & (TYPE.code | TYPE.writable)) !== (i === SEG.cs ? TYPE.code | TYPE.readable : TYPE.writable)) return false;
-      if (i !== SEG.cs && (r & TYPE.expandDown) !== 0) return false;
-    }
-    return true;
-  }
-
-  /** The offsets that may be read and written through a segment. */
-  private setRange(segment: number, real: boolean): void {
-    const { words, base } = this;
-    const rights = this.rights[segment]!;
-    const limit = this.limits[segment]!;
-    const code = (rights & TYPE.code) !== 0;
-    let low = 0;
-    let high = limit;
-    if (!code && (rights & TYPE.expandDown) !== 0) {
-      low = limit + 1;
-      high = (rights & AR.DB) !== 0 ? 0xffff_ffff : 0xffff;
-      if (low > high) {
-        low = 1;
-        high = 0;
-      }
-    }
-    const usable = (rights & AR.unusable) === 0;
-    const put = (lowAt: number, highAt: number, allowed: boolean): void => {
-      words[base + (lowAt >> 2) + segment] = allowed ? low | 0 : 1;
-      words[base + (highAt >> 2) + segment] = allowed ? high | 0 : 0;
-    };
-    put(READ_LOW, READ_HIGH, usable && (real || !code || (rights & TYPE.readable) !== 0));
-    put(WRITE_LOW, WRITE_HIGH, usable && (real || (!code && (rights & TYPE.writable) !== 0)));
+    this.translations.enter();
   }
 
   /** CPL as descriptors give it, for who loads SS as a whole. */
@@ -458,96 +376,5 @@ export class Registers {
     }
     if (this.shadow !== 0 && this.host.retired() > this.shadowAt) this.shadow = 0;
     return this.shadow;
-  }
-
-  // ── translations ──
-
-  /** Translations are those of a VPID or ASID from now on, and with a second stage, of its tables. {@link modeChanged} must follow. */
-  setOwner(owner: string, tables: string): void {
-    if (owner === this.owner && tables === this.tables) return;
-    this.owner = owner;
-    this.tables = tables;
-    this.space = undefined;
-  }
-
-  /** How the keys of all address spaces of a VPID or ASID begin. */
-  private static prefix(owner: string): string {
-    return `${owner}:`;
-  }
-
-  /** In the key of an address space: its PCID. */
-  private static pcidPart(pcid: number): string {
-    return ` ${pcid} `;
-  }
-
-  /** To be called when CR3 changed, and what is cached of the address space stays. */
-  enterSpace(): void {
-    const { sys, spaceKey } = this;
-    const cr3 = slot.cr3;
-    const lo = sys[cr3]!;
-    const hi = sys[cr3 + 1]!;
-    const cr0 = sys[slot.cr0]! & CR0_PAGING;
-    const cr4 = sys[slot.cr4]! & CR4_PAGING;
-    const efer = sys[slot.efer]! & EFER_PAGING;
-    const same = lo === spaceKey[0] && hi === spaceKey[1] && cr0 === spaceKey[2] && cr4 === spaceKey[3] && efer === spaceKey[4];
-    if (this.space !== undefined && same) return;
-    spaceKey[0] = lo;
-    spaceKey[1] = hi;
-    spaceKey[2] = cr0;
-    spaceKey[3] = cr4;
-    spaceKey[4] = efer;
-    const regime = `${Registers.prefix(this.owner)}${this.tables}/${cr0}.${cr4}.${efer}`;
-    const paging = cr0 < 0;
-    this.space = paging ? this.host.space(`${regime}${Registers.pcidPart(this.pcid)}${lo}.${hi}`, regime) : this.host.space(regime);
-    this.flushed(0, 0, true);
-    this.host.enterSpaces(this.space, this.space, DATA_MODES, FETCH_MODES);
-  }
-
-  /** The current process-context identifier (SDM vol. 3, 4.10.1). */
-  get pcid(): number {
-    const { sys } = this;
-    return (sys[slot.cr4]! & CR4.PCIDE) !== 0 ? sys[slot.cr3]! & 0xfff : 0;
-  }
-
-  private forget(condition: (key: string) => boolean): void {
-    this.space = undefined;
-    this.flushed(0, 0, true);
-    this.host.forgetSpaces(condition);
-    this.enterSpace();
-  }
-
-  /** Drops everything cached of page tables. */
-  flush(): void {
-    this.largePages.clear();
-    this.forget(() => true);
-  }
-
-  /** Drops what is cached of a PCID, all but global translations. */
-  flushPcid(pcid: number): void {
-    const prefix = Registers.prefix(this.owner);
-    const part = Registers.pcidPart(pcid);
-    this.forget((key) => key.startsWith(prefix) && key.includes(part));
-  }
-
-  /** Drops what is cached of all PCIDs but global translations. */
-  flushLocal(): void {
-    const prefix = Registers.prefix(this.owner);
-    this.forget((key) => key.startsWith(prefix) && key.includes(' '));
-  }
-
-  /** Drops what is cached of a VPID or ASID. */
-  flushOwner(owner: string): void {
-    const prefix = Registers.prefix(owner);
-    this.forget((key) => key.startsWith(prefix));
-  }
-
-  /** INVLPG: one page, or everything while pages of large leaves may be cached one by one. */
-  invalidate(lo: number, hi: number): void {
-    if (this.largePages.has(lo, hi)) {
-      this.flush();
-      return;
-    }
-    this.flushed(lo, hi, false);
-    this.host.flushPage(lo, hi);
   }
 }

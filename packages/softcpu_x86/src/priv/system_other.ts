@@ -29,7 +29,7 @@ export class OtherInstructions {
     const hi = wide ? (insn.hi + (useBase ? regs.baseHi(insn.seg) : 0) + (sum > 0xffff_ffff ? 1 : 0)) | 0 : 0;
     this.c.guest?.invlpg(lo, hi, insn);
     // Pages of a large leaf are cached one by one: all go.
-    regs.invalidate(lo, hi);
+    regs.translations.invalidate(lo, hi);
   }
 
   invpcid(insn: SystemInsn): void {
@@ -44,10 +44,10 @@ export class OtherInstructions {
     if (upper !== 0 || kind > 3) this.c.gp();
     if (reserved || ((regs.cr4 & CR4.PCIDE) === 0 && pcid !== 0 && kind < 2)) this.c.gp();
     if (kind === 0 && !canonical(linear.hi, regs.cr4)) this.c.gp();
-    if (kind === 0) regs.invalidate(address, linear.hi);
-    else if (kind === 1) regs.flushPcid(pcid);
-    else if (kind === 2) regs.flush();
-    else regs.flushLocal();
+    if (kind === 0) regs.translations.invalidate(address, linear.hi);
+    else if (kind === 1) regs.translations.flushPcid(pcid);
+    else if (kind === 2) regs.translations.flush();
+    else regs.translations.flushLocal();
   }
 
   wait(insn: SystemInsn, name: 'hlt' | 'mwait', state: Waiting): Status {

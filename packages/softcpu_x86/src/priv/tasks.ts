@@ -101,7 +101,7 @@ export class Tasks {
     if (layout.cr3 >= 0 && (regs.cr0 & CR0.PG) !== 0) {
       if ((regs.cr4 & CR4.PAE) !== 0 && this.paging.loadPdptes(cr3) !== true) regs.fault.raise(V.GP, 0);
       regs.set('cr3', cr3, 0);
-      regs.flush();
+      regs.translations.flush();
     }
     for (let i = 0; i < 8; i++) regs.setSized(i, size, values[i]!, 0);
     if (size === 2) flags = (regs.flags & ~0xffff) | (flags & 0xffff);

@@ -47,7 +47,7 @@ function machine(engine: 'interpreter' | 'translator', fmask: number): Machine {
   regs.setSegment(2, 16, 0, 0, 0xffff_ffff, 0xc093);
   regs.setSegment(7, 0x30, TSS, 0, 0x67, 0x8b);
   regs.modeChanged();
-  regs.flush();
+  regs.translations.flush();
   m.lp.setGpr(4, BigInt(STACK));
   return m;
 }
@@ -270,7 +270,7 @@ describe('extended state', () => {
     const { regs } = m.lp.priv;
     set(m, 'cr4', (regs.get('cr4') & ~0x20_0000n) | 0x4_0000n);
     regs.modeChanged();
-    regs.flush();
+    regs.translations.flush();
     m.load(KERNEL, source, 64);
     start(m, KERNEL);
     expect(m.lp.run(10_000)).toBe('waiting');

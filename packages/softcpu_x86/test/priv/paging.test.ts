@@ -74,7 +74,7 @@ function prepare(h: Harness, choice: { kind: string; cr0: bigint; cr4: bigint; n
   h.regs.setSegment(1, 8, 0, 0, 0xffff_ffff, (long ? 0xa09b : 0xc09b) | (choice.cpl << 5));
   h.regs.cpl = choice.cpl;
   h.regs.systemFlags = choice.ac ? 1 << 18 : 0;
-  h.regs.flush();
+  h.regs.translations.flush();
   h.regs.modeChanged();
   return { mode, pdptes };
 }

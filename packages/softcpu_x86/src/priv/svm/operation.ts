@@ -26,7 +26,7 @@ const MOVED_SEGMENTS = [[SEG.fs, VmcbSave.fs], [SEG.gs, VmcbSave.gs], [SEG.ldtr,
 const SEGMENTS = [[SEG.es, VmcbSave.es], [SEG.cs, VmcbSave.cs], [SEG.ss, VmcbSave.ss], [SEG.ds, VmcbSave.ds]] as const;
 /** Registers of the host, which come back at #VMEXIT. */
 const HOST: readonly Stored[] = ['cr0', 'cr3', 'cr4', 'efer', 'pat', 'gdtrBase', 'idtrBase'];
-/** Who owns translations, as {@link Registers.setOwner} takes it. */
+/** Who owns translations, as {@link Translations.setOwner} takes it. */
 const ownerOf = (asid: number): string => `asid${asid}`;
 const RAX = 0;
 const RSP = 4;
@@ -117,7 +117,7 @@ export class SvmOperation {
     paging.secondStage = isNested ? nested : undefined;
     const owner = ownerOf(vmcb.lo(Vmcb.guestAsid));
     this.flushAsAsked(owner);
-    regs.setOwner(owner, isNested ? `${vmcb.lo(Vmcb.nestedCr3)}.${vmcb.hi(Vmcb.nestedCr3)}` : '');
+    regs.translations.setOwner(owner, isNested ? `${vmcb.lo(Vmcb.nestedCr3)}.${vmcb.hi(Vmcb.nestedCr3)}` : '');
     this.load(isNested);
     this.gif = true;
     attach(guest);
@@ -196,14 +196,14 @@ export class SvmOperation {
     const control = this.vmcb.byte(Vmcb.tlbControl);
     if (control === TlbControl.none) return;
     this.p.nested.flush();
-    if (control === TlbControl.flushAll) this.p.regs.flush();
-    else this.p.regs.flushOwner(owner);
+    if (control === TlbControl.flushAll) this.p.regs.translations.flush();
+    else this.p.regs.translations.flushOwner(owner);
   }
 
   /** Drops all that depends on nested tables. */
   flush(): void {
     this.p.nested.flush();
-    this.p.regs.flush();
+    this.p.regs.translations.flush();
   }
 
   private leave(code: number, details: SvmExitDetails): void {

@@ -40,7 +40,7 @@ const ERRORS: readonly number[] = [...controlRules.map(() => E.entryInvalidContr
 
 /** The VPID of entries that have none, which is the host's. */
 const NO_VPID = 0;
-/** Who owns translations, as {@link Registers.setOwner} takes it. */
+/** Who owns translations, as {@link Translations.setOwner} takes it. */
 const owners: string[] = [];
 const ownerOf = (vpid: number): string => (owners[vpid] ??= `vpid${vpid}`);
 
@@ -168,16 +168,16 @@ export class VmxOperation {
     if (bad) return this.fail(E.invalidOperandToInveptInvvpid);
     const { regs } = this.p;
     const T = InvvpidType;
-    if (type === T.allContexts) regs.flush();
-    else if (type === T.individualAddress) regs.invalidate(lowWord(linear), highWord(linear));
-    else regs.flushOwner(ownerOf(vpid));
+    if (type === T.allContexts) regs.translations.flush();
+    else if (type === T.individualAddress) regs.translations.invalidate(lowWord(linear), highWord(linear));
+    else regs.translations.flushOwner(ownerOf(vpid));
     return VMSUCCEED;
   }
 
   /** Drops all that depends on second-stage tables. */
   flush(): void {
     this.p.ept.flush();
-    this.p.regs.flush();
+    this.p.regs.translations.flush();
   }
 
   // ── entries ──
@@ -222,8 +222,8 @@ export class VmxOperation {
     paging.secondStage = nested ? ept : undefined;
     const tagged = (secondary & ProcControl2.enableVpid) !== 0;
     const owner = ownerOf(tagged ? vmcs.lo(F.virtualProcessorIdentifier) & 0xffff : NO_VPID);
-    if (!tagged) regs.flushOwner(owner);
-    regs.setOwner(owner, nested ? ept.name : '');
+    if (!tagged) regs.translations.flushOwner(owner);
+    regs.translations.setOwner(owner, nested ? ept.name : '');
     // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
     transition.loadGuest(pae && nested);
     if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);
