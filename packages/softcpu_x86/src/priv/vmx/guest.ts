@@ -1,11 +1,13 @@
 /** VMX non-root operation: what exits, and with what qualification (SDM vol. 3, chapters 26 and 28). */
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
 import { CODE, Flag, Intercepts } from '../../state.ts';
-import { CR0, EVENT, INFO, V } from '../fields.ts';
+import { EVENT, INFO, V } from '../fields.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
 import { Waiting, type SystemInsn } from '../interface.ts';
 import { highOf, lowWord, slot, toNumber } from '../registers.ts';
-import { FIXED, PREEMPTION_SHIFT } from './capabilities.ts';
+import { msrExits, portExits } from './bitmaps.ts';
+import { PREEMPTION_SHIFT } from './capabilities.ts';
+import { STAYS, allowed, merged, ofClts, ofCrRead, ofCrWrite, ofLmsw, visible } from './cr_exits.ts';
 import type { ExitDetails, VmxParts } from './exit.ts';
 import { DISPLACED, instructionInformation } from './information.ts';
 import { INSTRUCTIONS } from './rules.ts';
@@ -155,50 +157,29 @@ export class VmxGuest implements GuestMode {
 
   // ── control registers ──
 
-  private crExit(cr: number, type: number, gpr: number, insn: SystemInsn, rest = 0): never {
-    return this.exitFor('cr', R.crAccess, insn, cr | (type << 4) | (gpr << 8) | rest);
+  /** Exits for an access to a control register, unless the qualification is {@link STAYS}. */
+  private crExit(qualification: number, insn: SystemInsn): void {
+    if (qualification !== STAYS) this.exitFor('cr', R.crAccess, insn, qualification);
   }
 
-  crWrite(cr: number, gpr: number, lo: number, _hi: number, insn: SystemInsn): void {
-    const { vmcs } = this.p;
-    if (cr === 0 || cr === 4) {
-      const mask = vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
-      const shadow = vmcs.lo(cr === 0 ? F.cr0ReadShadow : F.cr4ReadShadow);
-      if (((lo ^ shadow) & mask) !== 0) this.crExit(cr, 0, gpr, insn);
-    } else if (cr === 3) {
-      if ((this.primary & P.cr3LoadExiting) !== 0 && !this.isTarget(lo, _hi)) this.crExit(3, 0, gpr, insn);
-    } else if (cr === 8 && (this.primary & P.cr8LoadExiting) !== 0) this.crExit(8, 0, gpr, insn);
-  }
-
-  private isTarget(lo: number, hi: number): boolean {
-    const { vmcs } = this.p;
-    const count = vmcs.lo(F.cr3TargetCount);
-    for (let i = 0; i < count; i++) if (vmcs.lo(F.cr3TargetValue0 + 2 * i) === lo && vmcs.hi(F.cr3TargetValue0 + 2 * i) === hi) return true;
-    return false;
+  crWrite(cr: number, gpr: number, lo: number, hi: number, insn: SystemInsn): void {
+    this.crExit(ofCrWrite(this.p.vmcs, this.primary, cr, gpr, lo, hi), insn);
   }
 
   crRead(cr: number, gpr: number, insn: SystemInsn): void {
-    if (cr === 3 && (this.primary & P.cr3StoreExiting) !== 0) this.crExit(3, 1, gpr, insn);
-    if (cr === 8 && (this.primary & P.cr8StoreExiting) !== 0) this.crExit(8, 1, gpr, insn);
+    this.crExit(ofCrRead(this.primary, cr, gpr), insn);
   }
 
   clts(insn: SystemInsn): void {
-    const { vmcs } = this.p;
-    if ((vmcs.lo(F.cr0GuestHostMask) & vmcs.lo(F.cr0ReadShadow) & CR0.TS) !== 0) this.crExit(0, 2, 0, insn);
+    this.crExit(ofClts(this.p.vmcs), insn);
   }
 
   lmsw(value: number, insn: SystemInsn): void {
-    const { vmcs } = this.p;
-    const mask = vmcs.lo(F.cr0GuestHostMask);
-    const shadow = vmcs.lo(F.cr0ReadShadow);
-    const others = (CR0.MP | CR0.EM | CR0.TS) & mask & (value ^ shadow);
-    if (others === 0 && (mask & value & ~shadow & CR0.PE) === 0) return;
+    const { vmcs, linear } = this.p;
     const inMemory = insn.rm < 0;
-    if (inMemory) {
-      const { linear } = this.p;
-      vmcsLinear(vmcs, linear.atLo, linear.atHi);
-    }
-    this.crExit(0, 3, 0, insn, (inMemory ? 1 << 6 : 0) | (value << 16));
+    const qualification = ofLmsw(vmcs, value, inMemory);
+    if (inMemory && qualification !== STAYS) vmcsLinear(vmcs, linear.atLo, linear.atHi);
+    this.crExit(qualification, insn);
   }
 
   smsw(): void {
@@ -206,20 +187,15 @@ export class VmxGuest implements GuestMode {
   }
 
   visible(cr: number, value: number): number {
-    const { vmcs } = this.p;
-    const mask = vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
-    return (value & ~mask) | (vmcs.lo(cr === 0 ? F.cr0ReadShadow : F.cr4ReadShadow) & mask);
+    return visible(this.p.vmcs, cr, value);
   }
 
   merged(cr: number, old: number, value: number): number {
-    const mask = this.p.vmcs.lo(cr === 0 ? F.cr0GuestHostMask : F.cr4GuestHostMask);
-    return (old & mask) | (value & ~mask);
+    return merged(this.p.vmcs, cr, old, value);
   }
 
   allowed(cr0: number, cr4: number): boolean {
-    const unrestricted = (this.secondary & S.unrestrictedGuest) !== 0;
-    const ones = unrestricted ? FIXED.cr0Zero & ~(CR0.PE | CR0.PG) : FIXED.cr0Zero;
-    return (cr0 & ones) === ones && (cr4 & FIXED.cr4Zero) === FIXED.cr4Zero;
+    return allowed((this.secondary & S.unrestrictedGuest) !== 0, cr0, cr4);
   }
 
   readTpr(): number | undefined {
@@ -246,49 +222,31 @@ export class VmxGuest implements GuestMode {
 
   // ── ports and MSRs ──
 
-  private bit(address: number, bit: number): boolean {
-    return ((this.p.physical.read(address + (bit >>> 3), 1) >>> (bit & 7)) & 1) !== 0;
-  }
-
   io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
-    const { vmcs, regs } = this.p;
-    let exits = (this.primary & P.unconditionalIoExiting) !== 0;
-    if ((this.primary & P.useIoBitmaps) !== 0) {
-      // An access that wraps around the port space exits too.
-      exits = port + size > 0x1_0000;
-      for (let i = 0; i < size && !exits; i++) {
-        const at = port + i;
-        const bitmap = at < 0x8000 ? F.ioBitmapA : F.ioBitmapB;
-        exits = this.bit(toNumber(vmcs.lo(bitmap), vmcs.hi(bitmap)), at & 0x7fff);
-      }
-    }
-    if (!exits) return false;
+    const { vmcs, physical } = this.p;
+    if (!portExits(vmcs, physical, this.primary, port, size)) return false;
+    if (string) this.stringAddress(input, insn);
     const rep = string && insn.rep;
-    if (string) {
-      const wide = insn.addrSize === 8;
-      const register = input ? 7 : 6;
-      const segment = input ? 0 : insn.seg;
-      const offset = insn.addrSize === 2 ? regs.lo(register) & 0xffff : regs.lo(register);
-      const useBase = regs.code !== CODE.code64 || segment >= 4;
-      const sum = (offset >>> 0) + (useBase ? regs.baseLo(segment) >>> 0 : 0);
-      const hi = (wide ? regs.hi(register) : 0) + (useBase && regs.code64 ? regs.baseHi(segment) : 0) + (sum > 0xffff_ffff && regs.code64 ? 1 : 0);
-      vmcsLinear(vmcs, sum | 0, hi);
-    }
     const qualification = (size - 1) | (input ? 8 : 0) | (string ? 16 : 0) | (rep ? 32 : 0) | (insn.immediatePort ? 64 : 0) | (port << 16);
     this.leaveFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, qualification);
     return true;
   }
 
+  /** The guest-linear address of what INS or OUTS transfer. */
+  private stringAddress(input: boolean, insn: SystemInsn): void {
+    const { vmcs, regs } = this.p;
+    const register = input ? 7 : 6;
+    const segment = input ? 0 : insn.seg;
+    const offset = insn.addrSize === 2 ? regs.lo(register) & 0xffff : regs.lo(register);
+    const useBase = regs.code !== CODE.code64 || segment >= 4;
+    const sum = (offset >>> 0) + (useBase ? regs.baseLo(segment) >>> 0 : 0);
+    const hi = (insn.addrSize === 8 ? regs.hi(register) : 0) + (useBase && regs.code64 ? regs.baseHi(segment) : 0) + (sum > 0xffff_ffff && regs.code64 ? 1 : 0);
+    vmcsLinear(vmcs, sum | 0, hi);
+  }
+
   msr(index: number, write: boolean, insn: SystemInsn): void {
-    const { vmcs } = this.p;
-    const low = index >>> 0 < 0x2000;
-    const high = index >>> 0 >= 0xc000_0000 && index >>> 0 < 0xc000_2000;
-    let exits = true;
-    if ((this.primary & P.useMsrBitmaps) !== 0 && (low || high)) {
-      const base = toNumber(vmcs.lo(F.msrBitmaps), vmcs.hi(F.msrBitmaps)) + (write ? 2048 : 0) + (high ? 1024 : 0);
-      exits = this.bit(base, index & 0x1fff);
-    }
-    if (exits) this.exitFor('msr', write ? R.wrmsr : R.rdmsr, insn, 0);
+    const { vmcs, physical } = this.p;
+    if (msrExits(vmcs, physical, this.primary, index, write)) this.exitFor('msr', write ? R.wrmsr : R.rdmsr, insn, 0);
   }
 
   taskSwitch(selector: number, source: TaskSource, _hasError: boolean, _errorCode: number, length: number): void {
