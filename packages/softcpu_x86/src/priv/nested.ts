@@ -22,6 +22,8 @@ export class NestedPaging implements SecondStage {
   private readonly reservedHi: number;
   private rootLo = 0;
   private rootHi = 0;
+  /** Tells the tables from others. */
+  name = '0.0';
   /** The host's EFER.NXE. */
   private nxe = false;
 
@@ -35,6 +37,7 @@ export class NestedPaging implements SecondStage {
     if (lo === this.rootLo && hi === this.rootHi && nxe === this.nxe) return;
     this.rootLo = lo;
     this.rootHi = hi;
+    this.name = `${lo}.${hi}`;
     this.nxe = nxe;
     this.pages.clear();
   }

@@ -1,33 +1,43 @@
 /** VMRUN and #VMEXIT, VMLOAD and VMSAVE for a native hypervisor (APM vol. 2, 15.5 and 15.6). */
 import { EventInjection, EventType, TlbControl, Vmcb, VmcbSave } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
+import { loadRegisters, pairs, saveRegisters, type Pair } from '../control_area.ts';
 import type { Events } from '../events.ts';
 import { CR0, CR4, DR6, DR7, EFER, EVENT, SEG, SHADOW } from '../fields.ts';
 import { Waiting } from '../interface.ts';
 import type { NestedPaging } from '../nested.ts';
 import type { Paging } from '../paging.ts';
 import type { Physical } from '../physical.ts';
-import { highWord, lowWord, slot, toNumber, type Registers, type Stored } from '../registers.ts';
+import { highWord, lowWord, slot, toNumber, type Registers } from '../registers.ts';
 import { vmrunRules, type VmcbRule } from './checks.ts';
 import { SvmGuest, exitIntInfo, type SvmExitDetails } from './guest.ts';
 import { VmcbView } from './vmcb.ts';
 
 /** Registers that VMRUN loads and #VMEXIT saves as they are. */
-const SWITCHED: readonly (readonly [Stored, number])[] = [
+const SWITCHED: readonly Pair[] = pairs(
   ['cr0', VmcbSave.cr0], ['cr2', VmcbSave.cr2], ['cr3', VmcbSave.cr3], ['cr4', VmcbSave.cr4], ['efer', VmcbSave.efer], ['dr6', VmcbSave.dr6],
   ['dr7', VmcbSave.dr7],
-];
+);
+/** Of nested paging alone. */
+const PAT: readonly Pair[] = pairs(['pat', VmcbSave.gPat]);
+/** Bases of tables, of which the limits are before them. */
+const TABLES: readonly Pair[] = pairs(['gdtrBase', VmcbSave.gdtr + 8], ['idtrBase', VmcbSave.idtr + 8]);
 /** What VMLOAD and VMSAVE move. */
-const MOVED: readonly (readonly [Stored, number])[] = [
+const MOVED: readonly Pair[] = pairs(
   ['kernelGsBase', VmcbSave.kernelGsBase], ['star', VmcbSave.star], ['lstar', VmcbSave.lstar], ['cstar', VmcbSave.cstar], ['fmask', VmcbSave.sfmask],
   ['sysenterCs', VmcbSave.sysenterCs], ['sysenterEsp', VmcbSave.sysenterEsp], ['sysenterEip', VmcbSave.sysenterEip],
-];
+);
 const MOVED_SEGMENTS = [[SEG.fs, VmcbSave.fs], [SEG.gs, VmcbSave.gs], [SEG.ldtr, VmcbSave.ldtr], [SEG.tr, VmcbSave.tr]] as const;
 const SEGMENTS = [[SEG.es, VmcbSave.es], [SEG.cs, VmcbSave.cs], [SEG.ss, VmcbSave.ss], [SEG.ds, VmcbSave.ds]] as const;
 /** Registers of the host, which come back at #VMEXIT. */
-const HOST: readonly Stored[] = ['cr0', 'cr3', 'cr4', 'efer', 'pat', 'gdtrBase', 'idtrBase'];
+const HOST: readonly number[] = (['cr0', 'cr3', 'cr4', 'efer', 'pat', 'gdtrBase', 'idtrBase'] as const).map((name) => slot[name]);
 /** Who owns translations, as {@link Translations.setOwner} takes it. */
-const ownerOf = (asid: number): string => `asid${asid}`;
+const owners = new Map<number, string>();
+function ownerOf(asid: number): string {
+  let owner = owners.get(asid);
+  if (owner === undefined) owners.set(asid, (owner = `asid${asid}`));
+  return owner;
+}
 const RAX = 0;
 const RSP = 4;
 
@@ -48,7 +58,8 @@ export class SvmOperation {
   /** The first rule that the last VMRUN broke, for people. */
   refused: VmcbRule | undefined;
   private readonly p: SvmOperationParts;
-  private readonly host = new Map<Stored, readonly [number, number]>();
+  /** Words of {@link HOST}. */
+  private readonly host = new Int32Array(2 * HOST.length);
 
   constructor(parts: SvmOperationParts) {
     this.p = parts;
@@ -76,14 +87,14 @@ export class SvmOperation {
     const { regs } = this.p;
     const view = this.view(address);
     for (const [segment, offset] of MOVED_SEGMENTS) view.loadSegment(segment, offset);
-    for (const [name, offset] of MOVED) regs.set(name, view.lo(offset), view.hi(offset));
+    loadRegisters(regs, view, MOVED);
   }
 
   vmsave(address: bigint): void {
     const { regs } = this.p;
     const view = this.view(address);
     for (const [segment, offset] of MOVED_SEGMENTS) view.saveSegment(segment, offset);
-    for (const [name, offset] of MOVED) view.set(offset, regs.sys[slot[name]]!, regs.sys[slot[name] + 1]);
+    saveRegisters(regs, view, MOVED);
   }
 
   private view(address: bigint): VmcbView {
@@ -104,7 +115,10 @@ export class SvmOperation {
     vmcb.place = this.at(address);
     this.refused = undefined;
     regs.exited = false;
-    for (const name of HOST) this.host.set(name, [regs.sys[slot[name]]!, regs.sys[slot[name] + 1]!]);
+    for (let i = 0; i < HOST.length; i++) {
+      this.host[2 * i] = regs.sys[HOST[i]!]!;
+      this.host[2 * i + 1] = regs.sys[HOST[i]! + 1]!;
+    }
     const candidate = { vmcb, reservedHi: paging.addressReservedHi };
     this.refused = vmrunRules.find((rule) => !rule.holds(candidate));
     if (this.refused !== undefined) {
@@ -117,7 +131,7 @@ export class SvmOperation {
     paging.secondStage = isNested ? nested : undefined;
     const owner = ownerOf(vmcb.lo(Vmcb.guestAsid));
     this.flushAsAsked(owner);
-    regs.translations.setOwner(owner, isNested ? `${vmcb.lo(Vmcb.nestedCr3)}.${vmcb.hi(Vmcb.nestedCr3)}` : '');
+    regs.translations.setOwner(owner, isNested ? nested.name : '');
     this.load(isNested);
     this.gif = true;
     attach(guest);
@@ -136,17 +150,18 @@ export class SvmOperation {
   private load(nested: boolean): void {
     const { regs } = this.p;
     const { vmcb } = this;
-    for (const [name, offset] of SWITCHED) regs.set(name, vmcb.lo(offset), vmcb.hi(offset));
+    loadRegisters(regs, vmcb, SWITCHED);
     regs.set('cr0', regs.cr0 | CR0.ET, 0);
     // Reserved bits of the debug registers read as they always do.
     regs.set('dr6', (vmcb.lo(VmcbSave.dr6) & DR6.defined) | DR6.ones, 0);
     regs.set('dr7', (vmcb.lo(VmcbSave.dr7) & ~0xd000) | DR7.ones, 0);
     const long = (regs.efer & EFER.LME) !== 0 && (regs.cr0 & CR0.PG) !== 0;
     regs.set('efer', (regs.efer & ~EFER.LMA) | (long ? EFER.LMA : 0), 0);
-    if (nested) regs.set('pat', vmcb.lo(VmcbSave.gPat), vmcb.hi(VmcbSave.gPat));
+    if (nested) loadRegisters(regs, vmcb, PAT);
     for (const [segment, offset] of SEGMENTS) vmcb.loadSegment(segment, offset);
-    this.loadTable('gdtrBase', VmcbSave.gdtr);
-    this.loadTable('idtrBase', VmcbSave.idtr);
+    loadRegisters(regs, vmcb, TABLES);
+    regs.gdtrLimit = vmcb.lo(VmcbSave.gdtr + 4) & 0xffff;
+    regs.idtrLimit = vmcb.lo(VmcbSave.idtr + 4) & 0xffff;
     regs.setGpr(RAX, vmcb.lo(VmcbSave.rax), vmcb.hi(VmcbSave.rax));
     regs.setGpr(RSP, vmcb.lo(VmcbSave.rsp), vmcb.hi(VmcbSave.rsp));
     regs.flags = (vmcb.lo(VmcbSave.rflags) & 0x003f_7fd5) | 2;
@@ -159,15 +174,6 @@ export class SvmOperation {
     regs.nmiBlocked = false;
     regs.pendingDebug = 0;
     regs.rfAt = regs.host.retired();
-  }
-
-  private loadTable(name: 'gdtrBase' | 'idtrBase', offset: number): void {
-    const { regs } = this.p;
-    const { vmcb } = this;
-    regs.set(name, vmcb.lo(offset + 8), vmcb.hi(offset + 8));
-    const limit = vmcb.lo(offset + 4) & 0xffff;
-    if (name === 'gdtrBase') regs.gdtrLimit = limit;
-    else regs.idtrLimit = limit;
   }
 
   /** Delivers EVENTINJ; software interrupts return to nRIP (APM vol. 2, 15.20). */
@@ -221,20 +227,22 @@ export class SvmOperation {
     const nextHi = length === undefined || !regs.code64 ? 0 : rip[1] + (next >>> 0 < length ? 1 : 0);
     vmcb.set(Vmcb.nextRip, next, nextHi);
     vmcb.setByte(Vmcb.fetchedByteCount, 0);
-    for (const [name, offset] of SWITCHED) vmcb.set(offset, sys[slot[name]]!, sys[slot[name] + 1]);
-    if (paging.secondStage !== undefined) vmcb.set(VmcbSave.gPat, sys[slot.pat]!, sys[slot.pat + 1]);
+    saveRegisters(regs, vmcb, SWITCHED);
+    if (paging.secondStage !== undefined) saveRegisters(regs, vmcb, PAT);
     for (const [segment, offset] of SEGMENTS) vmcb.saveSegment(segment, offset);
-    for (const [name, limit, offset] of [['gdtrBase', regs.gdtrLimit, VmcbSave.gdtr], ['idtrBase', regs.idtrLimit, VmcbSave.idtr]] as const) {
-      vmcb.set32(offset + 4, limit);
-      vmcb.set(offset + 8, sys[slot[name]]!, sys[slot[name] + 1]);
-    }
+    saveRegisters(regs, vmcb, TABLES);
+    vmcb.set32(VmcbSave.gdtr + 4, regs.gdtrLimit);
+    vmcb.set32(VmcbSave.idtr + 4, regs.idtrLimit);
     vmcb.set(VmcbSave.rax, regs.lo(RAX), regs.hi(RAX));
     vmcb.set(VmcbSave.rsp, regs.lo(RSP), regs.hi(RSP));
     vmcb.set(VmcbSave.rflags, regs.flags);
     vmcb.set(VmcbSave.rip, rip[0], rip[1]);
     vmcb.setByte(VmcbSave.cpl, regs.cpl);
     vmcb.set(Vmcb.interruptShadow, (regs.currentShadow() !== 0 ? 1 : 0) | ((regs.systemFlags & 0x200) !== 0 ? 2 : 0));
-    for (const [name, [lo, hi]] of this.host) regs.set(name, lo, hi);
+    for (let i = 0; i < HOST.length; i++) {
+      sys[HOST[i]!] = this.host[2 * i]!;
+      sys[HOST[i]! + 1] = this.host[2 * i + 1]!;
+    }
     regs.set('dr7', DR7.ones, 0);
     regs.cpl = 0;
     regs.waiting = Waiting.no;

@@ -1,8 +1,9 @@
 /** Guest and host state on VM entries and exits (SDM vol. 3, 27.3.2, 28.3 and 28.5). */
 import { EntryControl, ExitControl, Interruptibility } from '@axvisor/axvisor_api/arch/x86';
+import { loadRegisters, pairs, saveRegisters, type Pair } from '../control_area.ts';
 import { AR, CR0, CR4, DR7, EFER, SEG, SHADOW } from '../fields.ts';
 import { Waiting } from '../interface.ts';
-import { slot, type Registers, type Stored } from '../registers.ts';
+import { slot, type Registers } from '../registers.ts';
 import { F, type Field, type Vmcs } from './vmcs.ts';
 
 /** Selector, base, limit and access rights of each segment register, by number. */
@@ -11,10 +12,6 @@ const SELECTORS: readonly Field[] = NAMES.map((name) => F[`guest${name}Selector`
 const BASES: readonly Field[] = NAMES.map((name) => F[`guest${name}Base`]);
 const LIMITS: readonly Field[] = NAMES.map((name) => F[`guest${name}Limit`]);
 const RIGHTS: readonly Field[] = NAMES.map((name) => F[`guest${name}AccessRights`]);
-
-/** Places of registers that are loaded and saved as they are: index in {@link Registers.sys}, field. */
-type Pair = readonly [at: number, field: Field];
-const pairs = (...list: readonly (readonly [Stored, Field])[]): readonly Pair[] => list.map(([name, field]) => [slot[name], field]);
 
 const PDPTES: readonly Pair[] = pairs(['pdpte0', F.guestPdpte0], ['pdpte1', F.guestPdpte1], ['pdpte2', F.guestPdpte2], ['pdpte3', F.guestPdpte3]);
 const PLAIN: readonly Pair[] = pairs(
@@ -44,25 +41,6 @@ export class Transition {
     this.vmcs = vmcs;
   }
 
-  private toRegisters(list: readonly Pair[]): void {
-    const { vmcs } = this;
-    const { sys } = this.regs;
-    for (let i = 0; i < list.length; i++) {
-      const pair = list[i]!;
-      sys[pair[0]] = vmcs.lo(pair[1]);
-      sys[pair[0] + 1] = vmcs.hi(pair[1]);
-    }
-  }
-
-  private toFields(list: readonly Pair[]): void {
-    const { vmcs } = this;
-    const { sys } = this.regs;
-    for (let i = 0; i < list.length; i++) {
-      const pair = list[i]!;
-      vmcs.set(pair[1], sys[pair[0]]!, sys[pair[0] + 1]);
-    }
-  }
-
   /** Loads the guest-state area, whose checks passed. `pae`: PDPTEs are those of the VMCS. */
   loadGuest(pae: boolean): void {
     const { regs, vmcs } = this;
@@ -72,15 +50,15 @@ export class Transition {
     const cr0 = (vmcs.lo(F.guestCr0) & ~CR0_KEPT) | (sys[slot.cr0]! & CR0_KEPT) | CR0.ET;
     regs.set('cr0', cr0, 0);
     regs.set('cr4', vmcs.lo(F.guestCr4), 0);
-    this.toRegisters(PLAIN);
+    loadRegisters(regs, vmcs, PLAIN);
     regs.set('sysenterCs', vmcs.lo(F.guestIa32SysenterCs), 0);
-    if (pae) this.toRegisters(PDPTES);
+    if (pae) loadRegisters(regs, vmcs, PDPTES);
     if ((controls & EntryControl.loadDebugControls) !== 0) {
-      this.toRegisters(DEBUG);
+      loadRegisters(regs, vmcs, DEBUG);
       sys[slot.dr7] = (sys[slot.dr7]! & ~0xd000) | DR7.ones;
     }
-    if ((controls & EntryControl.loadIa32Pat) !== 0) this.toRegisters(PAT);
-    if ((controls & EntryControl.loadIa32Efer) !== 0) this.toRegisters(EFER_FIELD);
+    if ((controls & EntryControl.loadIa32Pat) !== 0) loadRegisters(regs, vmcs, PAT);
+    if ((controls & EntryControl.loadIa32Efer) !== 0) loadRegisters(regs, vmcs, EFER_FIELD);
     else {
       // LMA follows the control, and with paging LME too.
       const mode = (cr0 & CR0.PG) !== 0 ? EFER.LMA | EFER.LME : EFER.LMA;
@@ -114,12 +92,12 @@ export class Transition {
     const controls = vmcs.lo(F.exitControls);
     vmcs.set(F.guestCr0, regs.cr0);
     vmcs.set(F.guestCr4, regs.cr4);
-    this.toFields(PLAIN);
+    saveRegisters(regs, vmcs, PLAIN);
     vmcs.set(F.guestIa32SysenterCs, sys[slot.sysenterCs]!);
-    if ((regs.cr0 & CR0.PG) !== 0 && (regs.cr4 & CR4.PAE) !== 0 && !regs.long) this.toFields(PDPTES);
-    if ((controls & ExitControl.saveDebugControls) !== 0) this.toFields(DEBUG);
-    if ((controls & ExitControl.saveIa32Pat) !== 0) this.toFields(PAT);
-    if ((controls & ExitControl.saveIa32Efer) !== 0) this.toFields(EFER_FIELD);
+    if ((regs.cr0 & CR0.PG) !== 0 && (regs.cr4 & CR4.PAE) !== 0 && !regs.long) saveRegisters(regs, vmcs, PDPTES);
+    if ((controls & ExitControl.saveDebugControls) !== 0) saveRegisters(regs, vmcs, DEBUG);
+    if ((controls & ExitControl.saveIa32Pat) !== 0) saveRegisters(regs, vmcs, PAT);
+    if ((controls & ExitControl.saveIa32Efer) !== 0) saveRegisters(regs, vmcs, EFER_FIELD);
     // For unrestricted guests, the control follows LMA.
     const entry = vmcs.lo(F.entryControls) & ~EntryControl.ia32eModeGuest;
     vmcs.set(F.entryControls, entry | (regs.long ? EntryControl.ia32eModeGuest : 0));
@@ -158,11 +136,11 @@ export class Transition {
     const { regs, vmcs } = this;
     const controls = vmcs.lo(F.exitControls);
     regs.set('cr0', (vmcs.lo(F.hostCr0) & ~CR0_KEPT) | (regs.cr0 & CR0_KEPT) | CR0.ET, 0);
-    this.toRegisters(HOST);
+    loadRegisters(regs, vmcs, HOST);
     regs.set('dr7', DR7.ones, 0);
     regs.set('debugctl', 0, 0);
-    if ((controls & ExitControl.loadIa32Pat) !== 0) this.toRegisters(HOST_PAT);
-    if ((controls & ExitControl.loadIa32Efer) !== 0) this.toRegisters(HOST_EFER);
+    if ((controls & ExitControl.loadIa32Pat) !== 0) loadRegisters(regs, vmcs, HOST_PAT);
+    if ((controls & ExitControl.loadIa32Efer) !== 0) loadRegisters(regs, vmcs, HOST_EFER);
     else regs.set('efer', regs.efer | EFER.LMA | EFER.LME, 0);
     regs.setBase(SEG.fs, vmcs.lo(F.hostFsBase), vmcs.hi(F.hostFsBase));
     regs.setBase(SEG.gs, vmcs.lo(F.hostGsBase), vmcs.hi(F.hostGsBase));
