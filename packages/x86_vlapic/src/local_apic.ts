@@ -198,7 +198,10 @@ export class LocalApicUnit extends ApicWords implements LocalApic, ApicState {
     this.setBits(Word.errors, bit);
     const entry = this.lvt(Lvt.error);
     // An error interrupt whose own vector is illegal would report itself without end.
-    if ((entry & LVT_MASKED) === 0 && (entry & 0xff) >= FIRST_LEGAL_VECTOR) this.#request(entry & 0xff, false);
+    if ((entry & LVT_MASKED) !== 0 || (entry & 0xff) < FIRST_LEGAL_VECTOR) return;
+    this.#request(entry & 0xff, false);
+    // Reads are errors, too.
+    this.update();
   }
 
   send(message: Message, shorthand: Shorthand): void {

@@ -90,6 +90,10 @@ test('garbage everywhere', () => {
       });
       expect([b.time.timers.size, b.reg(0xf0, 2)]).toEqual([0, 0xff]);
     }),
-    { numRuns: 600 },
+    {
+      numRuns: 600,
+      // A read in error, whose interrupt is not masked.
+      examples: [[[{ kind: 'apic', cpu: 1, offset: 0x370, width: 8, value: 16n, write: true }, { kind: 'apic', cpu: 1, offset: 0, width: 1, value: 0n, write: false }], false]],
+    },
   );
 });
