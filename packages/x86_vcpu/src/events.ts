@@ -17,7 +17,8 @@ export class Events {
   #again: GuestEvent | undefined;
   /** Of an instruction that the hypervisor emulated. */
   #exception: GuestEvent | undefined;
-  #nmi = false;
+  /** NMIs that wait: one while another is handled, else two, of which the first is delivered at once (SDM vol. 3, 6.7.1). */
+  #nmis = 0;
   #apic: LocalApic | undefined;
 
   constructor(control: Int32Array) {
@@ -31,15 +32,16 @@ export class Events {
   /** Forgets what was to be delivered; pins are wires, and stay as they are. */
   reset(): void {
     this.#again = this.#exception = undefined;
-    this.#nmi = false;
+    this.#nmis = 0;
   }
 
   raise(event: GuestEvent): void {
     this.#exception = event;
   }
 
-  raiseNmi(): void {
-    this.#nmi = true;
+  /** @param isBlocked - one is being handled. */
+  raiseNmi(isBlocked: boolean): void {
+    this.#nmis = Math.min(this.#nmis + 1, isBlocked ? 1 : 2);
   }
 
   /** What the exit interrupted. An exception of the same instruction comes first, as it does on a processor. */
@@ -106,7 +108,7 @@ export class Events {
 
   /** Whether HLT would end; `interruptible`: RFLAGS.IF. */
   pending(interruptible: boolean): boolean {
-    const now = this.#again !== undefined || this.#exception !== undefined || this.#nmi || (this.pins & (PinBit.nmi | PinBit.init)) !== 0;
+    const now = this.#again !== undefined || this.#exception !== undefined || this.#nmis > 0 || (this.pins & (PinBit.nmi | PinBit.init)) !== 0;
     return now || (interruptible && this.#interrupted);
   }
 
@@ -115,7 +117,7 @@ export class Events {
     const interruptible = (guest.get('rflags') & Rflags.IF) !== 0n && !guest.shadowed;
     const event = this.#next(guest, interruptible);
     guest.inject(event);
-    guest.openWindows(this.#interrupted, this.#nmi);
+    guest.openWindows(this.#interrupted, this.#nmis > 0);
   }
 
   #next(guest: Guest, interruptible: boolean): GuestEvent | undefined {
@@ -126,8 +128,8 @@ export class Events {
       this.#exception = undefined;
       return first;
     }
-    if (this.#nmi && !guest.nmiBlocked && !guest.shadowed) {
-      this.#nmi = false;
+    if (this.#nmis > 0 && !guest.nmiBlocked && !guest.shadowed) {
+      this.#nmis--;
       return { vector: Vector.NMI, kind: EventKind.nmi };
     }
     if (interruptible && this.#interrupted) return { vector: this.#acknowledge(), kind: EventKind.external };

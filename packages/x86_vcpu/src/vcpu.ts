@@ -499,7 +499,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
       return;
     }
     // A startup IPI that nobody waited for is lost.
-    if ((pins & PinBit.nmi) !== 0 && apic.take('nmi')) this.#events.raiseNmi();
+    for (let nmis = 0; nmis < 2 && (pins & PinBit.nmi) !== 0 && apic.take('nmi'); nmis++) this.#events.raiseNmi(this.guest.nmiBlocked);
   }
 
   /** INIT keeps MSRs, x87 and vector registers. */

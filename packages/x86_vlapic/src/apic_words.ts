@@ -30,8 +30,8 @@ export const Word = {
   pins: 44,
 } as const;
 
-/** An I/O APIC sent an ExtINT; the others are the architecture's. */
-export const Event = { external: 1, nmi: 2, init: 4 } as const;
+/** An I/O APIC sent an ExtINT; a second NMI came before the first was taken, which a processor that handles none takes, too; the others are the architecture's. */
+export const Event = { external: 1, nmi: 2, init: 4, nmiAgain: 8 } as const;
 export const SIPI = 0x100;
 
 /** IA32_APIC_BASE (11.4.4). */
@@ -180,7 +180,8 @@ export class ApicWords {
   }
 
   protected latch(event: number): true {
-    this.setBits(Word.events, event);
+    const before = this.setBits(Word.events, event);
+    if ((before & event & Event.nmi) !== 0) this.setBits(Word.events, Event.nmiAgain);
     return true;
   }
 }

@@ -362,7 +362,7 @@ export class LocalApicUnit extends ApicWords implements LocalApic, ApicState {
       const sipi = this.exchange(Word.sipi, 0);
       result = sipi === 0 ? undefined : sipi & 0xff;
     } else {
-      result = this.takeEvents(Event[event]);
+      result = (event === 'nmi' && this.takeEvents(Event.nmiAgain)) || this.takeEvents(Event[event]);
       if (result && event === 'init') this.#initRegisters();
     }
     this.update();
@@ -413,7 +413,7 @@ export class LocalApicUnit extends ApicWords implements LocalApic, ApicState {
   /** The pins that its state asserts. */
   get #wanted(): number {
     const events = this.word(Word.events);
-    return (this.requests ? 1 : 0) | ((events & Event.nmi) === 0 ? 0 : 2) | ((events & Event.init) === 0 ? 0 : 4) | (this.word(Word.sipi) === 0 ? 0 : 8);
+    return (this.requests ? 1 : 0) | ((events & (Event.nmi | Event.nmiAgain)) === 0 ? 0 : 2) | ((events & Event.init) === 0 ? 0 : 4) | (this.word(Word.sipi) === 0 ? 0 : 8);
   }
 }
 

@@ -172,6 +172,13 @@ describe('destinations (11.6.2)', () => {
     expect(hits).toEqual([4, 4, 0]);
   });
 
+  test('of NMIs that come before one is taken, two are kept', () => {
+    const b = new Bench(2).enable(1);
+    for (let i = 0; i < 3; i++) ipi(b, 0, 0x400, 1);
+    const taken = [1, 2, 3].map(() => [b.pin(1, ApicPin.nmi), b.run(() => b.apic(1).take('nmi'))]);
+    expect(taken).toEqual([[true, true], [true, true], [false, false]]);
+  });
+
   test('a software-disabled APIC takes no fixed interrupt, but NMI, INIT and start-up (11.4.7.2)', () => {
     const b = new Bench(2).enable(1);
     for (const low of [0x40, 0x140, 0x400, 0x4500, 0x612]) ipi(b, 0, low, 1);
