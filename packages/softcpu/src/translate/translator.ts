@@ -31,9 +31,13 @@ import type { Slot } from './slots.ts';
 
 /** Jumps to a place before it is translated: before V8 optimizes it, translated code is no faster than tier 0. */
 const THRESHOLD = 8000;
-/** Of so many slices, so many end in a region that is made anew, with what its returns and computed jumps lead to within the page. */
-const SAMPLED = 512;
-const OFTEN = 128;
+/**
+ * Of so many slices that are looked at, one in so many, so many end in a region that is made anew, with what its returns and computed jumps
+ * lead to within the page. Looking at one takes as long as a hundredth of it.
+ */
+const SAMPLED = 32;
+const SAMPLED_EVERY = 16;
+const OFTEN = 8;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
 /** Slices that a place may wait until a batch is full: fewer where nothing stops for it. */
@@ -189,7 +193,7 @@ export class Translator implements CodeObserver {
   /** Between slices: translates what waits. @param whole - the last one took all its steps. */
   work(whole: boolean): void {
     this.#slice++;
-    if (whole) this.#sample();
+    if (whole && this.#slice % SAMPLED_EVERY === 0) this.#sample();
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
     if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= (this.#compiler === undefined ? PATIENCE : PATIENCE_ELSEWHERE)) this.#translate();
@@ -197,7 +201,7 @@ export class Translator implements CodeObserver {
 
   /** Notes where the slice ended. */
   #sample(): void {
-    if (this.#slice % SAMPLED === 0) this.#samples.clear();
+    if (this.#slice % (SAMPLED * SAMPLED_EVERY) === 0) this.#samples.clear();
     const { pages } = this.#host as TranslatorHost;
     const { layout, isa } = this.#options;
     const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
