@@ -40,9 +40,10 @@ const SAMPLED_EVERY = 16;
 const OFTEN = 8;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
-/** Slices that a place may wait until a batch is full: fewer where nothing stops for it. */
+/** Slices that a place may wait until a batch is full. */
 const PATIENCE = 100;
-const PATIENCE_ELSEWHERE = 10;
+/** Elsewhere, what comes while so many batches are being compiled waits to become one. */
+const IN_WORK = 2;
 /** What a module and a byte of its code take in the host's memory, about. */
 const MODULE_COST = 20_000;
 const BYTE_COST = 12;
@@ -196,7 +197,8 @@ export class Translator implements CodeObserver {
     if (whole && this.#slice % SAMPLED_EVERY === 0) this.#sample();
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
-    if (this.#urgent || this.#queue.length >= BATCH || ++this.#waited >= (this.#compiler === undefined ? PATIENCE : PATIENCE_ELSEWHERE)) this.#translate();
+    const isTime = this.#compiler === undefined ? this.#urgent || ++this.#waited >= PATIENCE : this.#submitted.size < IN_WORK;
+    if (isTime || this.#queue.length >= BATCH) this.#translate();
   }
 
   /** Notes where the slice ended. */

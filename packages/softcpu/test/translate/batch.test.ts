@@ -64,34 +64,45 @@ test('are given up when their code was written meanwhile', () => {
   expect([machine.reg(2), stats(machine).regions]).toEqual([5000n, 0]);
 });
 
+/** A loop of its own, of a register. */
+function loopAt(machine: Toy, offset: number, register: number): () => void {
+  machine.load([toy('addi', register, register, 1), toy('jump', 0, 0, -4)], offset);
+  return () => {
+    machine.pc = BigInt(machine.base + offset);
+    machine.engine.run(20_000);
+  };
+}
+
+test('are submitted at once, but become one batch while two are being compiled', () => {
+  const elsewhere = new Elsewhere();
+  const machine = machineWith(elsewhere);
+  for (const [i, offset] of [0x100, 0x200, 0x300, 0x400].entries()) loopAt(machine, offset, 3 + i)();
+  const sizes = (): readonly unknown[] => elsewhere.waiting.map(({ words }) => words[0]);
+  expect(sizes()).toEqual([1, 1]);
+  elsewhere.compile();
+  machine.engine.run(1);
+  expect([sizes(), stats(machine).regions]).toEqual([[2], 2]);
+});
+
 test('of one batch are compiled again when another one of it was given up', () => {
   const elsewhere = new Elsewhere();
   const machine = machineWith(elsewhere);
-  const second = 0x100;
-  machine.load([toy('addi', 3, 3, 1), toy('jump', 0, 0, -4)], second);
-  const runSecond = (): void => {
-    machine.pc = BigInt(machine.base + second);
-    machine.engine.run(100_000);
-  };
-  // Both are hot between two slices.
-  machine.pc = BigInt(machine.base + second);
-  machine.engine.run(10_000);
+  for (const [i, offset] of [0x200, 0x300].entries()) loopAt(machine, offset, 5 + i)();
+  const runSecond = loopAt(machine, 0x100, 3);
+  runSecond();
   machine.pc = BigInt(machine.base);
-  machine.engine.run(15_000);
-  machine.pc = BigInt(machine.base + second);
-  machine.engine.run(8_000);
-  machine.pc = BigInt(machine.base);
-  machine.engine.run(15_000);
-  heat(machine, elsewhere);
+  for (let i = 0; i < 4; i++) machine.engine.run(10_000);
+  elsewhere.compile();
+  machine.engine.run(1);
   expect(elsewhere.waiting.map(({ words }) => words[0])).toEqual([2]);
   elsewhere.compile();
   machine.load([toy('addi', 2, 2, 5)], 4);
   runSecond();
-  expect(stats(machine).regions).toBe(0);
+  expect(stats(machine).regions).toBe(2);
   while (elsewhere.waiting.length === 0) runSecond();
   elsewhere.compile();
   runSecond();
-  expect(stats(machine).regions).toBeGreaterThan(0);
+  expect(stats(machine).regions).toBeGreaterThan(2);
 });
 
 test('must be compiled: a failure is not passed over', () => {
