@@ -248,6 +248,7 @@ export class Translator implements CodeObserver {
       if (blocks.length === 0 || (slot.installed && !hasComputedTargets(blocks))) continue;
       slot.replaced = slot.blocks;
       slot.blocks = blocks;
+      this.#follow(slot, blocks);
       sources.push({ number, mode, assumed, blocks, field: this.#instructions.field, link: (offset, into) => this.#link(page, offset, into) });
     }
     if (sources.length === 0) return;
@@ -276,6 +277,21 @@ export class Translator implements CodeObserver {
     // As it was compiled, except that a number is given to no place now.
     const link = (at: number, into: number): number | undefined => (at < 0 || at >= PAGE_SIZE ? undefined : (this.#slots.find(page, at, into)?.number ?? -1));
     return generateRegions(isa, layout, memoryLimits, [{ number, mode, assumed, blocks, field: this.#instructions.field, link }], true);
+  }
+
+  /** What a region was too long for is executed as often as its beginning: it does not have to become hot by itself. */
+  #follow({ page, mode, assumed }: Slot, blocks: readonly Block[]): void {
+    const entries = new Set(blocks.map(({ offset }) => offset));
+    for (const { steps, end } of blocks) {
+      if (steps.at(-1)?.shape.control !== 'next' || end >= PAGE_SIZE || entries.has(end)) continue;
+      const step = this.#instructions.read(page, end);
+      if (step === undefined || step.shape.control === 'stop') continue;
+      const slot = this.#slots.at(page, end, mode);
+      if (slot.queued || slot.blocks !== undefined) continue;
+      slot.queued = true;
+      slot.assumed = assumed;
+      this.#queue.push(slot);
+    }
   }
 
   /** Takes what was compiled meanwhile. */

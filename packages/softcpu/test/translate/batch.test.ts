@@ -105,6 +105,20 @@ test('of one batch are compiled again when another one of it was given up', () =
   expect(stats(machine).regions).toBeGreaterThan(2);
 });
 
+test('of code that is longer than a region are compiled one behind the other, without becoming hot each', () => {
+  const elsewhere = new Elsewhere();
+  const machine = new Toy({ execution: Execution.auto, compiler: elsewhere });
+  const long = 600;
+  machine.load([...Array.from({ length: long }, () => toy('addi', 3, 3, 1)), toy('jump', 0, 0, -4 * long)]);
+  heat(machine, elsewhere);
+  const jumps = machine.reg(3) / BigInt(long);
+  while (stats(machine).regions < 3) {
+    elsewhere.compile();
+    machine.engine.run(10_000);
+  }
+  expect(machine.reg(3) / BigInt(long) - jumps).toBeLessThan(jumps / 10n);
+});
+
 test('must be compiled: a failure is not passed over', () => {
   const machine = machineWith({
     submit: () => {},

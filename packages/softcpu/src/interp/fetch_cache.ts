@@ -1,0 +1,157 @@
+/**
+ * The cache of fetch translations: which records a virtual page has, and the records of instructions that lie in two pages. Generated code
+ * looks entries up (`lookup.ts`); here they are filled and forgotten.
+ */
+import { RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
+import type { Layout } from './layout.ts';
+
+/** Classes of virtual pages whose entries gave way to others. */
+const EVICTED = 4096;
+
+const PAGE_SHIFT = 12;
+
+/** Told when virtual addresses mean other code. */
+export interface FetchObserver {
+  /** Virtual addresses may mean other code than they did. */
+  remapped(): void;
+  /** The same, of one page in some fetch modes, a bit each. */
+  remappedPage(vaLo: number, vaHi: number, modes: number): void;
+}
+
+/** Fills a record page with LOOKUP from record `first` on. */
+export function guardRecords(words: Int32Array, isa: Isa, base: number, first: number): void {
+  for (let at = first * RECORD_SIZE; at < recordPageStride(isa); at += RECORD_SIZE) words[(base + at) >>> 2] = Handler.lookup;
+}
+
+export class FetchCache {
+  observer: FetchObserver | undefined;
+  readonly #isa: Isa;
+  readonly #layout: Layout;
+  readonly #records: number;
+  readonly #stride: number;
+  /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
+  readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
+  readonly #isLive: (tag: number) => boolean;
+  #words: Int32Array;
+
+  /** @param isLive - whether translations with a tag may still be used. */
+  constructor(words: Int32Array, isa: Isa, layout: Layout, isLive: (tag: number) => boolean) {
+    this.#words = words;
+    this.#isa = isa;
+    this.#layout = layout;
+    this.#isLive = isLive;
+    this.#records = recordsPerPage(isa);
+    this.#stride = recordPageStride(isa);
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) {
+      guardRecords(words, isa, layout.straddlePages + i * this.#stride, 0);
+      words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
+    }
+    guardRecords(words, isa, layout.uncachedPage, this.#records);
+    this.flush();
+  }
+
+  set words(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /** No virtual page has these records any more. */
+  unlink(base: number): void {
+    const words = this.#words;
+    const first = this.#layout.fetchCache >>> 2;
+    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
+    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
+      if (words[word + 2] === (base | 0)) words[word] = words[word + 1] = NO_TAG;
+    }
+  }
+
+  /** Forgets which virtual pages the records are for. */
+  flush(): void {
+    const { fetchCache } = this.#layout;
+    this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
+    this.#evicted.fill(0);
+    this.flushStraddle();
+    this.observer?.remapped();
+  }
+
+  /** Forgets which records one virtual page has, in all address spaces. */
+  flushPage(vaLo: number, vaHi: number): void {
+    const words = this.#words;
+    const number = vaLo >>> PAGE_SHIFT;
+    let modes = this.#evicted[number & (EVICTED - 1)] as number;
+    for (let place = 0; place < FETCH_PLACES; place++) {
+      const word = this.#fetchEntry(vaLo, place << TAG_SPACE_SHIFT);
+      const tag = words[word] as number;
+      if (words[word + 1] !== vaHi || tag >>> PAGE_SHIFT !== number) continue;
+      words[word] = words[word + 1] = NO_TAG;
+      modes |= 1 << (tag & (FETCH_MODES - 1));
+    }
+    // An instruction may begin in the page before.
+    for (const page of [number, number - 1]) {
+      words[this.#straddleEntry(page)] = NO_TAG;
+    }
+    if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
+  }
+
+  /** Word index of the entry of an address in the fetch cache. */
+  #fetchEntry(vaLo: number, tag: number): number {
+    const place = (tag >>> TAG_SPACE_SHIFT) & (FETCH_PLACES - 1);
+    const entry = (vaLo >>> PAGE_SHIFT) ^ (place * (FETCH_ENTRIES / FETCH_PLACES));
+    return (this.#layout.fetchCache + (entry & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  }
+
+  /** Word index of the entry of a page in the straddle cache. */
+  #straddleEntry(page: number): number {
+    return (this.#layout.straddleCache + (page & (STRADDLE_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  }
+
+  /** The same of instructions that lie in two pages. */
+  flushStraddle(): void {
+    const { straddleCache } = this.#layout;
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
+  }
+
+  /** Enters the records of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
+  fill(vaLo: number, vaHi: number, tag: number, records: number): void {
+    const word = this.#fetchEntry(vaLo, tag);
+    const old = this.#words[word] as number;
+    const low = (vaLo & -PAGE_SIZE) | tag;
+    if (old !== NO_TAG && (old !== low || this.#words[word + 1] !== vaHi) && this.#isLive(old & (PAGE_SIZE - 1))) {
+      (this.#evicted[(old >>> PAGE_SHIFT) & (EVICTED - 1)] as number) |= 1 << (old & (FETCH_MODES - 1));
+    }
+    this.#words[word] = low;
+    this.#words[word + 1] = vaHi;
+    this.#words[word + 2] = records;
+  }
+
+  /**
+   * Enters a record page for one instruction of a page that may not be cached: all its other records are undecoded, and
+   * belong to no page, so that the decoder is asked at each step.
+   * @returns the record to be written.
+   */
+  fillUncached(vaLo: number, vaHi: number, tag: number): number {
+    const base = this.#layout.uncachedPage;
+    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.fill(vaLo, vaHi, tag, base);
+    return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+  }
+
+  /**
+   * Enters the straddling instruction at a virtual address.
+   * @returns the record to be written, in the instruction's slot of the entry's own record page.
+   */
+  fillStraddle(vaLo: number, vaHi: number, tag: number): number {
+    const page = vaLo >>> PAGE_SHIFT;
+    const word = this.#straddleEntry(page);
+    const base = this.#layout.straddlePages + (page & (STRADDLE_ENTRIES - 1)) * this.#stride;
+    const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+    const last = word + STRADDLE_RECORD / 4;
+    this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
+    this.#words[word] = (vaLo & -PAGE_SIZE) | tag;
+    this.#words[word + 1] = vaHi;
+    this.#words[word + 2] = base;
+    this.#words[last] = record;
+    return base + record;
+  }
+}
