@@ -1,7 +1,5 @@
 /** How each contender is started with a guest. */
 
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from './process.ts';
 
@@ -136,18 +134,23 @@ const NODE_ARGUMENTS = ['--conditions=@axvisor/source', '--disable-warning=Exper
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** As published it has no types to be taken out of its first module, which loads what does that; with this it finds that one done too. */
-const COMPILE_CACHE = join(tmpdir(), 'axvisor-bench-code');
+/** How axvisor is started. */
+export interface AxvisorOptions {
+  /** Limit for the run, in seconds. */
+  readonly timeout: number;
+  /** What was built, as it is published: without types to be taken out of each module. Else the sources. */
+  readonly built?: boolean | undefined;
+}
 
-/** Axvisor, from its sources, by this process's own Node. */
-export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, timeout: number): Command {
-  const args = [...NODE_ARGUMENTS, 'packages/axvisor/src/cli.ts', 'run'];
+/** Axvisor, by this process's own Node. */
+export function axvisorCommand(arch: BenchArchitecture, guest: GuestFiles, { timeout, built = false }: AxvisorOptions): Command {
+  const args = [...(built ? ['packages/axvisor/dist/cli.js'] : [...NODE_ARGUMENTS, 'packages/axvisor/src/cli.ts']), 'run'];
   args.push('--arch', toolchains[arch].axvisor, '--memory', `${guest.memory}M`, '--kernel', guest.kernel, '--timeout', String(timeout));
   if (guest.initrd !== undefined) args.push('--initrd', guest.initrd);
   if (guest.append !== undefined) args.push('--append', guest.append);
   if (guest.cpus !== undefined) args.push('--cpus', String(guest.cpus));
   if (guest.threads === true) args.push('--threads', 'auto');
-  return { program: process.execPath, args, cwd: REPOSITORY, env: { NODE_COMPILE_CACHE: COMPILE_CACHE } };
+  return { program: process.execPath, args, cwd: REPOSITORY };
 }
 
 /** QEMU's translator (TCG); with several CPUs it runs each on a thread. */

@@ -29,6 +29,8 @@ export interface SuiteOptions {
   readonly scale: number;
   /** For one run, in seconds. */
   readonly timeout: number;
+  /** Measure what was built instead of the sources. */
+  readonly built?: boolean | undefined;
   /** Whether QEMU is there. */
   readonly withQemu: boolean;
   /** A folder for files, which is deleted afterwards. */

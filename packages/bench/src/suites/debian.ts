@@ -44,8 +44,9 @@ async function debian({ arch }: SuiteOptions): Promise<StoredImage> {
   throw new BenchError(`${bootImage} is not in the cache: axvisor images fetch ${bootImage}`);
 }
 
-function contest(jobs: readonly Job[], guest: GuestFiles, { arch, timeout, withQemu }: SuiteOptions): Contest {
-  return { jobs, us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined };
+function contest(jobs: readonly Job[], guest: GuestFiles, options: SuiteOptions): Contest {
+  const { arch, withQemu } = options;
+  return { jobs, us: axvisorCommand(arch, guest, options), qemu: withQemu ? qemuCommand(arch, guest) : undefined };
 }
 
 /** From starting the contender to the shell's prompt. */

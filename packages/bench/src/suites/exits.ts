@@ -10,7 +10,7 @@ import { KERNEL_MEMORY, KERNEL_SPAN, needCompiler } from './kernels.ts';
 const MANY = 120;
 
 export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
-  const { arch, scale, timeout, withQemu, folder } = options;
+  const { arch, scale, withQemu, folder } = options;
   const { exits } = toolchains[arch];
   if (exits.length === 0) throw new BenchError(`the suite exits has no guests for ${arch}`);
   await needCompiler(options);
@@ -20,7 +20,7 @@ export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
     kernel = await compileGuest(source, arch, scale, folder);
     const guest: GuestFiles = { kernel, memory: KERNEL_MEMORY, cpus, threads };
     const job = { name, span: KERNEL_SPAN, operations: operations * scale };
-    contests.push({ jobs: [job], us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined });
+    contests.push({ jobs: [job], us: axvisorCommand(arch, guest, options), qemu: withQemu ? qemuCommand(arch, guest) : undefined });
   }
   const guest: GuestFiles = { kernel, memory: KERNEL_MEMORY };
   const begin = { to: /^(begin)\r?$/m };
@@ -28,7 +28,7 @@ export async function exitContests(options: SuiteOptions): Promise<Contest[]> {
     ['cold start', guest],
     [`cold start, ${MANY} vCPUs`, { ...guest, cpus: MANY }],
   ] as const) {
-    contests.push({ jobs: [{ name, span: begin }], us: axvisorCommand(arch, files, timeout), qemu: withQemu ? qemuCommand(arch, files) : undefined });
+    contests.push({ jobs: [{ name, span: begin }], us: axvisorCommand(arch, files, options), qemu: withQemu ? qemuCommand(arch, files) : undefined });
   }
   return contests;
 }

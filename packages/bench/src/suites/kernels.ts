@@ -19,7 +19,7 @@ export async function needCompiler({ arch }: SuiteOptions): Promise<void> {
 }
 
 export async function kernelContests(options: SuiteOptions): Promise<Contest[]> {
-  const { arch, scale, timeout, withQemu, folder } = options;
+  const { arch, scale, withQemu, folder } = options;
   await needCompiler(options);
   const withNative = await isInstalled('gcc');
   const withV86 = toolchains[arch].v86 === true && hasV86();
@@ -27,7 +27,7 @@ export async function kernelContests(options: SuiteOptions): Promise<Contest[]> 
   for (const name of options.only ?? kernels) {
     const guest: GuestFiles = { kernel: await compileGuest(name, arch, scale, folder), memory: KERNEL_MEMORY };
     const native = withNative ? { program: await compileNative(name, scale, folder), args: [] } : undefined;
-    contests.push({ jobs: [{ name, span: KERNEL_SPAN }], us: axvisorCommand(arch, guest, timeout), qemu: withQemu ? qemuCommand(arch, guest) : undefined, v86: withV86 ? v86Command(guest) : undefined, native });
+    contests.push({ jobs: [{ name, span: KERNEL_SPAN }], us: axvisorCommand(arch, guest, options), qemu: withQemu ? qemuCommand(arch, guest) : undefined, v86: withV86 ? v86Command(guest) : undefined, native });
   }
   return contests;
 }
