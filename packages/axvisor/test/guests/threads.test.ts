@@ -293,6 +293,7 @@ test.each([
   { arch: 'riscv64', harts: 4, threads: 4, seed: 1, more: [] },
   { arch: 'riscv64', harts: 4, threads: 2, seed: 2, more: [] },
   { arch: 'riscv64', harts: 3, threads: 1, seed: 3, more: [] },
+  { arch: 'aarch64', harts: 4, threads: 2, seed: 1, more: [] },
   { arch: 'x86_64', harts: 4, threads: 2, seed: 1, more: [] },
   { arch: 'x86_64', harts: 3, threads: 2, seed: 2, more: ['--virt', 'svm'] },
 ])('$arch $more: $harts CPUs on $threads threads lose no interrupt and see no stale code, translation or data (seed $seed)', TIMEOUT, async ({ arch, harts, threads, seed, more }) => {

@@ -1,5 +1,6 @@
 /** The stress guests by architecture. */
 import { LOAD_ADDRESS, stressGuest, type StressOptions } from './guest.ts';
+import { stressGuestArm } from './guest_arm.ts';
 import { stressGuestX86 } from './guest_x86.ts';
 
 export interface StressGuest {
@@ -10,6 +11,7 @@ export interface StressGuest {
 
 const GUESTS: Readonly<Record<string, StressGuest>> = {
   riscv64: { make: stressGuest, args: ['--load-addr', `0x${LOAD_ADDRESS.toString(16)}`] },
+  aarch64: { make: stressGuestArm, args: ['--arch', 'aarch64'] },
   x86_64: { make: stressGuestX86, args: ['--arch', 'x86_64'] },
 };
 
