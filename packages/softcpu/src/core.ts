@@ -324,7 +324,7 @@ export abstract class Core {
       },
       flushPage: (lo, hi) => {
         this.engine.tlb.flushPage(lo, hi);
-        this.engine.pages.flushFetchPage(lo, hi);
+        this.engine.pages.fetches.flushPage(lo, hi);
         // What is being executed was looked up already.
         if (((this.word32(this.#pc) ^ lo) & -PAGE_SIZE) === 0 && this.word32(this.#pc + 4) === hi) this.refetch = true;
       },

@@ -109,7 +109,7 @@ export class Engine {
     this.spaces = new Spaces(this.words, isa, layout, {
       flushTagged: () => {
         this.tlb.flush();
-        this.pages.flushFetch();
+        this.pages.fetches.flush();
       },
       flushMode: (mode) => this.tlb.flushMode(mode),
     });

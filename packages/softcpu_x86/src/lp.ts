@@ -249,7 +249,7 @@ export class Lp extends Core {
       ...this.coreHost(),
       now: () => this.#now(),
       flushFetch: () => {
-        this.engine.pages.flushFetch();
+        this.engine.pages.fetches.flush();
         this.refetch = true;
       },
       stored: (place, size) => this.engine.invalidate(place, size),

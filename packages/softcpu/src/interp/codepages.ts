@@ -11,15 +11,14 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
+import { FetchCache, guardRecords } from './fetch_cache.ts';
+import type { FetchObserver } from './fetch_cache.ts';
+import { PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { PageWrites } from './page_writes.ts';
 
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
-
-/** Classes of virtual pages whose entries in the fetch cache gave way to others. */
-const EVICTED = 4096;
 
 /** Copies that a fence compares itself. */
 const FEW = 48;
@@ -45,17 +44,13 @@ export interface SharedCode {
 }
 
 /** Told what becomes of the pages that have records; numbers of pages count from the beginning of linear memory. */
-export interface CodeObserver {
+export interface CodeObserver extends FetchObserver {
   /** Records of the bytes from offset `from` to before `to` of a page were emptied. */
   written(page: number, from: number, to: number): void;
   /** All records of a page were given up, perhaps because it is written too often. */
   released(page: number, written: boolean): void;
   /** Whether code was made from a page's records. */
   uses(page: number): boolean;
-  /** Virtual addresses may mean other code than they did. */
-  remapped(): void;
-  /** The same, of one page in some fetch modes, a bit each. */
-  remappedPage(vaLo: number, vaHi: number, modes: number): void;
 }
 
 export class CodePages {
@@ -73,8 +68,9 @@ export class CodePages {
   #mode = 0;
   readonly #modes: Uint8Array;
   readonly #free: number[] = [];
-  /** Whoever keeps code of its own made from the records. */
-  observer: CodeObserver | undefined;
+  /** Which virtual pages the records are for. */
+  readonly fetches: FetchCache;
+  #observer: CodeObserver | undefined;
   /** First copy of the pages with records, 0 without copies. */
   readonly #copies: number;
   readonly #shared: SharedCode | undefined;
@@ -95,9 +91,6 @@ export class CodePages {
   #comparisons = 0;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
-  /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
-  readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
-  readonly #isLive: (tag: number) => boolean;
   #words: Int32Array;
 
   /**
@@ -112,7 +105,6 @@ export class CodePages {
     this.#protect = protect;
     this.#shared = shared;
     this.#copies = shared?.copies ?? 0;
-    this.#isLive = isLive;
     this.#seen = new Float64Array(layout.poolPages);
     this.#events = new Int32Array(layout.poolPages);
     this.#dirty = new Uint8Array(layout.poolPages);
@@ -124,13 +116,8 @@ export class CodePages {
     this.#writes = new Uint8Array(layout.poolPages);
     this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
-    for (let i = 0; i < layout.poolPages; i++) this.#guard(layout.pool + i * this.#stride, this.#records);
-    for (let i = 0; i < STRADDLE_ENTRIES; i++) {
-      this.#guard(layout.straddlePages + i * this.#stride, 0);
-      words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
-    }
-    this.#guard(layout.uncachedPage, this.#records);
-    this.flushFetch();
+    for (let i = 0; i < layout.poolPages; i++) guardRecords(words, isa, layout.pool + i * this.#stride, this.#records);
+    this.fetches = new FetchCache(words, isa, layout, isLive);
   }
 
   /**
@@ -140,7 +127,7 @@ export class CodePages {
   setMode(mode: number): void {
     if (mode === this.#mode) return;
     this.#mode = mode;
-    this.flushFetch();
+    this.fetches.flush();
   }
 
   /** Whether the records of a page, by its number, are for the mode in force. */
@@ -150,11 +137,13 @@ export class CodePages {
 
   set words(words: Int32Array) {
     this.#words = words;
+    this.fetches.words = words;
   }
 
-  /** Fills a record page with LOOKUP from record `first` on. */
-  #guard(base: number, first: number): void {
-    for (let at = first * RECORD_SIZE; at < this.#stride; at += RECORD_SIZE) this.#words[(base + at) >>> 2] = Handler.lookup;
+  /** Whoever keeps code of its own made from the records. */
+  set observer(observer: CodeObserver) {
+    this.#observer = observer;
+    this.fetches.observer = observer;
   }
 
   /** Whether others write the same memory. */
@@ -319,11 +308,11 @@ export class CodePages {
     for (const index of suspects) writers |= shared.writes.byOthers(this.#owner[index] as number, shared.self);
     if (suspects.length > FEW) {
       this.#fences++;
-      this.flushFetch();
+      this.fetches.flush();
     } else {
       let same = true;
       for (const index of suspects) same = this.#compare(index, (this.#owner[index] as number) * PAGE_SIZE, shared) && same;
-      if (!same) this.#flushStraddle();
+      if (!same) this.fetches.flushStraddle();
     }
     if (writers === 0) return;
     this.#comparisons += suspects.length;
@@ -352,7 +341,7 @@ export class CodePages {
     for (let tries = 0; tries < limit; tries++) {
       index = this.#hand;
       this.#hand = (this.#hand + 1) % poolPages;
-      if (this.observer?.uses(this.#owner[index] as number) !== true) break;
+      if (this.#observer?.uses(this.#owner[index] as number) !== true) break;
     }
     return index;
   }
@@ -377,18 +366,8 @@ export class CodePages {
     this.#recordsOf[number] = 0;
     this.#mark(number, 0);
     this.#free.push(index);
-    this.observer?.released(number, written);
-    this.#unlink(base);
-  }
-
-  /** No virtual page has these records any more. */
-  #unlink(base: number): void {
-    const words = this.#words;
-    const first = this.#layout.fetchCache >>> 2;
-    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
-    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
-      if (words[word + 2] === (base | 0)) words[word] = words[word + 1] = NO_TAG;
-    }
+    this.#observer?.released(number, written);
+    this.fetches.unlink(base);
   }
 
   /**
@@ -418,100 +397,12 @@ export class CodePages {
     const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
     this.#forget(this.#recordsOf[number] as number, first, to + 1);
-    this.observer?.written(number, first * unit, (to + 1) * unit);
-    if (from < 0 || to === this.#records - 1) this.#flushStraddle();
+    this.#observer?.written(number, first * unit, (to + 1) * unit);
+    if (from < 0 || to === this.#records - 1) this.fetches.flushStraddle();
   }
 
   /** Forgets all records. */
   clear(): void {
     for (let index = 0; index < this.#owner.length; index++) this.#release(index, false);
-  }
-
-  /** Forgets which virtual pages the records are for. */
-  flushFetch(): void {
-    const { fetchCache } = this.#layout;
-    this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
-    this.#evicted.fill(0);
-    this.#flushStraddle();
-    this.observer?.remapped();
-  }
-
-  /** Forgets which records one virtual page has, in all address spaces. */
-  flushFetchPage(vaLo: number, vaHi: number): void {
-    const words = this.#words;
-    const number = vaLo >>> PAGE_SHIFT;
-    let modes = this.#evicted[number & (EVICTED - 1)] as number;
-    for (let place = 0; place < FETCH_PLACES; place++) {
-      const word = this.#fetchEntry(vaLo, place << TAG_SPACE_SHIFT);
-      const tag = words[word] as number;
-      if (words[word + 1] !== vaHi || tag >>> PAGE_SHIFT !== number) continue;
-      words[word] = words[word + 1] = NO_TAG;
-      modes |= 1 << (tag & (FETCH_MODES - 1));
-    }
-    // An instruction may begin in the page before.
-    for (const page of [number, number - 1]) {
-      words[this.#straddleEntry(page)] = NO_TAG;
-    }
-    if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
-  }
-
-  /** Word index of the entry of an address in the fetch cache. */
-  #fetchEntry(vaLo: number, tag: number): number {
-    const place = (tag >>> TAG_SPACE_SHIFT) & (FETCH_PLACES - 1);
-    const entry = (vaLo >>> PAGE_SHIFT) ^ (place * (FETCH_ENTRIES / FETCH_PLACES));
-    return (this.#layout.fetchCache + (entry & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
-  }
-
-  /** Word index of the entry of a page in the straddle cache. */
-  #straddleEntry(page: number): number {
-    return (this.#layout.straddleCache + (page & (STRADDLE_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
-  }
-
-  #flushStraddle(): void {
-    const { straddleCache } = this.#layout;
-    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
-  }
-
-  /** Enters the records of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
-  fillFetch(vaLo: number, vaHi: number, tag: number, records: number): void {
-    const word = this.#fetchEntry(vaLo, tag);
-    const old = this.#words[word] as number;
-    const low = (vaLo & -PAGE_SIZE) | tag;
-    if (old !== NO_TAG && (old !== low || this.#words[word + 1] !== vaHi) && this.#isLive(old & (PAGE_SIZE - 1))) {
-      (this.#evicted[(old >>> PAGE_SHIFT) & (EVICTED - 1)] as number) |= 1 << (old & (FETCH_MODES - 1));
-    }
-    this.#words[word] = low;
-    this.#words[word + 1] = vaHi;
-    this.#words[word + 2] = records;
-  }
-
-  /**
-   * Enters a record page for one instruction of a page that may not be cached: all its other records are undecoded, and
-   * belong to no page, so that the decoder is asked at each step.
-   * @returns the record to be written.
-   */
-  fillUncached(vaLo: number, vaHi: number, tag: number): number {
-    const base = this.#layout.uncachedPage;
-    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
-    this.fillFetch(vaLo, vaHi, tag, base);
-    return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
-  }
-
-  /**
-   * Enters the straddling instruction at a virtual address.
-   * @returns the record to be written, in the instruction's slot of the entry's own record page.
-   */
-  fillStraddle(vaLo: number, vaHi: number, tag: number): number {
-    const page = vaLo >>> PAGE_SHIFT;
-    const word = this.#straddleEntry(page);
-    const base = this.#layout.straddlePages + (page & (STRADDLE_ENTRIES - 1)) * this.#stride;
-    const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
-    const last = word + STRADDLE_RECORD / 4;
-    this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
-    this.#words[word] = (vaLo & -PAGE_SIZE) | tag;
-    this.#words[word + 1] = vaHi;
-    this.#words[word + 2] = base;
-    this.#words[last] = record;
-    return base + record;
   }
 }

@@ -39,7 +39,7 @@ export class FetchPath {
     const page = pages.pageOf(ip);
     if (page < 0) {
       // The records were given up while they were being executed, or are for one instruction only.
-      pages.flushFetch();
+      pages.fetches.flush();
       this.#giveStepBack();
       return Status.refetch;
     }
@@ -87,14 +87,14 @@ export class FetchPath {
     if ((permissions & Permission.execute) !== 0) {
       // First of all, since it may empty the cache.
       const records = pages.acquire(place - offset);
-      pages.fillFetch(lo, hi, this.#engine.spaces.fetchTag, records);
+      pages.fetches.fill(lo, hi, this.#engine.spaces.fetchTag, records);
       return Status.next;
     }
     // Protection divides the page: this instruction only, and its parts one by one.
     const { maxLength, unit } = this.#isa;
     const scratch = this.#layout.engine + ENGINE.scratch;
     const parts: number[] = [place];
-    const record = pages.fillUncached(lo, hi, this.#engine.spaces.fetchTag);
+    const record = pages.fetches.fillUncached(lo, hi, this.#engine.spaces.fetchTag);
     for (let available: number = unit; ; available += unit) {
       for (let i = 0; i < unit; i++) this.#engine.bytes[scratch + available - unit + i] = this.#engine.bytes[(parts.at(-1) as number) + i] as number;
       if (this.#machine.decode(scratch, available, record, offset) !== 0 || available >= maxLength) return Status.next;
@@ -132,7 +132,7 @@ export class FetchPath {
     const text = pages.textOf(ip);
     const scratch = this.#layout.engine + ENGINE.scratch;
     for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
-    this.#machine.decode(scratch, this.#isa.maxLength, pages.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
+    this.#machine.decode(scratch, this.#isa.maxLength, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
     return Status.next;
   }
 

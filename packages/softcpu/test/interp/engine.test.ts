@@ -35,7 +35,7 @@ describe.each(Object.values(Execution))('%s', (execution) => {
       machine.engine.run(1000);
       machine.engine.run(1000);
       expect(machine.translations).toBe(before);
-      machine.engine.pages.flushFetch();
+      machine.engine.pages.fetches.flush();
       machine.engine.run(10);
       expect(machine.translations).toBe(before + 1);
     });

@@ -113,7 +113,7 @@ export class FlatProcessor {
   exchange(base: number): void {
     for (const region of this.#regions) if (region.base === base) region.current++;
     this.engine.tlb.flush();
-    this.engine.pages.flushFetch();
+    this.engine.pages.fetches.flush();
   }
 
   /** Writes a word of the state block. */
