@@ -7,7 +7,7 @@ import { ENGINE, JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
+import type { Access, AccessSize, Emitter, Variable } from '../ir/emitter.ts';
 import { f64, i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
@@ -16,6 +16,7 @@ import { AccessEmitter } from '../tlb/access.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
+import { SignExtended } from './extended.ts';
 import { lengthOf, setKey } from './registers.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 
@@ -65,6 +66,9 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   #dirty: Uint8Array;
   /** Pinned words of the state block that hold constants here. */
   #known: KnownWords = new Map();
+  readonly #extended = new SignExtended();
+  /** Depth of what is executed on some ways only. */
+  #conditional = 0;
   /** Steps taken that are still in the budget. */
   #spent = 0;
   /** How the last instruction ended. */
@@ -109,6 +113,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   /** Takes up a place in the region: `dirty` registers there, steps `spent`. */
   at(dirty: Uint8Array, spent: number, known: KnownWords): void {
+    this.#extended.clear();
     this.#dirty = dirty.slice();
     this.#spent = spent;
     this.#known = known;
@@ -159,8 +164,12 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   #setLocal(offset: number, value: I64): void {
     const register = this.#plan.numbers.get(offset);
     if (register === undefined) return;
-    lower(this.code, this.#double[register] === true ? f64.reinterpret_i64(value) : value);
-    this.code.set(this.#locals[register] as number);
+    const index = this.#locals[register] as number;
+    const simple = this.#extended.simplify(value);
+    lower(this.code, this.#double[register] === true ? f64.reinterpret_i64(simple) : simple);
+    this.code.set(index);
+    if (this.#conditional === 0) this.#extended.note(index, simple);
+    else this.#extended.forget(index);
   }
 
   reg(field: string): I64 {
@@ -190,6 +199,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     if (condition.kind === 'const') return super.if(condition, then, otherwise, likely);
     const before = this.#known;
     let afterThen = before;
+    this.#conditional++;
     super.if(
       condition,
       () => {
@@ -200,13 +210,35 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
       otherwise,
       likely,
     );
+    this.#conditional--;
     // What either way set is no longer known.
     this.#known = new Map([...this.#known].filter(([offset, value]) => afterThen.get(offset) === value));
   }
 
   override loop(body: (again: (condition: I32) => void) => void): void {
     this.#known = new Map();
+    this.#extended.clear();
+    this.#conditional++;
     super.loop(body);
+    this.#conditional--;
+    this.#extended.clear();
+  }
+
+  protected override pop<T extends ValueType>(type: T): Expr<T> {
+    const popped = super.pop(type);
+    this.#extended.forget((popped as unknown as { readonly index: number }).index);
+    return popped;
+  }
+
+  override let<T extends ValueType>(value: Expr<T>): Expr<T> {
+    const bound = super.let(value);
+    if (bound.kind === 'local') this.#extended.note(bound.index, value);
+    return bound;
+  }
+
+  override assign<T extends ValueType>(variable: Variable<T>, value: Expr<T>): void {
+    super.assign(variable, value);
+    this.#extended.forget((variable.get as unknown as { readonly index: number }).index);
   }
 
   override call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {

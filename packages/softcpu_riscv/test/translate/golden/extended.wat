@@ -1,0 +1,120 @@
+  (func $region1 (type 0) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 5
+          (i64.load offset=4176
+            (i32.const 0)))
+        (local.set 6
+          (i64.load offset=4184
+            (i32.const 0)))
+        (if  ;; label = @3
+          (i32.lt_s
+            (local.get 1)
+            (i32.const 6))
+          (then
+            (local.set 7
+              (i32.const 0))
+            (br 2 (;@1;))))
+        (local.set 8
+          (local.get 5))
+        (local.set 9
+          (i64.add
+            (local.get 8)
+            (i64.load offset=54528
+              (i32.and
+                (i32.shr_u
+                  (i32.wrap_i64
+                    (local.get 8))
+                  (i32.const 9))
+                (i32.const 16376)))))
+        (local.set 10
+          (i32.wrap_i64
+            (local.get 9)))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.get 9)
+                (i64.const -4194301))))
+          (then
+            (local.set 11
+              (call 2
+                (local.get 8)
+                (i64.const 0)
+                (i32.const 4)))
+            (local.set 10
+              (local.get 11))
+            (if  ;; label = @4
+              (i32.eqz
+                (local.get 10))
+              (then
+                (local.set 7
+                  (i32.const 0))
+                (br 3 (;@1;))))))
+        (local.set 12
+          (i64.load32_s
+            (local.get 10)))
+        (local.set 2
+          (local.get 12))
+        (local.set 3
+          (i64.extend_i32_s
+            (i32.shr_u
+              (i32.wrap_i64
+                (local.get 6))
+              (i32.const 8))))
+        (local.set 2
+          (i64.xor
+            (local.get 2)
+            (local.get 3)))
+        (local.set 2
+          (local.get 2))
+        (local.set 4
+          (i64.add
+            (local.get 2)
+            (local.get 6)))
+        (local.set 4
+          (i64.extend_i32_s
+            (i32.wrap_i64
+              (local.get 4))))
+        (local.set 1
+          (i32.sub
+            (local.get 1)
+            (i32.const 6)))
+        (loop  ;; label = @3
+          (if  ;; label = @4
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 4))
+            (then
+              (local.set 7
+                (i32.const 1572864))
+              (br 2 (;@2;))))
+          (local.set 1
+            (i32.sub
+              (local.get 1)
+              (i32.const 4)))
+          (br 0 (;@3;)))
+        (unreachable))
+      (i64.store offset=4216
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4200
+        (i32.const 0)
+        (local.get 3))
+      (i64.store offset=4192
+        (i32.const 0)
+        (local.get 4)))
+    (return_call 3
+      (i64.add
+        (local.get 0)
+        (i64.extend_i32_s
+          (i32.shr_s
+            (local.get 7)
+            (i32.const 16))))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (local.get 7)
+          (i32.const 65535)))
+      (i32.const 1)))
