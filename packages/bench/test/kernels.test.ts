@@ -21,7 +21,7 @@ describe.runIf(architectures.length > 0)(`a kernel in guests (${architectures.jo
   });
   afterAll(async () => await rm(folder, { recursive: true }));
 
-  it.each(kernels)('%s gives the same checksum as on this machine', { timeout: 60_000 }, async (kernel) => {
+  it.each(kernels)('%s gives the same checksum as on this machine', async (kernel) => {
     const program = await compileNative(kernel, 1, folder);
     const [native] = await measure(kernel, { program, args: [] }, [span], 20);
     expect(native?.match).toMatch(/^[0-9a-f]{16}$/);
@@ -32,7 +32,7 @@ describe.runIf(architectures.length > 0)(`a kernel in guests (${architectures.jo
     }
   });
 
-  it.runIf(hasV86() && architectures.includes('i386'))('runs in v86', { timeout: 60_000 }, async () => {
+  it.runIf(hasV86() && architectures.includes('i386'))('runs in v86', async () => {
     const kernel = await compileGuest('crc', 'i386', 1, folder);
     const command = { program: await compileNative('crc', 1, folder), args: [] };
     const [native] = await measure('native', command, [span], 20);

@@ -11,7 +11,7 @@ import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { VmImages } from '@axvisor/axvisor_api/vm';
 import { component as axerrno } from '@axvisor/axerrno';
 import { checkFiles, component as axvmconfig, createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
-import { ARCHITECTURES, virtualizations } from '../compose/index.ts';
+import { ARCHITECTURES, gicVersions, virtualizations, type GicVersion } from '../compose/index.ts';
 import type { ProcessorOptions, Virtualization } from '../compose/options.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
@@ -168,8 +168,9 @@ async function unpacked(kernel: Uint8Array | undefined, raw: RawRunOptions, name
 /** @throws {CliError} for an architecture without a GIC */
 export function gicVersion(raw: { readonly gic?: string }, arch: Architecture): Pick<VmConfig, 'gicVersion'> {
   if (raw.gic === undefined) return {};
-  if (arch !== 'aarch64') throw usageError(`--gic: only aarch64 has a GIC; --arch is ${arch}`);
-  return { gicVersion: oneOf(raw.gic, ['2', '3'], '--gic') === '2' ? 2 : 3 };
+  const allowed = gicVersions(arch);
+  if (allowed.length === 0) throw usageError(`--gic: guests of ${arch} have no GIC`);
+  return { gicVersion: Number(oneOf(raw.gic, allowed.map(String), '--gic')) as GicVersion };
 }
 
 /** `FILE` or `FILE,ro`. */

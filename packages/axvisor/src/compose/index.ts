@@ -1,12 +1,16 @@
 /** The hypervisors this package can compose, by architecture. Each is loaded only when it is wanted. */
 import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
+import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { CompiledBatch, RegionBatch } from '@axvisor/softcpu';
 import type { ComposeHooks, CpuComposeOptions, ProcessorOptions, Virtualization } from './options.ts';
 
 /** Compiles translations of an architecture, on a thread that does nothing else. */
 export type BatchCompiler = (batch: RegionBatch) => CompiledBatch;
+
+/** An architecture version of the GIC. */
+export type GicVersion = NonNullable<VmConfig['gicVersion']>;
 
 interface Composition {
   readonly compose: (host: HostOptions, processor?: ProcessorOptions, hooks?: ComposeHooks) => Image;
@@ -18,6 +22,8 @@ interface Entry {
   readonly loadCompiler: () => Promise<{ readonly compileBatch: BatchCompiler }>;
   /** Of which kind the virtualization of its processors can be, where there is a choice. */
   readonly virt?: readonly Virtualization[];
+  /** Versions that its interrupt controller can have, where there is a choice. */
+  readonly gic?: readonly GicVersion[];
   /** Bytes of a processor beyond its translation tables: decode cache, copies of code. */
   readonly processorBytes: number;
 }
@@ -48,6 +54,7 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
       return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
     },
     loadCompiler: () => import('@axvisor/softcpu_arm/compile'),
+    gic: [2, 3],
     processorBytes: 48 * MIB,
   },
 };
@@ -63,6 +70,9 @@ function entry(arch: Architecture): Entry {
 
 /** The kinds of virtualization that can be chosen for processors of `arch`; none where there is no choice. */
 export const virtualizations = (arch: Architecture): readonly Virtualization[] => entry(arch).virt ?? [];
+
+/** The versions that can be chosen for the GIC of guests of `arch`; none where they have another controller. */
+export const gicVersions = (arch: Architecture): readonly GicVersion[] => entry(arch).gic ?? [];
 
 /** Bytes that a further processor of `arch` takes in host memory, beyond its translation tables. */
 export const processorBytes = (arch: Architecture): number => entry(arch).processorBytes;

@@ -38,16 +38,16 @@ async function visit(page: string): Promise<unknown> {
 
 const SCREEN = expect.stringMatching(/hart 1 online[\s\S]*hart 1 stopped/);
 
-test.skipIf(browser === undefined)('vCPUs are threads where a page is cross-origin isolated', { timeout: 120_000 }, async () => {
+test.skipIf(browser === undefined)('vCPUs are threads where a page is cross-origin isolated', async () => {
   expect(await visit('isolated/threads')).toEqual({ threads: 2, said: [], ended: { end: 'poweroff', code: 0 }, screen: SCREEN });
 });
 
-test.skipIf(browser === undefined)('they run in slices in a page that is not, and it is said', { timeout: 120_000 }, async () => {
+test.skipIf(browser === undefined)('they run in slices in a page that is not, and it is said', async () => {
   const said = ['vCPUs run in slices on one thread instead of on 2: this page is not cross-origin isolated, so that its threads share no memory'];
   expect(await visit('plain/slices')).toEqual({ threads: 1, said, ended: { end: 'poweroff', code: 0 }, screen: SCREEN });
 });
 
-test.skipIf(browser === undefined)("they run in slices in a page's own thread", { timeout: 120_000 }, async () => {
+test.skipIf(browser === undefined)("they run in slices in a page's own thread", async () => {
   const said = ["vCPUs run in slices on one thread instead of on 2: a page's own thread may not block; link the hypervisor in a worker"];
   expect(await visit('isolated/slices')).toEqual({ threads: 1, said, ended: { end: 'poweroff', code: 0 }, screen: SCREEN });
 });

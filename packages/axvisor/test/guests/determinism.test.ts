@@ -30,11 +30,11 @@ async function expectIdentical(engines: readonly string[], ...args: string[]): P
   for (const engine of engines) expect(await fingerprint('--engine', engine, ...args), engine).toEqual(first);
 }
 
-test.each(['riscv64', 'aarch64', 'x86_64'])('the embedded guest of %s', { timeout: 60_000 }, async (arch) => {
+test.each(['riscv64', 'aarch64', 'x86_64'])('the embedded guest of %s', async (arch) => {
   await expectIdentical(['interpreter', 'auto', 'translator'], '--arch', arch, '--guest', 'embedded', '--cpus', '2', '--expect', 'axvisor> ');
 });
 
-test('another command line gives another memory', { timeout: 60_000 }, async () => {
+test('another command line gives another memory', async () => {
   const args = ['--guest', 'embedded', '--expect', 'axvisor> ', '--append'];
   expect((await fingerprint(...args, 'a')).vms[0]?.memory_hash).not.toBe((await fingerprint(...args, 'b')).vms[0]?.memory_hash);
 });

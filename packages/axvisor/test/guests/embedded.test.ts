@@ -12,7 +12,7 @@ describe.each([
 ] as const)('%s', (_name, args, trap) => {
   const run = ['run', '--guest', 'embedded', ...args];
 
-  test('every command of the embedded guest works, and poweroff ends with status 0', { timeout: 60_000 }, async () => {
+  test('every command of the embedded guest works, and poweroff ends with status 0', async () => {
     await using guest = new Session([...run, '--memory', '64M', '--cpus', '4']);
     await guest.expect(PROMPT);
     const say = async (line: string): Promise<string> => {
@@ -32,7 +32,7 @@ describe.each([
     expect(await guest.exited()).toBe(0);
   });
 
-  test('reboot comes back to the prompt', { timeout: 60_000 }, async () => {
+  test('reboot comes back to the prompt', async () => {
     await using guest = new Session(run);
     await guest.expect(PROMPT);
     guest.type('reboot\r');
@@ -42,7 +42,7 @@ describe.each([
   });
 });
 
-test('--expect, --timeout and --stats', { timeout: 60_000 }, async () => {
+test('--expect, --timeout and --stats', async () => {
   expect((await axvisor('run', '--guest', 'embedded', '--expect', PROMPT)).status).toBe(0);
   const late = await axvisor('run', '--guest', 'embedded', '--expect', 'never printed', '--timeout', '2');
   expect(late.status).toBe(3);

@@ -39,7 +39,7 @@ describe('the embedded kernel', () => {
   it.runIf(haveQemu).each([
     ['without a UART it knows, by SBI', 'ns16550a', 'ns16550', 'console SBI, polled'],
     ['without a PLIC, by polling', 'sifive,plic-1.0.0\0riscv,plic0', 'sifive,none-1.0.0\0riscv,none0', 'console ns16550a at 0x10000000, polled'],
-  ])('has a console %s', { timeout: 60_000 }, async (_, from, to, expected) => {
+  ])('has a console %s', async (_, from, to, expected) => {
     const dtb = join(directory, 'board.dtb');
     execFileSync(QEMU, ['-M', `virt,dumpdtb=${dtb}`, '-smp', '1', '-m', '64M', '-display', 'none'], { stdio: 'pipe' });
     const tree = readFileSync(dtb, 'latin1');
@@ -50,7 +50,7 @@ describe('the embedded kernel', () => {
     expect(await guest.command('echo works')).toBe('works\n');
   });
 
-  it.runIf(haveQemu)('runs where it is put, first on a hart that is not the first in the tree', { timeout: 60_000 }, async () => {
+  it.runIf(haveQemu)('runs where it is put, first on a hart that is not the first in the tree', async () => {
     // Starts hart 2 at the kernel, with the device tree where SBI passes a1, and stops the boot hart.
     const stub = assemble(
       `start: mv a2, a1; li a0, 2; li a1, 0x80600000; li a7, 0x48534d; li a6, 0; ecall

@@ -37,7 +37,7 @@ function bootDisk(): Uint8Array {
   return disk;
 }
 
-test.skipIf(SEABIOS === undefined).each(['vmx', 'svm'])('SeaBIOS under %s says who it is, and boots from a virtio disk', { timeout: 120_000 }, async (virt) => {
+test.skipIf(SEABIOS === undefined).each(['vmx', 'svm'])('SeaBIOS under %s says who it is, and boots from a virtio disk', async (virt) => {
   const config = file(`${virt}.toml`, `[base]\nid = 1\nname = "pc"\ncpu_num = 1\narch = "x86_64"\nvirt = "${virt}"\n[kernel]\nbios_path = "${SEABIOS}"\nmemory = "64M"\n`);
   await using guest = new Session(['run', '--arch', 'x86_64', config, '--disk', file(`${virt}.img`, bootDisk())]);
   await guest.expect('SeaBIOS (version', 90);
@@ -45,7 +45,7 @@ test.skipIf(SEABIOS === undefined).each(['vmx', 'svm'])('SeaBIOS under %s says w
   expect(await guest.exited()).toBe(0);
 });
 
-test.each(['vmx', 'svm'])('a raw kernel under %s is started by the stub, with the magic number of multiboot', { timeout: 60_000 }, async (virt) => {
+test.each(['vmx', 'svm'])('a raw kernel under %s is started by the stub, with the magic number of multiboot', async (virt) => {
   // Not said what it is: "it boots" if EAX is right, nothing else.
   const { bytes } = assemble(`.code32\n mov esi, text\n cmp eax, 0x2badb002\n jne end\n${HELLO}`, { base: 0x20_0000n, bits: 32 });
   const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', virt, '--kernel', file('raw', bytes), '--load-addr', '0x200000', '--memory', '16M');
@@ -57,7 +57,7 @@ test('a PC takes no device tree', async () => {
   expect([status, output]).toEqual([2, expect.stringContaining("a PC describes itself by ACPI's tables")]);
 });
 
-test.each(['vmx', 'svm'])('code under %s that a port was read into is executed as it is now', { timeout: 60_000 }, async (virt) => {
+test.each(['vmx', 'svm'])('code under %s that a port was read into is executed as it is now', async (virt) => {
   const { bytes } = assemble(`
 .code32
         mov esp, 0x80000
@@ -83,7 +83,7 @@ number: mov al, 1
   expect([status, output]).toEqual([0, 'it boots']);
 });
 
-test.each(['vmx', 'svm'])('a guest under %s switches tasks by a far call to a TSS, by a task gate with an error code, and comes back by IRET', { timeout: 60_000 }, async (virt) => {
+test.each(['vmx', 'svm'])('a guest under %s switches tasks by a far call to a TSS, by a task gate with an error code, and comes back by IRET', async (virt) => {
   const { bytes } = assemble(`
 .code32
         mov esp, 0x80000

@@ -46,7 +46,7 @@ describe('the search', () => {
   });
 });
 
-test('a fault of the processor is found to the instruction', { timeout: 120_000 }, async () => {
+test('a fault of the processor is found to the instruction', async () => {
   const program = new URL('faulty_worker.ts', import.meta.url);
   const start = (): [Side, Side] => [threadSide('sound', [], OPTIONS), threadSide('faulty', [], OPTIONS, program)];
   const result = await search({ start, interval: 50_000n, limit: 200_000n });
@@ -55,12 +55,12 @@ test('a fault of the processor is found to the instruction', { timeout: 120_000 
   expect(report(result, await guestCode('riscv64'))).toMatch(/^the sides differ after instruction 123456\n {2}0x[0-9a-f]+: [0-9a-f]+ {2}\w.*\nnext on sound\n {2}0x.*\nnext on faulty\n {2}0x.*\ns11 {2}sound 0x[0-9a-f]+ {2}faulty 0x[0-9a-f]+\n$/);
 });
 
-test.each([['riscv64', 'auto'], ['riscv64', 'translator'], ['aarch64', 'auto'], ['aarch64', 'translator'], ['x86_64', 'auto'], ['x86_64', 'translator']])('the embedded guest of %s agrees on the interpreter and on %s', { timeout: 120_000 }, async (arch, engine) => {
+test.each([['riscv64', 'auto'], ['riscv64', 'translator'], ['aarch64', 'auto'], ['aarch64', 'translator'], ['x86_64', 'auto'], ['x86_64', 'translator']])('the embedded guest of %s agrees on the interpreter and on %s', async (arch, engine) => {
   const start = (): [Side, Side] => [threadSide('interpreter', [], { ...OPTIONS, arch }), threadSide(engine, [], { ...OPTIONS, arch, engine })];
   expect(await search({ start, interval: 150_000n, limit: 1_000_000n })).toEqual({ agreed: 1_000_000n });
 });
 
-test.runIf((await cachedImage('debian-amd64')) !== undefined)('Debian amd64 agrees on the interpreter and on auto', { timeout: 120_000 }, async () => {
+test.runIf((await cachedImage('debian-amd64')) !== undefined)('Debian amd64 agrees on the interpreter and on auto', async () => {
   const options: RawRunOptions = { ...OPTIONS, arch: 'x86_64', guest: 'debian-amd64', memory: '256M' };
   const start = (): [Side, Side] => [threadSide('interpreter', [], options), threadSide('auto', [], { ...options, engine: 'auto' })];
   expect(await search({ start, interval: 10_000_000n, limit: 30_000_000n })).toEqual({ agreed: 30_000_000n });
@@ -73,7 +73,7 @@ test('code of x86-64 is listed with its bytes', async () => {
   expect(decode(code.subarray(0, 3), 0x1000n)).toBeUndefined();
 });
 
-test('a guest that waits for ever comes to an end', { timeout: 60_000 }, async () => {
+test('a guest that waits for ever comes to an end', async () => {
   const kernel = join(mkdtempSync(join(tmpdir(), 'axvisor-lockstep-')), 'kernel');
   writeFileSync(kernel, assemble('li t0, 1000\nloop:\n addi t0, t0, -1\n bnez t0, loop\nwait:\n wfi\n j wait\n', { base: 0x8020_0000n }).bytes);
   const { guest: _, ...rest } = OPTIONS;
@@ -87,7 +87,7 @@ test('a side that cannot start says why', async () => {
   await expect(search({ start, interval: 100n })).rejects.toThrow(/--memory/);
 });
 
-test('the command says whether they agree', { timeout: 60_000 }, async () => {
+test('the command says whether they agree', async () => {
   const { status, output } = await axvisor('lockstep', '--guest', 'embedded', '--memory', '16M', '--interval', '200000', '--instructions', '400000');
   expect(output).toContain('no difference in 400000 instructions');
   expect(status).toBe(0);

@@ -238,13 +238,13 @@ describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ opti
   const { arch, kernel } = options;
   const address = 'loadAddr' in options ? ['--load-addr', options.loadAddr] : [];
 
-  test('a program agrees to its end', { timeout: 60_000 }, async () => {
+  test('a program agrees to its end', async () => {
     const { status, output } = await axvisor('lockstep', '--arch', arch, '--kernel', kernel, ...address, '--memory', '64M', '--against', 'qemu');
     expect(output).toMatch(count);
     expect(status).toBe(0);
   });
 
-  test('a wrong register is found at its instruction', { timeout: 60_000 }, async () => {
+  test('a wrong register is found at its instruction', async () => {
     const code = await guestCode(arch);
     const [plan] = await planVms([], options, arch, () => {});
     const sound = threadSide('axvisor', [], options);

@@ -22,7 +22,7 @@ async function record(file: string, run: readonly string[] = GUEST): Promise<str
   return guest.output;
 }
 
-test.each([['riscv64', []], ['aarch64', ['--gic', '3']], ['aarch64', ['--gic', '2']]])('a run of %s %s with input, several vCPUs and a real clock is replayed to the last bit, on either engine', { timeout: 120_000 }, async (arch, more) => {
+test.each([['riscv64', []], ['aarch64', ['--gic', '3']], ['aarch64', ['--gic', '2']]])('a run of %s %s with input, several vCPUs and a real clock is replayed to the last bit, on either engine', async (arch, more) => {
   const file = join(folder, `embedded-${arch}`);
   const run = [...GUEST, '--arch', arch, ...more];
   const printed = await record(file, run);
@@ -32,7 +32,7 @@ test.each([['riscv64', []], ['aarch64', ['--gic', '3']], ['aarch64', ['--gic', '
   for (const engine of ['interpreter', 'auto', 'translator']) expect(await axvisor(...run, '--replay', file, '--engine', engine)).toEqual({ status: 0, output: printed });
 });
 
-test.runIf((await cachedImage('debian-amd64')) !== undefined)('a session on Debian amd64 is replayed to the last bit', { timeout: 120_000 }, async () => {
+test.runIf((await cachedImage('debian-amd64')) !== undefined)('a session on Debian amd64 is replayed to the last bit', async () => {
   const file = join(folder, 'debian');
   const run = ['run', '--arch', 'x86_64', '--guest', 'debian-amd64', '--cpus', '2', '--append', 'console=ttyS0 quiet'];
   await using guest = new Session([...run, '--record', file]);
@@ -42,7 +42,7 @@ test.runIf((await cachedImage('debian-amd64')) !== undefined)('a session on Debi
   expect(await axvisor(...run, '--replay', file)).toEqual({ status: 0, output: guest.output });
 });
 
-test('a timeout comes where it came', { timeout: 60_000 }, async () => {
+test('a timeout comes where it came', async () => {
   const file = join(folder, 'timeout');
   const stats = ['a', 'b'].map((name) => join(folder, `${name}.json`));
   const args = [...GUEST, '--hash-memory', '--stats'];
@@ -65,7 +65,7 @@ describe('what cannot be replayed is said', () => {
     return file;
   };
 
-  test('files that are none, of another version, cut off, damaged, or of other guests', { timeout: 120_000 }, async () => {
+  test('files that are none, of another version, cut off, damaged, or of other guests', async () => {
     const file = join(folder, 'whole');
     await record(file);
     const whole = readFileSync(file);

@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { CpuThreads } from '../../src/threads/start.ts';
 import { boot, executed, runFor, start } from './busy.ts';
 
-const TIMEOUT = { timeout: 60_000 };
 let threads: CpuThreads | undefined;
 beforeAll(async () => void (threads = await start(3, { program: new URL('./dying_thread.ts', import.meta.url) })));
 afterEach(async () => {
@@ -12,7 +11,7 @@ afterEach(async () => {
 });
 afterAll(async () => threads?.[Symbol.asyncDispose]());
 
-test('a thread that fails stops its VM, says which vCPU it was, and leaves the others to their VMs', TIMEOUT, async () => {
+test('a thread that fails stops its VM, says which vCPU it was, and leaves the others to their VMs', async () => {
   const other = boot(1, { id: 2, physCpuSets: [1n] });
   const vm = boot(3, { physCpuSets: [1n, 2n, 2n] });
   await runVms(() => vm.status === 'stopped');
@@ -29,7 +28,7 @@ test('a thread that fails stops its VM, says which vCPU it was, and leaves the o
   expect(next.status).toBe('running');
 });
 
-test('a thread that does not even start', TIMEOUT, async () => {
+test('a thread that does not even start', async () => {
   const vm = boot(1, { physCpuSets: [4n] });
   await runVms(() => vm.status === 'stopped');
   expect(vm.ended).toMatchObject({ end: 'failed', message: expect.stringContaining('not today') });

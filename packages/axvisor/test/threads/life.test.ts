@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { CpuThreads } from '../../src/threads/start.ts';
 import { boot, executed, runFor, start } from './busy.ts';
 
-const TIMEOUT = { timeout: 60_000 };
 let threads: CpuThreads | undefined;
 beforeAll(async () => void (threads = await start(2)));
 afterEach(async () => {
@@ -13,7 +12,7 @@ afterEach(async () => {
 });
 afterAll(async () => threads?.[Symbol.asyncDispose]());
 
-test('a paused VM executes nothing, and goes on when it is resumed', TIMEOUT, async () => {
+test('a paused VM executes nothing, and goes on when it is resumed', async () => {
   const vm = boot(2);
   await runFor(300);
   for (let round = 0; round < 5; round++) {
@@ -33,7 +32,7 @@ test('a paused VM executes nothing, and goes on when it is resumed', TIMEOUT, as
   expect(vm.ended).toEqual({ end: 'stopped' });
 });
 
-test('VMs are stopped and started again and again, and leave nothing', TIMEOUT, async () => {
+test('VMs are stopped and started again and again, and leave nothing', async () => {
   let free: number | undefined;
   for (let round = 0; round < 6; round++) {
     const vm = boot(3, { id: 1 + (round % 2) });
@@ -45,7 +44,7 @@ test('VMs are stopped and started again and again, and leave nothing', TIMEOUT, 
   }
 });
 
-test('a reset while all harts are busy', TIMEOUT, async () => {
+test('a reset while all harts are busy', async () => {
   const vm = boot(2);
   for (let round = 0; round < 10; round++) {
     await runFor(20);
@@ -57,7 +56,7 @@ test('a reset while all harts are busy', TIMEOUT, async () => {
   expect(vm.status).toBe('running');
 });
 
-test('vCPUs live where the configuration says', TIMEOUT, async () => {
+test('vCPUs live where the configuration says', async () => {
   const pinned = boot(3, { physCpuSets: [2n, 1n, 2n] });
   expect(pinned.stats().homes).toEqual([1, 0, 1]);
   const free = boot(2, { id: 2 });

@@ -8,7 +8,6 @@ import type { CpuThreads } from '../../src/threads/start.ts';
 import { stressGuestX86 } from '../stress/guest_x86.ts';
 import { executed, runFor, start } from './busy.ts';
 
-const TIMEOUT = { timeout: 60_000 };
 const MIB = 1n << 20n;
 
 const pc = (kernel: Uint8Array, cpuNum: number, print: (text: string) => void = () => {}): Vm => {
@@ -66,7 +65,7 @@ export function describeLife(virt: 'vmx' | 'svm'): void {
   });
   afterAll(async () => threads?.[Symbol.asyncDispose]());
 
-  test('a paused VM executes nothing, shows its registers, and goes on when it is resumed', TIMEOUT, async () => {
+  test('a paused VM executes nothing, shows its registers, and goes on when it is resumed', async () => {
     let printed = '';
     const vm = pc(stressGuestX86({ harts: 3, seconds: 1000, seed: 5 }), 3, (text) => (printed += text));
     await runExits(vm, 1000);
@@ -88,7 +87,7 @@ export function describeLife(virt: 'vmx' | 'svm'): void {
     expect(printed).not.toContain('failed');
   });
 
-  test('resets while all CPUs are busy, and what is stopped leaves nothing', TIMEOUT, async () => {
+  test('resets while all CPUs are busy, and what is stopped leaves nothing', async () => {
     let free: number | undefined;
     for (let round = 0; round < 3; round++) {
       let printed = '';
@@ -107,7 +106,7 @@ export function describeLife(virt: 'vmx' | 'svm'): void {
     }
   });
 
-  test('a triple fault resets the machine', TIMEOUT, async () => {
+  test('a triple fault resets the machine', async () => {
     const vm = pc(assemble(TRIPLE, { base: 0x10_0000n }).bytes, 2);
     await runVms(() => vm.status === 'stopped');
     expect([vm.ended, vm.stats().resets]).toEqual([{ end: 'poweroff', code: 0 }, 1]);

@@ -92,7 +92,7 @@ function hasForeignBlock(h: Harness, setup: Setup, va: bigint): boolean {
 const replacer = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString(16) : value);
 
 describe.runIf(haveQemu)('as QEMU does', () => {
-  test('AT with random tables, both stages, all granules', { timeout: 120_000 }, () => {
+  test('AT with random tables, both stages, all granules', () => {
     const next = random(SEED);
     const h = new Harness({ ramSize: SIZE, paRange: 5 });
     fillTables(h, next);

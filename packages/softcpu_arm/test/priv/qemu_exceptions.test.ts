@@ -102,7 +102,7 @@ function compare(h: Harness, cases: readonly Case[], execute: (one: Case) => (bi
 }
 
 describe.runIf(haveQemu)('exceptions as on QEMU', () => {
-  test('system instructions and registers under random traps', { timeout: 60_000 }, () => {
+  test('system instructions and registers under random traps', () => {
     const next = random(SEED);
     const h = new Harness({ paRange: 5, gic: { read: () => 0n, write: () => undefined, deactivate: () => undefined } });
     const some = (mask: bigint): bigint => {
@@ -140,7 +140,7 @@ describe.runIf(haveQemu)('exceptions as on QEMU', () => {
     compare(h, cases, () => (bits) => h.run(bits));
   });
 
-  test('stage 2 aborts of loads and stores', { timeout: 60_000 }, () => {
+  test('stage 2 aborts of loads and stores', () => {
     const next = random(SEED);
     const h = new Harness({ paRange: 5 });
     // Level 1: 1 GiB of RAM for code, nothing else.

@@ -148,7 +148,7 @@ function addressOf(bits: bigint, shape: number, c: Configuration): bigint {
 }
 
 describe('translation agrees with the model', () => {
-  test('random tables, both stages, all granules, all modes', { timeout: 120_000 }, () => {
+  test('random tables, both stages, all granules, all modes', () => {
     const seen: Record<string, number> = {};
     const harnesses = new Map([2, 4, 5].map((paRange) => [paRange, new Harness({ ramSize: SIZE, paRange })]));
     fc.assert(

@@ -151,7 +151,7 @@ const causes: Readonly<Record<Kind, { access: number; page: number; guest: numbe
 };
 
 describe('translation agrees with the model', () => {
-  test('random tables, both stages, all modes', { timeout: 60_000 }, () => {
+  test('random tables, both stages, all modes', () => {
     const seen: Record<string, number> = {};
     const h = new Harness({ ramSize: SIZE });
     fc.assert(
