@@ -92,6 +92,7 @@ const HANDLERS: Readonly<Record<Intercepted, Handler>> = {
     const msr = host.context.low(Gpr.RCX);
     const value = host.context.edxEax;
     if (isApicMsr(msr) && host.apic !== undefined) {
+      if (msr === Msr.IA32_APIC_BASE && value >> BigInt(cpuid(0x8000_0008, 0).eax & 0xff) !== 0n) throw general();
       if (!host.apic.writeMsr(msr, value)) throw general();
       return undefined;
     }
