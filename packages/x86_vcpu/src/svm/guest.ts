@@ -231,10 +231,12 @@ export class SvmGuest implements Guest {
   /** A virtual interrupt of the highest priority is never delivered, since VINTR is intercepted: the guest is left where it could be. */
   openWindows(interrupt: boolean, nmi: boolean): void {
     const view = this.#view;
-    this.#windows = interrupt ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n;
+    // There is no window for NMIs. One that waits for an instruction behind STI finds that of interrupts open; behind MOV SS it may be later.
+    const window = interrupt || (nmi && this.shadowed && !this.nmiBlocked);
+    this.#windows = window ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n;
     this.#writeVirtualInterrupt();
     // NMIs are blocked until IRET.
-    const three = (INTERCEPT_3 | (interrupt ? SvmIntercept3.VINTR : 0) | (nmi || this.nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
+    const three = (INTERCEPT_3 | (window ? SvmIntercept3.VINTR : 0) | (nmi || this.nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
     view.setUint32(Vmcb.intercept3, three, true);
   }
 
