@@ -1,3 +1,4 @@
+import { Space } from '@axvisor/softcpu';
 import { describe, expect, test } from 'vitest';
 import { Access, Status, sysRegKey } from '../../src/priv/index.ts';
 import { Harness, insn, key, mrs, msr, RAM, regNames, sys, type Mode, type RegName } from './harness.ts';
@@ -265,6 +266,19 @@ describe('TLB maintenance', () => {
     h.priv.tlbRequest({ stage2: false, va: { lo: 0x1000, hi: 0 } });
     h.priv.tlbRequest({ stage2: true, va: undefined });
     expect(h.log).toEqual(['page 1000', 'all']);
+  });
+
+  test('by ASID, of the virtual machine that the other one runs', () => {
+    const h = mapped();
+    const spaces = (vttbr: number): void => {
+      for (const asid of [6, 7]) h.spaces.set(`1:${vttbr}.0:${asid}`, new Space(`1:${vttbr}.0:${asid}`));
+    };
+    spaces(0x1000);
+    spaces(0x2000);
+    h.priv.translate(0x1000, 0, Access.load, 4);
+    h.log.length = 0;
+    h.priv.tlbRequest({ stage2: false, va: undefined, asid: 7, machine: { lo: 0x2000, hi: 0 } });
+    expect(h.log).toEqual(['spaces 1:8192.0:7']);
   });
 });
 
