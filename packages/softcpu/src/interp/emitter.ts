@@ -6,10 +6,11 @@ import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
-import type { I32, I64 } from '../ir/expr.ts';
+import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
+import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import { AccessEmitter } from '../tlb/access.ts';
 import { COMPUTED, COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
@@ -109,6 +110,18 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   setReg(field: string, value: I64): void {
     this.write('i64.store', this.field(field), value, this.#layout.state);
   }
+
+  vector<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, place: I32, more = 0): Expr<T> {
+    return read(op, place, this.#layout.state + more);
+  }
+
+  setVector<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, place: I32, value: Expr<T>, more = 0): void {
+    this.write(op, place, value, this.#layout.state + more);
+  }
+
+  spill(): void {}
+
+  reload(): void {}
 
   pc(): I64 {
     return pcOf(this.#isa, this.#frame);

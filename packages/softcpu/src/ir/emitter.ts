@@ -18,7 +18,9 @@
  * - A field names a whole register: of one byte of it (AH), the record says how far to shift. Words that are no operand but that many
  *   instructions use (condition flags) are *pinned* in the ISA's state layout; `state` and `setState` of those are as cheap as registers.
  * - Expressions are pure and evaluated where they are consumed. `let` evaluates now: for values that are used twice, or
- *   that must survive a `setReg`, `setState`, `write` or `store`.
+ *   that must survive a `setReg`, `setVector`, `setState`, `write` or `store`.
+ * - Vector registers, 16 bytes each, are read and written with `vector` and `setVector`, wholly or in part, at a *place* that follows from
+ *   fields of the record. What has to reach them by an address that is computed puts `spill` before and `reload` behind it.
  * - Guest memory: `load`, `store` and `hostAddress` translate through the TLB. Where they fault, the instruction is left
  *   right there with the pc still on it, so everything they may fault on comes before the first visible effect.
  * - `service(name)` calls a JavaScript helper of the ISA for what is rare (system instructions, illegal ones). It finds
@@ -87,6 +89,17 @@ export interface Emitter extends Block {
   field64(name: string): I64;
   reg(field: string): I64;
   setReg(field: string, value: I64): void;
+  /**
+   * What a load reads of the vector register at `place` of the state block, a byte offset that follows from fields of the record, and `more`
+   * bytes behind it: all of it, or a part within.
+   */
+  vector<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, place: I32, more?: number): Expr<T>;
+  /** The same with a store; what is not stored of a register stays. */
+  setVector<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, place: I32, value: Expr<T>, more?: number): void;
+  /** From here on, until it is written, the state block holds what the vector register at a place holds. */
+  spill(place: I32): void;
+  /** Takes up what was written to the state block as the content of the vector register at a place. */
+  reload(place: I32): void;
   /** Address of this instruction. */
   pc(): I64;
   /** Address of the instruction behind this one. */

@@ -10,6 +10,7 @@ import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize, Emitter, Variable } from '../ir/emitter.ts';
 import { f64, i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
+import { VECTOR_SIZE, partOf, withPart } from '../ir/lanes.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
@@ -19,10 +20,14 @@ import type { Step } from './discover.ts';
 import { SignExtended } from './extended.ts';
 import { lengthOf, setKey } from './registers.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
+import { registerAt } from './vectors.ts';
 
 /** Locals of a region: its parameters. */
 const ENTRY_PC = 0;
 const BUDGET = 1;
+
+/** Types of registers' locals. */
+type LocalType = 'i64' | 'f64' | 'v128';
 
 /** Values of pinned words, by state-block offset, where straight code set them to constants. */
 export type KnownWords = ReadonlyMap<number, I64>;
@@ -54,8 +59,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   readonly #locals: readonly number[];
   /** State-block offsets of the words that are kept in locals. */
   readonly #pinned: ReadonlySet<number>;
-  /** By register: its local is f64, which spares the moves between the register files. */
-  readonly #double: readonly boolean[];
+  /** By register: type of its local; f64 spares the moves between the register files. */
+  readonly #types: readonly LocalType[];
   /** Where unfinished instructions are left, by what is written back; nothing is the first. */
   readonly #exits = new Map<string, Label>();
   readonly #exitOrder: readonly (readonly [key: string, set: Uint8Array])[];
@@ -90,8 +95,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     this.#assumed = new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number]));
     this.#pinned = new Set(isa.state.pinned);
     const [first, end] = isa.state.doubles ?? [0, 0];
-    this.#double = plan.offsets.map((offset) => offset >= first && offset < end);
-    this.#locals = this.#double.map((double) => code.local(double ? 'f64' : 'i64'));
+    this.#types = plan.offsets.map((offset, register) => (plan.held[register] !== 'word' ? 'v128' : offset >= first && offset < end ? 'f64' : 'i64'));
+    this.#locals = this.#types.map((type) => code.local(type));
     this.#left = code.local('i32');
     this.#exitOrder = [...plan.exits].toSorted(([, a], [, b]) => rank(a) - rank(b) || 0); // of two that are no first ones, NaN
     this.#dirty = new Uint8Array(plan.offsets.length);
@@ -104,11 +109,13 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
       if (!words.has(offset)) continue;
       this.if(i32.ne(super.state('i32.load', offset), i32.const(value)), () => this.#abandon(this.#entry), undefined, false);
     }
-    for (const register of this.#plan.liveIn) {
-      const offset = this.#plan.offsets[register] as number;
-      lower(this.code, this.#double[register] === true ? super.state('f64.load', offset) : super.state('i64.load', offset));
-      this.code.set(this.#locals[register] as number);
-    }
+    for (const register of this.#plan.liveIn) this.#load(register);
+  }
+
+  /** Sets the local of a register from the state block. */
+  #load(register: number): void {
+    lower(this.code, super.state(`${this.#types[register] as LocalType}.load`, this.#plan.offsets[register] as number));
+    this.code.set(this.#locals[register] as number);
   }
 
   /** Takes up a place in the region: `dirty` registers there, steps `spent`. */
@@ -158,7 +165,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     const register = this.#plan.numbers.get(offset);
     if (register === undefined) return i64.const(0);
     const index = this.#locals[register] as number;
-    return this.#double[register] === true ? i64.reinterpret_f64(local('f64', index)) : local('i64', index);
+    return this.#types[register] === 'f64' ? i64.reinterpret_f64(local('f64', index)) : local('i64', index);
   }
 
   #setLocal(offset: number, value: I64): void {
@@ -166,7 +173,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     if (register === undefined) return;
     const index = this.#locals[register] as number;
     const simple = this.#extended.simplify(value);
-    lower(this.code, this.#double[register] === true ? f64.reinterpret_i64(simple) : simple);
+    lower(this.code, this.#types[register] === 'f64' ? f64.reinterpret_i64(simple) : simple);
     this.code.set(index);
     if (this.#conditional === 0) this.#extended.note(index, simple);
     else this.#extended.forget(index);
@@ -178,6 +185,46 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   setReg(field: string, value: I64): void {
     this.#setLocal(this.#offset(field), value);
+  }
+
+  // ── vector registers ──
+
+  /** @throws {RangeError} the place does not follow from fields. */
+  #placeOf(place: I32, more: number): number {
+    if (place.kind !== 'const') throw new RangeError('a vector register is at a place that is not known when it is translated');
+    return (place.value as number) + more;
+  }
+
+  #vectorLocal(register: number): V128 {
+    return local('v128', this.#locals[register] as number);
+  }
+
+  vector<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, place: I32, more = 0): Expr<T> {
+    const at = this.#placeOf(place, more);
+    const register = this.#plan.numbers.get(registerAt(at));
+    return register === undefined ? super.state(op, at) : partOf(op, this.#vectorLocal(register), at % VECTOR_SIZE);
+  }
+
+  setVector<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, place: I32, value: Expr<T>, more = 0): void {
+    const at = this.#placeOf(place, more);
+    const register = this.#plan.numbers.get(registerAt(at));
+    if (register === undefined) {
+      super.setState(op, at, value);
+      return;
+    }
+    lower(this.code, withPart(op, this.#vectorLocal(register), at % VECTOR_SIZE, value));
+    this.code.set(this.#locals[register] as number);
+    if (this.#plan.held[register] === 'stored') this.#writeBackOne(register);
+  }
+
+  spill(place: I32): void {
+    const register = this.#plan.numbers.get(registerAt(this.#placeOf(place, 0)));
+    if (register !== undefined && this.#dirty[register] !== 0) this.#writeBackOne(register);
+  }
+
+  reload(place: I32): void {
+    const register = this.#plan.numbers.get(registerAt(this.#placeOf(place, 0)));
+    if (register !== undefined) this.#load(register);
   }
 
   override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
@@ -329,9 +376,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   #writeBackOne(register: number): void {
     const offset = this.#plan.offsets[register] as number;
-    const index = this.#locals[register] as number;
-    if (this.#double[register] === true) super.setState('f64.store', offset, local('f64', index));
-    else super.setState('i64.store', offset, local('i64', index));
+    const type = this.#types[register] as LocalType;
+    super.setState(`${type}.store`, offset, local(type, this.#locals[register] as number));
   }
 
   /** Leaves the instruction at an offset of the page to tier 0. */

@@ -8,6 +8,8 @@
  */
 import type { Isa } from '../isa.ts';
 import type { Block, Step } from './discover.ts';
+import { holdVectors, vectorUse } from './vectors.ts';
+import type { Held, VectorUse } from './vectors.ts';
 
 /** Reads a field of a record. */
 export type ReadField = (record: number, field: string) => number;
@@ -44,12 +46,14 @@ export interface RegisterPlan {
   readonly offsets: readonly number[];
   /** Register number by state-block offset. */
   readonly numbers: ReadonlyMap<number, number>;
+  readonly held: readonly Held[];
   /** Registers to be loaded at the entry. */
   readonly liveIn: readonly number[];
   /** By block: registers that may have been written before it. */
   readonly dirty: readonly Uint8Array[];
   /** What is written back where instructions are not finished: the different sets. */
   readonly exits: ReadonlyMap<string, Uint8Array>;
+  /** Registers that differ from the state block after a step. */
   writes(step: Step): readonly number[];
 }
 
@@ -87,16 +91,42 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     ...fields.map((name) => field(step.record, name)).filter((offset) => offset !== zero && offset !== sink).map(number),
     ...pinned.map(number),
   ];
-  const readBy = (step: Step): number[] => operands(step, step.shape.reads, step.shape.pinnedReads);
-  const writtenBy = (step: Step): number[] => operands(step, step.shape.writes, step.shape.pinnedWrites);
-  for (const b of order) for (const step of (blocks[b] as Block).steps) writtenBy(step);
-  const uses = blocks.map((block) => block.steps.map((step) => ({ reads: readBy(step), writes: writtenBy(step), leaves: step.shape.leaves })));
+  const vectors = blocks.map(({ steps }) => steps.map((step) => vectorUse(field, step)));
+  const held = holdVectors(vectors, order, successors);
+  const numbersOf = (registers: readonly number[], how: (held: Held) => boolean): number[] => {
+    const list: number[] = [];
+    for (const r of registers) {
+      const own = held.get(r);
+      if (own !== undefined && how(own)) list.push(number(r));
+    }
+    return list;
+  };
+  const differing = (own: Held): boolean => own === 'vector';
+  const any = (): boolean => true;
+  const readBy = (step: Step, use: VectorUse): number[] => [...operands(step, step.shape.reads, step.shape.pinnedReads), ...numbersOf(use.reads, any), ...numbersOf(use.spilled, differing)];
+  const writtenBy = (step: Step, use: VectorUse): number[] => [...operands(step, step.shape.writes, step.shape.pinnedWrites), ...numbersOf(use.writes, differing)];
+  for (const b of order) (blocks[b] as Block).steps.forEach((step, i) => writtenBy(step, (vectors[b] as VectorUse[])[i] as VectorUse));
+  const uses = blocks.map((block, b) => block.steps.map((step, i) => {
+    const use = (vectors[b] as VectorUse[])[i] as VectorUse;
+    return {
+      reads: readBy(step, use),
+      writes: writtenBy(step, use),
+      /** Registers that the step leaves as the state block has them. */
+      equal: [...numbersOf(use.writes, (own) => own === 'stored'), ...numbersOf(use.reloaded, any)],
+      leaves: step.shape.leaves,
+    };
+  }));
   const count = offsets.length;
   const fresh = (): Uint8Array[] => blocks.map(() => new Uint8Array(count));
 
   const written = fresh();
+  /** The same with those that are as the state block has them. */
+  const defined = fresh();
   uses.forEach((steps, b) => {
-    for (const { writes } of steps) for (const r of writes) (written[b] as Uint8Array)[r] = 1;
+    for (const { writes, equal } of steps) {
+      for (const r of writes) (written[b] as Uint8Array)[r] = (defined[b] as Uint8Array)[r] = 1;
+      for (const r of equal) (defined[b] as Uint8Array)[r] = 1;
+    }
   });
 
   const dirty = fresh();
@@ -134,9 +164,10 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
       isFirst = false;
     };
     if (checks(b)) leave();
-    for (const { reads, writes, leaves } of steps) {
+    for (const { reads, writes, equal, leaves } of steps) {
       if (leaves && isNew) leave();
       for (const r of reads) if (w[r] === 0) x[r] = 1;
+      for (const r of equal) w[r] = 1;
       for (const r of writes) {
         w[r] = 1;
         if (differ[r] === 0) isNew = true;
@@ -155,7 +186,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
       const into = live[b] as Uint8Array;
       for (let r = 0; r < count; r++) {
         if (into[r] === 1) continue;
-        const through = (written[b] as Uint8Array)[r] === 0 && inside.some((to) => (live[to] as Uint8Array)[r] === 1);
+        const through = (defined[b] as Uint8Array)[r] === 0 && inside.some((to) => (live[to] as Uint8Array)[r] === 1);
         if ((exposed[b] as Uint8Array)[r] === 1 || through || (leaves && (dirty[b] as Uint8Array)[r] === 1)) {
           into[r] = 1;
           changed = true;
@@ -167,9 +198,10 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
   return {
     offsets,
     numbers,
+    held: offsets.map((offset) => held.get(offset) ?? 'word'),
     liveIn: offsets.map((_, r) => r).filter((r) => first[r] === 1),
     dirty,
     exits,
-    writes: writtenBy,
+    writes: (step) => writtenBy(step, vectorUse(field, step)),
   };
 }

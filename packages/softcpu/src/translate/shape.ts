@@ -4,8 +4,11 @@ import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
 import type { Isa } from '../isa.ts';
+import { isWhole } from '../ir/lanes.ts';
 import { typeOf } from '../wasm/opcodes.ts';
-import type { ValueType } from '../wasm/opcodes.ts';
+import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
+import { Fields } from './place.ts';
+import type { Place } from './place.ts';
 
 /** How an instruction ends. `mode`: in another MMU mode; `stop`: tier 0 executes it. */
 export type Control = 'next' | 'branch' | 'jump' | 'jumpTo' | 'mode' | 'stop';
@@ -28,10 +31,24 @@ export interface Shape {
   /** Pinned words of the state block that it reads, and writes, as {@link reads} and {@link writes}. */
   readonly pinnedReads: readonly number[];
   readonly pinnedWrites: readonly number[];
+  /** Vector registers, as {@link reads} and {@link writes}. Those written in part are read too. */
+  readonly vectorReads: readonly Place[];
+  readonly vectorWrites: readonly Place[];
+  /** Vector registers that it reaches in the state block, and those of them that it changes there. */
+  readonly spilled: readonly Place[];
+  readonly reloaded: readonly Place[];
 }
 
 /** Of an instruction that only tier 0 executes. */
-export const STOP: Shape = { control: 'stop', reads: [], writes: [], leaves: true, callees: [], words: [], pinnedReads: [], pinnedWrites: [] };
+export const STOP: Shape = {
+  control: 'stop', reads: [], writes: [], leaves: true, callees: [], words: [], pinnedReads: [], pinnedWrites: [], vectorReads: [], vectorWrites: [], spilled: [], reloaded: [],
+};
+
+/** What was written so far; undefined: this way does not go on in translated code. */
+type Written = ReadonlySet<string> | undefined;
+
+/** What was written on either of two ways. */
+const onBoth = (a: Written, b: Written): Written => (a === undefined || b === undefined ? (a ?? b) : new Set([...a].filter((key) => b.has(key))));
 
 const i32Local: I32 = local('i32', 0);
 const i64Local: I64 = local('i64', 0);
@@ -48,9 +65,15 @@ class ShapeEmitter implements Emitter {
   readonly words = new Set<number>();
   readonly pinnedReads = new Set<number>();
   readonly pinnedWrites = new Set<number>();
+  readonly vectorReads = new Map<string, Place>();
+  readonly vectorWrites = new Map<string, Place>();
+  readonly spilled = new Map<string, Place>();
+  readonly reloaded = new Map<string, Place>();
+  readonly #fields = new Fields();
   readonly #functions: Readonly<Record<string, FunctionDefinition>>;
   readonly #pinned: readonly number[];
   #conditional = 0;
+  #written: Written = new Set();
 
   constructor(functions: Readonly<Record<string, FunctionDefinition>>, pinned: readonly number[]) {
     this.#functions = functions;
@@ -59,6 +82,15 @@ class ShapeEmitter implements Emitter {
 
   #memory(): void {
     this.leaves = true;
+  }
+
+  #write(key: string): void {
+    if (this.#written !== undefined) this.#written = new Set(this.#written).add(key);
+  }
+
+  /** Whether a write did not happen on every way to the end. */
+  isPartial(key: string): boolean {
+    return this.#written?.has(key) === false;
   }
 
   let<T extends ValueType>(value: Expr<T>): Expr<T> {
@@ -75,8 +107,12 @@ class ShapeEmitter implements Emitter {
       return;
     }
     this.#conditional++;
+    const before = this.#written;
     then();
+    const afterThen = this.#written;
+    this.#written = before;
     otherwise?.();
+    this.#written = onBoth(afterThen, this.#written);
     this.#conditional--;
   }
   loop(body: (again: (condition: I32) => void) => void): void {
@@ -98,7 +134,7 @@ class ShapeEmitter implements Emitter {
   }
   setState(_op: string, offset: number): void {
     if (!this.#pinned.includes(offset)) return;
-    if (this.#conditional > 0) this.pinnedReads.add(offset);
+    this.#write(`${offset}`);
     this.pinnedWrites.add(offset);
   }
   call<T extends ValueType>(name: string, result: T): Expr<T> {
@@ -106,8 +142,8 @@ class ShapeEmitter implements Emitter {
     else this.callees.add(name);
     return local(result, 0);
   }
-  field(): I32 {
-    return i32Local;
+  field(name: string): I32 {
+    return this.#fields.field(name);
   }
   field64(): I64 {
     return i64Local;
@@ -117,8 +153,27 @@ class ShapeEmitter implements Emitter {
     return i64Local;
   }
   setReg(field: string): void {
-    if (this.#conditional > 0) this.reads.add(field);
+    this.#write(field);
     this.writes.add(field);
+  }
+  #vector(uses: Map<string, Place>, place: I32, more: number): string {
+    const key = this.#fields.key(place, more);
+    uses.set(key, this.#fields.place(place, more));
+    return key;
+  }
+  vector<T extends ValueType>(op: string, place: I32, more = 0): Expr<T> {
+    this.#vector(this.vectorReads, place, more);
+    return local(typeOf(op) as T, 0);
+  }
+  setVector(op: MemoryOp, place: I32, _value: Expr, more = 0): void {
+    if (!isWhole(op)) this.#vector(this.vectorReads, place, more);
+    this.#write(this.#vector(this.vectorWrites, place, more));
+  }
+  spill(place: I32): void {
+    this.#vector(this.spilled, place, 0);
+  }
+  reload(place: I32): void {
+    this.#write(this.#vector(this.reloaded, place, 0));
   }
   pc(): I64 {
     return i64Local;
@@ -167,6 +222,7 @@ class ShapeEmitter implements Emitter {
   }
   #stop(): void {
     this.leaves = true;
+    this.#written = undefined;
     if (this.#conditional === 0) this.control = 'stop';
   }
   service(): void {
@@ -193,17 +249,24 @@ export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionD
   const e = new ShapeEmitter(functions, pinned);
   emit(e);
   const { control, leaves } = e;
+  // What keeps its value on some way is read.
+  const kept = <T extends string | number>(writes: ReadonlySet<T>): T[] => [...writes].filter((key) => e.isPartial(`${key}`));
+  const keptVectors = [...e.vectorWrites, ...e.reloaded].filter(([key]) => e.isPartial(key));
   return {
     control,
     ...(e.entered === undefined ? {} : { entered: e.entered }),
     ...(e.linkage === undefined ? {} : { linkage: e.linkage }),
     leaves,
-    reads: [...e.reads],
+    reads: [...new Set([...e.reads, ...kept(e.writes)])],
     writes: [...e.writes],
     callees: [...e.callees],
     words: [...e.words],
-    pinnedReads: [...e.pinnedReads],
+    pinnedReads: [...new Set([...e.pinnedReads, ...kept(e.pinnedWrites)])],
     pinnedWrites: [...e.pinnedWrites],
+    vectorReads: [...new Map([...e.vectorReads, ...keptVectors]).values()],
+    vectorWrites: [...e.vectorWrites.values()],
+    spilled: [...e.spilled.values()],
+    reloaded: [...e.reloaded.values()],
   };
 }
 

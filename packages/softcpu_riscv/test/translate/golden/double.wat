@@ -20,9 +20,6 @@
             (local.set 6
               (i32.const 0))
             (br 2 (;@1;))))
-        (local.set 2
-          (f64.load offset=4688
-            (i32.const 0)))
         (local.set 4
           (f64.load offset=4696
             (i32.const 0)))
