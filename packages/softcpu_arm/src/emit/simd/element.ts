@@ -4,7 +4,7 @@ import type { Emit, I64 } from '@axvisor/softcpu';
 import { V } from '../../state.ts';
 import { single, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
-import { begin, finish, guarded, laneOf, lanewise, loop, put, readLane } from './lanes.ts';
+import { begin, finish, guarded, laneOf, lanewise, loop, put, readLane, spill, spilledLane } from './lanes.ts';
 import type { Log } from './lanes.ts';
 import { doubling, long, longShape, upperIf } from './long.ts';
 import type { LongBody } from './long.ts';
@@ -50,11 +50,13 @@ const dot = (signed: boolean, element: boolean): Definition =>
   single({ d: vector('Rd'), n: vector('Rn'), m: element ? (get) => V + ((get('M') << 4) | get('Rm')) * 16 + ((get('H') << 1) | get('L')) * 4 : vector('Rm'), a: (get) => 2 << get('Q') },
     guarded((e) => {
       begin(e);
+      spill(e, 'n', 'd', ...(element ? [] : ['m']));
       loop(e, e.field('a'), (i) => {
         const n = e.let(laneOf(e, 'n', i, 2));
-        const m = element ? e.field('m') : e.let(laneOf(e, 'm', i, 2));
-        const products = [0, 1, 2, 3].map((k) => i64.mul(readLane(e, 0, signed, n, k), readLane(e, 0, signed, m, k)));
-        put(e, 2, i, products.reduce((sum, product) => i64.add(sum, product), readLane(e, 2, false, laneOf(e, 'd', i, 2))));
+        const m = element ? undefined : e.let(laneOf(e, 'm', i, 2));
+        const factor = (k: number): I64 => (m === undefined ? readLane(e, 0, signed, e.field('m'), k) : spilledLane(e, 0, signed, m, k));
+        const products = [0, 1, 2, 3].map((k) => i64.mul(spilledLane(e, 0, signed, n, k), factor(k)));
+        put(e, 2, i, products.reduce((sum, product) => i64.add(sum, product), spilledLane(e, 2, false, laneOf(e, 'd', i, 2))));
       });
       finish(e);
     }));
@@ -62,10 +64,11 @@ const dot = (signed: boolean, element: boolean): Definition =>
 const across = (f: (a: I64, b: I64) => I64, signed: boolean, widen = false): Definition =>
   bySize(two, (log) =>
     guarded((e) => {
+      spill(e, 'n');
       const result = e.variable(readLane(e, log, signed, e.field('n')));
       const i = e.variable(i32.const(1));
       e.loop((again) => {
-        e.assign(result, f(result.get, e.let(readLane(e, log, signed, laneOf(e, 'n', i.get, log)))));
+        e.assign(result, f(result.get, e.let(spilledLane(e, log, signed, laneOf(e, 'n', i.get, log)))));
         e.assign(i, i32.add(i.get, i32.const(1)));
         again(i32.lt_u(i.get, e.field('a')));
       });

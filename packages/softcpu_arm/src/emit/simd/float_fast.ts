@@ -7,7 +7,7 @@ import { f32, f32x4, f64, f64x2, floatFunctions, i32, i64, select, v128 } from '
 import type { Block, Emit, Emitter, Expr, F64, FunctionDefinition, I32, I64, RaiseInexactIf, V128 } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { FPCR, FPSR } from '../../state.ts';
-import { source, stateBase, target, vector } from '../define.ts';
+import { source, target, vector } from '../define.ts';
 import type { Definition, Definitions, RecordLayout } from '../define.ts';
 import { floatFlags } from '../flags.ts';
 import { FP_EXEC } from '../host.ts';
@@ -36,7 +36,7 @@ interface Precision<T extends Float = Float>
 const NOTHING = v128.const(0n);
 const single: Precision<'f32'> = {
   ...f32,
-  get: (e, field) => e.read('f32.load', e.field(field), stateBase(e)),
+  get: (e, field) => e.vector('f32.load', e.field(field)),
   whole: (value) => f32x4.replace_lane(NOTHING, 0, value),
   wide: f64.promote_f32,
   smallestNormal: 2 ** -126,
@@ -45,7 +45,7 @@ const single: Precision<'f32'> = {
 };
 const double: Precision<'f64'> = {
   ...f64,
-  get: (e, field) => e.read('f64.load', e.field(field), stateBase(e)),
+  get: (e, field) => e.vector('f64.load', e.field(field)),
   whole: (value) => f64x2.replace_lane(NOTHING, 0, value),
   wide: (value) => value,
   smallestNormal: 2 ** -1022,
@@ -60,7 +60,7 @@ export const plainMode = (e: Emitter): I32 => i32.eqz(e.state('i32.load', FPCR))
 export const inexactRaised = (e: Emitter): I32 => i32.ne(i32.and(e.state('i32.load', FPSR), i32.const(IXC)), i32.const(0));
 
 function set<T extends Float>(e: Emitter, p: Precision<T>, value: Expr<T>): void {
-  e.write('v128.store', e.field('d'), p.whole(value), stateBase(e));
+  e.setVector('v128.store', e.field('d'), p.whole(value));
 }
 
 /** An instruction executed by JavaScript. */

@@ -1,7 +1,7 @@
 /** Vector instructions as loops over elements: addressing, saturation and the places of results (Arm ARM, A1.4.1). */
 import { i32, i64, i64x2, select, v128 } from '@axvisor/softcpu';
 import type { Block, Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
-import { FPSR, VT } from '../../state.ts';
+import { FPSR, V, VT } from '../../state.ts';
 import { stateBase } from '../define.ts';
 import { checkFp } from '../guard.ts';
 
@@ -16,26 +16,36 @@ const loads = {
 } as const;
 const stores = ['i64.store8', 'i64.store16', 'i64.store32', 'i64.store'] as const;
 
-/** A byte offset in the state block, and more of them that are known now. */
-export function readLane(e: Emitter, log: Log, isSigned: boolean, offset: I32, more = 0): I64 {
+/** An element at a place that the record says, and more bytes behind it. */
+export function readLane(e: Emitter, log: Log, isSigned: boolean, place: I32, more = 0): I64 {
+  return e.vector(loads[isSigned ? 'signed' : 'unsigned'][log], place, more);
+}
+export function writeLane(e: Emitter, log: Log, place: I32, value: I64, more = 0): void {
+  e.setVector(stores[log], place, value, more);
+}
+/** An element of a register that was spilled, at an offset in the state block. */
+export function spilledLane(e: Emitter, log: Log, isSigned: boolean, offset: I32, more = 0): I64 {
   return e.read(loads[isSigned ? 'signed' : 'unsigned'][log], offset, stateBase(e) + more);
 }
-export function writeLane(e: Emitter, log: Log, offset: I32, value: I64, more = 0): void {
+export function setSpilledLane(e: Emitter, log: Log, offset: I32, value: I64, more = 0): void {
   e.write(stores[log], offset, value, stateBase(e) + more);
 }
+/** The place of the register `k` behind the one whose number is in a field; behind the last comes the first. */
+export const numbered = (e: Emitter, field: string, k: number): I32 =>
+  i32.add(i32.shl(i32.and(i32.add(e.field(field), i32.const(k)), i32.const(31)), i32.const(4)), i32.const(V));
+/** Lets registers of the record be read by computed offsets. */
+export const spill = (e: Emitter, ...fields: readonly string[]): void => fields.forEach((field) => e.spill(e.field(field)));
 
 /** A register's half. */
 export const half = (e: Emitter, field: string, which: 0 | 1): I64 => readLane(e, 3, false, e.field(field), which * 8);
 /** Writes both halves of a register, at once: whoever reads all of it soon would wait for two stores. */
 export function setHalves(e: Emitter, field: string, low: I64, high: I64): void {
   const whole = high.kind === 'const' && high.value === 0n ? i64x2.replace_lane(v128.const(0n), 0, low) : i64x2.replace_lane(i64x2.splat(low), 1, high);
-  e.write('v128.store', e.field(field), whole, stateBase(e));
+  e.setVector('v128.store', e.field(field), whole);
 }
 
 /** The place of lane `i` of a register field. */
 export const laneOf = (e: Emitter, field: string, i: I32, log: Log): I32 => i32.add(e.field(field), i32.shl(i, i32.const(log)));
-
-const ZERO = i32.const(0);
 
 /** Runs `body` for i = 0 … count - 1. */
 export function loop(e: Emitter, count: I32, body: (i: I32) => void): void {
@@ -49,16 +59,15 @@ export function loop(e: Emitter, count: I32, body: (i: I32) => void): void {
 
 /** A result under construction, of zeros or with what `d` holds now. */
 export function begin(e: Emitter, keepLow = false): void {
-  writeLane(e, 3, ZERO, keepLow ? half(e, 'd', 0) : i64.const(0), VT);
-  writeLane(e, 3, ZERO, i64.const(0), VT + 8);
+  e.setState('v128.store', VT, keepLow ? e.vector('v128.load64_zero', e.field('d')) : v128.const(0n));
 }
 /** Puts a lane of the result. */
 export function put(e: Emitter, log: Log, i: I32, value: I64, more = 0): void {
-  writeLane(e, log, i32.shl(i, i32.const(log)), value, VT + more);
+  setSpilledLane(e, log, i32.shl(i, i32.const(log)), value, VT + more);
 }
 /** Copies the result to `d`. */
 export function finish(e: Emitter): void {
-  setHalves(e, 'd', readLane(e, 3, false, ZERO, VT), readLane(e, 3, false, ZERO, VT + 8));
+  e.setVector('v128.store', e.field('d'), e.state('v128.load', VT));
 }
 
 /** Defines an instruction on SIMD&FP registers. */
@@ -90,10 +99,12 @@ export type LaneBody = (e: Emitter, a: I64, b: I64, d: I64) => I64;
 export function lanewise({ n, m, to, signed, signedM = signed, signedD = signed, upper = false, element = false }: LaneShape, body: LaneBody): Emit {
   return guarded((e) => {
     begin(e, upper);
+    const [hasM, hasD] = [body.length > 2, body.length > 3];
+    spill(e, 'n', ...(hasM && !element ? ['m'] : []), ...(hasD ? ['d'] : []));
     loop(e, e.field('a'), (i) => {
-      const a = e.let(readLane(e, n, signed, laneOf(e, 'n', i, n)));
-      const b = body.length > 2 ? e.let(readLane(e, m, signedM, element ? e.field('m') : laneOf(e, 'm', i, m))) : a;
-      const d = body.length > 3 ? e.let(readLane(e, to, signedD, laneOf(e, 'd', i, to))) : a;
+      const a = e.let(spilledLane(e, n, signed, laneOf(e, 'n', i, n)));
+      const b = hasM ? e.let(element ? readLane(e, m, signedM, e.field('m')) : spilledLane(e, m, signedM, laneOf(e, 'm', i, m))) : a;
+      const d = hasD ? e.let(spilledLane(e, to, signedD, laneOf(e, 'd', i, to))) : a;
       put(e, to, i, body(e, a, b, d), upper ? 8 : 0);
     });
     finish(e);

@@ -1,13 +1,13 @@
 /** Loads and stores of SIMD&FP registers, and of structures (Arm ARM, C7.2). */
 import { i32, i64, i64x2, select, v128 } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64, V128 } from '@axvisor/softcpu';
-import { ALIGNED, V } from '../../state.ts';
-import { plain, signed, single, source, stateBase, vector } from '../define.ts';
+import { ALIGNED } from '../../state.ts';
+import { plain, signed, single, source, vector } from '../define.ts';
 import type { Definition, Definitions, Get } from '../define.ts';
 import { checkFp } from '../guard.ts';
 import { addressingModes, pairModes, withBase } from '../memory.ts';
 import type { PairTransfer, Transfer } from '../memory.ts';
-import { readLane, setHalves, writeLane } from './lanes.ts';
+import { numbered, readLane, setHalves, setSpilledLane, spilledLane, writeLane } from './lanes.ts';
 import type { Log } from './lanes.ts';
 
 const zero = i64.const(0);
@@ -31,8 +31,8 @@ const store = (log: Log): Transfer => ({
 });
 
 /** A whole register. */
-const whole = (e: Emitter, field: string): V128 => e.read('v128.load', e.field(field), stateBase(e));
-const setWhole = (e: Emitter, field: string, value: V128): void => e.write('v128.store', e.field(field), value, stateBase(e));
+const whole = (e: Emitter, field: string): V128 => e.vector('v128.load', e.field(field));
+const setWhole = (e: Emitter, field: string, value: V128): void => e.setVector('v128.store', e.field(field), value);
 
 function loadWhole(e: Emitter, field: string, address: I64): () => void {
   const [value] = e.loadVectors(address, 1) as [V128];
@@ -104,9 +104,6 @@ const literal = (log: Log): Definition =>
 
 // ── structures ──
 
-/** Offset of register number `t + k`, which wraps. */
-const register = (e: Emitter, k: I32): I32 => i32.shl(i32.and(i32.add(e.field('d'), k), i32.const(31)), i32.const(4));
-
 /** Post-index: by `m` where there is an index register, else by `s` bytes. */
 type Advance = 'none' | 'register' | 'immediate';
 function advance(e: Emitter, how: Advance, base: I64): void {
@@ -132,13 +129,15 @@ function withAdvance(post: boolean, record: Definition['record'], bytes: (get: G
 function elements(e: Emitter, isLoad: boolean, repeats: number, selem: number, log: Log, base: I64): void {
   const address = e.variable(base);
   const width = i64.const(1 << log);
+  const places = Array.from({ length: repeats * selem }, (_, k) => numbered(e, 'd', k));
+  if (!isLoad) for (const place of places) e.spill(place);
   for (let r = 0; r < repeats; r++) {
     const i = e.variable(i32.const(0));
     e.loop((again) => {
       for (let k = 0; k < selem; k++) {
-        const at = i32.add(register(e, i32.const(r + k)), i32.shl(i.get, i32.const(log)));
-        if (isLoad) writeLane(e, log, at, e.load(ACCESS[log] as GuestAccess, address.get), V);
-        else e.store((1 << log) as AccessSize, address.get, readLane(e, log, false, at, V));
+        const at = i32.add(places[r + k] as I32, i32.shl(i.get, i32.const(log)));
+        if (isLoad) setSpilledLane(e, log, at, e.load(ACCESS[log] as GuestAccess, address.get));
+        else e.store((1 << log) as AccessSize, address.get, spilledLane(e, log, false, at));
         e.assign(address, i64.add(address.get, width));
       }
       e.assign(i, i32.add(i.get, i32.const(1)));
@@ -149,8 +148,9 @@ function elements(e: Emitter, isLoad: boolean, repeats: number, selem: number, l
   // Eight bytes: the upper halves are cleared.
   const short = e.let(i32.eq(i32.shl(e.field('a'), i32.const(log)), i32.const(8)));
   e.if(short, () => {
-    for (let k = 0; k < repeats * selem; k++) writeLane(e, 3, register(e, i32.const(k)), zero, V + 8);
+    for (const place of places) setSpilledLane(e, 3, place, zero, 8);
   });
+  for (const place of places) e.reload(place);
 }
 
 /** Multiple structures: whole registers where elements are not interleaved. */
@@ -165,11 +165,9 @@ function multiple(isLoad: boolean, repeats: number, selem: number, post: boolean
     else {
       const bytes = i32.shl(e.field('a'), i32.const(log));
       const direct = e.let(i32.and(i32.eq(bytes, i32.const(16)), i32.eqz(e.state('i32.load', ALIGNED))));
-      const place = (k: number): I32 => register(e, i32.const(k));
       e.if(direct, () => {
-        const base128 = stateBase(e) + V;
-        if (isLoad) e.loadVectors(base, repeats).forEach((value, k) => e.write('v128.store', place(k), value, base128));
-        else e.storeVectors(base, Array.from({ length: repeats }, (_, k) => e.read('v128.load', place(k), base128)));
+        if (isLoad) e.loadVectors(base, repeats).forEach((value, k) => e.setVector('v128.store', numbered(e, 'd', k), value));
+        else e.storeVectors(base, Array.from({ length: repeats }, (_, k) => e.vector('v128.load', numbered(e, 'd', k))));
       }, byElement, true);
     }
     advance(e, how, base);
@@ -189,11 +187,11 @@ function one(isLoad: boolean, count: number, log: Log, post: boolean): Definitio
     checkFp(e);
     const base = e.let(e.reg('n'));
     const addresses = Array.from({ length: count }, (_, k) => i64.add(base, i64.const(k << log)));
-    const place = (k: number): I32 => i32.add(register(e, i32.const(k)), e.field('a'));
+    const place = (k: number): I32 => i32.add(numbered(e, 'd', k), e.field('a'));
     if (isLoad) {
       const values = addresses.map((address) => e.load(ACCESS[log] as GuestAccess, address));
-      values.forEach((value, k) => writeLane(e, log, place(k), value, V));
-    } else addresses.forEach((address, k) => e.store((1 << log) as AccessSize, address, readLane(e, log, false, place(k), V)));
+      values.forEach((value, k) => writeLane(e, log, place(k), value));
+    } else addresses.forEach((address, k) => e.store((1 << log) as AccessSize, address, readLane(e, log, false, place(k))));
     advance(e, how, base);
   };
   const lane = (get: Get): number => (((get('Q') << 3) | (get('S') << 2) | get('size')) >> log) << log;
@@ -212,7 +210,7 @@ function replicated(count: number, post: boolean): Definition {
       const all = e.let(i64x2.splat(i64.mul(value, i64.const(MULTIPLIERS[log] as bigint))));
       const mask = select(e.field('a'), i64.const(-1), zero);
       // At once: whoever reads all of it soon would wait for two stores.
-      e.write('v128.store', register(e, i32.const(k)), v128.and(all, i64x2.replace_lane(i64x2.splat(i64.const(-1)), 1, mask)), stateBase(e) + V);
+      e.setVector('v128.store', numbered(e, 'd', k), v128.and(all, i64x2.replace_lane(i64x2.splat(i64.const(-1)), 1, mask)));
     });
     advance(e, how, base);
   };

@@ -5,7 +5,7 @@ import { decodeFloatImmediate } from '../../isa/float_immediate.ts';
 import { V } from '../../state.ts';
 import { plain, single, source, target, vector } from '../define.ts';
 import type { Definition, Definitions, Get, Operand } from '../define.ts';
-import { LOGS, begin, finish, guarded, half, laneOf, loop, put, readLane, setHalves, writeLane } from './lanes.ts';
+import { LOGS, begin, finish, guarded, half, laneOf, loop, numbered, put, readLane, setHalves, spill, spilledLane, writeLane } from './lanes.ts';
 import type { Log } from './lanes.ts';
 
 const zero = i64.const(0);
@@ -51,11 +51,12 @@ const permute = (choose: Choose, part: 0 | 1): Definition => ({
   variants: LOGS.map((log) =>
     guarded((e) => {
       begin(e);
+      spill(e, 'n', 'm');
       const halfCount = e.let(i32.shr_u(e.field('a'), one));
       loop(e, e.field('a'), (i) => {
         const { fromM, lane } = choose(i, halfCount, part);
         const base = select(fromM, e.field('m'), e.field('n'));
-        put(e, log, i, readLane(e, log, false, i32.add(base, i32.shl(lane, i32.const(log)))));
+        put(e, log, i, spilledLane(e, log, false, i32.add(base, i32.shl(lane, i32.const(log)))));
       });
       finish(e);
     }),
@@ -86,11 +87,13 @@ const table = (keep: boolean): Definition =>
     { d: vector('Rd'), n: plain('Rn'), m: vector('Rm'), a: (get) => 8 << get('Q'), s: (get) => (get('len') + 1) * 16 },
     guarded((e) => {
       begin(e);
+      spill(e, 'm', ...(keep ? ['d'] : []));
+      for (let k = 0; k < 4; k++) e.spill(numbered(e, 'n', k));
       loop(e, e.field('a'), (i) => {
-        const index = e.let(i32.wrap_i64(readLane(e, 0, false, laneOf(e, 'm', i, 0))));
-        const old = keep ? readLane(e, 0, false, laneOf(e, 'd', i, 0)) : zero;
+        const index = e.let(i32.wrap_i64(spilledLane(e, 0, false, laneOf(e, 'm', i, 0))));
+        const old = keep ? spilledLane(e, 0, false, laneOf(e, 'd', i, 0)) : zero;
         const register = i32.and(i32.add(e.field('n'), i32.shr_u(index, i32.const(4))), i32.const(31));
-        const found = readLane(e, 0, false, i32.add(i32.shl(register, i32.const(4)), i32.and(index, i32.const(15))), V);
+        const found = spilledLane(e, 0, false, i32.add(i32.shl(register, i32.const(4)), i32.and(index, i32.const(15))), V);
         put(e, 0, i, select(i32.lt_u(index, e.field('s')), found, old));
       });
       finish(e);

@@ -4,7 +4,7 @@ import type { Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
 import { op } from '../../isa/table.ts';
 import { plain, single, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
-import { LOGS, begin, bitsOf, finish, guarded, half, laneOf, lanewise, loop, put, readLane, saturate, saturatedSum, setHalves } from './lanes.ts';
+import { LOGS, begin, bitsOf, finish, guarded, half, laneOf, lanewise, loop, put, saturate, saturatedSum, setHalves, spill, spilledLane } from './lanes.ts';
 import type { LaneBody, LaneShape, Log } from './lanes.ts';
 import { shiftByRegister } from './shift.ts';
 
@@ -121,10 +121,11 @@ const pairwise = (f: (a: I64, b: I64) => I64, signed: boolean): Definition =>
   bySize(three, (log) =>
     guarded((e) => {
       begin(e);
+      spill(e, 'n', 'm');
       const pairs = e.let(i32.shr_u(e.field('a'), i32.const(1)));
       const pair = (field: string, i: I32): I64 => {
         const at = e.let(laneOf(e, field, i32.shl(i, i32.const(1)), log));
-        return f(e.let(readLane(e, log, signed, at)), e.let(readLane(e, log, signed, at, 1 << log)));
+        return f(e.let(spilledLane(e, log, signed, at)), e.let(spilledLane(e, log, signed, at, 1 << log)));
       };
       e.if(pairs, () =>
         loop(e, pairs, (i) => {

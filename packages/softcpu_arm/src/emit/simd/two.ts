@@ -4,7 +4,7 @@ import type { Emit, Emitter, I32, I64 } from '@axvisor/softcpu';
 import { swapGroups } from '../arithmetic.ts';
 import { plain, single, vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
-import { begin, bitsOf, finish, guarded, laneOf, lanewise, loop, put, readLane, replaceOverflow, saturate } from './lanes.ts';
+import { begin, bitsOf, finish, guarded, laneOf, lanewise, loop, put, replaceOverflow, saturate, spill, spilledLane } from './lanes.ts';
 import type { LaneBody, Log } from './lanes.ts';
 import { ONE, bySize, count, has, shape } from './same.ts';
 
@@ -77,8 +77,9 @@ const reverse = (group: number): Definition =>
   bySize(two, (log) =>
     guarded((e) => {
       begin(e);
+      spill(e, 'n');
       const flip = i32.const((1 << Math.max(group - log, 0)) - 1);
-      loop(e, e.field('a'), (i) => put(e, log, i, readLane(e, log, false, laneOf(e, 'n', i32.xor(i, flip), log))));
+      loop(e, e.field('a'), (i) => put(e, log, i, spilledLane(e, log, false, laneOf(e, 'n', i32.xor(i, flip), log))));
       finish(e);
     }),
   );
@@ -91,13 +92,14 @@ const addLongPairs = (signed: boolean, accumulate: boolean): Definition =>
   bySize({ ...two, a: (get) => count(get) >> 1 }, (log) => {
     const pair = (e: Emitter, i: I32): I64 => {
       const at = e.let(laneOf(e, 'n', i32.shl(i, i32.const(1)), log));
-      return i64.add(readLane(e, log, signed, at), readLane(e, log, signed, at, 1 << log));
+      return i64.add(spilledLane(e, log, signed, at), spilledLane(e, log, signed, at, 1 << log));
     };
     return guarded((e) => {
       begin(e);
+      spill(e, 'n', ...(accumulate ? ['d'] : []));
       loop(e, e.field('a'), (i) => {
         const sum = pair(e, i);
-        put(e, wider(log), i, accumulate ? i64.add(sum, readLane(e, wider(log), false, laneOf(e, 'd', i, wider(log)))) : sum);
+        put(e, wider(log), i, accumulate ? i64.add(sum, spilledLane(e, wider(log), false, laneOf(e, 'd', i, wider(log)))) : sum);
       });
       finish(e);
     });

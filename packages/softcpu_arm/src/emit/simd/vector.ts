@@ -1,7 +1,7 @@
 /** How instructions are defined on the host's vectors: operands, results of 8 or 16 bytes, handlers by element size (Arm ARM, C7.2). */
 import { i16x8, i32x4, i64x2, i8x16, v128 } from '@axvisor/softcpu';
 import type { Emit, Emitter, V128, VectorOps } from '@axvisor/softcpu';
-import { stateBase, vector } from '../define.ts';
+import { vector } from '../define.ts';
 import type { Definition, Get, RecordLayout } from '../define.ts';
 import { guarded } from './lanes.ts';
 
@@ -18,10 +18,10 @@ export type Sizes = readonly (Compute | undefined)[];
 const LOW: V128 = v128.const((1n << 64n) - 1n);
 export const ZERO: V128 = v128.const(0n);
 
-export const read = (e: Emitter, field: string): V128 => e.let(e.read('v128.load', e.field(field), stateBase(e)));
+export const read = (e: Emitter, field: string): V128 => e.let(e.vector('v128.load', e.field(field)));
 const operandsOf = (e: Emitter): Operands => ({ n: () => read(e, 'n'), m: () => read(e, 'm'), d: () => read(e, 'd') });
 export function write(e: Emitter, value: V128, q: number): void {
-  e.write('v128.store', e.field('d'), q === 1 ? value : v128.and(value, LOW), stateBase(e));
+  e.setVector('v128.store', e.field('d'), q === 1 ? value : v128.and(value, LOW));
 }
 export const whole = (q: number, compute: Compute): Emit => guarded((e) => write(e, compute(e, operandsOf(e)), q));
 

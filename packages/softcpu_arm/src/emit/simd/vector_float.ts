@@ -5,7 +5,7 @@
 import { f32, f32x4, f64, f64x2, i32, i32x4, i64x2, v128 } from '@axvisor/softcpu';
 import type { Emit, Emitter, F32, F64, V128 } from '@axvisor/softcpu';
 import { V } from '../../state.ts';
-import { stateBase, vector } from '../define.ts';
+import { vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { inexactRaised, plainMode, slowly } from './float_fast.ts';
 import { guarded } from './lanes.ts';
@@ -65,7 +65,7 @@ const elementPlace = (get: Get): number => {
 type Second = 'vector' | 'element' | 'zero';
 const seconds: Readonly<Record<Second, (e: Emitter, double: 0 | 1) => V128>> = {
   vector: (e) => read(e, 'm'),
-  element: (e, double) => e.let(double === 1 ? f64x2.splat(e.read('f64.load', e.field('m'), stateBase(e))) : f32x4.splat(e.read('f32.load', e.field('m'), stateBase(e)))),
+  element: (e, double) => e.let(double === 1 ? f64x2.splat(e.vector('f64.load', e.field('m'))) : f32x4.splat(e.vector('f32.load', e.field('m')))),
   zero: () => ZERO,
 };
 const secondRecord: Readonly<Record<Second, RecordLayout>> = { vector: { m: vector('Rm') }, element: { m: elementPlace }, zero: {} };

@@ -1,10 +1,9 @@
 /** Advanced SIMD on the host's vectors: permutations, pairs of neighbours and table look-up (Arm ARM, C7.2). */
 import { i32, i8x16, v128 } from '@axvisor/softcpu';
 import type { Emit } from '@axvisor/softcpu';
-import { V } from '../../state.ts';
-import { plain, stateBase, vector } from '../define.ts';
+import { plain, vector } from '../define.ts';
 import type { Definition, Definitions, Get } from '../define.ts';
-import { guarded } from './lanes.ts';
+import { guarded, numbered } from './lanes.ts';
 import { simdSame } from './same.ts';
 import { bySize, read, shapes, smaller, three, two, write } from './vector.ts';
 import type { Binary, Compute, Sizes } from './vector.ts';
@@ -53,8 +52,7 @@ function tableOf(registers: number, q: number): Emit {
   return guarded((e) => {
     const indices = read(e, 'm');
     const parts = Array.from({ length: registers }, (_, k) => {
-      const place = i32.shl(i32.and(i32.add(e.field('n'), i32.const(k)), i32.const(31)), i32.const(4));
-      const table = e.read('v128.load', place, stateBase(e) + V);
+      const table = e.vector('v128.load', numbered(e, 'n', k));
       return i8x16.swizzle(table, k === 0 ? indices : i8x16.sub(indices, i8x16.splat(i32.const(16 * k))));
     });
     write(e, parts.reduce((a, b) => v128.or(a, b)), q);

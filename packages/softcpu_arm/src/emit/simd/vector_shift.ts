@@ -2,7 +2,7 @@
 import { i16x8, i32x4, i64x2, i8x16 } from '@axvisor/softcpu';
 import type { Emitter, I32, V128 } from '@axvisor/softcpu';
 import { V } from '../../state.ts';
-import { stateBase, vector } from '../define.ts';
+import { vector } from '../define.ts';
 import type { Definition, Definitions, Get, RecordLayout } from '../define.ts';
 import { guarded } from './lanes.ts';
 import { ZERO, bySize, read, shapes, size, whole, write } from './vector.ts';
@@ -29,7 +29,7 @@ function logicalRight(sizes: Sizes, gone: Compute): Definition {
   };
 }
 
-const low64 = (e: Emitter, field: string): V128 => e.let(e.read('v128.load64_zero', e.field(field), stateBase(e)));
+const low64 = (e: Emitter, field: string): V128 => e.let(e.vector('v128.load64_zero', e.field(field)));
 const wider = [i16x8, i32x4, i64x2] as const;
 const extend = {
   s: [i16x8.extend_low_i8x16_s, i32x4.extend_low_i16x8_s, i64x2.extend_low_i32x4_s],

@@ -28,11 +28,11 @@
             (i32.const 0))
           (br 1 (;@1;))))
       (local.set 3
-        (f64.load offset=4096
-          (i32.const 528)))
+        (f64.load offset=4624
+          (i32.const 0)))
       (local.set 4
-        (f64.load offset=4096
-          (i32.const 544)))
+        (f64.load offset=4640
+          (i32.const 0)))
       (local.set 5
         (f64.add
           (local.get 3)
@@ -52,8 +52,8 @@
               (i32.const 16))
             (i32.const 0)))
         (then
-          (v128.store offset=4096
-            (i32.const 512)
+          (v128.store offset=4608
+            (i32.const 0)
             (f64x2.replace_lane 0
               (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
               (local.get 5))))
@@ -73,8 +73,8 @@
           (if  ;; label = @3
             (local.get 7)
             (then
-              (v128.store offset=4096
-                (i32.const 512)
+              (v128.store offset=4608
+                (i32.const 0)
                 (f64x2.replace_lane 0
                   (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
                   (local.get 5))))
@@ -83,11 +83,11 @@
                 (i32.const 0))
               (br 2 (;@1;))))))
       (local.set 10
-        (v128.load offset=4096
-          (i32.const 576)))
+        (v128.load offset=4672
+          (i32.const 0)))
       (local.set 11
-        (v128.load offset=4096
-          (i32.const 592)))
+        (v128.load offset=4688
+          (i32.const 0)))
       (local.set 12
         (f32x4.mul
           (local.get 10)
@@ -125,8 +125,8 @@
               (i32.const 16))
             (i32.const 0)))
         (then
-          (v128.store offset=4096
-            (i32.const 560)
+          (v128.store offset=4656
+            (i32.const 0)
             (local.get 12)))
         (else
           (local.set 7
@@ -145,21 +145,21 @@
           (if  ;; label = @3
             (local.get 7)
             (then
-              (v128.store offset=4096
-                (i32.const 560)
+              (v128.store offset=4656
+                (i32.const 0)
                 (local.get 12)))
             (else
               (local.set 2
                 (i32.const 262145))
               (br 2 (;@1;))))))
       (local.set 12
-        (v128.load offset=4096
-          (i32.const 624)))
+        (v128.load offset=4720
+          (i32.const 0)))
       (local.set 11
-        (v128.load offset=4096
-          (i32.const 640)))
-      (v128.store offset=4096
-        (i32.const 608)
+        (v128.load offset=4736
+          (i32.const 0)))
+      (v128.store offset=4704
+        (i32.const 0)
         (i8x16.add
           (local.get 12)
           (local.get 11)))
