@@ -146,7 +146,12 @@ const withElement = (value: V128, size: 4 | 8, lane: number, element: I64): V128
 const zero = (offsets: readonly number[]): Definition =>
   avx((o) => {
     for (let register = 0; register < (o.isLong ? 16 : 8); register++) {
-      for (const offset of offsets) o.e.setState('v128.store', YMM + 32 * register + offset, ZERO);
+      for (const offset of offsets) {
+        const at = YMM + 32 * register + offset;
+        // Most of them are used by nothing near: those are not worth locals.
+        o.e.setState('v128.store', at, ZERO);
+        o.e.reload(i32.const(at));
+      }
     }
   }, { byMode: true });
 

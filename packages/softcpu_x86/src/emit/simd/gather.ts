@@ -21,6 +21,12 @@ const gather = (size: 4 | 8, indexSize: 4 | 8): Definition =>
     const put = size === 4 ? 'i64.store32' : 'i64.store';
     // As many as fit in the longer of the two vectors.
     const count = (16 << o.length) / Math.max(size, indexSize);
+    const halves = [i32.const(0), i32.const(16)];
+    for (const register of [destination, mask, index]) for (const half of halves) e.spill(i32.add(register, half));
+    // After each element, for where the next one faults.
+    const reload = (): void => {
+      for (const register of [destination, mask]) for (const half of halves) e.reload(i32.add(register, half));
+    };
     for (let n = 0; n < count; n++) {
       const [element, place] = [state + n * size, state + n * indexSize];
       e.if(i32.lt_s(e.read('i32.load', mask, element + size - 4), i32.const(0)), () => {
@@ -30,12 +36,14 @@ const gather = (size: 4 | 8, indexSize: 4 | 8): Definition =>
         e.write(put, destination, e.load(size === 4 ? 'u32' : 'u64', linear), element);
       });
       e.write(put, mask, i64.const(0), element);
+      reload();
     }
     // The mask is used up; so is what of the destination has no element.
     for (const offset of [0, 16]) e.write('v128.store', mask, ZERO, state + offset);
     const bytes = count * size;
     if (bytes === 8) e.write('i64.store', destination, i64.const(0), state + 8);
     if (bytes <= 16) e.write('v128.store', destination, ZERO, state + 16);
+    reload();
   });
 
 export const gathers: Definitions = {

@@ -4,7 +4,7 @@
  * Record: r the first register operand, b the second where there is no memory operand: numbers of XMM and MMX registers, offsets of
  * general ones; the memory operand as everywhere; imm the immediate byte.
  */
-import { i32, i64, i64x2, i8x16, v128 } from '@axvisor/softcpu';
+import { f32x4, f64x2, i32, i64, i64x2, v128 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64, V128 } from '@axvisor/softcpu';
 import type { Decoded } from '../../isa/decode.ts';
 import type { Operand, Row } from '../../isa/table.ts';
@@ -188,7 +188,7 @@ export class SimdOperands {
     const { e } = this;
     if (!this.isMemory(i)) {
       const place = this.#place(i);
-      return e.let(this.isMmx(i) ? e.read('v128.load64_zero', place, stateOf(e)) : e.read('v128.load', place, stateOf(e)));
+      return e.let(this.isMmx(i) ? e.read('v128.load64_zero', place, stateOf(e)) : e.vector('v128.load', place));
     }
     const bytes = this.bytes(i);
     const linear = this.address(bytes, false);
@@ -216,20 +216,19 @@ export class SimdOperands {
       this.enterMmx();
       e.write('v128.store', this.#place(i), v128.or(v128.and(value, LOW), MMX_UPPER), stateOf(e));
     } else {
-      e.write('v128.store', this.#place(i), value, stateOf(e));
+      e.setVector('v128.store', this.#place(i), value);
     }
   }
 
   /** Writes the low bytes of XMM operand `i` and keeps the others. */
   setLow(i: number, bytes: 4 | 8, value: V128): void {
     // Written whole: what reads all of it next would wait for a part to be stored.
-    const old = this.get(i);
-    this.set(i, i8x16.shuffle(value, old, Array.from({ length: 16 }, (_, k) => (k < bytes ? k : 16 + k))));
+    this.set(i, withLow(this.get(i), bytes, value));
   }
 
   /** Writes XMM0, which some instructions imply. */
   setXmm0(value: V128): void {
-    this.e.setState('v128.store', YMM, value);
+    this.e.setVector('v128.store', i32.const(YMM), value);
   }
 
   /** A general register, or memory in its place; zero-extended from `size`. */
@@ -279,5 +278,8 @@ export function stateOf(e: Pick<Emitter, 'state'>): number {
   return read.kind === 'read' ? read.offset - VT : 0;
 }
 
+/** A vector with the low bytes of another. */
+export const withLow = (old: V128, bytes: 4 | 8, value: V128): V128 =>
+  bytes === 8 ? f64x2.replace_lane(old, 0, f64x2.extract_lane(value, 0)) : f32x4.replace_lane(old, 0, f32x4.extract_lane(value, 0));
 /** 64 bits with zeroes above. */
 export const low64 = (value: I64): V128 => i64x2.replace_lane(ZERO, 0, value);

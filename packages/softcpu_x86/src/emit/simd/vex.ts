@@ -4,7 +4,7 @@
  * A body written for an SSE instruction reads operand 0 and writes operand 0; here the first is the source by VEX.vvvv where there is one. Of
  * 256 bits it is executed once for each half. What it writes is kept until all of it is done, since later halves may fault.
  */
-import { i32, i32x4, i64, i64x2, i8x16 } from '@axvisor/softcpu';
+import { i32, i64, i64x2, i8x16 } from '@axvisor/softcpu';
 import type { I32, V128, Variable } from '@axvisor/softcpu';
 import type { Operand, Row } from '../../isa/table.ts';
 import { AVX_TRAP, YMM } from '../../state.ts';
@@ -12,7 +12,7 @@ import { isByLength, operandBits } from '../define.ts';
 import type { Operands } from '../operands.ts';
 import { bytesOf, loadOf } from '../value.ts';
 import type { Size } from '../value.ts';
-import { AVX_FAULT, SimdOperands, ZERO, isRm, low64, stateOf } from './operands.ts';
+import { AVX_FAULT, SimdOperands, ZERO, isRm, low64, withLow } from './operands.ts';
 
 /** Memory operands that have to be aligned, whatever their size. */
 const ALIGNED = /^vmov(aps|apd|dqa|ntps|ntpd|ntdq|ntdqa)$/;
@@ -125,9 +125,11 @@ export class VexOperands extends SimdOperands {
 
   // ── values ──
 
-  /** 16 bytes of a vector register from `offset` on, bound. */
+  /** What a vector register has from byte `offset` on, as far as the end of the half it is in; bound. */
   readRegister(place: I32, offset: number): V128 {
-    return this.e.let(this.e.read('v128.load', place, stateOf(this.e) + offset));
+    const first = offset % 16;
+    const half = this.e.let(this.e.vector('v128.load', place, offset - first));
+    return first === 0 ? half : this.e.let(i8x16.shuffle(half, half, Array.from({ length: 16 }, (_, k) => (first + k) % 16)));
   }
 
   override get(i: number): V128 {
@@ -169,13 +171,12 @@ export class VexOperands extends SimdOperands {
 
   override setLow(_i: number, bytes: 4 | 8, value: V128): void {
     const bound = this.e.let(value);
-    const old = this.get(0);
-    this.put(0, bytes === 8 ? i64x2.replace_lane(old, 0, i64x2.extract_lane(bound, 0)) : i32x4.replace_lane(old, 0, i32x4.extract_lane(bound, 0)));
+    this.put(0, withLow(this.get(0), bytes, bound));
   }
 
   override setXmm0(value: V128): void {
     super.setXmm0(value);
-    this.e.setState('v128.store', YMM + 16, ZERO);
+    this.e.setVector('v128.store', i32.const(YMM + 16), ZERO);
   }
 
   override get imm(): I32 {
@@ -210,14 +211,14 @@ export class VexOperands extends SimdOperands {
     }
     const place = this.#register(destination);
     if (high === undefined) {
-      e.write('v128.store', place, low, stateOf(e));
-      e.write('v128.store', place, ZERO, stateOf(e) + 16);
+      e.setVector('v128.store', place, low);
+      e.setVector('v128.store', place, ZERO, 16);
       return;
     }
     // Of what has half as many bits as the source, both parts go to the lower half.
     const isNarrow = this.#bytes(destination) === 16;
-    e.write('v128.store', place, isNarrow ? i8x16.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]) : low, stateOf(e));
-    e.write('v128.store', place, isNarrow ? ZERO : high, stateOf(e) + 16);
+    e.setVector('v128.store', place, isNarrow ? i8x16.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]) : low);
+    e.setVector('v128.store', place, isNarrow ? ZERO : high, 16);
   }
 
   #store(destination: Operand, values: readonly V128[]): void {

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i32 v128 v128 v128 v128 i32 v128 i32 v128 i32)
+    (local v128 v128 v128 i32 v128 v128 v128 v128 i32 v128 i32 v128 i32)
     (block  ;; label = @1
       (if  ;; label = @2
         (i32.ne
@@ -7,27 +7,35 @@
             (i32.const 0))
           (i32.const 0))
         (then
-          (local.set 2
+          (local.set 5
             (i32.const 0))
           (br 1 (;@1;))))
+      (local.set 2
+        (v128.load offset=4736
+          (i32.const 0)))
+      (local.set 3
+        (v128.load offset=4800
+          (i32.const 0)))
+      (local.set 4
+        (v128.load offset=4864
+          (i32.const 0)))
       (if  ;; label = @2
         (i32.lt_s
           (local.get 1)
           (i32.const 3))
         (then
-          (local.set 2
+          (local.set 5
             (i32.const 0))
           (br 1 (;@1;))))
-      (local.set 3
-        (v128.load offset=4096
-          (i32.const 672)))
-      (local.set 4
-        (v128.load offset=4096
-          (i32.const 640)))
-      (local.set 5
+      (local.set 6
+        (v128.load offset=4768
+          (i32.const 0)))
+      (local.set 7
+        (local.get 2))
+      (local.set 8
         (f64x2.add
-          (local.get 4)
-          (local.get 3)))
+          (local.get 7)
+          (local.get 6)))
       (if  ;; label = @2
         (i32.and
           (i32.eq
@@ -42,79 +50,84 @@
                 (f64x2.ge
                   (f64x2.pmin
                     (f64x2.abs
-                      (local.get 4))
+                      (local.get 7))
                     (f64x2.abs
-                      (local.get 3)))
+                      (local.get 6)))
                   (f64x2.splat
                     (f64.const 0x1p-1022 (;=2.22507e-308;))))
                 (f64x2.lt
                   (f64x2.abs
-                    (local.get 5))
+                    (local.get 8))
                   (f64x2.splat
                     (f64.const inf (;=inf;))))))
             (i32.const 1)))
         (then
-          (local.set 6
-            (v128.load offset=4096
-              (i32.const 640)))
-          (v128.store offset=4096
-            (i32.const 640)
-            (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
-              (local.get 5)
-              (local.get 6))))
+          (local.set 9
+            (local.get 2))
+          (local.set 2
+            (f64x2.replace_lane 0
+              (local.get 9)
+              (f64x2.extract_lane 0
+                (local.get 8))))
+          (v128.store offset=4736
+            (i32.const 0)
+            (local.get 2)))
         (else
-          (local.set 7
+          (local.set 10
             (call 2
-              (local.get 4)
-              (local.get 3)
-              (local.get 5)
+              (local.get 7)
+              (local.get 6)
+              (local.get 8)
               (v128.const i32x4 0x00000000 0x00000000 0xffffffff 0xffffffff)))
           (if  ;; label = @3
-            (local.get 7)
+            (local.get 10)
             (then
-              (local.set 8
-                (v128.load offset=4096
-                  (i32.const 640)))
-              (v128.store offset=4096
-                (i32.const 640)
-                (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
-                  (local.get 5)
-                  (local.get 8))))
+              (local.set 11
+                (local.get 2))
+              (local.set 2
+                (f64x2.replace_lane 0
+                  (local.get 11)
+                  (f64x2.extract_lane 0
+                    (local.get 8))))
+              (v128.store offset=4736
+                (i32.const 0)
+                (local.get 2)))
             (else
               (v128.store offset=5248
                 (i32.const 0)
-                (local.get 4))
+                (local.get 7))
               (v128.store offset=5264
                 (i32.const 0)
-                (local.get 3))
-              (local.set 2
+                (local.get 6))
+              (local.set 5
                 (i32.const 0))
               (br 2 (;@1;))
               (if  ;; label = @4
-                (local.get 9)
+                (local.get 12)
                 (then
-                  (local.set 2
+                  (local.set 5
                     (i32.const 0))
                   (br 3 (;@1;))))
-              (local.set 10
-                (v128.load offset=4096
-                  (i32.const 640)))
-              (v128.store offset=4096
-                (i32.const 640)
-                (i8x16.shuffle 0 1 2 3 4 5 6 7 24 25 26 27 28 29 30 31
-                  (v128.load offset=5248
-                    (i32.const 0))
-                  (local.get 10)))))))
-      (local.set 10
-        (v128.load offset=4096
-          (i32.const 736)))
-      (local.set 8
-        (v128.load offset=4096
-          (i32.const 704)))
-      (local.set 6
+              (local.set 13
+                (local.get 2))
+              (local.set 2
+                (f64x2.replace_lane 0
+                  (local.get 13)
+                  (f64x2.extract_lane 0
+                    (v128.load offset=5248
+                      (i32.const 0)))))
+              (v128.store offset=4736
+                (i32.const 0)
+                (local.get 2))))))
+      (local.set 13
+        (v128.load offset=4832
+          (i32.const 0)))
+      (local.set 11
+        (local.get 3))
+      (local.set 9
         (f32x4.mul
-          (local.get 8)
-          (local.get 10)))
+          (local.get 11)
+          (local.get 13)))
       (if  ;; label = @2
         (i32.and
           (i32.eq
@@ -130,70 +143,77 @@
                   (f32x4.ge
                     (f32x4.pmin
                       (f32x4.abs
-                        (local.get 8))
+                        (local.get 11))
                       (f32x4.abs
-                        (local.get 10)))
+                        (local.get 13)))
                     (f32x4.splat
                       (f32.const 0x1p-126 (;=1.17549e-38;))))
                   (f32x4.lt
                     (f32x4.abs
-                      (local.get 6))
+                      (local.get 9))
                     (f32x4.splat
                       (f32.const inf (;=inf;)))))
                 (f32x4.gt
                   (f32x4.abs
-                    (local.get 6))
+                    (local.get 9))
                   (f32x4.splat
                     (f32.const 0x1p-126 (;=1.17549e-38;))))))
             (i32.const 15)))
         (then
-          (v128.store offset=4096
-            (i32.const 704)
-            (local.get 6)))
+          (local.set 3
+            (local.get 9))
+          (v128.store offset=4800
+            (i32.const 0)
+            (local.get 3)))
         (else
-          (local.set 7
+          (local.set 10
             (call 3
-              (local.get 8)
-              (local.get 10)
-              (local.get 6)
+              (local.get 11)
+              (local.get 13)
+              (local.get 9)
               (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)))
           (if  ;; label = @3
-            (local.get 7)
+            (local.get 10)
             (then
-              (v128.store offset=4096
-                (i32.const 704)
-                (local.get 6)))
+              (local.set 3
+                (local.get 9))
+              (v128.store offset=4800
+                (i32.const 0)
+                (local.get 3)))
             (else
               (v128.store offset=5248
                 (i32.const 0)
-                (local.get 8))
+                (local.get 11))
               (v128.store offset=5264
                 (i32.const 0)
-                (local.get 10))
-              (local.set 2
+                (local.get 13))
+              (local.set 5
                 (i32.const 262145))
               (br 2 (;@1;))
               (if  ;; label = @4
-                (local.get 11)
+                (local.get 14)
                 (then
-                  (local.set 2
+                  (local.set 5
                     (i32.const 262145))
                   (br 3 (;@1;))))
-              (v128.store offset=4096
-                (i32.const 704)
+              (local.set 3
                 (v128.load offset=5248
-                  (i32.const 0)))))))
-      (local.set 6
-        (v128.load offset=4096
-          (i32.const 800)))
-      (local.set 8
-        (v128.load offset=4096
-          (i32.const 768)))
-      (v128.store offset=4096
-        (i32.const 768)
+                  (i32.const 0)))
+              (v128.store offset=4800
+                (i32.const 0)
+                (local.get 3))))))
+      (local.set 9
+        (v128.load offset=4896
+          (i32.const 0)))
+      (local.set 11
+        (local.get 4))
+      (local.set 4
         (i8x16.add
-          (local.get 8)
-          (local.get 6)))
+          (local.get 11)
+          (local.get 9)))
+      (v128.store offset=4864
+        (i32.const 0)
+        (local.get 4))
       (return_call 5
         (i64.add
           (local.get 0)
@@ -208,11 +228,11 @@
         (local.get 0)
         (i64.extend_i32_s
           (i32.shr_s
-            (local.get 2)
+            (local.get 5)
             (i32.const 16))))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 2)
+          (local.get 5)
           (i32.const 65535)))
       (i32.const 1)))
