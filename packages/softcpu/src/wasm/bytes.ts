@@ -33,6 +33,11 @@ export class ByteWriter {
     this.#bytes[this.length++] = value;
   }
 
+  /** Replaces a byte that was written. */
+  replace(at: number, value: number): void {
+    this.#bytes[at] = value;
+  }
+
   raw(source: Uint8Array): void {
     this.#reserve(source.length);
     this.#bytes.set(source, this.length);

@@ -1,12 +1,14 @@
 /**
  * One function body under construction: locals, structured control with label objects, memory accesses, branch hints.
  *
- * A label remembers its nesting depth, so a branch names its target and the relative index is computed here.
+ * A label remembers its nesting depth, so a branch names its target and the relative index is computed here. What is written behind an
+ * unconditional branch, as far as the end of its block, is dropped: definitions go on behind ways that translated code leaves by.
  * Core specification, sections 5.4 (instructions) and 5.5.13 (code section); branch hinting proposal for the hints.
  */
 import { ByteWriter } from './bytes.ts';
 import { SIMD_PREFIX, atomic, bulk, control, memory, valTypeCode } from './opcodes.ts';
 import type { AtomicOp, MemoryOp, Numeric, ValType } from './opcodes.ts';
+import { simd } from './simd.ts';
 import type { Simd } from './simd.ts';
 
 /** An open structured block: branch target of `br`. */
@@ -26,6 +28,10 @@ export class Code {
   readonly #free: Partial<Record<ValType, number[]>> = {};
   /** The function's own block is depth 0. */
   #depth = 0;
+  /** Where control went away, and how deep; nothing behind that is executed. */
+  #dead: { readonly at: number; readonly hints: number; readonly depth: number } | undefined;
+  /** A `local.set` and where it ends: followed by a `local.get` of the same, it becomes a `local.tee`. */
+  #set: { readonly index: number; readonly at: number; readonly end: number } | undefined;
 
   constructor(params: readonly ValType[]) {
     this.#params = params.length;
@@ -46,13 +52,21 @@ export class Code {
   }
 
   get(index: number): void {
+    const before = this.#set;
+    if (before !== undefined && before.index === index && before.end === this.out.length) {
+      this.out.replace(before.at, control['local.tee']);
+      this.#set = undefined;
+      return;
+    }
     this.out.u8(control['local.get']);
     this.out.u32(index);
   }
 
   set(index: number): void {
+    const at = this.out.length;
     this.out.u8(control['local.set']);
     this.out.u32(index);
+    this.#set = { index, at, end: this.out.length };
   }
 
   tee(index: number): void {
@@ -151,8 +165,13 @@ export class Code {
 
   // ── vectors ──
 
-  /** `v128.const` of the low 128 bits. */
+  /** `v128.const` of the low 128 bits; 0 in fewer bytes. */
   v128(value: bigint): void {
+    if (value === 0n) {
+      this.i32(0);
+      this.simd(simd['i32x4.splat'], []);
+      return;
+    }
     this.out.u8(SIMD_PREFIX);
     this.out.u32(0x0c);
     for (let byte = 0n; byte < 16n; byte++) this.out.u8(Number((value >> (8n * byte)) & 0xffn));
@@ -187,11 +206,28 @@ export class Code {
     return this.#open(control.if, result);
   }
 
+  /** Drops what is not executed, where a block ends or its other way begins. */
+  #revive(): void {
+    const dead = this.#dead;
+    if (dead === undefined || dead.depth !== this.#depth) return;
+    this.out.length = dead.at;
+    this.hints.length = dead.hints;
+    this.#set = undefined;
+    this.#dead = undefined;
+  }
+
+  /** Control does not go on here. */
+  #die(): void {
+    this.#dead ??= { at: this.out.length, hints: this.hints.length, depth: this.#depth };
+  }
+
   else(): void {
+    this.#revive();
     this.out.u8(control.else);
   }
 
   end(): void {
+    this.#revive();
     this.out.u8(control.end);
     this.#depth--;
   }
@@ -207,6 +243,7 @@ export class Code {
   br(label: Label): void {
     this.out.u8(control.br);
     this.#target(label);
+    this.#die();
   }
 
   brIf(label: Label, likely?: boolean): void {
@@ -220,14 +257,17 @@ export class Code {
     this.out.u32(labels.length);
     for (const label of labels) this.#target(label);
     this.#target(otherwise);
+    this.#die();
   }
 
   return(): void {
     this.out.u8(control.return);
+    this.#die();
   }
 
   unreachable(): void {
     this.out.u8(control.unreachable);
+    this.#die();
   }
 
   call(func: number): void {
@@ -238,6 +278,7 @@ export class Code {
   returnCall(func: number): void {
     this.out.u8(control.return_call);
     this.out.u32(func);
+    this.#die();
   }
 
   callIndirect(type: number, table = 0): void {
@@ -250,6 +291,7 @@ export class Code {
     this.out.u8(control.return_call_indirect);
     this.out.u32(type);
     this.out.u32(table);
+    this.#die();
   }
 
   // ── encoding ──

@@ -20,19 +20,16 @@
         (i64.add
           (local.get 3)
           (i64.const 2)))
-      (local.set 5
-        (local.get 2))
-      (local.set 6
-        (local.get 5))
-      (local.set 7
-        (i64.shr_s
-          (i64.shl
-            (local.get 6)
-            (i64.const 8))
-          (i64.const 8)))
       (if  ;; label = @2
         (i64.ne
-          (local.get 7)
+          (local.tee 7
+            (i64.shr_s
+              (i64.shl
+                (local.tee 6
+                  (local.tee 5
+                    (local.get 2)))
+                (i64.const 8))
+              (i64.const 8)))
           (local.get 6))
         (then
           (local.set 6
@@ -50,10 +47,9 @@
                         (i64.const 55))
                       (i64.const 1))))
                 (i32.const 1))))))
-      (local.set 8
-        (local.get 6))
       (local.set 9
-        (local.get 8))
+        (local.tee 8
+          (local.get 6)))
       (block  ;; label = @2
         (if  ;; label = @3
           (i64.eq
@@ -86,19 +82,17 @@
       (i64.store offset=4096
         (i32.const 0)
         (local.get 3))
-      (local.set 8
-        (local.get 9))
-      (local.set 10
-        (i32.and
-          (i32.shl
-            (i32.wrap_i64
-              (local.get 8))
-            (i32.const 2))
-          (i32.const 65520)))
       (if  ;; label = @2
         (i64.eq
           (i64.load offset=1590848
-            (local.get 10))
+            (local.tee 10
+              (i32.and
+                (i32.shl
+                  (i32.wrap_i64
+                    (local.tee 8
+                      (local.get 9)))
+                  (i32.const 2))
+                (i32.const 65520))))
           (i64.xor
             (local.get 8)
             (i64.load32_u offset=5672
@@ -116,8 +110,7 @@
         (i32.sub
           (local.get 1)
           (i32.const 3))
-        (i32.const 0))
-      (unreachable))
+        (i32.const 0)))
     (return_call 3
       (i64.add
         (local.get 0)

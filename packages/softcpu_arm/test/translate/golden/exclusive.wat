@@ -13,21 +13,19 @@
             (local.set 5
               (i32.const 0))
             (br 2 (;@1;))))
-        (local.set 6
-          (local.get 4))
-        (local.set 7
-          (i64.add
-            (local.get 6)
-            (i64.load offset=54912
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 6))
-                  (i32.const 9))
-                (i32.const 16376)))))
         (local.set 8
           (i32.wrap_i64
-            (local.get 7)))
+            (local.tee 7
+              (i64.add
+                (local.tee 6
+                  (local.get 4))
+                (i64.load offset=54912
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 6))
+                      (i32.const 9))
+                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -35,26 +33,23 @@
                 (local.get 7)
                 (i64.const -4194301))))
           (then
-            (local.set 9
-              (call 2
-                (local.get 6)
-                (i64.const 0)
-                (i32.const 260)))
-            (local.set 8
-              (local.get 9))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 8))
+                (local.tee 8
+                  (local.tee 9
+                    (call 2
+                      (local.get 6)
+                      (i64.const 0)
+                      (i32.const 260)))))
               (then
                 (local.set 5
                   (i32.const 0))
                 (br 3 (;@1;))))))
-        (local.set 10
-          (i32.atomic.load
-            (local.get 8)))
         (local.set 11
           (i64.extend_i32_u
-            (local.get 10)))
+            (local.tee 10
+              (i32.atomic.load
+                (local.get 8)))))
         (i32.store offset=5228
           (i32.const 0)
           (i32.const 1))
@@ -69,28 +64,25 @@
           (i32.const 0)
           (local.get 11))
         (local.set 2
-          (local.get 11))
-        (local.set 2
           (i64.extend_i32_u
             (i32.add
               (i32.wrap_i64
-                (local.get 2))
+                (local.tee 2
+                  (local.get 11)))
               (i32.const 1))))
-        (local.set 11
-          (local.get 4))
-        (local.set 7
-          (i64.add
-            (local.get 11)
-            (i64.load offset=120448
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 11))
-                  (i32.const 9))
-                (i32.const 16376)))))
         (local.set 10
           (i32.wrap_i64
-            (local.get 7)))
+            (local.tee 7
+              (i64.add
+                (local.tee 11
+                  (local.get 4))
+                (i64.load offset=120448
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 9))
+                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -98,16 +90,14 @@
                 (local.get 7)
                 (i64.const -4194301))))
           (then
-            (local.set 9
-              (call 2
-                (local.get 11)
-                (i64.const 0)
-                (i32.const 388)))
-            (local.set 10
-              (local.get 9))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 10))
+                (local.tee 10
+                  (local.tee 9
+                    (call 2
+                      (local.get 11)
+                      (i64.const 0)
+                      (i32.const 388)))))
               (then
                 (local.set 5
                   (i32.const 524290))
@@ -138,18 +128,17 @@
               (i64.and
                 (local.get 2)
                 (i64.const 4294967295)))
-            (local.set 8
-              (i32.atomic.rmw.cmpxchg
-                (local.get 10)
-                (i32.wrap_i64
-                  (local.get 12))
-                (i32.wrap_i64
-                  (local.get 13))))
             (local.set 6
               (i64.extend_i32_u
                 (i64.ne
                   (i64.extend_i32_u
-                    (local.get 8))
+                    (local.tee 8
+                      (i32.atomic.rmw.cmpxchg
+                        (local.get 10)
+                        (i32.wrap_i64
+                          (local.get 12))
+                        (i32.wrap_i64
+                          (local.get 13)))))
                   (local.get 12))))))
         (i32.store offset=5228
           (i32.const 0)
@@ -169,8 +158,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4104
         (i32.const 0)
         (local.get 2)))

@@ -57,11 +57,10 @@
               (local.get 11))
             (local.set 2
               (local.get 12))
-            (local.set 12
-              (local.get 6))
             (local.set 11
               (i64.sub
-                (local.get 12)
+                (local.tee 12
+                  (local.get 6))
                 (i64.const 1)))
             (local.set 3
               (i64.const 1))
@@ -93,11 +92,10 @@
                   (local.get 12))
                 (local.set 2
                   (local.get 10))
-                (local.set 10
-                  (local.get 6))
                 (local.set 12
                   (i64.sub
-                    (local.get 10)
+                    (local.tee 10
+                      (local.get 6))
                     (i64.const 1)))
                 (local.set 3
                   (i64.const 1))
@@ -129,11 +127,10 @@
                       (local.get 10))
                     (local.set 2
                       (local.get 11))
-                    (local.set 11
-                      (local.get 6))
                     (local.set 10
                       (i64.sub
-                        (local.get 11)
+                        (local.tee 11
+                          (local.get 6))
                         (i64.const 1)))
                     (local.set 3
                       (i64.const 1))
@@ -165,11 +162,10 @@
                           (local.get 11))
                         (local.set 2
                           (local.get 12))
-                        (local.set 12
-                          (local.get 6))
                         (local.set 11
                           (i64.sub
-                            (local.get 12)
+                            (local.tee 12
+                              (local.get 6))
                             (i64.const 1)))
                         (local.set 3
                           (i64.const 1))

@@ -24,23 +24,20 @@
                 (local.set 9
                   (i32.const 0))
                 (br 4 (;@1;))))
-            (local.set 10
-              (local.get 4))
-            (local.set 11
-              (local.get 10))
-            (local.set 12
-              (i64.add
-                (local.get 11)
-                (i64.load offset=54912
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 11))
-                      (i32.const 9))
-                    (i32.const 16376)))))
             (local.set 13
               (i32.wrap_i64
-                (local.get 12)))
+                (local.tee 12
+                  (i64.add
+                    (local.tee 11
+                      (local.tee 10
+                        (local.get 4)))
+                    (i64.load offset=54912
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 11))
+                          (i32.const 9))
+                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -56,16 +53,14 @@
                           (i64.const 8)))
                       (i64.const 4096)))))
               (then
-                (local.set 14
-                  (call 2
-                    (local.get 11)
-                    (i64.const 0)
-                    (i32.const 16)))
-                (local.set 13
-                  (local.get 14))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 13))
+                    (local.tee 13
+                      (local.tee 14
+                        (call 2
+                          (local.get 11)
+                          (i64.const 0)
+                          (i32.const 16)))))
                   (then
                     (local.set 9
                       (i32.const 0))
@@ -84,29 +79,27 @@
               (i64.add
                 (local.get 10)
                 (i64.const 16)))
-            (local.set 16
-              (i64.add
-                (local.get 5)
-                (i64.const -16)))
             (local.set 15
-              (local.get 16))
+              (local.tee 16
+                (i64.add
+                  (local.get 5)
+                  (i64.const -16))))
             (local.set 12
               (local.get 2))
             (local.set 11
               (local.get 3))
-            (local.set 10
-              (i64.add
-                (local.get 15)
-                (i64.load offset=120448
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 15))
-                      (i32.const 9))
-                    (i32.const 16376)))))
             (local.set 14
               (i32.wrap_i64
-                (local.get 10)))
+                (local.tee 10
+                  (i64.add
+                    (local.get 15)
+                    (i64.load offset=120448
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 15))
+                          (i32.const 9))
+                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -122,16 +115,14 @@
                           (i64.const 8)))
                       (i64.const 4096)))))
               (then
-                (local.set 13
-                  (call 2
-                    (local.get 15)
-                    (i64.const 0)
-                    (i32.const 144)))
-                (local.set 14
-                  (local.get 13))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 14))
+                    (local.tee 14
+                      (local.tee 13
+                        (call 2
+                          (local.get 15)
+                          (i64.const 0)
+                          (i32.const 144)))))
                   (then
                     (local.set 9
                       (i32.const 262145))
@@ -144,25 +135,23 @@
               (local.get 11))
             (local.set 5
               (local.get 16))
-            (local.set 10
-              (i64.add
-                (local.get 4)
-                (i64.and
-                  (local.get 7)
-                  (i64.const 4294967295))))
-            (local.set 11
-              (i64.add
-                (local.get 10)
-                (i64.load offset=54912
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 10))
-                      (i32.const 9))
-                    (i32.const 16376)))))
             (local.set 13
               (i32.wrap_i64
-                (local.get 11)))
+                (local.tee 11
+                  (i64.add
+                    (local.tee 10
+                      (i64.add
+                        (local.get 4)
+                        (i64.and
+                          (local.get 7)
+                          (i64.const 4294967295))))
+                    (i64.load offset=54912
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 10))
+                          (i32.const 9))
+                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -170,42 +159,38 @@
                     (local.get 11)
                     (i64.const -4194304))))
               (then
-                (local.set 14
-                  (call 2
-                    (local.get 10)
-                    (i64.const 0)
-                    (i32.const 1)))
-                (local.set 13
-                  (local.get 14))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 13))
+                    (local.tee 13
+                      (local.tee 14
+                        (call 2
+                          (local.get 10)
+                          (i64.const 0)
+                          (i32.const 1)))))
                   (then
                     (local.set 9
                       (i32.const 524290))
                     (br 3 (;@3;))))))
-            (local.set 12
-              (i64.load8_u
-                (local.get 13)))
             (local.set 6
-              (local.get 12))
+              (local.tee 12
+                (i64.load8_u
+                  (local.get 13))))
             (local.set 12
               (local.get 5))
             (local.set 11
               (local.get 6))
-            (local.set 10
-              (i64.add
-                (local.get 12)
-                (i64.load offset=120448
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 12))
-                      (i32.const 9))
-                    (i32.const 16376)))))
             (local.set 14
               (i32.wrap_i64
-                (local.get 10)))
+                (local.tee 10
+                  (i64.add
+                    (local.get 12)
+                    (i64.load offset=120448
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 12))
+                          (i32.const 9))
+                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -213,16 +198,14 @@
                     (local.get 10)
                     (i64.const -4194301))))
               (then
-                (local.set 13
-                  (call 2
-                    (local.get 12)
-                    (local.get 11)
-                    (i32.const 132)))
-                (local.set 14
-                  (local.get 13))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 14))
+                    (local.tee 14
+                      (local.tee 13
+                        (call 2
+                          (local.get 12)
+                          (local.get 11)
+                          (i32.const 132)))))
                   (then
                     (local.set 9
                       (i32.const 786435))
@@ -230,19 +213,16 @@
             (i64.store32
               (local.get 14)
               (local.get 11))
-            (local.set 10
-              (local.get 8))
-            (local.set 11
-              (local.get 10))
-            (local.set 12
-              (i64.shr_s
-                (i64.shl
-                  (local.get 11)
-                  (i64.const 8))
-                (i64.const 8)))
             (if  ;; label = @5
               (i64.ne
-                (local.get 12)
+                (local.tee 12
+                  (i64.shr_s
+                    (i64.shl
+                      (local.tee 11
+                        (local.tee 10
+                          (local.get 8)))
+                      (i64.const 8))
+                    (i64.const 8)))
                 (local.get 11))
               (then
                 (local.set 11
@@ -260,10 +240,9 @@
                               (i64.const 55))
                             (i64.const 1))))
                       (i32.const 1))))))
-            (local.set 15
-              (local.get 11))
             (local.set 16
-              (local.get 15))
+              (local.tee 15
+                (local.get 11)))
             (block  ;; label = @5
             )
             (i64.store offset=4112
@@ -281,19 +260,17 @@
             (i64.store offset=4128
               (i32.const 0)
               (local.get 6))
-            (local.set 15
-              (local.get 16))
-            (local.set 13
-              (i32.and
-                (i32.shl
-                  (i32.wrap_i64
-                    (local.get 15))
-                  (i32.const 2))
-                (i32.const 65520)))
             (if  ;; label = @5
               (i64.eq
                 (i64.load offset=1590848
-                  (local.get 13))
+                  (local.tee 13
+                    (i32.and
+                      (i32.shl
+                        (i32.wrap_i64
+                          (local.tee 15
+                            (local.get 16)))
+                        (i32.const 2))
+                      (i32.const 65520))))
                 (i64.xor
                   (local.get 15)
                   (i64.load32_u offset=5672
@@ -311,8 +288,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 5))
-              (i32.const 0))
-            (unreachable))
+              (i32.const 0)))
           (i64.store offset=4128
             (i32.const 0)
             (local.get 6)))

@@ -33,18 +33,16 @@
       (local.set 4
         (f64.load offset=4640
           (i32.const 0)))
-      (local.set 5
-        (f64.add
-          (local.get 3)
-          (local.get 4)))
-      (local.set 6
-        (f64.lt
-          (f64.abs
-            (local.get 5))
-          (f64.const inf (;=inf;))))
       (if  ;; label = @2
         (i32.and
-          (local.get 6)
+          (local.tee 6
+            (f64.lt
+              (f64.abs
+                (local.tee 5
+                  (f64.add
+                    (local.get 3)
+                    (local.get 4))))
+              (f64.const inf (;=inf;))))
           (i32.ne
             (i32.and
               (i32.load offset=5204
@@ -55,7 +53,8 @@
           (v128.store offset=4608
             (i32.const 0)
             (f64x2.replace_lane 0
-              (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
+              (i32x4.splat
+                (i32.const 0))
               (local.get 5))))
         (else
           (local.set 7
@@ -63,20 +62,20 @@
           (if  ;; label = @3
             (local.get 6)
             (then
-              (local.set 8
-                (call 2
-                  (local.get 3)
-                  (local.get 4)
-                  (local.get 5)))
               (local.set 7
-                (local.get 8))))
+                (local.tee 8
+                  (call 2
+                    (local.get 3)
+                    (local.get 4)
+                    (local.get 5))))))
           (if  ;; label = @3
             (local.get 7)
             (then
               (v128.store offset=4608
                 (i32.const 0)
                 (f64x2.replace_lane 0
-                  (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)
+                  (i32x4.splat
+                    (i32.const 0))
                   (local.get 5))))
             (else
               (local.set 2
@@ -92,32 +91,33 @@
         (f32x4.mul
           (local.get 10)
           (local.get 11)))
-      (local.set 8
-        (i32.and
-          (i32.const 1)
-          (i32x4.all_true
-            (v128.and
-              (f32x4.lt
-                (f32x4.abs
-                  (local.get 12))
-                (f32x4.splat
-                  (f32.const inf (;=inf;))))
-              (v128.or
-                (f32x4.gt
-                  (f32x4.abs
-                    (local.get 12))
-                  (f32x4.splat
-                    (f32.const 0x1p-126 (;=1.17549e-38;))))
-                (v128.or
-                  (f32x4.eq
-                    (local.get 10)
-                    (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000))
-                  (f32x4.eq
-                    (local.get 11)
-                    (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000))))))))
       (if  ;; label = @2
         (i32.and
-          (local.get 8)
+          (local.tee 8
+            (i32.and
+              (i32.const 1)
+              (i32x4.all_true
+                (v128.and
+                  (f32x4.lt
+                    (f32x4.abs
+                      (local.get 12))
+                    (f32x4.splat
+                      (f32.const inf (;=inf;))))
+                  (v128.or
+                    (f32x4.gt
+                      (f32x4.abs
+                        (local.get 12))
+                      (f32x4.splat
+                        (f32.const 0x1p-126 (;=1.17549e-38;))))
+                    (v128.or
+                      (f32x4.eq
+                        (local.get 10)
+                        (i32x4.splat
+                          (i32.const 0)))
+                      (f32x4.eq
+                        (local.get 11)
+                        (i32x4.splat
+                          (i32.const 0)))))))))
           (i32.ne
             (i32.and
               (i32.load offset=5204
@@ -134,14 +134,13 @@
           (if  ;; label = @3
             (local.get 8)
             (then
-              (local.set 6
-                (call 3
-                  (local.get 10)
-                  (local.get 11)
-                  (local.get 12)
-                  (i32.const 1)))
               (local.set 7
-                (local.get 6))))
+                (local.tee 6
+                  (call 3
+                    (local.get 10)
+                    (local.get 11)
+                    (local.get 12)
+                    (i32.const 1))))))
           (if  ;; label = @3
             (local.get 7)
             (then
@@ -170,8 +169,7 @@
         (i32.sub
           (local.get 1)
           (i32.const 3))
-        (i32.const 0))
-      (unreachable))
+        (i32.const 0)))
     (return_call 5
       (i64.add
         (local.get 0)

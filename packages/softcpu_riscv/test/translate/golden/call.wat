@@ -20,14 +20,12 @@
         (i64.add
           (local.get 3)
           (i64.const 2)))
-      (local.set 5
-        (i64.and
-          (local.get 2)
-          (i64.const -2)))
-      (local.set 6
-        (local.get 5))
       (local.set 7
-        (local.get 6))
+        (local.tee 6
+          (local.tee 5
+            (i64.and
+              (local.get 2)
+              (i64.const -2)))))
       (block  ;; label = @2
         (if  ;; label = @3
           (i64.eq
@@ -60,19 +58,17 @@
       (i64.store offset=4176
         (i32.const 0)
         (local.get 3))
-      (local.set 6
-        (local.get 7))
-      (local.set 8
-        (i32.and
-          (i32.shl
-            (i32.wrap_i64
-              (local.get 6))
-            (i32.const 3))
-          (i32.const 65520)))
       (if  ;; label = @2
         (i64.eq
           (i64.load offset=2115008
-            (local.get 8))
+            (local.tee 8
+              (i32.and
+                (i32.shl
+                  (i32.wrap_i64
+                    (local.tee 6
+                      (local.get 7)))
+                  (i32.const 3))
+                (i32.const 65520))))
           (i64.xor
             (local.get 6)
             (i64.load32_u offset=5292
@@ -90,8 +86,7 @@
         (i32.sub
           (local.get 1)
           (i32.const 3))
-        (i32.const 0))
-      (unreachable))
+        (i32.const 0)))
     (return_call 3
       (i64.add
         (local.get 0)

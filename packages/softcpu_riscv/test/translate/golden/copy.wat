@@ -19,21 +19,19 @@
             (local.set 6
               (i32.const 0))
             (br 2 (;@1;))))
-        (local.set 7
-          (local.get 3))
-        (local.set 8
-          (i64.add
-            (local.get 7)
-            (i64.load offset=54528
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 7))
-                  (i32.const 9))
-                (i32.const 16376)))))
         (local.set 9
           (i32.wrap_i64
-            (local.get 8)))
+            (local.tee 8
+              (i64.add
+                (local.tee 7
+                  (local.get 3))
+                (i64.load offset=54528
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 7))
+                      (i32.const 9))
+                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -41,44 +39,40 @@
                 (local.get 8)
                 (i64.const -4194297))))
           (then
-            (local.set 10
-              (call 2
-                (local.get 7)
-                (i64.const 0)
-                (i32.const 8)))
-            (local.set 9
-              (local.get 10))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 9))
+                (local.tee 9
+                  (local.tee 10
+                    (call 2
+                      (local.get 7)
+                      (i64.const 0)
+                      (i32.const 8)))))
               (then
                 (local.set 6
                   (i32.const 0))
                 (br 3 (;@1;))))))
-        (local.set 11
-          (i64.load
-            (local.get 9)))
         (local.set 2
-          (local.get 11))
+          (local.tee 11
+            (i64.load
+              (local.get 9))))
         (local.set 11
           (i64.add
             (local.get 4)
             (i64.const 8)))
         (local.set 8
           (local.get 2))
-        (local.set 7
-          (i64.add
-            (local.get 11)
-            (i64.load offset=120064
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 11))
-                  (i32.const 9))
-                (i32.const 16376)))))
         (local.set 10
           (i32.wrap_i64
-            (local.get 7)))
+            (local.tee 7
+              (i64.add
+                (local.get 11)
+                (i64.load offset=120064
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 9))
+                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -86,16 +80,14 @@
                 (local.get 7)
                 (i64.const -4194297))))
           (then
-            (local.set 9
-              (call 2
-                (local.get 11)
-                (local.get 8)
-                (i32.const 136)))
-            (local.set 10
-              (local.get 9))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 10))
+                (local.tee 10
+                  (local.tee 9
+                    (call 2
+                      (local.get 11)
+                      (local.get 8)
+                      (i32.const 136)))))
               (then
                 (local.set 6
                   (i32.const 262145))
@@ -103,32 +95,28 @@
         (i64.store
           (local.get 10)
           (local.get 8))
-        (local.set 7
-          (i64.and
-            (local.get 5)
-            (i64.const -2)))
-        (local.set 8
-          (local.get 7))
         (local.set 11
-          (local.get 8))
+          (local.tee 8
+            (local.tee 7
+              (i64.and
+                (local.get 5)
+                (i64.const -2)))))
         (block  ;; label = @3
         )
         (i64.store offset=4192
           (i32.const 0)
           (local.get 2))
-        (local.set 8
-          (local.get 11))
-        (local.set 9
-          (i32.and
-            (i32.shl
-              (i32.wrap_i64
-                (local.get 8))
-              (i32.const 3))
-            (i32.const 65520)))
         (if  ;; label = @3
           (i64.eq
             (i64.load offset=2115008
-              (local.get 9))
+              (local.tee 9
+                (i32.and
+                  (i32.shl
+                    (i32.wrap_i64
+                      (local.tee 8
+                        (local.get 11)))
+                    (i32.const 3))
+                  (i32.const 65520))))
             (i64.xor
               (local.get 8)
               (i64.load32_u offset=5292
@@ -146,8 +134,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4192
         (i32.const 0)
         (local.get 2)))

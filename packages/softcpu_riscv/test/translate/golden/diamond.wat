@@ -71,8 +71,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 1))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4192
         (i32.const 0)
         (local.get 2))

@@ -38,18 +38,16 @@
           (local.get 4))
         (local.set 8
           (local.get 5))
-        (local.set 9
-          (f64.add
-            (local.get 7)
-            (local.get 8)))
-        (local.set 10
-          (f64.lt
-            (f64.abs
-              (local.get 9))
-            (f64.const inf (;=inf;))))
         (if  ;; label = @3
           (i32.and
-            (local.get 10)
+            (local.tee 10
+              (f64.lt
+                (f64.abs
+                  (local.tee 9
+                    (f64.add
+                      (local.get 7)
+                      (local.get 8))))
+                (f64.const inf (;=inf;))))
             (i32.and
               (i32.load offset=4924
                 (i32.const 0))
@@ -66,13 +64,12 @@
             (if  ;; label = @4
               (local.get 10)
               (then
-                (local.set 12
-                  (call 2
-                    (local.get 7)
-                    (local.get 8)
-                    (local.get 9)))
                 (local.set 11
-                  (local.get 12))))
+                  (local.tee 12
+                    (call 2
+                      (local.get 7)
+                      (local.get 8)
+                      (local.get 9))))))
             (if  ;; label = @4
               (local.get 11)
               (then
@@ -116,8 +113,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 2))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (f64.store offset=4688
         (i32.const 0)
         (local.get 2)))

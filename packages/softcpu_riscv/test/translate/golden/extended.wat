@@ -16,21 +16,19 @@
             (local.set 7
               (i32.const 0))
             (br 2 (;@1;))))
-        (local.set 8
-          (local.get 5))
-        (local.set 9
-          (i64.add
-            (local.get 8)
-            (i64.load offset=54528
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 8))
-                  (i32.const 9))
-                (i32.const 16376)))))
         (local.set 10
           (i32.wrap_i64
-            (local.get 9)))
+            (local.tee 9
+              (i64.add
+                (local.tee 8
+                  (local.get 5))
+                (i64.load offset=54528
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 8))
+                      (i32.const 9))
+                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -38,45 +36,39 @@
                 (local.get 9)
                 (i64.const -4194301))))
           (then
-            (local.set 11
-              (call 2
-                (local.get 8)
-                (i64.const 0)
-                (i32.const 4)))
-            (local.set 10
-              (local.get 11))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 10))
+                (local.tee 10
+                  (local.tee 11
+                    (call 2
+                      (local.get 8)
+                      (i64.const 0)
+                      (i32.const 4)))))
               (then
                 (local.set 7
                   (i32.const 0))
                 (br 3 (;@1;))))))
-        (local.set 12
-          (i64.load32_s
-            (local.get 10)))
         (local.set 2
-          (local.get 12))
+          (local.tee 12
+            (i64.load32_s
+              (local.get 10))))
         (local.set 3
           (i64.extend_i32_s
             (i32.shr_u
               (i32.wrap_i64
                 (local.get 6))
               (i32.const 8))))
-        (local.set 2
-          (i64.xor
-            (local.get 2)
-            (local.get 3)))
-        (local.set 2
-          (local.get 2))
-        (local.set 4
-          (i64.add
-            (local.get 2)
-            (local.get 6)))
         (local.set 4
           (i64.extend_i32_s
             (i32.wrap_i64
-              (local.get 4))))
+              (local.tee 4
+                (i64.add
+                  (local.tee 2
+                    (local.tee 2
+                      (i64.xor
+                        (local.get 2)
+                        (local.get 3))))
+                  (local.get 6))))))
         (local.set 1
           (i32.sub
             (local.get 1)

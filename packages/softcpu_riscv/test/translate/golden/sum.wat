@@ -13,10 +13,9 @@
         (local.set 2
           (i64.const 0))
         (local.set 3
-          (i64.const 73728))
-        (local.set 3
           (i64.add
-            (local.get 3)
+            (local.tee 3
+              (i64.const 73728))
             (i64.const 52)))
         (local.set 1
           (i32.sub
@@ -35,52 +34,48 @@
             (i64.add
               (local.get 2)
               (local.get 3)))
-          (local.set 3
-            (i64.add
-              (local.get 3)
-              (i64.const -1)))
           (if  ;; label = @4
             (i64.ne
-              (local.get 3)
+              (local.tee 3
+                (i64.add
+                  (local.get 3)
+                  (i64.const -1)))
               (i64.const 0))
             (then
               (local.set 2
                 (i64.add
                   (local.get 2)
                   (local.get 3)))
-              (local.set 3
-                (i64.add
-                  (local.get 3)
-                  (i64.const -1)))
               (if  ;; label = @5
                 (i64.ne
-                  (local.get 3)
+                  (local.tee 3
+                    (i64.add
+                      (local.get 3)
+                      (i64.const -1)))
                   (i64.const 0))
                 (then
                   (local.set 2
                     (i64.add
                       (local.get 2)
                       (local.get 3)))
-                  (local.set 3
-                    (i64.add
-                      (local.get 3)
-                      (i64.const -1)))
                   (if  ;; label = @6
                     (i64.ne
-                      (local.get 3)
+                      (local.tee 3
+                        (i64.add
+                          (local.get 3)
+                          (i64.const -1)))
                       (i64.const 0))
                     (then
                       (local.set 2
                         (i64.add
                           (local.get 2)
                           (local.get 3)))
-                      (local.set 3
-                        (i64.add
-                          (local.get 3)
-                          (i64.const -1)))
                       (if  ;; label = @7
                         (i64.ne
-                          (local.get 3)
+                          (local.tee 3
+                            (i64.add
+                              (local.get 3)
+                              (i64.const -1)))
                           (i64.const 0))
                         (then
                           (local.set 1

@@ -20,29 +20,26 @@
           (i64.add
             (local.get 0)
             (i64.const 5)))
-        (local.set 9
-          (i64.sub
-            (local.get 2)
-            (i64.const 8)))
-        (local.set 10
-          (local.get 9))
         (local.set 11
-          (local.get 10))
+          (local.tee 10
+            (local.tee 9
+              (i64.sub
+                (local.get 2)
+                (i64.const 8)))))
         (local.set 12
           (local.get 8))
-        (local.set 13
-          (i64.add
-            (local.get 11)
-            (i64.load offset=661440
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 11))
-                  (i32.const 9))
-                (i32.const 131064)))))
         (local.set 14
           (i32.wrap_i64
-            (local.get 13)))
+            (local.tee 13
+              (i64.add
+                (local.get 11)
+                (i64.load offset=661440
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 9))
+                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -50,16 +47,14 @@
                 (local.get 13)
                 (i64.const -33554425))))
           (then
-            (local.set 15
-              (call 2
-                (local.get 11)
-                (local.get 12)
-                (i32.const 136)))
-            (local.set 14
-              (local.get 15))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 14))
+                (local.tee 14
+                  (local.tee 15
+                    (call 2
+                      (local.get 11)
+                      (local.get 12)
+                      (i32.const 136)))))
               (then
                 (local.set 7
                   (i32.const 0))
@@ -69,17 +64,15 @@
           (local.get 12))
         (local.set 2
           (local.get 9))
-        (local.set 13
-          (i64.and
-            (local.get 3)
-            (i64.const 4294967295)))
-        (local.set 12
-          (i64.add
-            (local.get 13)
-            (i64.const 2)))
         (local.set 3
           (i64.and
-            (local.get 12)
+            (local.tee 12
+              (i64.add
+                (local.tee 13
+                  (i64.and
+                    (local.get 3)
+                    (i64.const 4294967295)))
+                (i64.const 2)))
             (i64.const 4294967295)))
         (local.set 4
           (local.get 13))
@@ -87,23 +80,20 @@
           (i64.const 2))
         (local.set 6
           (i64.const 8194))
-        (local.set 12
-          (local.get 2))
-        (local.set 13
-          (local.get 12))
-        (local.set 11
-          (i64.add
-            (local.get 13)
-            (i64.load offset=137152
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 13))
-                  (i32.const 9))
-                (i32.const 131064)))))
         (local.set 15
           (i32.wrap_i64
-            (local.get 11)))
+            (local.tee 11
+              (i64.add
+                (local.tee 13
+                  (local.tee 12
+                    (local.get 2)))
+                (i64.load offset=137152
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -111,28 +101,25 @@
                 (local.get 11)
                 (i64.const -33554425))))
           (then
-            (local.set 14
-              (call 2
-                (local.get 13)
-                (i64.const 0)
-                (i32.const 8)))
-            (local.set 15
-              (local.get 14))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 15))
+                (local.tee 15
+                  (local.tee 14
+                    (call 2
+                      (local.get 13)
+                      (i64.const 0)
+                      (i32.const 8)))))
               (then
                 (local.set 7
                   (i32.const 786434))
                 (br 2 (;@2;))))))
-        (local.set 10
-          (i64.load
-            (local.get 15)))
         (if  ;; label = @3
           (i64.ne
             (i64.shr_s
               (i64.shl
-                (local.get 10)
+                (local.tee 10
+                  (i64.load
+                    (local.get 15)))
                 (i64.extend_i32_u
                   (i32.load offset=4412
                     (i32.const 0))))
@@ -148,10 +135,9 @@
           (i64.add
             (local.get 2)
             (i64.const 8)))
-        (local.set 9
-          (local.get 10))
         (local.set 8
-          (local.get 9))
+          (local.tee 9
+            (local.get 10)))
         (block  ;; label = @3
           (if  ;; label = @4
             (i64.eq
@@ -160,17 +146,15 @@
                 (local.get 0)
                 (i64.const 5)))
             (then
-              (local.set 9
-                (i64.and
-                  (local.get 3)
-                  (i64.const 4294967295)))
-              (local.set 10
-                (i64.add
-                  (local.get 9)
-                  (i64.const 1)))
               (local.set 3
                 (i64.and
-                  (local.get 10)
+                  (local.tee 10
+                    (i64.add
+                      (local.tee 9
+                        (i64.and
+                          (local.get 3)
+                          (i64.const 4294967295)))
+                      (i64.const 1)))
                   (i64.const 4294967295)))
               (local.set 4
                 (local.get 9))
@@ -216,24 +200,22 @@
         (i64.store offset=4592
           (i32.const 0)
           (local.get 6))
-        (local.set 10
-          (local.get 8))
-        (local.set 14
-          (i32.and
-            (i32.shl
-              (i32.xor
-                (i32.wrap_i64
-                  (local.get 10))
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 10))
-                  (i32.const 12)))
-              (i32.const 4))
-            (i32.const 65520)))
         (if  ;; label = @3
           (i64.eq
             (i64.load offset=3223936
-              (local.get 14))
+              (local.tee 14
+                (i32.and
+                  (i32.shl
+                    (i32.xor
+                      (i32.wrap_i64
+                        (local.tee 10
+                          (local.get 8)))
+                      (i32.shr_u
+                        (i32.wrap_i64
+                          (local.get 10))
+                        (i32.const 12)))
+                    (i32.const 4))
+                  (i32.const 65520))))
             (i64.xor
               (local.get 10)
               (i64.load32_u offset=5984
@@ -251,8 +233,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 3))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4128
         (i32.const 0)
         (local.get 2))

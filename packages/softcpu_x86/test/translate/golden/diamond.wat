@@ -27,32 +27,28 @@
             (local.get 9))
           (local.set 12
             (local.get 9))
-          (local.set 13
-            (i64.and
-              (local.get 11)
-              (local.get 12)))
           (local.set 2
-            (local.get 13))
+            (local.tee 13
+              (i64.and
+                (local.get 11)
+                (local.get 12))))
           (local.set 3
             (i64.const 0))
           (local.set 4
             (i64.const 0))
           (local.set 5
             (i64.const 0))
-          (local.set 14
-            (i64.eqz
-              (local.get 2)))
           (if  ;; label = @4
-            (local.get 14)
+            (local.tee 14
+              (i64.eqz
+                (local.get 2)))
             (then
-              (local.set 13
-                (local.get 6))
-              (local.set 12
-                (i64.add
-                  (local.get 13)
-                  (i64.const 1)))
               (local.set 6
-                (local.get 12))
+                (local.tee 12
+                  (i64.add
+                    (local.tee 13
+                      (local.get 6))
+                    (i64.const 1))))
               (local.set 2
                 (local.get 12))
               (local.set 3
@@ -80,14 +76,12 @@
                   (local.get 1)
                   (i32.const 3)))
               (br 1 (;@3;))))
-          (local.set 12
-            (local.get 7))
-          (local.set 13
-            (i64.add
-              (local.get 12)
-              (i64.const 1)))
           (local.set 7
-            (local.get 13))
+            (local.tee 13
+              (i64.add
+                (local.tee 12
+                  (local.get 7))
+                (i64.const 1))))
           (local.set 2
             (local.get 13))
           (local.set 3
@@ -123,12 +117,11 @@
             (local.set 10
               (i32.const 851968))
             (br 1 (;@2;))))
-        (local.set 13
-          (i64.add
-            (local.get 7)
-            (local.get 6)))
         (local.set 8
-          (local.get 13))
+          (local.tee 13
+            (i64.add
+              (local.get 7)
+              (local.get 6))))
         (i64.store offset=4288
           (i32.const 0)
           (local.get 2))
@@ -157,8 +150,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 1))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4288
         (i32.const 0)
         (local.get 2))

@@ -23,17 +23,15 @@
           (i64.and
             (local.get 2)
             (i64.const 4294967295)))
-        (local.set 11
-          (i64.and
-            (local.get 2)
-            (i64.const 4294967295)))
-        (local.set 12
-          (i64.xor
-            (local.get 11)
-            (local.get 10)))
         (local.set 2
           (i64.and
-            (local.get 12)
+            (local.tee 12
+              (i64.xor
+                (local.tee 11
+                  (i64.and
+                    (local.get 2)
+                    (i64.const 4294967295)))
+                (local.get 10)))
             (i64.const 4294967295)))
         (local.set 3
           (i64.extend32_s
@@ -60,155 +58,135 @@
                 (br 3 (;@2;))))
             (local.set 12
               (local.get 7))
-            (local.set 11
-              (local.get 2))
-            (local.set 10
-              (i64.add
-                (local.get 11)
-                (local.get 12)))
             (local.set 2
-              (local.get 10))
+              (local.tee 10
+                (i64.add
+                  (local.tee 11
+                    (local.get 2))
+                  (local.get 12))))
             (local.set 3
               (local.get 11))
             (local.set 4
               (local.get 12))
             (local.set 6
               (i64.const 2))
-            (local.set 10
-              (local.get 7))
-            (local.set 11
-              (i64.sub
-                (local.get 10)
-                (i64.const 1)))
             (local.set 7
-              (local.get 11))
+              (local.tee 11
+                (i64.sub
+                  (local.tee 10
+                    (local.get 7))
+                  (i64.const 1))))
             (local.set 3
               (local.get 10))
             (local.set 4
               (i64.const 1))
             (local.set 6
               (i64.const 1))
-            (local.set 13
-              (i32.eqz
-                (i64.eq
-                  (local.get 3)
-                  (i64.const 1))))
             (if  ;; label = @5
-              (local.get 13)
+              (local.tee 13
+                (i32.eqz
+                  (i64.eq
+                    (local.get 3)
+                    (i64.const 1))))
               (then
                 (local.set 11
                   (local.get 7))
-                (local.set 10
-                  (local.get 2))
-                (local.set 12
-                  (i64.add
-                    (local.get 10)
-                    (local.get 11)))
                 (local.set 2
-                  (local.get 12))
+                  (local.tee 12
+                    (i64.add
+                      (local.tee 10
+                        (local.get 2))
+                      (local.get 11))))
                 (local.set 3
                   (local.get 10))
                 (local.set 4
                   (local.get 11))
                 (local.set 6
                   (i64.const 2))
-                (local.set 12
-                  (local.get 7))
-                (local.set 10
-                  (i64.sub
-                    (local.get 12)
-                    (i64.const 1)))
                 (local.set 7
-                  (local.get 10))
+                  (local.tee 10
+                    (i64.sub
+                      (local.tee 12
+                        (local.get 7))
+                      (i64.const 1))))
                 (local.set 3
                   (local.get 12))
                 (local.set 4
                   (i64.const 1))
                 (local.set 6
                   (i64.const 1))
-                (local.set 13
-                  (i32.eqz
-                    (i64.eq
-                      (local.get 3)
-                      (i64.const 1))))
                 (if  ;; label = @6
-                  (local.get 13)
+                  (local.tee 13
+                    (i32.eqz
+                      (i64.eq
+                        (local.get 3)
+                        (i64.const 1))))
                   (then
                     (local.set 10
                       (local.get 7))
-                    (local.set 12
-                      (local.get 2))
-                    (local.set 11
-                      (i64.add
-                        (local.get 12)
-                        (local.get 10)))
                     (local.set 2
-                      (local.get 11))
+                      (local.tee 11
+                        (i64.add
+                          (local.tee 12
+                            (local.get 2))
+                          (local.get 10))))
                     (local.set 3
                       (local.get 12))
                     (local.set 4
                       (local.get 10))
                     (local.set 6
                       (i64.const 2))
-                    (local.set 11
-                      (local.get 7))
-                    (local.set 12
-                      (i64.sub
-                        (local.get 11)
-                        (i64.const 1)))
                     (local.set 7
-                      (local.get 12))
+                      (local.tee 12
+                        (i64.sub
+                          (local.tee 11
+                            (local.get 7))
+                          (i64.const 1))))
                     (local.set 3
                       (local.get 11))
                     (local.set 4
                       (i64.const 1))
                     (local.set 6
                       (i64.const 1))
-                    (local.set 13
-                      (i32.eqz
-                        (i64.eq
-                          (local.get 3)
-                          (i64.const 1))))
                     (if  ;; label = @7
-                      (local.get 13)
+                      (local.tee 13
+                        (i32.eqz
+                          (i64.eq
+                            (local.get 3)
+                            (i64.const 1))))
                       (then
                         (local.set 12
                           (local.get 7))
-                        (local.set 11
-                          (local.get 2))
-                        (local.set 10
-                          (i64.add
-                            (local.get 11)
-                            (local.get 12)))
                         (local.set 2
-                          (local.get 10))
+                          (local.tee 10
+                            (i64.add
+                              (local.tee 11
+                                (local.get 2))
+                              (local.get 12))))
                         (local.set 3
                           (local.get 11))
                         (local.set 4
                           (local.get 12))
                         (local.set 6
                           (i64.const 2))
-                        (local.set 10
-                          (local.get 7))
-                        (local.set 11
-                          (i64.sub
-                            (local.get 10)
-                            (i64.const 1)))
                         (local.set 7
-                          (local.get 11))
+                          (local.tee 11
+                            (i64.sub
+                              (local.tee 10
+                                (local.get 7))
+                              (i64.const 1))))
                         (local.set 3
                           (local.get 10))
                         (local.set 4
                           (i64.const 1))
                         (local.set 6
                           (i64.const 1))
-                        (local.set 13
-                          (i32.eqz
-                            (i64.eq
-                              (local.get 3)
-                              (i64.const 1))))
                         (if  ;; label = @8
-                          (local.get 13)
+                          (local.tee 13
+                            (i32.eqz
+                              (i64.eq
+                                (local.get 3)
+                                (i64.const 1))))
                           (then
                             (local.set 1
                               (i32.sub
@@ -245,15 +223,14 @@
               (br 2 (;@2;))))
           (local.set 11
             (local.get 2))
-          (local.set 13
-            (call 3
-              (local.get 6)
-              (local.get 3)
-              (local.get 4)
-              (local.get 5)))
           (local.set 14
             (i32.eqz
-              (local.get 13)))
+              (local.tee 13
+                (call 3
+                  (local.get 6)
+                  (local.get 3)
+                  (local.get 4)
+                  (local.get 5)))))
           (local.set 8
             (select
               (local.get 11)

@@ -28,21 +28,19 @@
               (local.get 9)
               (i64.const 3)))
           (then
-            (local.set 11
-              (local.get 9))
-            (local.set 12
-              (i64.add
-                (local.get 11)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 11))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 13
               (i32.wrap_i64
-                (local.get 12)))
+                (local.tee 12
+                  (i64.add
+                    (local.tee 11
+                      (local.get 9))
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 11))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
@@ -50,57 +48,50 @@
                     (local.get 12)
                     (i64.const -33554429))))
               (then
-                (local.set 14
-                  (call 2
-                    (local.get 11)
-                    (i64.const 0)
-                    (i32.const 388)))
-                (local.set 13
-                  (local.get 14))
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.get 13))
+                    (local.tee 13
+                      (local.tee 14
+                        (call 2
+                          (local.get 11)
+                          (i64.const 0)
+                          (i32.const 388)))))
                   (then
                     (local.set 7
                       (i32.const 0))
                     (br 4 (;@1;))))))
             (loop  ;; label = @4
-              (local.set 10
-                (i64.load32_u
-                  (local.get 13)))
-              (local.set 8
-                (i64.add
-                  (local.get 10)
-                  (i64.const 1)))
               (local.set 15
                 (i64.and
-                  (local.get 8)
+                  (local.tee 8
+                    (i64.add
+                      (local.tee 10
+                        (i64.load32_u
+                          (local.get 13)))
+                      (i64.const 1)))
                   (i64.const 4294967295)))
-              (local.set 16
-                (i64.atomic.rmw32.cmpxchg_u
-                  (local.get 13)
-                  (local.get 10)
-                  (local.get 15)))
               (br_if 0 (;@4;)
                 (i64.ne
-                  (local.get 16)
+                  (local.tee 16
+                    (i64.atomic.rmw32.cmpxchg_u
+                      (local.get 13)
+                      (local.get 10)
+                      (local.get 15)))
                   (local.get 10)))))
           (else
-            (local.set 17
-              (local.get 9))
-            (local.set 18
-              (i64.add
-                (local.get 17)
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 17))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 19
               (i32.wrap_i64
-                (local.get 18)))
+                (local.tee 18
+                  (i64.add
+                    (local.tee 17
+                      (local.get 9))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 17))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
@@ -108,40 +99,35 @@
                     (local.get 18)
                     (i64.const -33554429))))
               (then
-                (local.set 20
-                  (call 2
-                    (local.get 17)
-                    (i64.const 0)
-                    (i32.const 516)))
-                (local.set 19
-                  (local.get 20))
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.get 19))
+                    (local.tee 19
+                      (local.tee 20
+                        (call 2
+                          (local.get 17)
+                          (i64.const 0)
+                          (i32.const 516)))))
                   (then
                     (local.set 7
                       (i32.const 0))
                     (br 4 (;@1;))))))
-            (local.set 21
-              (i64.load32_u
-                (local.get 19)))
             (local.set 22
-              (local.get 21))
-            (local.set 23
-              (local.get 9))
-            (local.set 24
-              (i64.add
-                (local.get 23)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 23))
-                      (i32.const 9))
-                    (i32.const 131064)))))
+              (local.tee 21
+                (i64.load32_u
+                  (local.get 19))))
             (local.set 25
               (i32.wrap_i64
-                (local.get 24)))
+                (local.tee 24
+                  (i64.add
+                    (local.tee 23
+                      (local.get 9))
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 23))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
@@ -149,37 +135,33 @@
                     (local.get 24)
                     (i64.const -33554432))))
               (then
-                (local.set 26
-                  (call 2
-                    (local.get 23)
-                    (i64.const 0)
-                    (i32.const 385)))
-                (local.set 25
-                  (local.get 26))
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.get 25))
+                    (local.tee 25
+                      (local.tee 26
+                        (call 2
+                          (local.get 23)
+                          (i64.const 0)
+                          (i32.const 385)))))
                   (then
                     (local.set 7
                       (i32.const 0))
                     (br 4 (;@1;))))))
-            (local.set 27
-              (i64.add
-                (local.get 9)
-                (i64.const 3)))
-            (local.set 28
-              (i64.add
-                (local.get 27)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 27))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 29
               (i32.wrap_i64
-                (local.get 28)))
+                (local.tee 28
+                  (i64.add
+                    (local.tee 27
+                      (i64.add
+                        (local.get 9)
+                        (i64.const 3)))
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 27))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
@@ -187,16 +169,14 @@
                     (local.get 28)
                     (i64.const -33554432))))
               (then
-                (local.set 30
-                  (call 2
-                    (local.get 27)
-                    (i64.const 0)
-                    (i32.const 385)))
-                (local.set 29
-                  (local.get 30))
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.get 29))
+                    (local.tee 29
+                      (local.tee 30
+                        (call 2
+                          (local.get 27)
+                          (i64.const 0)
+                          (i32.const 385)))))
                   (then
                     (local.set 7
                       (i32.const 0))
@@ -216,14 +196,7 @@
                   (i64.const 4294967295)))
               (local.set 7
                 (i32.const 0))
-              (br 3 (;@1;))
-              (local.set 22
-                (i64.and
-                  (i64.load offset=5248
-                    (i32.const 0))
-                  (i64.const 4294967295)))
-              (br_if 0 (;@4;)
-                (local.get 31)))
+              (br 3 (;@1;)))
             (local.set 10
               (local.get 22))))
         (local.set 2
@@ -232,23 +205,20 @@
           (i64.const 1))
         (local.set 4
           (i64.const 8194))
-        (local.set 28
-          (local.get 5))
-        (local.set 27
-          (local.get 28))
-        (local.set 24
-          (i64.add
-            (local.get 27)
-            (i64.load offset=137152
-              (i32.and
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 27))
-                  (i32.const 9))
-                (i32.const 131064)))))
         (local.set 30
           (i32.wrap_i64
-            (local.get 24)))
+            (local.tee 24
+              (i64.add
+                (local.tee 27
+                  (local.tee 28
+                    (local.get 5)))
+                (i64.load offset=137152
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 27))
+                      (i32.const 9))
+                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
@@ -256,28 +226,25 @@
                 (local.get 24)
                 (i64.const -33554425))))
           (then
-            (local.set 29
-              (call 2
-                (local.get 27)
-                (i64.const 0)
-                (i32.const 8)))
-            (local.set 30
-              (local.get 29))
             (if  ;; label = @4
               (i32.eqz
-                (local.get 30))
+                (local.tee 30
+                  (local.tee 29
+                    (call 2
+                      (local.get 27)
+                      (i64.const 0)
+                      (i32.const 8)))))
               (then
                 (local.set 7
                   (i32.const 262145))
                 (br 2 (;@2;))))))
-        (local.set 23
-          (i64.load
-            (local.get 30)))
         (if  ;; label = @3
           (i64.ne
             (i64.shr_s
               (i64.shl
-                (local.get 23)
+                (local.tee 23
+                  (i64.load
+                    (local.get 30)))
                 (i64.extend_i32_u
                   (i32.load offset=4412
                     (i32.const 0))))
@@ -293,10 +260,9 @@
           (i64.add
             (local.get 5)
             (i64.const 8)))
-        (local.set 22
-          (local.get 23))
         (local.set 21
-          (local.get 22))
+          (local.tee 22
+            (local.get 23)))
         (block  ;; label = @3
         )
         (i64.store offset=4288
@@ -311,24 +277,22 @@
         (i64.store offset=4128
           (i32.const 0)
           (local.get 5))
-        (local.set 22
-          (local.get 21))
-        (local.set 29
-          (i32.and
-            (i32.shl
-              (i32.xor
-                (i32.wrap_i64
-                  (local.get 22))
-                (i32.shr_u
-                  (i32.wrap_i64
-                    (local.get 22))
-                  (i32.const 12)))
-              (i32.const 4))
-            (i32.const 65520)))
         (if  ;; label = @3
           (i64.eq
             (i64.load offset=3223936
-              (local.get 29))
+              (local.tee 29
+                (i32.and
+                  (i32.shl
+                    (i32.xor
+                      (i32.wrap_i64
+                        (local.tee 22
+                          (local.get 21)))
+                      (i32.shr_u
+                        (i32.wrap_i64
+                          (local.get 22))
+                        (i32.const 12)))
+                    (i32.const 4))
+                  (i32.const 65520))))
             (i64.xor
               (local.get 22)
               (i64.load32_u offset=5984
@@ -346,8 +310,7 @@
           (i32.sub
             (local.get 1)
             (i32.const 2))
-          (i32.const 0))
-        (unreachable))
+          (i32.const 0)))
       (i64.store offset=4288
         (i32.const 0)
         (local.get 2))

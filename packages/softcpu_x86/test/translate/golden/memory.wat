@@ -30,29 +30,26 @@
                 (local.set 11
                   (i32.const 0))
                 (br 4 (;@1;))))
-            (local.set 12
-              (i64.add
-                (i64.add
-                  (local.get 9)
-                  (i64.shl
-                    (local.get 8)
-                    (i64.const 3)))
-                (i64.const 16)))
-            (local.set 13
-              (local.get 12))
-            (local.set 14
-              (i64.add
-                (local.get 13)
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 13))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 15
               (i32.wrap_i64
-                (local.get 14)))
+                (local.tee 14
+                  (i64.add
+                    (local.tee 13
+                      (local.tee 12
+                        (i64.add
+                          (i64.add
+                            (local.get 9)
+                            (i64.shl
+                              (local.get 8)
+                              (i64.const 3)))
+                          (i64.const 16))))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 13))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -60,46 +57,39 @@
                     (local.get 14)
                     (i64.const -33554425))))
               (then
-                (local.set 16
-                  (call 2
-                    (local.get 13)
-                    (i64.const 0)
-                    (i32.const 8)))
-                (local.set 15
-                  (local.get 16))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 15))
+                    (local.tee 15
+                      (local.tee 16
+                        (call 2
+                          (local.get 13)
+                          (i64.const 0)
+                          (i32.const 8)))))
                   (then
                     (local.set 11
                       (i32.const 0))
                     (br 5 (;@1;))))))
             (local.set 17
-              (i64.load
-                (local.get 15)))
-            (local.set 2
-              (local.get 17))
-            (local.set 17
               (i64.and
-                (local.get 2)
+                (local.tee 2
+                  (local.tee 17
+                    (i64.load
+                      (local.get 15))))
                 (i64.const 4294967295)))
-            (local.set 14
-              (local.get 10))
-            (local.set 13
-              (local.get 14))
-            (local.set 12
-              (i64.add
-                (local.get 13)
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 13))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 16
               (i32.wrap_i64
-                (local.get 12)))
+                (local.tee 12
+                  (i64.add
+                    (local.tee 13
+                      (local.tee 14
+                        (local.get 10)))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 13))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -107,44 +97,40 @@
                     (local.get 12)
                     (i64.const -33554429))))
               (then
-                (local.set 15
-                  (call 2
-                    (local.get 13)
-                    (i64.const 0)
-                    (i32.const 516)))
-                (local.set 16
-                  (local.get 15))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 16))
+                    (local.tee 16
+                      (local.tee 15
+                        (call 2
+                          (local.get 13)
+                          (i64.const 0)
+                          (i32.const 516)))))
                   (then
                     (local.set 11
                       (i32.const 327681))
                     (br 4 (;@2;))))))
-            (local.set 18
-              (i64.load32_u
-                (local.get 16)))
             (local.set 19
               (i64.add
-                (local.get 18)
+                (local.tee 18
+                  (i64.load32_u
+                    (local.get 16)))
                 (local.get 17)))
             (local.set 20
               (local.get 14))
             (local.set 21
               (local.get 19))
-            (local.set 22
-              (i64.add
-                (local.get 20)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 20))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 23
               (i32.wrap_i64
-                (local.get 22)))
+                (local.tee 22
+                  (i64.add
+                    (local.get 20)
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 20))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -152,16 +138,14 @@
                     (local.get 22)
                     (i64.const -33554429))))
               (then
-                (local.set 24
-                  (call 2
-                    (local.get 20)
-                    (local.get 21)
-                    (i32.const 132)))
-                (local.set 23
-                  (local.get 24))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 23))
+                    (local.tee 23
+                      (local.tee 24
+                        (call 2
+                          (local.get 20)
+                          (local.get 21)
+                          (i32.const 132)))))
                   (then
                     (local.set 11
                       (i32.const 327681))
@@ -175,23 +159,20 @@
               (local.get 17))
             (local.set 5
               (i64.const 8194))
-            (local.set 22
-              (local.get 9))
-            (local.set 21
-              (local.get 22))
-            (local.set 20
-              (i64.add
-                (local.get 21)
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 21))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 24
               (i32.wrap_i64
-                (local.get 20)))
+                (local.tee 20
+                  (i64.add
+                    (local.tee 21
+                      (local.tee 22
+                        (local.get 9)))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 21))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -199,48 +180,43 @@
                     (local.get 20)
                     (i64.const -33554432))))
               (then
-                (local.set 23
-                  (call 2
-                    (local.get 21)
-                    (i64.const 0)
-                    (i32.const 1)))
-                (local.set 24
-                  (local.get 23))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 24))
+                    (local.tee 24
+                      (local.tee 23
+                        (call 2
+                          (local.get 21)
+                          (i64.const 0)
+                          (i32.const 1)))))
                   (then
                     (local.set 11
                       (i32.const 458754))
                     (br 3 (;@3;))))))
-            (local.set 19
-              (i64.load8_u
-                (local.get 24)))
             (local.set 6
               (i64.and
-                (local.get 19)
+                (local.tee 19
+                  (i64.load8_u
+                    (local.get 24)))
                 (i64.const 4294967295)))
-            (local.set 19
-              (i64.add
-                (local.get 10)
-                (i64.const 4)))
             (local.set 20
-              (local.get 19))
+              (local.tee 19
+                (i64.add
+                  (local.get 10)
+                  (i64.const 4))))
             (local.set 21
               (local.get 6))
-            (local.set 22
-              (i64.add
-                (local.get 20)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 20))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 23
               (i32.wrap_i64
-                (local.get 22)))
+                (local.tee 22
+                  (i64.add
+                    (local.get 20)
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 20))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -248,16 +224,14 @@
                     (local.get 22)
                     (i64.const -33554431))))
               (then
-                (local.set 24
-                  (call 2
-                    (local.get 20)
-                    (local.get 21)
-                    (i32.const 130)))
-                (local.set 23
-                  (local.get 24))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 23))
+                    (local.tee 23
+                      (local.tee 24
+                        (call 2
+                          (local.get 20)
+                          (local.get 21)
+                          (i32.const 130)))))
                   (then
                     (local.set 11
                       (i32.const 655363))
@@ -265,23 +239,20 @@
             (i64.store16
               (local.get 23)
               (local.get 21))
-            (local.set 22
-              (local.get 7))
-            (local.set 21
-              (local.get 22))
-            (local.set 20
-              (i64.add
-                (local.get 21)
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 21))
-                      (i32.const 9))
-                    (i32.const 131064)))))
             (local.set 24
               (i32.wrap_i64
-                (local.get 20)))
+                (local.tee 20
+                  (i64.add
+                    (local.tee 21
+                      (local.tee 22
+                        (local.get 7)))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 21))
+                          (i32.const 9))
+                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
@@ -289,28 +260,25 @@
                     (local.get 20)
                     (i64.const -33554425))))
               (then
-                (local.set 23
-                  (call 2
-                    (local.get 21)
-                    (i64.const 0)
-                    (i32.const 8)))
-                (local.set 24
-                  (local.get 23))
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.get 24))
+                    (local.tee 24
+                      (local.tee 23
+                        (call 2
+                          (local.get 21)
+                          (i64.const 0)
+                          (i32.const 8)))))
                   (then
                     (local.set 11
                       (i32.const 917508))
                     (br 2 (;@4;))))))
-            (local.set 19
-              (i64.load
-                (local.get 24)))
             (if  ;; label = @5
               (i64.ne
                 (i64.shr_s
                   (i64.shl
-                    (local.get 19)
+                    (local.tee 19
+                      (i64.load
+                        (local.get 24)))
                     (i64.extend_i32_u
                       (i32.load offset=4412
                         (i32.const 0))))
@@ -326,10 +294,9 @@
               (i64.add
                 (local.get 7)
                 (i64.const 8)))
-            (local.set 18
-              (local.get 19))
             (local.set 12
-              (local.get 18))
+              (local.tee 18
+                (local.get 19)))
             (block  ;; label = @5
             )
             (i64.store offset=4096
@@ -350,24 +317,22 @@
             (i64.store offset=4128
               (i32.const 0)
               (local.get 7))
-            (local.set 18
-              (local.get 12))
-            (local.set 23
-              (i32.and
-                (i32.shl
-                  (i32.xor
-                    (i32.wrap_i64
-                      (local.get 18))
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 18))
-                      (i32.const 12)))
-                  (i32.const 4))
-                (i32.const 65520)))
             (if  ;; label = @5
               (i64.eq
                 (i64.load offset=3223936
-                  (local.get 23))
+                  (local.tee 23
+                    (i32.and
+                      (i32.shl
+                        (i32.xor
+                          (i32.wrap_i64
+                            (local.tee 18
+                              (local.get 12)))
+                          (i32.shr_u
+                            (i32.wrap_i64
+                              (local.get 18))
+                            (i32.const 12)))
+                        (i32.const 4))
+                      (i32.const 65520))))
                 (i64.xor
                   (local.get 18)
                   (i64.load32_u offset=5984
@@ -385,8 +350,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 5))
-              (i32.const 0))
-            (unreachable))
+              (i32.const 0)))
           (i64.store offset=4112
             (i32.const 0)
             (local.get 6)))

@@ -30,13 +30,12 @@
       (local.set 2
         (i64.or
           (i64.and
-            (local.get 2)
-            (i64.const -256))
-          (i64.const 1)))
-      (local.set 2
-        (i64.or
-          (i64.and
-            (local.get 2)
+            (local.tee 2
+              (i64.or
+                (i64.and
+                  (local.get 2)
+                  (i64.const -256))
+                (i64.const 1)))
             (i64.const -65281))
           (i64.shl
             (i64.and
@@ -71,8 +70,7 @@
         (i32.sub
           (local.get 1)
           (i32.const 4))
-        (i32.const 0))
-      (unreachable))
+        (i32.const 0)))
     (return_call 3
       (i64.add
         (local.get 0)

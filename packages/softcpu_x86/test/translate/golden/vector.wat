@@ -30,11 +30,10 @@
       (local.set 6
         (v128.load offset=4768
           (i32.const 0)))
-      (local.set 7
-        (local.get 2))
       (local.set 8
         (f64x2.add
-          (local.get 7)
+          (local.tee 7
+            (local.get 2))
           (local.get 6)))
       (if  ;; label = @2
         (i32.and
@@ -62,31 +61,28 @@
                     (f64.const inf (;=inf;))))))
             (i32.const 1)))
         (then
-          (local.set 9
-            (local.get 2))
           (local.set 2
             (f64x2.replace_lane 0
-              (local.get 9)
+              (local.tee 9
+                (local.get 2))
               (f64x2.extract_lane 0
                 (local.get 8))))
           (v128.store offset=4736
             (i32.const 0)
             (local.get 2)))
         (else
-          (local.set 10
-            (call 2
-              (local.get 7)
-              (local.get 6)
-              (local.get 8)
-              (v128.const i32x4 0x00000000 0x00000000 0xffffffff 0xffffffff)))
           (if  ;; label = @3
-            (local.get 10)
+            (local.tee 10
+              (call 2
+                (local.get 7)
+                (local.get 6)
+                (local.get 8)
+                (v128.const i32x4 0x00000000 0x00000000 0xffffffff 0xffffffff)))
             (then
-              (local.set 11
-                (local.get 2))
               (local.set 2
                 (f64x2.replace_lane 0
-                  (local.get 11)
+                  (local.tee 11
+                    (local.get 2))
                   (f64x2.extract_lane 0
                     (local.get 8))))
               (v128.store offset=4736
@@ -101,32 +97,14 @@
                 (local.get 6))
               (local.set 5
                 (i32.const 0))
-              (br 2 (;@1;))
-              (if  ;; label = @4
-                (local.get 12)
-                (then
-                  (local.set 5
-                    (i32.const 0))
-                  (br 3 (;@1;))))
-              (local.set 13
-                (local.get 2))
-              (local.set 2
-                (f64x2.replace_lane 0
-                  (local.get 13)
-                  (f64x2.extract_lane 0
-                    (v128.load offset=5248
-                      (i32.const 0)))))
-              (v128.store offset=4736
-                (i32.const 0)
-                (local.get 2))))))
+              (br 2 (;@1;))))))
       (local.set 13
         (v128.load offset=4832
           (i32.const 0)))
-      (local.set 11
-        (local.get 3))
       (local.set 9
         (f32x4.mul
-          (local.get 11)
+          (local.tee 11
+            (local.get 3))
           (local.get 13)))
       (if  ;; label = @2
         (i32.and
@@ -166,14 +144,14 @@
             (i32.const 0)
             (local.get 3)))
         (else
-          (local.set 10
-            (call 3
-              (local.get 11)
-              (local.get 13)
-              (local.get 9)
-              (v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000)))
           (if  ;; label = @3
-            (local.get 10)
+            (local.tee 10
+              (call 3
+                (local.get 11)
+                (local.get 13)
+                (local.get 9)
+                (i32x4.splat
+                  (i32.const 0))))
             (then
               (local.set 3
                 (local.get 9))
@@ -189,27 +167,14 @@
                 (local.get 13))
               (local.set 5
                 (i32.const 262145))
-              (br 2 (;@1;))
-              (if  ;; label = @4
-                (local.get 14)
-                (then
-                  (local.set 5
-                    (i32.const 262145))
-                  (br 3 (;@1;))))
-              (local.set 3
-                (v128.load offset=5248
-                  (i32.const 0)))
-              (v128.store offset=4800
-                (i32.const 0)
-                (local.get 3))))))
+              (br 2 (;@1;))))))
       (local.set 9
         (v128.load offset=4896
           (i32.const 0)))
-      (local.set 11
-        (local.get 4))
       (local.set 4
         (i8x16.add
-          (local.get 11)
+          (local.tee 11
+            (local.get 4))
           (local.get 9)))
       (v128.store offset=4864
         (i32.const 0)
@@ -221,8 +186,7 @@
         (i32.sub
           (local.get 1)
           (i32.const 3))
-        (i32.const 0))
-      (unreachable))
+        (i32.const 0)))
     (return_call 5
       (i64.add
         (local.get 0)
