@@ -6,6 +6,7 @@
 import { CodePages } from './interp/codepages.ts';
 import type { SharedCode } from './interp/codepages.ts';
 import { IMPORTS, generateInterpreter } from './interp/generate.ts';
+import { LaterInstructions } from './interp/outlined.ts';
 import type { HandlerTable } from './interp/generate.ts';
 import { ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
 import type { Layout } from './interp/layout.ts';
@@ -79,6 +80,8 @@ export class Engine {
   /** The ISA says here which address space is entered, and which are to be forgotten. Without that, there is one. */
   readonly spaces: Spaces;
   readonly handlers: HandlerTable;
+  /** Instructions that are made when they are decoded. */
+  readonly later: LaterInstructions | undefined;
   /** All of linear memory; replaced when it has grown. */
   words: Int32Array;
   bytes: Uint8Array;
@@ -159,6 +162,9 @@ export class Engine {
       [IMPORTS.function]: options.functions ?? {},
     });
     this.#run = instance.exports['run'] as () => void;
+    if (isa.manyOutlined === true) {
+      this.later = new LaterInstructions(isa, layout, handlers, { memory, memoryLimits, services: options.services, functions: options.functions ?? {}, exports: instance.exports });
+    }
     this.#translator?.attach(this.#translatorHost(instance.exports));
   }
 

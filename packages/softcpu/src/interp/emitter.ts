@@ -44,6 +44,9 @@ export interface Variant {
   readonly back: boolean;
 }
 
+/** Of outlined instructions. */
+export const NO_VARIANT: Variant = { length: 0, near: false, back: false };
+
 /** Labels of the interpreter loop; an outlined instruction has none. */
 export interface Exits {
   /** Dispatches the record at `ip`. */

@@ -16,13 +16,15 @@ import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
-import { FRAME_PARAMS, InterpreterEmitter, PARAMETER_FRAME, pcOf } from './emitter.ts';
+import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
+import { LATER, generateOutlined, sharedCalls } from './outlined.ts';
+import type { Outlined, SharedCall } from './outlined.ts';
 
 /** Import module names of a generated interpreter. */
 export const IMPORTS = {
@@ -113,16 +115,23 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
   const save = generateSave(module, isa, layout);
   const refill = generateRefill(module, isa, layout, strict);
   const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
+  const later = isa.manyOutlined === true;
+  if (later) {
+    module.export(LATER.access, 'func', runtime.access);
+    module.export(LATER.save, 'func', save);
+  }
   if (translating) {
     const by = generateUnlinked(module, isa, layout);
     // Its size is fixed, so that numbers that are known are not compared with it.
     module.export(REGIONS, 'table', module.table({ min: MAX_REGIONS, max: MAX_REGIONS, filled: { type: module.type(REGION_PARAMS, ['i32']), by } }));
     module.export(REFILL, 'func', refill);
+  }
+  if (translating || later) {
     for (const [name, { body }] of Object.entries(isa.functions)) {
       if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
     }
   }
-  const outlined = generateOutlined(module, isa, layout, runtime);
+  const outlined = later ? new Map<number, Outlined>() : generateOutlined(module, isa, layout, runtime);
   return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts), bytes: module.build() };
 }
 
@@ -182,61 +191,11 @@ function generateUnlinked(module: ModuleBuilder, isa: Isa, layout: Layout): numb
   return index;
 }
 
-interface Outlined {
-  readonly index: number;
-  readonly serviced: boolean;
-}
-
-function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runtime: Runtime): ReadonlyMap<number, Outlined> {
-  const functions = new Map<number, Outlined>();
-  isa.instructions.forEach(({ name, emit, outline }, instruction) => {
-    if (outline !== true) return;
-    const { index, code } = module.func(name, FRAME_PARAMS, ['i32']);
-    const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, NO_VARIANT, undefined);
-    emitter.reloadMmu();
-    emit(emitter);
-    code.i32(0);
-    code.end();
-    functions.set(instruction, { index, serviced: emitter.serviced });
-  });
-  return functions;
-}
-
-const NO_VARIANT: Variant = { length: 0, near: false, back: false };
-
 interface Helpers {
   readonly decode: number;
   readonly straddle: number;
   readonly fetch: number;
   readonly access: number;
-}
-
-/** A handler in common of outlined instructions of one length, that are interpreted only or not. */
-interface SharedCall {
-  readonly key: string;
-  readonly length: number;
-  readonly interpreted: boolean;
-}
-
-interface SharedCalls {
-  readonly table: number;
-  /** By number of the handler. */
-  readonly calls: ReadonlyMap<number, SharedCall>;
-}
-
-/** Puts the outlined instructions into a table, at the numbers of their handlers. */
-function shareCalls(module: ModuleBuilder, isa: Isa, slots: readonly Slot[], outlined: ReadonlyMap<number, Outlined>): SharedCalls {
-  const limit = FIRST_HANDLER + slots.length;
-  const table = module.table({ min: limit, max: limit });
-  const calls = new Map<number, SharedCall>();
-  slots.forEach(({ instruction, variant: { length } }, i) => {
-    const call = outlined.get(instruction);
-    if (call === undefined) return;
-    const interpreted = isa.instructions[instruction]?.interpreted === true;
-    module.element(table, FIRST_HANDLER + i, [call.index]);
-    calls.set(FIRST_HANDLER + i, { key: `${length}/${String(interpreted)}`, length, interpreted });
-  });
-  return { table, calls };
 }
 
 function generateLoop(
@@ -280,12 +239,14 @@ function generateLoop(
   const trapped = code.block();
   const loop = code.loop();
   const lookup = code.block();
-  const shared = isa.manyOutlined === true ? shareCalls(module, isa, slots, outlined) : undefined;
+  const shared = isa.manyOutlined === true ? sharedCalls(isa, slots) : undefined;
+  const later = shared === undefined ? -1 : module.table({ min: table.count, max: table.count });
+  if (shared !== undefined) module.export(LATER.table, 'table', later);
   // What has a place in the loop, by number of the handler, and behind that what several have in common.
   const cases: (number | SharedCall)[] = [];
   const places = new Map<string, number>();
   const caseOf = Array.from({ length: table.count }, (_, number) => {
-    const call = shared?.calls.get(number);
+    const call = shared?.get(number);
     const known = call === undefined ? undefined : places.get(call.key);
     if (known !== undefined) return known;
     const place = cases.push(call ?? number) - 1;
@@ -324,7 +285,7 @@ function generateLoop(
     if (typeof number !== 'number') {
       code.end();
       const emitter = emitterFor({ length: number.length, near: false, back: false }, exits);
-      emitter.callFromTable((shared as SharedCalls).table, module.type(FRAME_PARAMS, ['i32']), dispatched as number);
+      emitter.callFromTable(later, module.type(FRAME_PARAMS, ['i32']), dispatched as number);
       emitter.serviced = number.interpreted;
       emitter.next();
       emitter.releaseTemporaries();

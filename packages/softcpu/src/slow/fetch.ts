@@ -56,12 +56,20 @@ export class FetchPath {
     let offset = ((ip - base) / RECORD_SIZE) * unit;
     do {
       const record = base + (offset / unit) * RECORD_SIZE;
-      const length = this.#machine.decode(text + offset, PAGE_SIZE - offset, record, offset);
+      const length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
       this.#engine.counters.decoded_instructions++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
       if (length <= 0) break;
       offset += length;
     } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
+    this.#engine.later?.make();
+  }
+
+  /** As `Machine.decode`. */
+  #decode(place: number, available: number, record: number, offset: number): number {
+    const length = this.#machine.decode(place, available, record, offset);
+    if (length !== 0) this.#engine.later?.want((this.#engine.words[record >>> 2] as number) & 0xffff);
+    return length;
   }
 
   /** Translates a fetch; -1 after recording an exception. */
@@ -97,7 +105,10 @@ export class FetchPath {
     const record = pages.fetches.fillUncached(lo, hi, this.#engine.spaces.fetchTag);
     for (let available: number = unit; ; available += unit) {
       for (let i = 0; i < unit; i++) this.#engine.bytes[scratch + available - unit + i] = this.#engine.bytes[(parts.at(-1) as number) + i] as number;
-      if (this.#machine.decode(scratch, available, record, offset) !== 0 || available >= maxLength) return Status.next;
+      if (this.#decode(scratch, available, record, offset) !== 0 || available >= maxLength) {
+        this.#engine.later?.make();
+        return Status.next;
+      }
       const [nextLo, nextHi] = advance(lo, hi, available);
       const next = this.#fetchPlace(nextLo, nextHi, available);
       if (next < 0) return this.#fetchTrap();
@@ -132,7 +143,8 @@ export class FetchPath {
     const text = pages.textOf(ip);
     const scratch = this.#layout.engine + ENGINE.scratch;
     for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
-    this.#machine.decode(scratch, this.#isa.maxLength, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
+    this.#decode(scratch, this.#isa.maxLength, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
+    this.#engine.later?.make();
     return Status.next;
   }
 

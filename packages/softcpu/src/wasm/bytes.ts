@@ -8,6 +8,11 @@ const utf8: { encode(text: string): Uint8Array } = new (
   globalThis as unknown as { readonly TextEncoder: new () => { encode(text: string): Uint8Array } }
 ).TextEncoder();
 
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false;
+  return true;
+}
+
 export class ByteWriter {
   length = 0;
   #bytes: Uint8Array<ArrayBuffer>;
@@ -96,6 +101,12 @@ export class ByteWriter {
 
   /** A name: byte length, then UTF-8. */
   name(text: string): void {
+    if (text.length < 0x80 && isAscii(text)) {
+      this.#reserve(1 + text.length);
+      this.#bytes[this.length++] = text.length;
+      for (let i = 0; i < text.length; i++) this.#bytes[this.length++] = text.charCodeAt(i);
+      return;
+    }
     const bytes = utf8.encode(text);
     this.u32(bytes.length);
     this.raw(bytes);

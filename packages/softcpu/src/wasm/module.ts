@@ -114,9 +114,8 @@ export class ModuleBuilder {
     return this.#importedGlobals++;
   }
 
-  /** Declares a function; its body is written into the `code` returned, which must end with its own `end`. */
-  func(name: string, params: readonly ValType[], results: readonly ValType[]): { readonly index: number; readonly code: Code } {
-    const code = new Code(params);
+  /** Declares a function; its body is written, or was, into the `code` returned, which must end with its own `end`. */
+  func(name: string, params: readonly ValType[], results: readonly ValType[], code: Code = new Code(params)): { readonly index: number; readonly code: Code } {
     this.#funcs.push({ name, type: this.type(params, results), code });
     return { index: this.#importNames.length + this.#funcs.length - 1, code };
   }

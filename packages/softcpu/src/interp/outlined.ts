@@ -1,0 +1,151 @@
+/**
+ * Outlined instructions: functions of their own, called by the handlers in the loop. Where there are very many they stand in a table at the
+ * numbers of their handlers, and are made when one is decoded for the first time: a program needs few of them.
+ */
+import type { FunctionDefinition } from '../ir/emitter.ts';
+import type { Instruction, Isa } from '../isa.ts';
+import { wasm } from '../wasm/api.ts';
+import type { WasmImports, WasmInstance, WasmMemory, WasmModule } from '../wasm/api.ts';
+import { Code } from '../wasm/code.ts';
+import { ModuleBuilder } from '../wasm/module.ts';
+import type { Limits } from '../wasm/module.ts';
+import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME } from './emitter.ts';
+import type { Runtime } from './emitter.ts';
+import type { HandlerTable, Slot } from './generate.ts';
+import { FIRST_HANDLER } from './layout.ts';
+import type { Layout } from './layout.ts';
+
+/** An outlined instruction in the interpreter's module. */
+export interface Outlined {
+  readonly index: number;
+  /** It may have changed the TLB mode. */
+  readonly serviced: boolean;
+}
+
+/** One instruction as a function. @returns whether it may have changed the TLB mode. */
+function outline(code: Code, isa: Isa, layout: Layout, runtime: Runtime, { emit }: Instruction): boolean {
+  const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, NO_VARIANT, undefined);
+  emitter.reloadMmu();
+  emit(emitter);
+  code.i32(0);
+  code.end();
+  return emitter.serviced;
+}
+
+/** Puts all of them into the interpreter's module. */
+export function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runtime: Runtime): ReadonlyMap<number, Outlined> {
+  const functions = new Map<number, Outlined>();
+  isa.instructions.forEach((definition, instruction) => {
+    if (definition.outline !== true) return;
+    const { index, code } = module.func(definition.name, FRAME_PARAMS, ['i32']);
+    functions.set(instruction, { index, serviced: outline(code, isa, layout, runtime, definition) });
+  });
+  return functions;
+}
+
+/** A handler in common of outlined instructions of one length, that are interpreted only or not. */
+export interface SharedCall {
+  readonly key: string;
+  readonly length: number;
+  readonly interpreted: boolean;
+}
+
+/** Exports of the interpreter's module for the functions that are made later. */
+export const LATER = { table: 'outlined', access: 'access', save: 'save' } as const;
+
+/** By number of the handler: what calls the function that the table has, or will have, there. */
+export function sharedCalls(isa: Isa, slots: readonly Slot[]): ReadonlyMap<number, SharedCall> {
+  const calls = new Map<number, SharedCall>();
+  slots.forEach(({ instruction, variant: { length } }, i) => {
+    const { outline: outlined, interpreted = false } = isa.instructions[instruction] as Isa['instructions'][number];
+    if (outlined === true) calls.set(FIRST_HANDLER + i, { key: `${length}/${String(interpreted)}`, length, interpreted });
+  });
+  return calls;
+}
+
+/** What functions that are made later import: besides, all that the interpreter's module exports. */
+export interface LaterImports {
+  readonly memory: WasmMemory;
+  readonly memoryLimits: Limits;
+  readonly services: Readonly<Record<string, unknown>>;
+  readonly functions: Readonly<Record<string, unknown>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** The element segments of a module do what it is instantiated for. */
+const instantiate = (module: WasmModule, imports: WasmImports): WasmInstance => new wasm.Instance(module, imports);
+
+/** Numbers of functions, which are imported when they are asked for. */
+class Imports extends Map<string, number> {
+  readonly #import: (name: string) => number;
+
+  constructor(make: (name: string) => number) {
+    super();
+    this.#import = make;
+  }
+
+  override get(name: string): number {
+    let index = super.get(name);
+    if (index === undefined) this.set(name, (index = this.#import(name)));
+    return index;
+  }
+}
+
+export class LaterInstructions {
+  readonly #isa: Isa;
+  readonly #layout: Layout;
+  readonly #handlers: HandlerTable;
+  readonly #imports: LaterImports;
+  /** By number of the handler: it is there, or to be made, or not outlined. */
+  readonly #known: Uint8Array;
+  readonly #wanted: number[] = [];
+
+  constructor(isa: Isa, layout: Layout, handlers: HandlerTable, imports: LaterImports) {
+    this.#isa = isa;
+    this.#layout = layout;
+    this.#handlers = handlers;
+    this.#imports = imports;
+    this.#known = new Uint8Array(handlers.count);
+  }
+
+  /** A record with the handler of a number was decoded. */
+  want(number: number): void {
+    if (this.#known[number] !== 0) return;
+    this.#known[number] = 1;
+    const slot = this.#handlers.slot(number);
+    if (slot !== undefined && this.#isa.instructions[slot.instruction]?.outline === true) this.#wanted.push(number);
+  }
+
+  /** Makes what is wanted. */
+  make(): void {
+    if (this.#wanted.length === 0) return;
+    const { memory, services, functions, exports } = this.#imports;
+    instantiate(new wasm.Module(this.#generate(this.#wanted)), { host: { memory }, engine: exports, service: services, function: { ...functions, ...exports } });
+    this.#wanted.length = 0;
+  }
+
+  #generate(numbers: readonly number[]): Uint8Array {
+    const isa = this.#isa;
+    const module = new ModuleBuilder();
+    module.importMemory('host', 'memory', this.#imports.memoryLimits);
+    const table = module.importTable('engine', LATER.table, { min: 0 });
+    const runtime: Runtime = {
+      access: module.importFunc('engine', LATER.access, ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']),
+      save: module.importFunc('engine', LATER.save, FRAME_PARAMS, []),
+      services: new Imports((name) => module.importFunc('service', name, ['i32'], ['i32'])),
+      callees: new Imports((name) => {
+        const { params, result } = isa.functions[name] as FunctionDefinition;
+        return module.importFunc('function', name, params, [result]);
+      }),
+    };
+    const made = numbers.map((number) => {
+      const instruction = isa.instructions[(this.#handlers.slot(number) as Slot).instruction] as Instruction;
+      const code = new Code(FRAME_PARAMS);
+      outline(code, isa, this.#layout, runtime, instruction);
+      return { number, name: instruction.name, code };
+    });
+    // All imports are known by now.
+    for (const { number, name, code } of made) module.element(table, number, [module.func(name, FRAME_PARAMS, ['i32'], code).index]);
+    return module.build();
+  }
+}
