@@ -56,8 +56,6 @@ export interface Exits {
   /** Continues at the address in local `target`. */
   readonly lookup: Label;
   readonly target: number;
-  /** Local: what the next jump that is looked up counts for. */
-  readonly weight: number;
 }
 
 /** Functions of the generated module that handlers call. */
@@ -272,13 +270,13 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.br(loop);
   }
 
-  /** Counts a jump to the record at `ip`, as so many; `computed`: it was looked up. */
-  count(computed = false, jumps: I32 = i32.const(1)): void {
+  /** Counts a jump to the record at `ip`; `computed`: it was looked up. */
+  count(computed = false): void {
     const { hot } = this.#runtime;
     if (hot === undefined) return;
     const ip = local('i32', this.#frame.ip);
     const counter = this.let(i32.and(i32.shr_u(ip, i32.const(2)), i32.const((COUNTERS - 1) * 4)));
-    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), jumps));
+    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.const(1)));
     this.write('i32.store', counter, left, this.#layout.counters);
     this.if(i32.lt_s(left, i32.const(0)), () => {
       lower(this.code, computed ? i32.or(ip, i32.const(COMPUTED)) : ip);

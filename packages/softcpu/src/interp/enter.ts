@@ -22,9 +22,6 @@ export const UNLINKED = 'unlinked';
 /** Export of the interpreter: the table of regions by number. */
 export const REGIONS = 'regions';
 
-/** What a jump out of a region counts for: the code before it is known to be executed often. */
-const BEHIND_REGION = 8;
-
 /** How tier 0 goes on behind a region. */
 export const RegionExit = {
   next: 0,
@@ -44,7 +41,7 @@ export function jumpEntry(isa: Pick<Isa, 'unit'>, address: I64): I32 {
 }
 
 /** Runs the region that begins at the record at `ip`. @returns the handler to be dispatched where it may not run. */
-export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, handlers: number, type: number, { lookup, target, weight }: Exits): I32 {
+export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, handlers: number, type: number, { lookup, target }: Exits): I32 {
   const { code } = e;
   const step = code.local('i32');
   const number = e.let(i32.sub(read('i32.load16_u', local('i32', frame.ip)), i32.const(handlers)));
@@ -71,8 +68,6 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     code.set(frame.budget);
     lower(code, e.state('i64.load', isa.state.pc));
     code.set(target);
-    code.i32(BEHIND_REGION);
-    code.set(weight);
     code.br(lookup);
   });
   return read('i32.load16_u', descriptor, layout.regions);

@@ -262,9 +262,10 @@ function generateLoop(
     if (otherwise === undefined) code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
     else code.brTable(labels, otherwise);
   };
+  const exits: Exits = { loop, trapped, lookup, target };
   const translating = runtime.hot !== undefined;
-  const weight = code.local('i32');
-  const exits: Exits = { loop, trapped, lookup, target, weight };
+  // Where a run happens to begin says nothing about what is executed often.
+  const quiet = translating && !countStarts ? code.local('i32') : undefined;
   const enter = translating ? code.block() : undefined;
 
   lower(code, i32.eqz(local('i32', frame.budget)));
@@ -302,8 +303,7 @@ function generateLoop(
       if (!emitter.jumped) emitter.next();
     } else if (number === Handler.lookup || number === Handler.start) {
       addToBudget(1);
-      // Where a run happens to begin says nothing about what is executed often.
-      if (number === Handler.start && !countStarts) setI32(weight, i32.const(0));
+      if (number === Handler.start && quiet !== undefined) setI32(quiet, i32.const(1));
       emitter.jumpTo(emitter.pc());
     } else {
       if (number === Handler.undecoded) emitter.helper(helpers.decode);
@@ -315,8 +315,12 @@ function generateLoop(
   }
   code.end(); // lookup
   emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
-  plain.count(true, local('i32', weight));
-  setI32(weight, i32.const(1));
+  if (quiet === undefined) {
+    plain.count(true);
+  } else {
+    plain.if(i32.eqz(local('i32', quiet)), () => plain.count(true));
+    setI32(quiet, i32.const(0));
+  }
   code.br(loop);
   code.end(); // loop
   code.end(); // trapped
