@@ -11,7 +11,7 @@ import { composeRiscv64 } from '../../src/compose/riscv64.ts';
 import { composeX86_64 } from '../../src/compose/x86_64.ts';
 import { Counter, FuzzDisk } from './host.ts';
 import { fuzzGuest as armGuest, KERNEL as ARM_KERNEL, RAM_SIZE as ARM_RAM } from './program_arm.ts';
-import { fuzzGuest as riscvGuest, KERNEL as RISCV_KERNEL, RAM_SIZE as RISCV_RAM } from './program.ts';
+import { fuzzGuest as riscvGuest, KERNEL as RISCV_KERNEL, RAM_SIZE as RISCV_RAM } from './program_riscv.ts';
 import { fuzzGuest as x86Guest, KERNEL as X86_KERNEL, RAM_SIZE as X86_RAM } from './program_x86.ts';
 
 /** A guest that does everything wrong. */

@@ -6,12 +6,11 @@
 import { assemble } from '@axvisor/softcpu_arm/asm';
 import { insns } from '@axvisor/softcpu_arm/isa';
 import type { FuzzGuest } from './campaign.ts';
-import { Random } from './random.ts';
+import { WildProgram, type Board } from './wild_program.ts';
 
 const RAM_BASE = 0x4000_0000n;
 export const RAM_SIZE = 16n << 20n;
 export const KERNEL = 0x4020_0000n;
-const RAM_END = RAM_BASE + RAM_SIZE;
 
 /** Guest memory that the steps use: the number of the next step, page tables, virtqueues, tables and commands of the ITS. */
 const INDEX = 0x4060_0000n;
@@ -47,72 +46,20 @@ const place = (op0: number, op1: number, crn: number, crm: number, op2: number):
 /** SCTLR, VBAR and TTBR0 of EL1, and SPSel, without which no further step would follow. */
 const NEEDED: ReadonlySet<number> = new Set([place(3, 0, 1, 0, 0), place(3, 0, 12, 0, 0), place(3, 0, 2, 0, 0), place(3, 0, 2, 0, 2), place(3, 0, 4, 2, 0)]);
 
-class Program {
-  readonly random: Random;
+const BOARD: Board = {
+  ram: { base: RAM_BASE, size: RAM_SIZE },
+  windows: WINDOWS, registers: 0x400,
+  edges: [0n, 1n << 12n, 1n << 32n, 1n << 39n, 1n << 40n, 1n << 47n, 1n << 48n, 1n << 55n, 1n << 63n],
+  queues: QUEUES, tables: { base: TABLES, size: 0x8000 },
+  small: 64,
+};
+
+class Program extends WildProgram {
   readonly cpus: number;
-  #label = 0;
 
   constructor(seed: number, cpus: number) {
-    this.random = new Random(seed);
+    super(seed, BOARD);
     this.cpus = cpus;
-  }
-
-  /** A value that means something, or not. */
-  value(): bigint {
-    const { random } = this;
-    switch (random.below(8)) {
-      case 0:
-        return BigInt(random.below(64));
-      case 1:
-        return 1n << BigInt(random.below(64));
-      case 2:
-        return (1n << BigInt(random.below(64))) - 1n;
-      case 3:
-        return BigInt.asUintN(64, -BigInt(random.below(4096)));
-      case 4:
-      case 5:
-        return this.address();
-      default:
-        return random.bits();
-    }
-  }
-
-  /** An address where something begins or ends, or anywhere. */
-  address(): bigint {
-    const { random } = this;
-    const near = BigInt(random.below(64)) - 32n;
-    switch (random.below(9)) {
-      case 0:
-        return RAM_END + near;
-      case 1:
-        return RAM_BASE + BigInt(random.below(Number(RAM_SIZE)));
-      case 2:
-        return BigInt.asUintN(64, random.pick(WINDOWS)[0] + near);
-      case 3:
-        return BigInt.asUintN(64, random.pick([0n, 1n << 12n, 1n << 32n, 1n << 39n, 1n << 40n, 1n << 47n, 1n << 48n, 1n << 55n, 1n << 63n]) + near);
-      case 4:
-        return RAM_BASE + BigInt(random.below(0x1000)) * 0x1000n;
-      case 5:
-        return QUEUES + BigInt(random.below(0x1_0000));
-      case 6:
-        return TABLES + BigInt(random.below(0x8000));
-      case 7:
-        return random.bits();
-      default:
-        return RAM_BASE + near;
-    }
-  }
-
-  /** A place in a device, mostly one of its first registers. */
-  register(): bigint {
-    const { random } = this;
-    const [base, size] = random.pick(WINDOWS);
-    const offset = random.below(random.chance(3) ? size : Math.min(size, 0x400));
-    return base + BigInt(random.chance(4) ? offset : offset & ~3);
-  }
-
-  label(): string {
-    return `l${this.#label++}`;
   }
 
   set(register: string, value: bigint | number): string[] {

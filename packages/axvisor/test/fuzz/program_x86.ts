@@ -6,7 +6,7 @@
 import { assemble } from '@axvisor/softcpu_x86/asm';
 import { rows } from '@axvisor/softcpu_x86/isa';
 import type { FuzzGuest } from './campaign.ts';
-import { Random } from './random.ts';
+import { WildProgram, type Board } from './wild_program.ts';
 
 export const KERNEL = 0x20_0000n;
 export const RAM_SIZE = 16n << 20n;
@@ -54,70 +54,17 @@ const PREFIXES = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x64, 0x65, 0x
 const RANDOM_BYTES = 64;
 const REGISTERS = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
 
-class Program {
-  readonly random: Random;
-  #label = 0;
+const BOARD: Board = {
+  ram: { base: 0n, size: RAM_SIZE },
+  windows: WINDOWS, registers: 0x400,
+  edges: [0n, 1n << 20n, 1n << 32n, 1n << 39n, 1n << 46n, 1n << 47n, 1n << 52n, 1n << 56n, 1n << 63n],
+  queues: QUEUES, tables: { base: WILD, size: 0x8000 },
+  small: 256,
+};
 
+class Program extends WildProgram {
   constructor(seed: number) {
-    this.random = new Random(seed);
-  }
-
-  /** A value that means something, or not. */
-  value(): bigint {
-    const { random } = this;
-    switch (random.below(8)) {
-      case 0:
-        return BigInt(random.below(256));
-      case 1:
-        return 1n << BigInt(random.below(64));
-      case 2:
-        return (1n << BigInt(random.below(64))) - 1n;
-      case 3:
-        return BigInt.asUintN(64, -BigInt(random.below(4096)));
-      case 4:
-      case 5:
-        return this.address();
-      default:
-        return random.bits();
-    }
-  }
-
-  /** An address where something begins or ends, or anywhere. */
-  address(): bigint {
-    const { random } = this;
-    const near = BigInt(random.below(64)) - 32n;
-    switch (random.below(9)) {
-      case 0:
-        return RAM_SIZE + near;
-      case 1:
-        return BigInt(random.below(Number(RAM_SIZE)));
-      case 2:
-        return random.pick(WINDOWS)[0] + near;
-      case 3:
-        return BigInt.asUintN(64, random.pick([0n, 1n << 20n, 1n << 32n, 1n << 39n, 1n << 46n, 1n << 47n, 1n << 52n, 1n << 56n, 1n << 63n]) + near);
-      case 4:
-        return BigInt(random.below(0x1000)) * 0x1000n;
-      case 5:
-        return QUEUES + BigInt(random.below(0x1_0000));
-      case 6:
-        return WILD + BigInt(random.below(0x8000));
-      case 7:
-        return random.bits();
-      default:
-        return BigInt.asUintN(64, near);
-    }
-  }
-
-  /** A place in a device, mostly one of its first registers. */
-  register(): bigint {
-    const { random } = this;
-    const [base, size] = random.pick(WINDOWS);
-    const offset = random.below(random.chance(3) ? size : Math.min(size, 0x400));
-    return base + BigInt(random.chance(4) ? offset : offset & ~3);
-  }
-
-  label(): string {
-    return `l${this.#label++}`;
+    super(seed, BOARD);
   }
 
   #set(register: string, value: bigint | number): string {

@@ -1,5 +1,5 @@
 /**
- * Whole virtual machines with guests that do everything wrong (`program.ts`, `program_arm.ts`, `program_x86.ts`). The hypervisor must stay alive and whole, the
+ * Whole virtual machines with guests that do everything wrong (`program_riscv.ts`, `program_arm.ts`, `program_x86.ts`). The hypervisor must stay alive and whole, the
  * other VM untouched, the disk within its bounds. AXVISOR_FUZZ_RUNS makes more guests than the few of each test run,
  * AXVISOR_FUZZ_SEED starts elsewhere, AXVISOR_ENGINE chooses the engine.
  */

@@ -4,12 +4,11 @@
  */
 import { assemble, csrNumbers } from '@axvisor/softcpu_riscv/asm';
 import type { FuzzGuest } from './campaign.ts';
-import { Random } from './random.ts';
+import { WildProgram, type Board } from './wild_program.ts';
 
 export const RAM_BASE = 0x8000_0000n;
 export const RAM_SIZE = 16n << 20n;
 export const KERNEL = 0x8020_0000n;
-const RAM_END = RAM_BASE + RAM_SIZE;
 
 /** Guest memory that the steps use: the number of the next step, page tables, virtqueues. */
 const INDEX = 0x8060_0000n;
@@ -36,72 +35,20 @@ const CSRS = [...csrNumbers.values()].filter((n) => !NEEDED.has(n));
 /** Major opcodes, with some that are reserved. */
 const OPCODES = [0x03, 0x07, 0x0b, 0x0f, 0x13, 0x17, 0x1b, 0x23, 0x27, 0x2b, 0x2f, 0x33, 0x37, 0x3b, 0x43, 0x47, 0x4b, 0x4f, 0x53, 0x57, 0x5b, 0x63, 0x67, 0x6b, 0x6f, 0x73, 0x77, 0x7b];
 
-class Program {
-  readonly random: Random;
+const BOARD: Board = {
+  ram: { base: RAM_BASE, size: RAM_SIZE },
+  windows: WINDOWS, registers: 0x120,
+  edges: [0n, 1n << 12n, 1n << 38n, 1n << 39n, 1n << 41n, 1n << 47n, 1n << 56n, 1n << 63n],
+  queues: QUEUES, tables: { base: TABLES, size: 0x4000 },
+  small: 64,
+};
+
+class Program extends WildProgram {
   readonly cpus: number;
-  #label = 0;
 
   constructor(seed: number, cpus: number) {
-    this.random = new Random(seed);
+    super(seed, BOARD);
     this.cpus = cpus;
-  }
-
-  /** A value that means something, or not. */
-  value(): bigint {
-    const { random } = this;
-    switch (random.below(8)) {
-      case 0:
-        return BigInt(random.below(64));
-      case 1:
-        return 1n << BigInt(random.below(64));
-      case 2:
-        return (1n << BigInt(random.below(64))) - 1n;
-      case 3:
-        return BigInt.asUintN(64, -BigInt(random.below(4096)));
-      case 4:
-      case 5:
-        return this.address();
-      default:
-        return random.bits();
-    }
-  }
-
-  /** An address where something begins or ends, or anywhere. */
-  address(): bigint {
-    const { random } = this;
-    const near = BigInt(random.below(64)) - 32n;
-    switch (random.below(9)) {
-      case 0:
-        return BigInt.asUintN(64, RAM_END + near);
-      case 1:
-        return RAM_BASE + BigInt(random.below(Number(RAM_SIZE)));
-      case 2:
-        return BigInt.asUintN(64, random.pick(WINDOWS)[0] + near);
-      case 3:
-        return BigInt.asUintN(64, random.pick([0n, 1n << 12n, 1n << 38n, 1n << 39n, 1n << 41n, 1n << 47n, 1n << 56n, 1n << 63n]) + near);
-      case 4:
-        return RAM_BASE + BigInt(random.below(0x1000)) * 0x1000n;
-      case 5:
-        return QUEUES + BigInt(random.below(0x1_0000));
-      case 6:
-        return TABLES + BigInt(random.below(0x4000));
-      case 7:
-        return random.bits();
-      default:
-        return BigInt.asUintN(64, RAM_BASE + near);
-    }
-  }
-
-  /** A place in a device, mostly one of its first registers. */
-  register(): bigint {
-    const { random } = this;
-    const [base, size] = random.pick(WINDOWS);
-    const offset = random.below(random.chance(3) ? size : Math.min(size, 0x120));
-    return base + BigInt(random.chance(4) ? offset : offset & ~3);
-  }
-
-  label(): string {
-    return `l${this.#label++}`;
   }
 
   /** Random arguments in a0 … a5. */
