@@ -2,7 +2,9 @@
 /** The `axvisor` command. */
 import { readFileSync } from 'node:fs';
 import { useCompileCache } from './compile_cache.ts';
+import { limitPool } from './threads/pool.ts';
 
+limitPool();
 useCompileCache();
 const { main } = await import('./program.ts');
 
