@@ -49,6 +49,11 @@ export class Events {
     if (event !== undefined) this.#again = event;
   }
 
+  /** The processor delivered one that was left to it. */
+  nmiDelivered(): void {
+    this.#nmis--;
+  }
+
   /** What the exit interrupted is delivered. */
   delivered(): void {
     this.#again = undefined;

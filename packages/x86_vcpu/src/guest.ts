@@ -67,8 +67,10 @@ export interface Guest extends Disposable {
   unbind(): void;
   /** The event for the next entry; undefined: none. */
   inject(event: GuestEvent | undefined): void;
-  /** Leave as soon as the guest could take an interrupt, or an NMI. */
+  /** Leave as soon as the guest could take an interrupt, or an NMI; the processor may deliver the NMI instead. */
   openWindows(interrupt: boolean, nmi: boolean): void;
+  /** Whether it did so since. */
+  readonly nmiDelivered: boolean;
   /** Where the structures are, for a thread that takes them up. */
   share(): VCpuShare;
   /** Runs the guest; with {@link interrupted} what the exit interrupted. */

@@ -254,6 +254,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
       if (this.#waitsForSipi) return HALT;
       this.#events.prepare(this.guest);
       const exit = this.guest.enter();
+      if (this.guest.nmiDelivered) this.#events.nmiDelivered();
       const event = exit.kind === 'failEntry' ? undefined : this.guest.interrupted();
       this.#events.deliverAgain(event);
       const timer = this.#apic?.nextTimer();

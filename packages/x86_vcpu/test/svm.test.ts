@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { apiImpl, component, withLinked } from '@axvisor/axvisor_api';
 import { createAddrSpace, MappingFlags } from '@axvisor/axvisor_api/addrspace';
-import { SVM_EXIT_INVALID, SvmExit, Vmcb, VmcbSave, x86 } from '@axvisor/axvisor_api/arch/x86';
+import { SVM_EXIT_INVALID, SvmExit, VirtualInterrupt, Vmcb, VmcbSave, x86 } from '@axvisor/axvisor_api/arch/x86';
 import { frameCounts, physMemory } from '@axvisor/axvisor_api/memory';
+import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { processor } from '@axvisor/axvisor_api/processor';
 import { newArchPerCpu, newArchVCpu, nestedFormat, type AxArchVCpu, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { component as axaddrspace } from '@axvisor/axaddrspace';
@@ -23,7 +24,7 @@ function withSvm(use: (vcpu: AxArchVCpu, run: (...script: Script[]) => AxVCpuExi
     ...cpu.functions(),
     cpuid: (leaf: number) => {
       if (leaf === 0x8000_0001) return { eax: 0, ebx: 0, ecx: 4, edx: 0 };
-      return leaf === 0x8000_000a ? { eax: 1, ebx: 16, ecx: 0, edx: 9 } : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+      return leaf === 0x8000_000a ? { eax: 1, ebx: 16, ecx: 0, edx: 0x0200_0009 } : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
     },
     vmrun: (vmcb: bigint) => {
       const { bytes } = physMemory();
@@ -123,7 +124,7 @@ test('EFER is checked, and SVME not the guest\'s', () => {
   });
 });
 
-test('interrupts wait for a window, NMIs for IRET', () => {
+test('interrupts wait for a window', () => {
   withSvm((vcpu, run) => {
     vcpu.injectInterrupt(0x55);
     run((vmcb) => {
@@ -134,5 +135,29 @@ test('interrupts wait for a window, NMIs for IRET', () => {
       expect(vmcb.getBigUint64(Vmcb.eventInjection, true)).toBe(0x8000_0055n);
       exit(SvmExit.INTR)(vmcb);
     });
+  });
+});
+
+test('NMIs are left to the processor while one is handled', () => {
+  const { V_NMI, V_NMI_ENABLE, V_NMI_MASK } = VirtualInterrupt;
+  const nmi = V_NMI | V_NMI_MASK | V_NMI_ENABLE;
+  let latched = 2;
+  const apic = {
+    take: (what: string) => what === 'nmi' && latched-- > 0, nextTimer: () => undefined, useTsc: () => {}, requests: false, tpr: 0, id: 0, base: 0n,
+  } as unknown as LocalApic;
+  withSvm((vcpu, run) => {
+    vcpu.attachLocalApic?.(apic);
+    vcpu.injectInterrupt(ApicPin.nmi);
+    run((vmcb) => {
+      vcpu.clearInterrupt(ApicPin.nmi);
+      expect([vmcb.getBigUint64(Vmcb.eventInjection, true), vmcb.getBigUint64(Vmcb.virtualInterrupt, true) & nmi]).toEqual([0x8000_0202n, V_NMI | V_NMI_ENABLE]);
+      // VMRUN blocks NMIs: the second one waits.
+      vmcb.setBigUint64(Vmcb.virtualInterrupt, vmcb.getBigUint64(Vmcb.virtualInterrupt, true) | V_NMI_MASK, true);
+    });
+    run((vmcb) => {
+      expect([vmcb.getBigUint64(Vmcb.eventInjection, true), vmcb.getBigUint64(Vmcb.virtualInterrupt, true) & nmi]).toEqual([0n, nmi]);
+      vmcb.setBigUint64(Vmcb.virtualInterrupt, vmcb.getBigUint64(Vmcb.virtualInterrupt, true) & ~V_NMI, true);
+    });
+    run((vmcb) => expect(vmcb.getBigUint64(Vmcb.virtualInterrupt, true) & nmi).toBe(V_NMI_ENABLE | V_NMI_MASK));
   });
 });

@@ -91,8 +91,10 @@ export const SVM_EXIT_INVALID = 0xffff_ffff_ffff_ffffn;
 /** TLB_CONTROL (APM vol. 2, 15.16.2). */
 export const TlbControl = { none: 0, flushAll: 1, flushAsid: 3, flushAsidNonGlobal: 7 } as const;
 
-/** The field at 0x060: V_TPR in 7:0, V_INTR_PRIO in 19:16, V_INTR_VECTOR in 39:32. */
-export const VirtualInterrupt = { V_IRQ: 0x100n, V_IGN_TPR: 0x10_0000n, V_INTR_MASKING: 0x100_0000n } as const;
+/** The field at 0x060: V_TPR in 7:0, V_INTR_PRIO in 19:16, V_INTR_VECTOR in 39:32; of virtual NMIs one waits, and those that come are blocked (APM vol. 2, 15.21.10). */
+export const VirtualInterrupt = {
+  V_IRQ: 0x100n, V_NMI: 0x800n, V_NMI_MASK: 0x1000n, V_IGN_TPR: 0x10_0000n, V_INTR_MASKING: 0x100_0000n, V_NMI_ENABLE: 0x400_0000n,
+} as const;
 
 /** EVENTINJ and EXITINTINFO: vector in 7:0, type in 10:8, error code in 63:32 (APM vol. 2, 15.20). */
 export const EventInjection = { typeShift: 8, errorCodeValid: 0x800, valid: 0x8000_0000 } as const;

@@ -114,8 +114,8 @@ export class Cpuid {
       [0x8000_0006, () => this.put(0, 0, 0x0400_6040, 0)],
       [0x8000_0007, () => this.put(0, 0, 0, this.word(0x8000_0007, 'd'))],
       [0x8000_0008, () => this.put(options.physicalBits | ((this.has('la57') ? 57 : 48) << 8), 0, 0, 0)],
-      // SVM revision 1, number of ASIDs, nested paging, NRIP save, flush by ASID, decode assists (APM vol. 3, E.4.9).
-      [0x8000_000a, () => (this.has('svm') ? this.put(1, 0x8000, 0, 0x0000_00c9) : this.put(0, 0, 0, 0))],
+      // SVM revision 1, number of ASIDs, nested paging, NRIP save, flush by ASID, decode assists, virtual NMIs (APM vol. 3, E.4.9).
+      [0x8000_000a, () => (this.has('svm') ? this.put(1, 0x8000, 0, 0x0200_00c9) : this.put(0, 0, 0, 0))],
     ]);
   }
 

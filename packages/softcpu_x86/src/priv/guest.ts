@@ -75,6 +75,10 @@ export interface GuestMode {
   pollable(): boolean;
   /** A virtual interrupt to deliver now (SVM): its vector, or -1. It is no longer pending then. */
   virtualInterrupt(): number;
+  /** A virtual NMI is to be delivered now (SVM). It is no longer pending then. */
+  virtualNmi(): boolean;
+  /** Blocking by NMI is that of virtual NMIs: it does not keep NMIs from arriving. */
+  readonly blocksVirtualNmis: boolean;
   /** IF that masks host interrupts is the host's. */
   readonly hostMasksInterrupts: boolean;
   /** NMI blocking applies to virtual NMIs. */

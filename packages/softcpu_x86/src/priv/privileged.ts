@@ -240,14 +240,15 @@ export class Privileged implements PrivilegedLp {
       if (regs.waiting === Waiting.sipi) return Status.leave;
       return events.interrupt(V.NMI, true);
     }
+    if (guest?.virtualNmi() === true) return events.interrupt(V.NMI, true);
     const status = this.maskable(shadow, down);
     if (status !== Status.next) return status;
     return regs.waiting === Waiting.no ? Status.next : Status.leave;
   }
 
   private nmiOpen(shadow: number): boolean {
-    const { vmx, regs, guest } = this;
-    if (guest !== undefined && guest === vmx?.guest && vmx.guest.nmiArrives) return true;
+    const { regs, guest } = this;
+    if (guest?.blocksVirtualNmis === true) return true;
     if (regs.nmiBlocked) return false;
     if (shadow === 0) return true;
     regs.host.endSlice();

@@ -1,4 +1,4 @@
-import { EventType, SVM_EXIT_INVALID, SvmExit, SvmIntercept3, SvmIntercept4, SvmIntercept5, TlbControl, Vmcb, VmcbSave, toVmcbAttributes } from '@axvisor/axvisor_api/arch/x86';
+import { EventType, SVM_EXIT_INVALID, SvmExit, SvmIntercept3, SvmIntercept4, SvmIntercept5, TlbControl, VirtualInterrupt, Vmcb, VmcbSave, toVmcbAttributes } from '@axvisor/axvisor_api/arch/x86';
 import { expect, test } from 'vitest';
 import type { SystemInsn, SystemOp } from '../../src/priv/index.ts';
 import { vmrunRules } from '../../src/priv/svm/checks.ts';
@@ -98,6 +98,7 @@ const broken: Readonly<Record<string, (h: SvmHarness) => void>> = {
   'long mode: CS.L and CS.D': (h) => h.segment(VmcbSave.cs, SEL.code64, 0xe09b),
   IOPM: (h) => h.set64(Vmcb.iopmBasePa, 1n << 50n),
   MSRPM: (h) => h.set64(Vmcb.msrpmBasePa, 1n << 50n),
+  'virtual NMIs: NMI intercept': (h) => h.set64(Vmcb.virtualInterrupt, VirtualInterrupt.V_NMI_ENABLE),
   'event injection': (h) => h.set64(Vmcb.eventInjection, 0x8000_0302),
   'nested CR3': (h) => (h.set64(Vmcb.nestedPaging, 1), h.set64(Vmcb.nestedCr3, 1n << 50n)),
   'guest PAT': (h) => (h.set64(Vmcb.nestedPaging, 1), h.set64(VmcbSave.gPat, 2)),
@@ -285,6 +286,43 @@ test('interrupts of the host, virtual interrupts, injected events', () => {
   h.set64(Vmcb.eventInjection, 0x8000_0040 | (EventType.externalInterrupt << 8));
   h.start();
   expect([h.rip, h.get64(Vmcb.eventInjection)]).toEqual([0x7040n, 0n]);
+});
+
+test('virtual NMIs wait for IRET', () => {
+  const { V_NMI, V_NMI_ENABLE, V_NMI_MASK } = VirtualInterrupt;
+  const h = new SvmHarness();
+  h.write64(IDT + 2 * 16, gate(SEL.code64, 0x7000, 0x8e));
+  h.write64(IDT + 2 * 16 + 8, 0n);
+  h.enable(W3, I3.NMI);
+  h.set64(Vmcb.virtualInterrupt, V_NMI_ENABLE | V_NMI);
+  h.start();
+  expect([h.lp.pendingEvent(), h.rip, h.get64(Vmcb.virtualInterrupt) & V_NMI]).toEqual([1, 0x7000n, 0n]);
+  // Those of the host come all the same; the exit says that the guest is in its handler.
+  h.lp.setNmi();
+  expect([h.lp.pendingEvent(), h.exit[0], h.get64(Vmcb.virtualInterrupt)]).toEqual([2, X.NMI, V_NMI_ENABLE | V_NMI_MASK]);
+  h.set64(Vmcb.virtualInterrupt, V_NMI_ENABLE | V_NMI_MASK | V_NMI);
+  h.start();
+  expect(h.lp.pendingEvent()).toBe(0);
+  // The next one is taken where IRET returns to, not before.
+  h.run('iret', { opSize: 8 });
+  expect(h.rip).toBe(0x5000n);
+  h.rip = 0x5555n;
+  expect([h.lp.pendingEvent(), h.rip, h.read64(Number(h.gpr(4)))]).toEqual([1, 0x7000n, 0x5555n]);
+  // One that is injected blocks others, too; behind STI they wait for an instruction.
+  h.lp.setNmi();
+  h.lp.pendingEvent();
+  h.set64(Vmcb.virtualInterrupt, V_NMI_ENABLE);
+  h.set64(Vmcb.eventInjection, 0x8000_0002 | (EventType.nmi << 8));
+  h.start();
+  h.lp.setNmi();
+  expect([h.lp.pendingEvent(), h.get64(Vmcb.virtualInterrupt)]).toEqual([2, V_NMI_ENABLE | V_NMI_MASK]);
+  h.set64(Vmcb.virtualInterrupt, V_NMI_ENABLE | V_NMI);
+  h.set64(Vmcb.interruptShadow, 1);
+  h.start();
+  expect(h.lp.pendingEvent()).toBe(0);
+  h.regs.advance(1);
+  h.retired++;
+  expect(h.lp.pendingEvent()).toBe(1);
 });
 
 test('NMI, INIT and task switches', () => {

@@ -3,7 +3,7 @@ import { IoioInfo, NestedPageFault, PageFaultError, SVM_EXIT_INVALID, SvmExit, V
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Intercepted, X86Exit } from '../exit.ts';
 
-type Handler = (info1: bigint, info2: bigint) => X86Exit | 'iret';
+type Handler = (info1: bigint, info2: bigint) => X86Exit;
 
 const instruction = (name: Intercepted): Handler => () => ({ kind: 'instruction', instruction: name });
 const interrupt: Handler = () => ({ kind: 'interrupt', vector: HOST_INTERRUPT_VECTOR });
@@ -30,7 +30,6 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [SvmExit.SMI]: interrupt,
   [SvmExit.INIT]: interrupt,
   [SvmExit.VINTR]: () => ({ kind: 'window' }),
-  [SvmExit.IRET]: () => 'iret',
   [SvmExit.CPUID]: instruction('cpuid'),
   [SvmExit.HLT]: instruction('hlt'),
   [SvmExit.INVD]: instruction('invd'),
@@ -55,7 +54,7 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(SvmExit).map(([name, code]) => [code, name]));
 
 /** The exit that a VMCB describes. */
-export function exitOf(vmcb: DataView): X86Exit | 'iret' {
+export function exitOf(vmcb: DataView): X86Exit {
   const code = vmcb.getBigUint64(Vmcb.exitCode, true);
   if (code === SVM_EXIT_INVALID) return { kind: 'failEntry', reason: code };
   const info1 = vmcb.getBigUint64(Vmcb.exitInfo1, true);

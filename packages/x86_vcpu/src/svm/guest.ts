@@ -38,8 +38,6 @@ const INTERCEPT_5 = SvmIntercept5.INVLPGB;
 /** PAUSEs before one leaves the guest. */
 const PAUSE_FILTER = 1000;
 const NESTED_PAGING = 1n;
-/** Nonzero while NMIs are blocked: in the part of the VMCB that is the host's (APM vol. 2, table B-1). */
-const NMI_BLOCKED = 0x3e0;
 
 export class SvmGuest implements Guest {
   readonly #vmcb: HostPhysAddr;
@@ -48,6 +46,7 @@ export class SvmGuest implements Guest {
   readonly #view: DataView;
   #root: NestedRoot | undefined;
   #asid = 1;
+  /** Of the virtual interrupt word: what waits for the guest to take it. */
   #windows = 0n;
   /** Another thread made its structures and gives them back. */
   readonly #isShared: boolean;
@@ -124,18 +123,18 @@ export class SvmGuest implements Guest {
   }
 
   get nmiBlocked(): boolean {
-    return this.#view.getUint8(NMI_BLOCKED) !== 0;
+    return (this.#get64(Vmcb.virtualInterrupt) & VirtualInterrupt.V_NMI_MASK) !== 0n;
   }
 
-  set #nmiBlocked(blocked: boolean) {
-    this.#view.setUint8(NMI_BLOCKED, Number(blocked));
+  get nmiDelivered(): boolean {
+    return (this.#windows & VirtualInterrupt.V_NMI) !== 0n && (this.#get64(Vmcb.virtualInterrupt) & VirtualInterrupt.V_NMI) === 0n;
   }
 
   /** With nested paging the processor reads them when it needs them (APM vol. 2, 15.25.10). */
   setPdptes(): void {}
 
   blockNmis(): void {
-    this.#nmiBlocked = true;
+    this.#set64(Vmcb.virtualInterrupt, this.#get64(Vmcb.virtualInterrupt) | VirtualInterrupt.V_NMI_MASK);
   }
 
   setCr2(address: bigint): void {
@@ -194,7 +193,8 @@ export class SvmGuest implements Guest {
   }
 
   #writeVirtualInterrupt(): void {
-    this.#set64(Vmcb.virtualInterrupt, VirtualInterrupt.V_INTR_MASKING | this.#windows);
+    const mask = this.#get64(Vmcb.virtualInterrupt) & VirtualInterrupt.V_NMI_MASK;
+    this.#set64(Vmcb.virtualInterrupt, VirtualInterrupt.V_INTR_MASKING | VirtualInterrupt.V_NMI_ENABLE | mask | this.#windows);
   }
 
   share(): VCpuShare {
@@ -225,19 +225,13 @@ export class SvmGuest implements Guest {
     const type = kind === EventKind.softwareException || kind === EventKind.privilegedSoftware ? EventKind.exception : kind;
     const info = vector | (type << EventInjection.typeShift) | (errorCode === undefined ? 0 : EventInjection.errorCodeValid);
     this.#set64(Vmcb.eventInjection, BigInt(info + EventInjection.valid) | (BigInt(errorCode ?? 0) << 32n));
-    if (kind === EventKind.nmi) this.#nmiBlocked = true;
   }
 
-  /** A virtual interrupt of the highest priority is never delivered, since VINTR is intercepted: the guest is left where it could be. */
+  /** A virtual interrupt of the highest priority is never delivered, since VINTR is intercepted: the guest is left where it could be. NMIs the processor delivers. */
   openWindows(interrupt: boolean, nmi: boolean): void {
-    const view = this.#view;
-    // There is no window for NMIs. One that waits for an instruction behind STI finds that of interrupts open; behind MOV SS it may be later.
-    const window = interrupt || (nmi && this.shadowed && !this.nmiBlocked);
-    this.#windows = window ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n;
+    this.#windows = (interrupt ? VirtualInterrupt.V_IRQ | VirtualInterrupt.V_IGN_TPR : 0n) | (nmi ? VirtualInterrupt.V_NMI : 0n);
     this.#writeVirtualInterrupt();
-    // NMIs are blocked until IRET.
-    const three = (INTERCEPT_3 | (window ? SvmIntercept3.VINTR : 0) | (nmi || this.nmiBlocked ? SvmIntercept3.IRET : 0)) >>> 0;
-    view.setUint32(Vmcb.intercept3, three, true);
+    this.#view.setUint32(Vmcb.intercept3, (INTERCEPT_3 | (interrupt ? SvmIntercept3.VINTR : 0)) >>> 0, true);
   }
 
   enter(): X86Exit {
@@ -250,10 +244,7 @@ export class SvmGuest implements Guest {
     vmsave(this.#vmcb);
     stgi();
     this.#view.setUint8(Vmcb.tlbControl, TlbControl.none);
-    const exit = exitOf(this.#view);
-    if (exit !== 'iret') return exit;
-    this.#nmiBlocked = false;
-    return { kind: 'window' };
+    return exitOf(this.#view);
   }
 
   interrupted(): GuestEvent | undefined {

@@ -11,9 +11,8 @@ import type { Cpus } from '../cpus.ts';
 
 const SVM_FEATURE = 1 << 2;
 const SVM_LEAF = 0x8000_000a;
-/** Leaf 0x8000_000a, EDX: nested paging, NRIP save. */
-const NESTED_PAGING = 1;
-const NRIP_SAVE = 8;
+/** Leaf 0x8000_000a, EDX, what is used. */
+const FEATURES: readonly (readonly [bit: number, name: string])[] = [[0, 'nested paging'], [3, 'NRIP save'], [25, 'virtual NMIs']];
 const XSAVE_FEATURE = 1 << 26;
 
 export const hasSvm = (): boolean => (cpuid(0x8000_0001, 0).ecx & SVM_FEATURE) !== 0;
@@ -34,7 +33,7 @@ export class SvmPerCpu implements AxArchPerCpu {
     return this.#hostSave !== undefined;
   }
 
-  /** @throws {AxError} Unsupported without SVM, nested paging or NRIP save, or where firmware disabled it; ResourceBusy if it is on; BadState on another CPU */
+  /** @throws {AxError} Unsupported without SVM or one of its features that are used, or where firmware disabled it; ResourceBusy if it is on; BadState on another CPU */
   hardwareEnable(): void {
     ensure(thisCpuId() === this.#cpu, 'BadState', `CPU ${this.#cpu} is not CPU ${thisCpuId()}, which this runs on`);
     initProcessor(this.#cpu);
@@ -42,7 +41,8 @@ export class SvmPerCpu implements AxArchPerCpu {
     ensure((rdmsr(Msr.IA32_EFER) & Efer.SVME) === 0n, 'ResourceBusy', `SVM is in use on CPU ${this.#cpu} already`);
     if ((rdmsr(Msr.VM_CR) & VmCr.SVMDIS) !== 0n) throw axError('Unsupported', `firmware has switched SVM off on CPU ${this.#cpu}`);
     const { edx } = cpuid(SVM_LEAF, 0);
-    if ((edx & NESTED_PAGING) === 0 || (edx & NRIP_SAVE) === 0) throw axError('Unsupported', `the SVM of CPU ${this.#cpu} has no nested paging, or does not save the next RIP`);
+    const missing = FEATURES.filter(([bit]) => ((edx >>> bit) & 1) === 0);
+    if (missing.length > 0) throw axError('Unsupported', `the SVM of CPU ${this.#cpu} lacks ${missing.map(([, name]) => name).join(', ')}`);
     if ((cpuid(1, 0).ecx & XSAVE_FEATURE) !== 0) writeCr(4, readCr(4) | Cr4.OSXSAVE);
     const area = zeroedFrame();
     wrmsr(Msr.IA32_EFER, rdmsr(Msr.IA32_EFER) | Efer.SVME);

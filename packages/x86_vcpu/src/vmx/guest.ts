@@ -165,6 +165,10 @@ export class VmxGuest implements Guest {
     return (this.#interruptibility & (Interruptibility.blockingBySti | Interruptibility.blockingByMovSs)) !== 0;
   }
 
+  get nmiDelivered(): boolean {
+    return false;
+  }
+
   get nmiBlocked(): boolean {
     return (this.#interruptibility & Interruptibility.blockingByNmi) !== 0;
   }

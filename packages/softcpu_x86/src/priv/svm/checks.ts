@@ -1,5 +1,5 @@
 /** Consistency checks of VMRUN (APM vol. 2, 15.5.1): what fails is VMEXIT_INVALID. */
-import { SvmIntercept4, Vmcb, VmcbSave, VmcbSegment } from '@axvisor/axvisor_api/arch/x86';
+import { SvmIntercept3, SvmIntercept4, VirtualInterrupt, Vmcb, VmcbSave, VmcbSegment } from '@axvisor/axvisor_api/arch/x86';
 import { CR0, CR4, CR4_DEFINED, EFER } from '../fields.ts';
 import { validPat } from '../mtrr.ts';
 import type { VmcbView } from './vmcb.ts';
@@ -17,6 +17,8 @@ export interface VmcbRule {
 }
 
 const EFER_DEFINED = EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE | EFER.SVME | EFER.FFXSR;
+
+const V_NMI_ENABLE = Number(VirtualInterrupt.V_NMI_ENABLE);
 
 const cr0 = (c: VmcbCandidate): number => c.vmcb.lo(VmcbSave.cr0);
 const cr4 = (c: VmcbCandidate): number => c.vmcb.lo(VmcbSave.cr4);
@@ -54,6 +56,7 @@ export const vmrunRules: readonly VmcbRule[] = [
   { name: 'IOPM', holds: (c) => (c.vmcb.hi(Vmcb.iopmBasePa) & c.reservedHi) === 0 },
   { name: 'MSRPM', holds: (c) => (c.vmcb.hi(Vmcb.msrpmBasePa) & c.reservedHi) === 0 },
   { name: 'event injection', holds: eventLegal },
+  { name: 'virtual NMIs: NMI intercept', holds: ({ vmcb }) => !vmcb.has(Vmcb.virtualInterrupt, V_NMI_ENABLE) || vmcb.has(Vmcb.intercept3, SvmIntercept3.NMI) },
   { name: 'nested CR3', holds: (c) => !nested(c) || (c.vmcb.hi(Vmcb.nestedCr3) & c.reservedHi) === 0 },
   { name: 'guest PAT', holds: (c) => !nested(c) || validPat(c.vmcb.lo(VmcbSave.gPat), c.vmcb.hi(VmcbSave.gPat)) },
 ];

@@ -34,6 +34,8 @@ const INSTRUCTIONS: Readonly<Partial<Record<Intercepted, readonly [word: number,
 const MSR_RANGES: readonly number[] = [0, 0xc000_0000, 0xc001_0000];
 const SIZE_BITS: Readonly<Record<number, number>> = { 1: IoioInfo.SZ8, 2: IoioInfo.SZ16, 4: IoioInfo.SZ32 };
 const ADDRESS_BITS: Readonly<Record<number, number>> = { 2: IoioInfo.A16, 4: IoioInfo.A32, 8: IoioInfo.A64 };
+/** The virtual interrupt word (APM vol. 2, 15.21). */
+const VIRTUAL = { irq: 1 << 8, nmi: 1 << 11, nmiMask: 1 << 12, ignoreTpr: 1 << 20, masking: 1 << 24, nmiEnable: 1 << 26 } as const;
 /** EXITINFO2 of task switches. */
 const TASK = { iret: 1 << 4, jump: 1 << 6, error: 1 << 12, rf: 1 << 16 } as const;
 
@@ -69,7 +71,8 @@ export class SvmGuest implements GuestMode {
     this.pauses = vmcb.lo(Vmcb.pauseFilterThreshold) >>> 16;
     regs.set('tscOffset', vmcb.lo(Vmcb.tscOffset), vmcb.hi(Vmcb.tscOffset));
     regs.tscMultiplier = 0n;
-    regs.ifAwaited = (this.virtualWord & (1 << 8)) !== 0 || !this.hostMasksInterrupts;
+    regs.ifAwaited = (this.virtualWord & VIRTUAL.irq) !== 0 || !this.hostMasksInterrupts;
+    regs.nmiBlocked = this.blocksVirtualNmis && (this.virtualWord & VIRTUAL.nmiMask) !== 0;
     const intercepted = (bit: number, code: number): number => (vmcb.has(Vmcb.intercept3, bit) ? code : 0);
     regs.intercepts = intercepted(I3.PAUSE, Intercepts.pause) | intercepted(I3.PUSHF, Intercepts.pushf) | intercepted(I3.POPF, Intercepts.popf);
   }
@@ -85,7 +88,7 @@ export class SvmGuest implements GuestMode {
 
   /** V_INTR_MASKING: IF and TPR are virtual. */
   get hostMasksInterrupts(): boolean {
-    return (this.virtualWord & (1 << 24)) !== 0;
+    return (this.virtualWord & VIRTUAL.masking) !== 0;
   }
 
   instruction(name: Intercepted, insn: SystemInsn): void {
@@ -259,9 +262,9 @@ export class SvmGuest implements GuestMode {
   private virtualPending(): boolean {
     const { regs } = this.p;
     const word = this.virtualWord;
-    if ((word & (1 << 8)) === 0) return false;
+    if ((word & VIRTUAL.irq) === 0) return false;
     const priority = (word >>> 16) & 15;
-    if ((word & (1 << 20)) === 0 && priority <= (word & 15)) return false;
+    if ((word & VIRTUAL.ignoreTpr) === 0 && priority <= (word & 15)) return false;
     return (regs.systemFlags & Flag.IF) !== 0 && regs.currentShadow() === 0 && regs.waiting !== Waiting.shutdown;
   }
 
@@ -272,19 +275,42 @@ export class SvmGuest implements GuestMode {
       leave(X.VINTR, {});
       return true;
     }
-    if ((this.virtualWord & (1 << 8)) !== 0 && regs.currentShadow() !== 0) regs.host.endSlice();
+    if ((this.virtualWord & (VIRTUAL.irq | VIRTUAL.nmi)) !== 0 && regs.currentShadow() !== 0) regs.host.endSlice();
     return false;
   }
 
   pollable(): boolean {
-    return this.virtualPending();
+    return this.virtualPending() || this.nmiPending();
+  }
+
+  get blocksVirtualNmis(): boolean {
+    return (this.virtualWord & VIRTUAL.nmiEnable) !== 0;
+  }
+
+  /** Whether a virtual NMI would be taken now (APM vol. 2, 15.21.10). */
+  private nmiPending(): boolean {
+    const { regs } = this.p;
+    const both = VIRTUAL.nmiEnable | VIRTUAL.nmi;
+    return (this.virtualWord & both) === both && !regs.nmiBlocked && regs.currentShadow() === 0;
+  }
+
+  virtualNmi(): boolean {
+    if (!this.nmiPending()) return false;
+    this.p.vmcb.set32(Vmcb.virtualInterrupt, this.virtualWord & ~VIRTUAL.nmi);
+    return true;
+  }
+
+  /** What an exit says of virtual NMIs. */
+  saveNmiMask(): void {
+    const { vmcb, regs } = this.p;
+    if (this.blocksVirtualNmis) vmcb.set32(Vmcb.virtualInterrupt, (this.virtualWord & ~VIRTUAL.nmiMask) | (regs.nmiBlocked ? VIRTUAL.nmiMask : 0));
   }
 
   virtualInterrupt(): number {
     const { vmcb } = this.p;
     if (!this.virtualPending()) return -1;
     const vector = vmcb.hi(Vmcb.virtualInterrupt) & 0xff;
-    vmcb.set32(Vmcb.virtualInterrupt, this.virtualWord & ~(1 << 8));
+    vmcb.set32(Vmcb.virtualInterrupt, this.virtualWord & ~VIRTUAL.irq);
     return vector;
   }
 

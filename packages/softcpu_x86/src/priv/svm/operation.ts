@@ -171,7 +171,6 @@ export class SvmOperation {
     regs.waiting = Waiting.no;
     regs.clearShadow();
     if ((vmcb.lo(Vmcb.interruptShadow) & 1) !== 0) regs.blockNext(SHADOW.sti);
-    regs.nmiBlocked = false;
     regs.pendingDebug = 0;
     regs.rfAt = regs.host.retired();
   }
@@ -238,6 +237,7 @@ export class SvmOperation {
     vmcb.set(VmcbSave.rflags, regs.flags);
     vmcb.set(VmcbSave.rip, rip[0], rip[1]);
     vmcb.setByte(VmcbSave.cpl, regs.cpl);
+    this.guest.saveNmiMask();
     vmcb.set(Vmcb.interruptShadow, (regs.currentShadow() !== 0 ? 1 : 0) | ((regs.systemFlags & 0x200) !== 0 ? 2 : 0));
     for (let i = 0; i < HOST.length; i++) {
       sys[HOST[i]!] = this.host[2 * i]!;

@@ -369,6 +369,10 @@ export class VmxGuest implements GuestMode {
     return -1;
   }
 
+  virtualNmi(): boolean {
+    return false;
+  }
+
   iretUnblocks(): void {
     const { regs } = this.p;
     const virtual = (this.pin & PinControl.virtualNmis) !== 0;
@@ -377,9 +381,8 @@ export class VmxGuest implements GuestMode {
     regs.nmiBlocked = false;
   }
 
-  /** Whether blocking by NMI keeps NMIs from arriving: not while it is that of virtual NMIs. */
-  get nmiArrives(): boolean {
-    return (this.pin & PinControl.virtualNmis) !== 0 || !this.p.regs.nmiBlocked;
+  get blocksVirtualNmis(): boolean {
+    return (this.pin & PinControl.virtualNmis) !== 0;
   }
 }
 
