@@ -34,10 +34,10 @@ const EDX1_HIDDEN = bits(7, 14, 21, 22, 29, 31);
 const EDX1_APIC = bit(9);
 const EDX1_HTT = bit(28);
 /**
- * Leaf 7, ECX: WAITPKG, and LA57, for processors do better with four levels of paging; EDX: L1D flush and core capabilities. What tells that the processor is not vulnerable stays: a kernel that does not know isolates
+ * Leaf 7, ECX: WAITPKG; EDX: L1D flush and core capabilities. What tells that the processor is not vulnerable stays: a kernel that does not know isolates
  * its page tables, at several times the cost of a system call.
  */
-const ECX7_HIDDEN = bits(5, 16);
+const ECX7_HIDDEN = bit(5);
 const EDX7_HIDDEN = bits(28, 30);
 /** Leaf 6, EAX: the APIC timer runs in every C-state. */
 const ARAT = bit(2);

@@ -1,7 +1,7 @@
 /** Loading and examining segment registers and descriptor tables: MOV, POP, LDS …, LLDT, LTR, LGDT, LIDT, VERR, VERW, LAR, LSL (SDM vol. 2; vol. 3, chapter 5). */
 import { Descriptor, DescriptorTables } from './descriptors.ts';
 import { AR, SEG, SYS, V } from './fields.ts';
-import { canonical, type Linear } from './linear.ts';
+import { storable, type Linear } from './linear.ts';
 import { slot, type Registers } from './registers.ts';
 
 /** System descriptor types that LAR and LSL accept, one bit each: outside and inside IA-32e mode. */
@@ -97,7 +97,7 @@ export class Segments {
     tables.fetch(selector, descriptor);
     if (descriptor.isSegment || descriptor.type !== SYS.ldt) regs.fault.raise(V.GP, error);
     if (!descriptor.present) regs.fault.raise(V.NP, error);
-    if (regs.long && !(tables.readUpper(selector, descriptor) && canonical(descriptor.upper, regs.cr4))) regs.fault.raise(V.GP, error);
+    if (regs.long && !(tables.readUpper(selector, descriptor) && storable(descriptor.upper))) regs.fault.raise(V.GP, error);
     tables.load(SEG.ldtr, selector, descriptor);
   }
 
@@ -110,7 +110,7 @@ export class Segments {
     const available = descriptor.type === SYS.tss || (descriptor.type === SYS.tss16 && !regs.long);
     if (descriptor.isSegment || !available) regs.fault.raise(V.GP, error);
     if (!descriptor.present) regs.fault.raise(V.NP, error);
-    if (regs.long && !(tables.readUpper(selector, descriptor) && canonical(descriptor.upper, regs.cr4))) regs.fault.raise(V.GP, error);
+    if (regs.long && !(tables.readUpper(selector, descriptor) && storable(descriptor.upper))) regs.fault.raise(V.GP, error);
     tables.setType(descriptor, 2);
     tables.load(SEG.tr, selector, descriptor);
   }
@@ -126,9 +126,8 @@ export class Segments {
     if (!regs.code64) {
       upper = 0;
       if (opSize === 2) base &= 0xff_ffff;
-    } else {
-      const sign = upper >> ((regs.cr4 & 0x1000) !== 0 ? 24 : 15);
-      if (sign !== 0 && sign !== -1) regs.fault.raise(V.GP, 0);
+    } else if (!storable(upper)) {
+      regs.fault.raise(V.GP, 0);
     }
     regs.set(idt ? 'idtrBase' : 'gdtrBase', base, upper);
     if (idt) regs.idtrLimit = limit;

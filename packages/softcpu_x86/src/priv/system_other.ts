@@ -4,7 +4,7 @@ import { CR4, SEG } from './fields.ts';
 import type { Intercepted } from './guest.ts';
 import { Status, Waiting } from './interface.ts';
 import type { SystemInsn } from './interface.ts';
-import { canonical } from './linear.ts';
+import { storable } from './linear.ts';
 import { highWord, lowWord } from './registers.ts';
 import type { SystemContext } from './system_context.ts';
 
@@ -43,7 +43,7 @@ export class OtherInstructions {
     const address = linear.load(insn.seg, at | 0, insn.hi + (at > 0xffff_ffff ? 1 : 0), 8);
     if (upper !== 0 || kind > 3) this.c.gp();
     if (reserved || ((regs.cr4 & CR4.PCIDE) === 0 && pcid !== 0 && kind < 2)) this.c.gp();
-    if (kind === 0 && !canonical(linear.hi, regs.cr4)) this.c.gp();
+    if (kind === 0 && !storable(linear.hi)) this.c.gp();
     if (kind === 0) regs.translations.invalidate(address, linear.hi);
     else if (kind === 1) regs.translations.flushPcid(pcid);
     else if (kind === 2) regs.translations.flush();

@@ -5,7 +5,7 @@ import type { Ept } from '../ept.ts';
 import type { Events } from '../events.ts';
 import { CR0, CR4, EVENT } from '../fields.ts';
 import { Waiting } from '../interface.ts';
-import { canonical } from '../linear.ts';
+import { storable } from '../linear.ts';
 import type { Msrs } from '../msrs.ts';
 import type { Paging } from '../paging.ts';
 import type { Physical } from '../physical.ts';
@@ -164,7 +164,7 @@ export class VmxOperation {
 
   invvpid(type: number, vpid: number, linear: bigint): VmxResult {
     this.need();
-    const bad = type < 0 || type > 3 || vpid < 0 || vpid > 0xffff || (type !== 2 && vpid === 0) || (type === 0 && !canonical(highWord(linear), 0));
+    const bad = type < 0 || type > 3 || vpid < 0 || vpid > 0xffff || (type !== 2 && vpid === 0) || (type === 0 && !storable(highWord(linear)));
     if (bad) return this.fail(E.invalidOperandToInveptInvvpid);
     const { regs } = this.p;
     const T = InvvpidType;
