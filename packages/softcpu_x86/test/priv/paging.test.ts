@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ept } from '../../src/priv/ept.ts';
+import { NestedPaging } from '../../src/priv/nested.ts';
 import { highWord, lowWord } from '../../src/priv/registers.ts';
 import { Harness, RAM } from './harness.ts';
 import { Model, type Mode, type Outcome } from './paging_model.ts';
@@ -113,6 +114,19 @@ test('translations, faults and flags agree with a model of one stage', () => {
   expect(seen.faults).toBeGreaterThan(200);
 });
 
+/** Second-stage tables in pages 0 to 3, which the guest cannot reach: what is cached of them stays true. Some entries are odd. `type`: more bits of leaves. */
+function second(h: Harness, seed: number, type: bigint): void {
+  const next = randomWords(seed);
+  h.write64(0, 0x1007n);
+  for (let i = 0; i < 512; i++) h.write64(0x1000 + 8 * i, i === 0 || next() % 2 === 0 ? 0x2007n : BigInt(next() & 0xfff) | 0x2000n);
+  for (let i = 0; i < 512; i++) h.write64(0x2000 + 8 * i, next() % 4 === 0 ? BigInt(next() & 0xfff) | (BigInt((next() % PAGES) + 1) << 21n) : 0x3007n);
+  for (let i = 0; i < 512; i++) {
+    const rights = next() % 6 === 0 ? next() & 7 : 7;
+    const odd = next() % 40 === 0 ? BigInt(next() & 0xff8) : type;
+    h.write64(0x3000 + 8 * i, (BigInt((i % (PAGES - 4)) + 4) << 12n) | BigInt(rights) | odd);
+  }
+}
+
 test('two stages agree with the model, exit qualifications too', () => {
   const h = new Harness({ physicalBits: PHYSICAL_BITS });
   const copy = new Uint8Array(RAM);
@@ -121,22 +135,10 @@ test('two stages agree with the model, exit qualifications too', () => {
   const parts = lp as unknown as { paging: { secondStage: unknown; user: boolean; writable: boolean; noExecute: boolean } };
   const ept = new Ept(h.regs, lp.memory, PHYSICAL_BITS);
   const seen = new Map<string, number>();
-  /** Second-stage tables in pages 0 to 3, which the guest cannot reach: what is cached of them stays true. Some entries are odd. */
-  const second = (seed: number): void => {
-    const next = randomWords(seed);
-    h.write64(0, 0x1007n);
-    for (let i = 0; i < 512; i++) h.write64(0x1000 + 8 * i, i === 0 || next() % 2 === 0 ? 0x2007n : BigInt(next() & 0xfff) | 0x2000n);
-    for (let i = 0; i < 512; i++) h.write64(0x2000 + 8 * i, next() % 4 === 0 ? BigInt(next() & 0xfff) | (BigInt((next() % PAGES) + 1) << 21n) : 0x3007n);
-    for (let i = 0; i < 512; i++) {
-      const rights = next() % 6 === 0 ? next() & 7 : 7;
-      const odd = next() % 40 === 0 ? BigInt(next() & 0xff8) : 0x30n;
-      h.write64(0x3000 + 8 * i, (BigInt((i % (PAGES - 4)) + 4) << 12n) | BigInt(rights) | odd);
-    }
-  };
   fc.assert(
     fc.property(fc.integer(), modeArbitrary, fc.boolean(), fc.array(fc.tuple(linearArbitrary, fc.constantFrom(0, 1, 2)), { minLength: 40, maxLength: 40 }), (seed, choice, dirty, list) => {
       fill(h.view, seed, choice.kind === '32');
-      second(seed ^ 0x5555);
+      second(h, seed ^ 0x5555, 0x30n);
       copy.set(h.bytes.subarray(0, RAM));
       const eptp = dirty ? 0x5en : 0x1en;
       const { mode, pdptes } = prepare(h, choice, eptp);
@@ -167,4 +169,45 @@ test('two stages agree with the model, exit qualifications too', () => {
     { numRuns: 120 },
   );
   for (const kind of ['pa', 'violation', 'misconfiguration', 'fault']) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(50);
+});
+
+test('nested paging agrees with the model, error codes too', () => {
+  const h = new Harness({ physicalBits: PHYSICAL_BITS });
+  const copy = new Uint8Array(RAM);
+  const model = new Model(new DataView(copy.buffer), RAM, PHYSICAL_BITS);
+  const { lp } = h;
+  const { paging } = lp as unknown as { paging: { secondStage: unknown } };
+  const nested = new NestedPaging(h.regs, lp.memory, PHYSICAL_BITS);
+  const seen = new Map<string, number>();
+  fc.assert(
+    fc.property(fc.integer(), modeArbitrary, fc.array(fc.tuple(linearArbitrary, fc.constantFrom(0, 1, 2)), { minLength: 40, maxLength: 40 }), (seed, choice, list) => {
+      fill(h.view, seed, choice.kind === '32');
+      second(h, seed ^ 0x5555, 0n);
+      // No-execute, and what is reserved, in some.
+      const next = randomWords(seed ^ 0x1234);
+      for (let i = 0; i < 512; i++) if (next() % 8 === 0) h.write32(0x3004 + 8 * i, next() % 4 === 0 ? 1 << (next() % 32) : 0x8000_0000);
+      copy.set(h.bytes.subarray(0, RAM));
+      const { mode, pdptes } = prepare(h, choice);
+      nested.load(0, 0, true);
+      nested.flush();
+      paging.secondStage = nested;
+      const long = choice.kind === '4' || choice.kind === '5';
+      for (const [any, access] of list) {
+        const linear = long ? any : any & 0xffff_ffffn;
+        const expected = model.translate(linear, accesses[access] as 'read', { ...mode, nCr3: 0n }, pdptes);
+        const pa = lp.translate(lowWord(linear), highWord(linear), access as 0, 1, 1);
+        const { fault } = h.regs;
+        let actual: Outcome;
+        if (pa >= 0) actual = { pa: BigInt(pa) };
+        else if (fault.kind === 1) actual = { vector: fault.vector, error: fault.errorCode };
+        else actual = { npf: BigInt(fault.gpa), error: fault.qualification, walk: fault.tableWalk };
+        expect(actual).toEqual(expected);
+        const kind = 'pa' in actual ? 'pa' : 'npf' in actual ? 'nested' : 'fault';
+        seen.set(kind, (seen.get(kind) ?? 0) + 1);
+      }
+      expect(Buffer.compare(h.bytes.subarray(0, RAM), copy)).toBe(0);
+    }),
+    { numRuns: 120 },
+  );
+  for (const kind of ['pa', 'nested', 'fault']) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(50);
 });

@@ -1,4 +1,4 @@
-/** A model of paging written from the manual (SDM vol. 3, chapter 4 and 29.3), with bigint and without caches. */
+/** A model of paging written from the manual (SDM vol. 3, chapter 4 and 29.3; of nested paging, APM vol. 2, 15.25), with bigint and without caches. */
 export interface Mode {
   readonly cr0: bigint;
   readonly cr3: bigint;
@@ -9,13 +9,16 @@ export interface Mode {
   readonly ac: boolean;
   /** EPT pointer, if there is a second stage. */
   readonly eptp?: bigint;
+  /** Nested CR3, if that is the second stage. */
+  readonly nCr3?: bigint;
 }
 
 export type Outcome =
   | { readonly pa: bigint }
   | { readonly vector: number; readonly error: number }
   | { readonly ept: 'violation'; readonly gpa: bigint; readonly qualification: number }
-  | { readonly ept: 'misconfiguration'; readonly gpa: bigint };
+  | { readonly ept: 'misconfiguration'; readonly gpa: bigint }
+  | { readonly npf: bigint; readonly error: number; readonly walk: boolean };
 
 class Stop {
   readonly outcome: Outcome;
@@ -73,7 +76,7 @@ export class Model {
     const user = m.cpl === 3;
     const nxe = bit(m.efer, 11);
     const final = (gpa: bigint, rights: { u: boolean; w: boolean; x: boolean }): bigint =>
-      m.eptp === undefined ? gpa : this.ept(gpa, access, m.eptp, false, rights);
+      m.nCr3 !== undefined ? this.nested(gpa, access, m.nCr3, false) : m.eptp === undefined ? gpa : this.ept(gpa, access, m.eptp, false, rights);
     if (!bit(m.cr0, 31)) return final(linear & 0xffff_ffffn, { u: true, w: true, x: true });
     if (long) {
       const width = bit(m.cr4, 12) ? 57 : 48;
@@ -104,7 +107,7 @@ export class Model {
     let x = true;
     for (const { shift, bits } of levels) {
       const at = table + field(linear, shift + bits - 1, shift) * BigInt(bytes);
-      const host = m.eptp === undefined ? at : this.ept(at, 'read', m.eptp, true, undefined);
+      const host = m.nCr3 !== undefined ? this.nested(at, 'write', m.nCr3, true) : m.eptp === undefined ? at : this.ept(at, 'read', m.eptp, true, undefined);
       const entry = this.get(host, bytes);
       if (!bit(entry, 0)) fault(false, false);
       const large = bit(entry, 7) && shift !== 12 && (bytes === 8 || bit(m.cr4, 4));
@@ -169,6 +172,35 @@ export class Model {
       }
       if (dirty) this.put(at, 8, entry | 0x100n);
       table = this.address(entry);
+    }
+    throw new Error('a walk ends at a leaf');
+  }
+
+  /** Guest physical to host physical through tables of long mode, of a host with EFER.NXE: all accesses are a user's, those to paging structures writes. */
+  private nested(gpa: bigint, kind: 'read' | 'write' | 'fetch', root: bigint, walk: boolean): bigint {
+    const fault = (bits: number): never => {
+      throw new Stop({ npf: gpa, error: bits | 4 | (kind === 'write' ? 2 : 0) | (kind === 'fetch' ? 16 : 0), walk });
+    };
+    if (gpa >> 48n !== 0n) fault(0);
+    let table = this.address(root);
+    let [w, x, u] = [true, true, true];
+    for (const shift of [39, 30, 21, 12]) {
+      const at = table + field(gpa, shift + 8, shift) * 8n;
+      const entry = this.get(at, 8);
+      if (!bit(entry, 0)) fault(0);
+      const large = shift > 12 && bit(entry, 7);
+      if (this.beyond(entry) || (large && (shift === 39 || field(entry, shift - 1, 13) !== 0n))) fault(9);
+      w &&= bit(entry, 1);
+      u &&= bit(entry, 2);
+      x &&= !bit(entry, 63);
+      if (shift > 12 && !large) {
+        this.put(at, 8, entry | 0x20n);
+        table = this.address(entry);
+        continue;
+      }
+      if (!u || (kind === 'write' && !w) || (kind === 'fetch' && !x)) fault(1);
+      this.put(at, 8, entry | 0x20n | (kind === 'write' ? 0x40n : 0n));
+      return (this.address(entry) & ~((1n << BigInt(shift)) - 1n)) | (gpa & ((1n << BigInt(shift)) - 1n));
     }
     throw new Error('a walk ends at a leaf');
   }
