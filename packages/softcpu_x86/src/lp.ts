@@ -200,7 +200,7 @@ export class Lp extends Core {
         return true;
       },
       decode: (place, available, record, offset) =>
-        this.#writer.write(this.engine.bytes, this.engine.words, place, available, record, offset, this.#mode),
+        this.#writer.write(this.engine.bytes, this.engine.words, place, available, record, offset, this.#mode, this.priv.isLimited),
     };
   }
 

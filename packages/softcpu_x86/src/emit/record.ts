@@ -31,8 +31,8 @@ export class RecordWriter {
     this.#back = numbers(true, true);
   }
 
-  /** As `Machine.decode`; `mode` as the state block's MODE. */
-  write(bytes: Uint8Array, words: Int32Array, place: number, available: number, record: number, offset: number, mode: number): number {
+  /** As `Machine.decode`; `mode` as the state block's MODE. `isLimited`: branches within the page may go behind the limit of the code segment. */
+  write(bytes: Uint8Array, words: Int32Array, place: number, available: number, record: number, offset: number, mode: number, isLimited = false): number {
     const decoder = this.#decoder;
     if (!decoder.decode(bytes, place, available, mode)) return 0;
     const insn = decoder.insn;
@@ -41,10 +41,10 @@ export class RecordWriter {
       this.#put(words, record, this.#plain[insn.op === TOO_LONG ? OVERLONG : UNALLOCATED] as number, insn.length);
       return -insn.length;
     }
-    return this.#insn(entry, insn, words, record, offset);
+    return this.#insn(entry, insn, words, record, offset, isLimited);
   }
 
-  #insn(entry: Defined, insn: Decoded, words: Int32Array, record: number, offset: number): number {
+  #insn(entry: Defined, insn: Decoded, words: Int32Array, record: number, offset: number, isLimited: boolean): number {
     const { row } = insn;
     const { definition, relative, absolute } = entry;
     const f = this.#fields;
@@ -52,7 +52,7 @@ export class RecordWriter {
     if (relative) f.imm = insn.imm + insn.length;
     definition.record?.(f, insn, row);
     const distance = definition.direct === true && relative ? f.imm : undefined;
-    const near = distance !== undefined && offset + distance >= 0 && offset + distance < PAGE_SIZE;
+    const near = distance !== undefined && !isLimited && offset + distance >= 0 && offset + distance < PAGE_SIZE;
     const wrap = relative && definition.direct === true && wraps(insn, near);
     const index = choose(entry, insn, row, wrap);
     const inPage = near && !wrap;

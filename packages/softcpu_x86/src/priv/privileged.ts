@@ -44,6 +44,8 @@ export class Privileged implements PrivilegedLp {
   readonly svm: SvmOperation | undefined;
   /** What the current mode may do with the last page translated. */
   permissions = 0;
+  /** The limit of the code segment divides the page that was fetched from last. */
+  isLimited = false;
 
   private readonly paging: Paging;
   private readonly physical: Physical;
@@ -170,11 +172,11 @@ export class Privileged implements PrivilegedLp {
 
   translate(lo: number, hi: number, access: Access, size: number, offset = 0): number {
     const { regs, paging, debug } = this;
-    let limited = false;
     let mmu: number;
     if (access === Access.fetch) {
       mmu = regs.cpl === 3 ? MMU.user : MMU.supervisor;
       const limit = regs.words[regs.base + (CS_LIMIT >> 2)]! >>> 0;
+      this.isLimited = false;
       if (limit !== 0xffff_ffff) {
         const base = regs.baseLo(SEG.cs);
         if ((lo - base) >>> 0 > limit) {
@@ -182,14 +184,14 @@ export class Privileged implements PrivilegedLp {
           return -1;
         }
         // Offsets grow within the page but from its beginning, which may lie below the segment.
-        limited = ((lo | 0xfff) - base) >>> 0 > limit;
+        this.isLimited = ((lo | 0xfff) - base) >>> 0 > limit;
       }
       if (debug.onFetch && offset === 0 && !debug.fetch(lo, hi)) return -1;
     } else mmu = regs.words[regs.base + (MMU_IDX >> 2)]!;
     const pa = paging.translate(lo, hi, access, mmu);
     if (pa < 0) return -1;
     if (debug.onData && access !== Access.fetch) debug.data(lo, hi, size, access === Access.store);
-    this.permissions = limited || debug.watches(lo, hi, access) ? 0 : paging.permissions;
+    this.permissions = (access === Access.fetch && this.isLimited) || debug.watches(lo, hi, access) ? 0 : paging.permissions;
     return pa;
   }
 
