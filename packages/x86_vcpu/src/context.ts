@@ -35,8 +35,10 @@ export const Control = {
   waitsForSipi: 1,
   /** The first of 8 words: vectors asserted without a local APIC, a bit each. */
   requests: 2,
+  /** The CPU, plus 1, on which the vCPU ran last, whose translations are still true; 0: none. */
+  translations: 10,
 } as const;
-const CONTROL_WORDS = 10;
+const CONTROL_WORDS = 11;
 
 /** A zeroed frame. @throws {AxError} NoMemory */
 export function zeroedFrame(): HostPhysAddr {

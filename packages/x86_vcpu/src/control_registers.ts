@@ -11,6 +11,9 @@ const check = (holds: boolean): void => {
   if (!holds) throw generalProtection();
 };
 
+/** What a change of drops translations (SDM vol. 3, 4.10.4.1). */
+const CR4_PAGING = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.LA57;
+
 /** @param memory - where PAE paging has its first table. @throws {GuestFault} #GP */
 export function writeCr0(guest: Guest, memory: NestedMemory, value: bigint): void {
   const is = (bit: bigint): boolean => (value & bit) !== 0n;
@@ -32,6 +35,7 @@ export function writeCr0(guest: Guest, memory: NestedMemory, value: bigint): voi
   }
   const reloads = ((value ^ old) & (Cr0.PG | Cr0.CD | Cr0.NW)) !== 0n && is(Cr0.PG) && (cr4 & Cr4.PAE) !== 0n && (efer & Efer.LME) === 0n;
   if (reloads) check(loadPdptes(guest, memory, guest.get('cr3')));
+  if (((value ^ old) & (Cr0.PG | Cr0.WP)) !== 0n) guest.flushTranslations();
   // ET is fixed at 1; reserved bits below bit 32 are ignored.
   guest.set('cr0', (value & CR0_BITS) | Cr0.ET);
 }
@@ -43,6 +47,7 @@ export function writeCr4(guest: Guest, value: bigint, allowed: bigint): void {
   const old = guest.get('cr4');
   if ((efer & Efer.LMA) !== 0n) check((value & Cr4.PAE) !== 0n && (value & Cr4.LA57) === (old & Cr4.LA57));
   if ((value & Cr4.PCIDE) !== 0n && (old & Cr4.PCIDE) === 0n) check((efer & Efer.LMA) !== 0n && (guest.get('cr3') & 0xfffn) === 0n);
+  if (((value ^ old) & CR4_PAGING) !== 0n) guest.flushTranslations();
   guest.set('cr4', value);
 }
 

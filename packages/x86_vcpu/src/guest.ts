@@ -56,6 +56,8 @@ export interface Guest extends Disposable {
   clearShadow(): void;
   /** @param tag - of this vCPU's translations: others on the processor have others, for each has page tables and PCIDs of its own. */
   setRoot(root: NestedRoot, tag: number): void;
+  /** What this processor keeps of the guest's translations is dropped before the next entry. */
+  flushTranslations(): void;
   /** What RDTSC adds to the host's counter. */
   setTscOffset(offset: bigint): void;
   /** Leaves or passes the accesses of the guest to an MSR. */

@@ -128,6 +128,7 @@ export class TaskSwitcher {
     if (cr3 !== undefined && (guest.get('cr0') & Cr0.PG) !== 0n) {
       if ((guest.get('cr4') & Cr4.PAE) !== 0n && !loadPdptes(guest, this.#nested, cr3)) throw new GuestFault(Vector.GP, 0);
       guest.set('cr3', cr3);
+      guest.flushTranslations();
     }
     guest.set('rip', ip);
     const wide = size === 4 ? flags : (guest.get('rflags') & ~0xffffn) | flags;

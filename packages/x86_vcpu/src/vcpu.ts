@@ -119,6 +119,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   setEptRoot(root: NestedRoot, vmid: number): void {
     this.#emulated = new EmulatedCpu(this.guest, this.context, new NestedMemory(root));
     this.guest.setRoot(root, vmid * VCPUS + (this.vcpuId % VCPUS));
+    this.context.control[Control.translations] = 0;
   }
 
   /** After RESET: the boot processor begins at its entry, the others wait for a startup IPI. Done as soon as a processor is at hand. */
@@ -148,6 +149,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
 
   #powerOn(): void {
     this.context.clear();
+    this.context.control[Control.translations] = 0;
     this.#shared.reset();
     this.guest.reset();
     this.msrs.reset(this.#vm.start);
@@ -207,6 +209,10 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.#started();
     this.guest.bind();
     this.#boundTo = cpu;
+    // Elsewhere, or with other tables, it may have changed what is kept here.
+    if (this.context.control[Control.translations] === cpu.id + 1) return;
+    this.context.control[Control.translations] = cpu.id + 1;
+    this.guest.flushTranslations();
   }
 
   unbind(): void {

@@ -1,6 +1,6 @@
 /** What VMX is programmed with, and the state of a processor after RESET. */
 import { expect, test } from 'vitest';
-import { Msr, VmcsField } from '@axvisor/axvisor_api/arch/x86';
+import { ExitReason, Msr, VmcsField } from '@axvisor/axvisor_api/arch/x86';
 import { newArchVCpu } from '@axvisor/axvisor_api/vcpu';
 import { controls } from '../src/index.ts';
 import type { X86VCpu } from '../src/vcpu.ts';
@@ -28,8 +28,38 @@ test('the guest is left for what the hypervisor has to know', () => {
     expect(cpu.field(F.secondaryProcessorBasedControls)).toBe(0x10_14aan);
     expect(cpu.field(F.eptPointer) & 0xfffn).toBe(0x5en);
     expect(cpu.field(F.virtualProcessorIdentifier)).toBe(65n);
-    expect(cpu.invalidations.length).toBeGreaterThan(0);
     expect(cpu.field(F.vmcsLinkPointer)).toBe(0xffff_ffff_ffff_ffffn);
+  });
+});
+
+test('translations are dropped where they may not be true', () => {
+  withMachine(({ cpu, vcpu, space, run, code }) => {
+    const dropped = (): readonly string[] => cpu.invalidations.splice(0).map((what) => what.split(' ')[0] as string);
+    const all = ['invept', 'invvpid'];
+    run();
+    expect(dropped()).toEqual(all);
+    // The vCPU was aside, and comes back: nothing has changed.
+    vcpu.unbind();
+    vcpu.bind();
+    run();
+    expect(dropped()).toEqual([]);
+    // The guest switches paging off by a MOV to CR0 that leaves it.
+    code(0x0f, 0x22, 0xc0);
+    cpu.setField(F.guestCr0, 0x8000_0031n);
+    vcpu.setGpr(0, 0x31n);
+    run((guest) => guest.exit(ExitReason.crAccess, 0, 3));
+    run();
+    expect(dropped()).toEqual(all);
+    vcpu.unbind();
+    vcpu.setEptRoot(space.root, 1);
+    vcpu.bind();
+    run();
+    expect(dropped()).toEqual(all);
+    vcpu.unbind();
+    vcpu.setup();
+    vcpu.bind();
+    run();
+    expect(dropped()).toEqual(all);
   });
 });
 

@@ -160,6 +160,9 @@ export class SvmGuest implements Guest {
     if (this.#root === undefined) return;
     this.#set64(Vmcb.nestedCr3, BigInt(this.#root.address));
     this.#view.setUint32(Vmcb.guestAsid, this.#asid, true);
+  }
+
+  flushTranslations(): void {
     this.#view.setUint8(Vmcb.tlbControl, TlbControl.flushAsid);
   }
 

@@ -72,6 +72,7 @@ export class VmxGuest implements Guest {
   #injects = true;
   #root: NestedRoot | undefined;
   #vpid = 0;
+  #isStale = false;
 
   /** Another thread made its structures and gives them back. */
   readonly #isShared: boolean;
@@ -208,10 +209,22 @@ export class VmxGuest implements Guest {
     const flags = (capabilities & CAP_AD) === 0n ? 0n : EPT_AD;
     const eptp = BigInt(root.address) | (BigInt(root.levels - 1) << 3n) | EPT_WB | flags;
     this.#write(F.eptPointer, eptp);
-    this.#succeed('INVEPT', invept(InveptType.singleContext, eptp));
-    if ((Number(this.#read(F.secondaryProcessorBasedControls)) & ProcControl2.enableVpid) === 0) return;
-    this.#write(F.virtualProcessorIdentifier, this.#vpid);
-    if ((capabilities & CAP_INVVPID) !== 0n) this.#succeed('INVVPID', invvpid(InvvpidType.singleContext, this.#vpid, 0n));
+    if (this.#hasVpid) this.#write(F.virtualProcessorIdentifier, this.#vpid);
+  }
+
+  get #hasVpid(): boolean {
+    return (Number(this.#read(F.secondaryProcessorBasedControls)) & ProcControl2.enableVpid) !== 0;
+  }
+
+  flushTranslations(): void {
+    this.#isStale = true;
+  }
+
+  /** With the VMCS loaded. */
+  #flush(): void {
+    this.#isStale = false;
+    this.#succeed('INVEPT', invept(InveptType.singleContext, this.#read(F.eptPointer)));
+    if (this.#hasVpid && (rdmsr(Msr.IA32_VMX_EPT_VPID_CAP) & CAP_INVVPID) !== 0n) this.#succeed('INVVPID', invvpid(InvvpidType.singleContext, this.#vpid, 0n));
   }
 
   setTscOffset(offset: bigint): void {
@@ -320,6 +333,7 @@ export class VmxGuest implements Guest {
 
   enter(): X86Exit {
     this.#use();
+    if (this.#isStale) this.#flush();
     const result = this.#launched ? vmresume(this.#context.address) : vmlaunch(this.#context.address);
     if (result !== VMSUCCEED) return { kind: 'failEntry', reason: BigInt(result) };
     this.#launched = true;
