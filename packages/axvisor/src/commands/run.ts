@@ -69,9 +69,11 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
           wake();
         }, 1000 * settings.timeout);
   const told = (): number | undefined => (isLate ? ExitStatus.timeout : undefined);
+  let started = 0;
   try {
     before?.();
     for (const vm of vms) vm.boot();
+    started = performance.now() / 1000;
     await runVms(() => {
       multiplexer.pump();
       if (outcome === undefined && (tape === undefined ? told() : tape.quit(told)) !== undefined) outcome = late;
@@ -85,7 +87,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   if (replay !== undefined && tape !== undefined) replay.finishTape(tape, vms, printed);
   if (settings.stats !== undefined) {
     const seconds = (performance.now() - start) / 1000;
-    await writeStats(settings.stats, { vms, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
+    await writeStats(settings.stats, { vms, started, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
   }
   for (const vm of vms) {
     try {

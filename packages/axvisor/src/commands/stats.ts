@@ -57,6 +57,8 @@ export class ConsoleDigests {
 /** What there is to say about a run. */
 export interface RunReport {
   readonly vms: readonly Vm[];
+  /** When the guests were let run, in seconds since the process began. */
+  readonly started: number;
   /** Wall time. */
   readonly seconds: number;
   readonly status: ExitStatus;
@@ -69,7 +71,7 @@ function vmStats(vm: Vm): Readonly<Record<string, unknown>> {
   return { exits, ...(homes === undefined ? {} : { vcpu_cpus: homes }), resets, interrupts_injected: interrupts, device_accesses: deviceAccesses };
 }
 
-export async function writeStats(file: string, { vms, seconds, status, printed, hashMemory }: RunReport): Promise<void> {
+export async function writeStats(file: string, { vms, started, seconds, status, printed, hashMemory }: RunReport): Promise<void> {
   const { instructions, counters: own } = processorStats();
   const counters: Record<string, number> = {};
   for (const each of [own, ...(await threadCounters())]) for (const [name, count] of Object.entries(each)) counters[name] = (counters[name] ?? 0) + count;
@@ -78,6 +80,7 @@ export async function writeStats(file: string, { vms, seconds, status, printed, 
   // Of vCPUs on threads the processor of this one knows nothing.
   const count = Number(vms.reduce((sum, vm) => sum + (vm.stats().instructions ?? 0n), instructions));
   const stats = {
+    start_s: started,
     wall_s: seconds,
     guest_instructions: count,
     mips: count / seconds / 1e6,
