@@ -14,6 +14,7 @@ import type { Isa } from './isa.ts';
 import type { Access, Machine } from './machine.ts';
 import { DataPath } from './slow/data.ts';
 import { FetchPath } from './slow/fetch.ts';
+import { emptyTables } from './tlb/empty.ts';
 import { Spaces } from './tlb/spaces.ts';
 import { Tlb } from './tlb/tlb.ts';
 import type { RegionCompiler } from './translate/batch.ts';
@@ -108,6 +109,7 @@ export class Engine {
     this.words = new Int32Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     if (layout.end > this.bytes.length) throw new RangeError(`the engine's regions end at ${layout.end}, memory at ${this.bytes.length}`);
+    emptyTables(memory, memoryLimits, layout);
     this.tlb = new Tlb(this.words, layout);
     this.spaces = new Spaces(this.words, isa, layout, {
       flushTagged: () => {

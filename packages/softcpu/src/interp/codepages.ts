@@ -116,7 +116,6 @@ export class CodePages {
     this.#writes = new Uint8Array(layout.poolPages);
     this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
-    for (let i = 0; i < layout.poolPages; i++) guardRecords(words, isa, layout.pool + i * this.#stride, this.#records);
     this.fetches = new FetchCache(words, isa, layout, isLive);
   }
 
@@ -173,6 +172,8 @@ export class CodePages {
       this.#free.pop();
     }
     const base = this.#layout.pool + index * this.#stride;
+    // Not before: most of the pool is never touched.
+    guardRecords(this.#words, this.#isa, base, this.#records);
     this.#owner[index] = number;
     this.#writes[index] = 0;
     this.#modes[index] = this.#mode;

@@ -12,6 +12,7 @@ import { tlbLogCapacity, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import { Permission } from '../machine.ts';
+import { emptyEntry } from './empty.ts';
 import { SecondTlb } from './second.ts';
 
 const PAGE_MASK = 0xfff;
@@ -29,19 +30,14 @@ export class Tlb {
   readonly #writable: Uint8Array;
   #words: Int32Array;
 
-  /** Takes possession of the TLB region of `layout` and empties it. */
+  /** Takes possession of the TLB region of `layout`, whose tables are empty ({@link emptyTables}). */
   constructor(words: Int32Array, layout: TlbLayout) {
-    const { tlb, windowBits, tlbLogged } = layout;
+    const { windowBits, tlbLogged } = layout;
     this.#words = words;
     this.#layout = layout;
     this.#window = 2 ** windowBits;
     this.#tableSize = tlbTableSize(windowBits);
     this.#logCapacity = tlbLogCapacity(windowBits);
-    const slots = this.#tableSize / 8;
-    const first = tlb >>> 2;
-    for (let slot = 0; slot < slots; slot++) this.#clear(first + slot * 2, slot);
-    const length = this.#tableSize >>> 2;
-    for (let table = 1; table < 2 * MMU_MODES; table++) words.copyWithin(first + table * length, first, first + length);
     words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + 2 * MMU_MODES);
     this.#second = new SecondTlb(words, layout);
     this.#writable = new Uint8Array(2 ** (windowBits - 12));
@@ -54,7 +50,7 @@ export class Tlb {
   }
 
   #clear(word: number, slot: number): void {
-    const empty = this.#window - slot * 4096;
+    const empty = emptyEntry(this.#window, slot);
     this.#words[word] = empty | 0;
     this.#words[word + 1] = Math.floor(empty / 0x1_0000_0000);
   }
@@ -65,7 +61,7 @@ export class Tlb {
   }
 
   #isEmpty(word: number, slot: number): boolean {
-    const empty = this.#window - slot * 4096;
+    const empty = emptyEntry(this.#window, slot);
     return this.#words[word] === (empty | 0) && this.#words[word + 1] === Math.floor(empty / 0x1_0000_0000);
   }
 

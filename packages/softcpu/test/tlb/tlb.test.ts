@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity, tlbTableSize } from '../../src/interp/layout.ts';
 import { MMU_MODES } from '../../src/isa.ts';
+import { emptyTables } from '../../src/tlb/empty.ts';
 import { Tlb } from '../../src/tlb/tlb.ts';
+import { wasm } from '../../src/wasm/api.ts';
+import type { WasmMemory } from '../../src/wasm/api.ts';
 
 /** The check of the generated code, by its definition. Place in memory, or undefined if the access goes the slow way. */
 function look(memory: DataView, windowBits: number, write: boolean, mode: number, address: bigint, size: number): number | undefined {
@@ -23,6 +26,16 @@ function layoutOf(windowBits: number): { readonly tlb: number; readonly windowBi
   return { tlb: 0, windowBits, tlbLogs, tlbLogged, tlbGlobal, second, end: second + SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE };
 }
 
+const WASM_PAGE = 0x1_0000;
+
+/** With empty tables. */
+function memoryOf(layout: ReturnType<typeof layoutOf>): WasmMemory {
+  const pages = Math.ceil(layout.end / WASM_PAGE);
+  const memory = new wasm.Memory({ initial: pages });
+  emptyTables(memory, { min: pages }, layout);
+  return memory;
+}
+
 /** Few enough pages to collide, and all the addresses that a wrong comparison would mix up. */
 function address(windowBits: number): fc.Arbitrary<bigint> {
   const period = 2n ** BigInt(windowBits + 1);
@@ -38,8 +51,9 @@ const hi = (a: bigint): number => Number(BigInt.asIntN(32, a >> 32n));
 describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
   // The tables of the widest window would take 128 MiB; only their layout is in question.
   const layout = layoutOf(windowBits);
-  const words = new Int32Array(layout.end / 4);
-  const memory = new DataView(words.buffer);
+  const linear = memoryOf(layout);
+  const words = new Int32Array(linear.buffer);
+  const memory = new DataView(linear.buffer);
 
   test('hits and misses as a map of pages does, and never leads elsewhere', () => {
     const tlb = new Tlb(words, layout);
@@ -111,8 +125,7 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
   });
 
   test('an empty slot lets no address through', () => {
-    const tlb = new Tlb(words, layout);
-    tlb.flush();
+    emptyTables(linear, { min: linear.buffer.byteLength / WASM_PAGE }, layout);
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.nat({ max: 3 }), fc.boolean(), (va, mode, write) => {
         expect(look(memory, windowBits, write, mode, va, 1)).toBeUndefined();
@@ -124,8 +137,9 @@ describe.each([22, 26, 31, 32])('window of 2^%i bytes', (windowBits) => {
 test('more fills than the log holds flush, and stay right', () => {
   const windowBits = 28;
   const layout = layoutOf(windowBits);
-  const words = new Int32Array(layout.end / 4);
-  const memory = new DataView(words.buffer);
+  const linear = memoryOf(layout);
+  const words = new Int32Array(linear.buffer);
+  const memory = new DataView(linear.buffer);
   const tlb = new Tlb(words, layout);
   const pages = 2 ** 17;
   for (let n = 0; n < pages; n++) tlb.fill(false, 0, (n * 4096) | 0, Math.floor((n * 4096) / 2 ** 32), (n % 1024) * 4096);

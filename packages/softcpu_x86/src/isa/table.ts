@@ -157,15 +157,14 @@ export interface Candidates {
   readonly hasModrm: boolean;
 }
 
+/** What names more of the encoding comes first. */
+const rank = (row: Row): number => (row.modrm !== undefined ? 0 : row.reg !== undefined ? 1 : 2) + (row.prefix === 'any' ? 4 : row.prefix === 'nr' ? 3 : 0);
+
 function index(vex: boolean): readonly (readonly (Candidates | undefined)[])[] {
-  return [0, 1, 2, 3].map((map) =>
-    Array.from({ length: 256 }, (_, opcode) => {
-      const found = rows.filter((row) => row.vex === vex && row.map === map && row.opcode === opcode);
-      // What names more of the encoding comes first.
-      const rank = (row: Row): number => (row.modrm !== undefined ? 0 : row.reg !== undefined ? 1 : 2) + (row.prefix === 'any' ? 4 : row.prefix === 'nr' ? 3 : 0);
-      found.sort((a, b) => rank(a) - rank(b));
-      return found.length === 0 ? undefined : { rows: found, hasModrm: found.some((row) => row.hasModrm) };
-    }),
+  const maps = [0, 1, 2, 3].map(() => Array.from({ length: 256 }, (): Row[] => []));
+  for (const row of rows) if (row.vex === vex) maps[row.map]?.[row.opcode]?.push(row);
+  return maps.map((opcodes) =>
+    opcodes.map((found) => (found.length === 0 ? undefined : { rows: found.sort((a, b) => rank(a) - rank(b)), hasModrm: found.some((row) => row.hasModrm) })),
   );
 }
 
