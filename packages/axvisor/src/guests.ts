@@ -6,11 +6,11 @@ import { ImageError } from './images/error.ts';
 import type { FetchProgress, StoredImage } from './images/index.ts';
 import { images } from './images/table.ts';
 
-/** A guest's files in memory, and how it wants to be booted. */
+/** A guest's files, and how it wants to be booted. */
 export interface Guest {
   readonly name: string;
-  readonly kernel: Uint8Array;
-  readonly initrd?: Uint8Array;
+  readonly kernel: () => Promise<Uint8Array>;
+  readonly initrd?: () => Promise<Uint8Array>;
   readonly append?: string;
   /** For a raw binary. */
   readonly loadAddr?: bigint;
@@ -32,12 +32,12 @@ const DEFAULT_GUEST: Readonly<Partial<Record<Architecture, string>>> = { riscv64
 
 const EMBEDDED_NAME = 'embedded';
 
-async function load(image: StoredImage): Promise<Guest> {
-  const { spec } = image;
+function guestOf(image: StoredImage): Guest {
+  const { spec, initramfs } = image;
   return {
     name: spec.name,
-    kernel: await readFile(image.kernel),
-    ...(image.initramfs === undefined ? {} : { initrd: await readFile(image.initramfs) }),
+    kernel: () => readFile(image.kernel),
+    ...(initramfs === undefined ? {} : { initrd: () => readFile(initramfs) }),
     ...(image.append === undefined ? {} : { append: image.append }),
     ...(spec.boot?.loadAddress === undefined ? {} : { loadAddr: spec.boot.loadAddress }),
     ...(spec.boot?.deviceTree === undefined ? {} : { dtbAddr: spec.boot.deviceTree }),
@@ -45,10 +45,10 @@ async function load(image: StoredImage): Promise<Guest> {
   };
 }
 
-async function embedded(arch: Architecture): Promise<Guest> {
-  const make = EMBEDDED[arch];
-  if (make === undefined) throw usageError(`there is no embedded guest for ${arch}`);
-  return { name: EMBEDDED_NAME, kernel: await make() };
+function embedded(arch: Architecture): Guest {
+  const kernel = EMBEDDED[arch];
+  if (kernel === undefined) throw usageError(`there is no embedded guest for ${arch}`);
+  return { name: EMBEDDED_NAME, kernel };
 }
 
 /** The guest `name`. @throws {CliError} if it does not exist or is not in the cache */
@@ -58,7 +58,7 @@ export async function findGuest(name: string, arch: Architecture): Promise<Guest
   try {
     const spec = findImage(name);
     if (spec.architecture !== arch) throw usageError(`guest ${name} is for ${spec.architecture}, not ${arch}`);
-    return await load(await openImage(name));
+    return guestOf(await openImage(name));
   } catch (e) {
     if (e instanceof ImageError) throw usageError(e.message, e);
     throw e;
@@ -79,7 +79,7 @@ export async function defaultGuest(
   if (name === undefined) return embedded(arch);
   const { fetchImage, openImage } = await import('./images/index.ts');
   try {
-    return await load(fetch === undefined ? await openImage(name) : await fetchImage(name, fetch));
+    return guestOf(fetch === undefined ? await openImage(name) : await fetchImage(name, fetch));
   } catch (e) {
     if (!(e instanceof ImageError)) throw e;
     note(`${e.message}; booting the embedded guest`);

@@ -26,9 +26,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   using console = nodeConsole();
   const { arch, clock, logLevel } = settings;
   await using threads = new AsyncDisposableStack();
-  // While files are read.
-  preload(arch);
-  const plans = await planVms(files, raw, arch, note);
+  const plans = await planVms(files, raw, arch, { note, reading: () => preload(arch) });
   const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = processorOptions(settings, plans);

@@ -188,8 +188,16 @@ function openDisks(specs: readonly string[], base: string, note: (line: string) 
   return opened;
 }
 
+/** Who is told while VMs are planned. */
+export interface PlanListener {
+  /** A line for the user. */
+  readonly note: (line: string) => void;
+  /** The files of a VM are being read: there is time for something else. */
+  readonly reading?: () => void;
+}
+
 /** The one VM that the options describe. */
-async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
+async function planFromOptions(raw: RawRunOptions, arch: Architecture, { note, reading }: PlanListener): Promise<VmPlan> {
   let guest: Guest | undefined;
   if (raw.guest !== undefined) guest = await findGuest(raw.guest, arch);
   else if (raw.kernel === undefined) guest = await defaultGuest(arch, note, raw.fetch === true ? { progress: fetchProgress() } : undefined);
@@ -198,9 +206,14 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
   if (guest?.minMemory !== undefined && size < guest.minMemory) throw usageError(`--memory: ${guest.name} needs at least ${guest.minMemory >> 20n}M`);
   const loadAddr = raw.loadAddr === undefined ? guest?.loadAddr : parseAddress(raw.loadAddr, '--load-addr');
   const append = raw.append ?? guest?.append;
-  const kernel = await unpacked(raw.kernel === undefined ? guest?.kernel : await readKernel(raw.kernel), raw, raw.kernel ?? guest?.name ?? '');
-  const ramdisk = raw.initrd === undefined ? guest?.initrd : await readInput(raw.initrd, 'initrd');
-  const dtb = raw.dtb === undefined ? undefined : await readInput(raw.dtb, 'device tree');
+  const files = Promise.all([
+    raw.kernel === undefined ? guest?.kernel() : readKernel(raw.kernel),
+    raw.initrd === undefined ? guest?.initrd?.() : readInput(raw.initrd, 'initrd'),
+    raw.dtb === undefined ? undefined : readInput(raw.dtb, 'device tree'),
+  ]);
+  reading?.();
+  const [packed, ramdisk, dtb] = await files;
+  const kernel = await unpacked(packed, raw, raw.kernel ?? guest?.name ?? '');
   const config = createVmConfig({
     name: guest?.name ?? raw.kernel ?? 'guest',
     arch,
@@ -226,7 +239,7 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, note: (li
 }
 
 /** The VM that a file describes; options on the command line win. */
-async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan> {
+async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, { note, reading }: PlanListener): Promise<VmPlan> {
   if (guestNames().includes(file) && !existsSync(file)) throw usageError(`there is no configuration ${file}; the guest of this name is --guest ${file}`);
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file, arch);
@@ -236,10 +249,15 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   if (missing.length > 0) throw usageError(missing.join('\n'));
   const optional = async (path: string | undefined, what: string): Promise<Uint8Array | undefined> => (path === undefined ? undefined : readInput(resolve(base, path), `${file}: ${what}`));
   const kernelPath = raw.kernel ?? (config.kernel === undefined ? undefined : resolve(base, config.kernel.path));
-  const kernel = kernelPath === undefined ? undefined : await unpacked(await readKernel(kernelPath), raw, kernelPath);
-  const bios = await optional(config.bios?.path, 'bios');
-  const dtb = raw.dtb === undefined ? await optional(config.dtb?.path, 'dtb') : await readInput(raw.dtb, 'device tree');
-  const ramdisk = raw.initrd === undefined ? await optional(config.ramdisk?.path, 'ramdisk') : await readInput(raw.initrd, 'initrd');
+  const files = Promise.all([
+    kernelPath === undefined ? undefined : readKernel(kernelPath),
+    optional(config.bios?.path, 'bios'),
+    raw.dtb === undefined ? optional(config.dtb?.path, 'dtb') : readInput(raw.dtb, 'device tree'),
+    raw.initrd === undefined ? optional(config.ramdisk?.path, 'ramdisk') : readInput(raw.initrd, 'initrd'),
+  ]);
+  reading?.();
+  const [packed, bios, dtb, ramdisk] = await files;
+  const kernel = kernelPath === undefined ? undefined : await unpacked(packed, raw, kernelPath);
   const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base, note), ...openDisks(raw.disk, '.', note)];
   return {
     config: {
@@ -269,10 +287,10 @@ export function readConfig(text: string, file: string, arch?: Architecture): VmC
 }
 
 /** The VMs to run. @throws {CliError} */
-export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: (line: string) => void): Promise<VmPlan[]> {
-  if (files.length === 0) return [await planFromOptions(raw, arch, note)];
+export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, listener: PlanListener): Promise<VmPlan[]> {
+  if (files.length === 0) return [await planFromOptions(raw, arch, listener)];
   const plans: VmPlan[] = [];
-  for (const file of files) plans.push(await planFromFile(file, raw, arch, note));
+  for (const file of files) plans.push(await planFromFile(file, raw, arch, listener));
   const ids = plans.map((p) => p.config.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);

@@ -72,11 +72,10 @@ export async function readManifest(directory: string): Promise<Manifest | undefi
  * @param thorough compare the hashes too, not only the sizes
  */
 export async function damagedFile(directory: string, manifest: Manifest, thorough: boolean): Promise<string | undefined> {
-  for (const { name, size, sha256 } of manifest.files) {
-    const path = join(directory, name);
-    const info = await stat(path).catch(() => undefined);
-    if (info === undefined || info.size !== size) return name;
-    if (thorough && (await sha256File(path)) !== sha256) return name;
+  const sizes = await Promise.all(manifest.files.map(({ name }) => stat(join(directory, name)).then((info) => info.size, () => undefined)));
+  for (const [i, { name, size, sha256 }] of manifest.files.entries()) {
+    if (sizes[i] !== size) return name;
+    if (thorough && (await sha256File(join(directory, name))) !== sha256) return name;
   }
   return undefined;
 }
