@@ -2,7 +2,8 @@
  * Bundles the command: `dist/cli.js` and what it loads in `dist/command`, a file each for what is loaded at the same time. A start loads some
  * ten files instead of three hundred, each of which Node would look for, check and compile. Libraries stay files of their own, as tsc makes them.
  */
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
 
@@ -10,11 +11,20 @@ const root = join(import.meta.dirname, '..');
 const src = (file: string): string => join(root, 'src', file);
 const COMMAND = 'command';
 
+/** A hash of what generates interpreters. */
+function sources(): string {
+  const packages = join(root, '..');
+  const hash = createHash('sha256');
+  for (const file of globSync(['softcpu*/src/**/*.ts', 'axvisor_api/src/**/*.ts'], { cwd: packages }).toSorted()) hash.update(`${file}\0`).update(readFileSync(join(packages, file))).update('\0');
+  return hash.digest('hex');
+}
+
 rmSync(join(root, 'dist', COMMAND), { recursive: true, force: true });
 await build({
   root,
   configFile: false,
   logLevel: 'warn',
+  define: { AXVISOR_SOURCES: JSON.stringify(sources()) },
   // What npm installs beside it anyway is left out: it is optional.
   ssr: { noExternal: true, external: ['wabt'], resolve: { conditions: ['@axvisor/source', 'node', 'import'] } },
   build: {

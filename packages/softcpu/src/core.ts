@@ -7,6 +7,7 @@ import type { BusLock } from './interp/bus_lock.ts';
 import { copiesSize } from './interp/codepages.ts';
 import { PAGE_SIZE, planLayout, type Layout } from './interp/layout.ts';
 import type { PageWrites } from './interp/page_writes.ts';
+import type { InterpreterStore } from './interp/store.ts';
 import type { Isa } from './isa.ts';
 import type { Space } from './tlb/spaces.ts';
 import type { RegionCompiler } from './translate/batch.ts';
@@ -80,6 +81,8 @@ export interface CoreOptions {
   readonly translationBytes?: number;
   /** Compiles what is hot while the guest goes on; default: this thread does, between slices. */
   readonly compiler?: RegionCompiler;
+  /** Keeps the generated interpreter for the next start; default: it is generated. */
+  readonly interpreters?: InterpreterStore;
 }
 
 /** What the privileged architecture needs from the engine around it, whatever the architecture. */
@@ -115,7 +118,7 @@ export interface Sharing {
 
 /** The part of an engine's options that is the same for all architectures. */
 export function engineOptions(options: CoreOptions, sharing: Sharing | undefined): Omit<EngineOptions, 'isa' | 'services' | 'functions'> {
-  const { memory, memoryLimits, plan, engine, translationBytes, compiler } = options;
+  const { memory, memoryLimits, plan, engine, translationBytes, compiler, interpreters } = options;
   return {
     memory,
     memoryLimits,
@@ -124,6 +127,7 @@ export function engineOptions(options: CoreOptions, sharing: Sharing | undefined
     ...(engine === undefined ? {} : { execution: engine }),
     ...(translationBytes === undefined ? {} : { translationBytes }),
     ...(compiler === undefined ? {} : { compiler }),
+    ...(interpreters === undefined ? {} : { interpreters }),
   };
 }
 

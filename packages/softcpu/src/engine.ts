@@ -5,11 +5,13 @@
  */
 import { CodePages } from './interp/codepages.ts';
 import type { SharedCode } from './interp/codepages.ts';
-import { IMPORTS, generateInterpreter } from './interp/generate.ts';
+import { IMPORTS } from './interp/generate.ts';
+import type { HandlerTable } from './interp/handlers.ts';
 import { LaterInstructions } from './interp/outlined.ts';
-import type { HandlerTable } from './interp/generate.ts';
 import { ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
 import type { Layout } from './interp/layout.ts';
+import { interpreter } from './interp/store.ts';
+import type { InterpreterStore } from './interp/store.ts';
 import type { Isa } from './isa.ts';
 import type { Access, Machine } from './machine.ts';
 import { DataPath } from './slow/data.ts';
@@ -53,6 +55,8 @@ export interface EngineOptions {
   readonly translationBytes?: number;
   /** Compiles what is hot while the guest goes on; default: this thread does, between slices. */
   readonly compiler?: RegionCompiler;
+  /** Keeps the generated interpreter for the next start; default: it is generated. */
+  readonly interpreters?: InterpreterStore;
   /** Other processors write the same memory. */
   readonly shared?: SharedCode;
   /** What becomes of loads and stores at addresses that are no multiple of their size: carried out (default), or an exception. */
@@ -137,7 +141,7 @@ export class Engine {
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager, cacheBytes: options.translationBytes ?? CACHE_BYTES, ...(options.compiler === undefined ? {} : { compiler: options.compiler }) });
-    const { bytes, handlers } = generateInterpreter(isa, layout, memoryLimits, this.#translator !== undefined, eager, strict);
+    const { bytes, handlers } = interpreter({ isa, layout, memoryLimits, translating: this.#translator !== undefined, countStarts: eager, strict }, options.interpreters);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {

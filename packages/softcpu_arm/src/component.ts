@@ -145,7 +145,7 @@ class Cpu extends HostedCpu {
 }
 
 /** How code is executed: `auto` unless said otherwise. */
-export type ComponentOptions = Pick<PeOptions, 'engine' | 'translationBytes' | 'compiler'>;
+export type ComponentOptions = Pick<PeOptions, 'engine' | 'translationBytes' | 'compiler' | 'interpreters'>;
 
 /** What a host with a physical GIC provides besides. */
 type HostGic = 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdIidr' | 'getHostGicdBase' | 'getHostGicrBase';

@@ -91,7 +91,7 @@ class Cpu extends HostedCpu {
 }
 
 /** How the hart executes code: `auto` unless said otherwise. */
-export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes' | 'compiler'>;
+export type ComponentOptions = Pick<HartOptions, 'engine' | 'translationBytes' | 'compiler' | 'interpreters'>;
 
 function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor; readonly processor: Processor } {
   const { cpu, processor } = hostedProcessor('riscv64', (id) => new Cpu(id, options));

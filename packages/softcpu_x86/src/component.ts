@@ -111,7 +111,7 @@ class Cpu extends HostedCpu {
 }
 
 /** How code is executed (`auto` unless said otherwise), and as whose processor CPUID presents it: `intel` has VMX, `amd` SVM. */
-export type ComponentOptions = Pick<LpOptions, 'engine' | 'translationBytes' | 'compiler' | 'vendor' | 'features'>;
+export type ComponentOptions = Pick<LpOptions, 'engine' | 'translationBytes' | 'compiler' | 'interpreters' | 'vendor' | 'features'>;
 
 function createApis(options: ComponentOptions): { readonly x86: X86Processor; readonly processor: Processor } {
   const { cpu, processor } = hostedProcessor('x86_64', (id) => new Cpu(id, options));

@@ -11,6 +11,7 @@ import { compose, preload, processorBytes } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
+import { interpreterStore } from '../interpreters.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { ConsoleDigests, writeStats } from './stats.ts';
 import { planVms, processorOptions, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
@@ -35,7 +36,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   // It loads what it needs while this thread does.
   const compiler = remote === undefined ? undefined : threads.use(new remote.CompilerThread(arch));
   if (guestCpus === 1) {
-    const own = remote === undefined || compiler === undefined ? processor : { ...processor, compiler: remote.connectedCompiler(compiler.connect()) };
+    const own = { ...processor, ...interpreterStore(), ...(remote === undefined || compiler === undefined ? {} : { compiler: remote.connectedCompiler(compiler.connect()) }) };
     await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
   } else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor, compiler }));
   // Before anything could end the process.

@@ -7,7 +7,7 @@ import type { smp } from '@axvisor/axvisor_api/smp';
 import type { time } from '@axvisor/axvisor_api/time';
 import type { HostOptions } from '@axvisor/axhost';
 import type { PerCpuAreas, PerCpuShare } from '@axvisor/percpu';
-import type { RegionCompiler } from '@axvisor/softcpu';
+import type { InterpreterStore, RegionCompiler } from '@axvisor/softcpu';
 
 /** The host of a composition; it may leave entropy and further threads to the defaults. */
 export type HostComponent = Component<typeof memory.id | typeof time.id | typeof host.id | typeof entropy.id | typeof smp.id, never>;
@@ -18,7 +18,7 @@ export type HostWrapper = (host: HostComponent) => HostComponent;
 /** Kinds of virtualization, where an architecture has several. */
 export type Virtualization = 'vmx' | 'svm';
 
-/** What can be chosen of a software processor, whatever its architecture. */
+/** What can be chosen of a software processor, whatever its architecture. Without `compiler` and `interpreters` it may be posted to another thread. */
 export interface ProcessorOptions {
   /** How guest code is executed: interpreted, translated from the first execution on, or translated where it is hot. */
   readonly engine?: 'auto' | 'interpreter' | 'translator';
@@ -26,6 +26,8 @@ export interface ProcessorOptions {
   readonly translationBytes?: number;
   /** Compiles translations elsewhere; default: between slices of the guest. */
   readonly compiler?: RegionCompiler;
+  /** Keeps generated interpreters from one start to the next; default: they are generated. */
+  readonly interpreters?: InterpreterStore;
   /** x86-64: which virtualization the processor has. Default: `vmx`. */
   readonly virt?: Virtualization;
 }

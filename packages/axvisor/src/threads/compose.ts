@@ -5,6 +5,7 @@ import type { PerCpuAreas } from '@axvisor/percpu';
 import { compose } from '../compose/index.ts';
 import type { ProcessorOptions } from '../compose/options.ts';
 import type { CompilerThread } from './compiler.ts';
+import { interpreterStore } from '../interpreters.ts';
 import { CpuThreads } from './start.ts';
 
 export interface ThreadedOptions {
@@ -28,7 +29,7 @@ export async function composeThreads(arch: Architecture, { memory, guestCpus, co
   const threads = new CpuThreads(arch, share, program);
   try {
     let areas: PerCpuAreas | undefined;
-    await compose(arch, { share, cpu: guestCpus, console, logLevel }, processor, { onPerCpu: (created) => (areas = created) });
+    await compose(arch, { share, cpu: guestCpus, console, logLevel }, { ...processor, ...interpreterStore() }, { onPerCpu: (created) => (areas = created) });
     areas?.initInPlace();
     const percpu = areas?.share();
     if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
+import { interpreterStore } from '../interpreters.ts';
 import { connectedCompiler } from './compiler.ts';
 import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 
@@ -12,4 +13,8 @@ const { loadCpu } = await import('../compose/index.ts');
 const compose = await loadCpu(arch);
 saveCompiled();
 const [{ processor, percpu, logLevel, compiler }] = await told;
-compose({ host: { share, cpu, logLevel }, processor: compiler === undefined ? processor : { ...processor, compiler: connectedCompiler(compiler) }, percpu })();
+compose({
+  host: { share, cpu, logLevel },
+  processor: { ...processor, ...interpreterStore(), ...(compiler === undefined ? {} : { compiler: connectedCompiler(compiler) }) },
+  percpu,
+})();

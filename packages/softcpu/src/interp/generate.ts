@@ -18,6 +18,7 @@ import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
+import type { Handlers, Slot } from './handlers.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
@@ -38,69 +39,23 @@ export const IMPORTS = {
   function: 'function',
 } as const;
 
-/** Handler numbers: what the decoder writes into the first two bytes of a record. */
-export interface HandlerTable {
-  /** Whether instruction `index` has a handler for this length and reach. */
-  has(index: number, length: number, near: boolean): boolean;
-  /** Number of the handler of instruction `index` with this length and reach; `back`: near, and the target is not behind it. */
-  handler(index: number, length: number, near: boolean, back?: boolean): number;
-  /** What a handler is for, undefined for those that are no instructions. */
-  slot(number: number): Slot | undefined;
-  readonly count: number;
+export interface InterpreterOptions {
+  readonly isa: Isa;
+  readonly layout: Layout;
+  readonly memoryLimits: Limits;
+  /**
+   * Code is also translated: the module counts jumps, imports `engine.hot(ip)`, with {@link COMPUTED} or without, and exports the ISA's functions
+   * by their names, the table of regions, `unlinked`, the region that is none, and `refill`.
+   */
+  readonly translating: boolean;
+  /** The first instruction of a run is counted too. */
+  readonly countStarts: boolean;
+  /** No access may be misaligned. */
+  readonly strict: boolean;
 }
 
-export interface Interpreter {
-  /** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly handlers: HandlerTable;
-}
-
-/** One instruction in one of its variants. */
-export interface Slot {
-  /** Index in the ISA's table. */
-  readonly instruction: number;
-  readonly variant: Variant;
-}
-
-/** Stands for the length of what occurs with any, see {@link Variant}. */
-const ANY_LENGTH = 0;
-
-/** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach and direction. */
-function numberHandlers(isa: Isa): { readonly slots: readonly Slot[]; readonly table: HandlerTable } {
-  const slots: Slot[] = [];
-  const numbers = new Map<number, number>();
-  const key = (index: number, length: number, near: boolean, back: boolean): number => (index * 32 + length) * 4 + (near ? 2 : 0) + (back ? 1 : 0);
-  const lengthOf = (index: number, length: number): number => (isa.instructions[index]?.lengths === 'any' ? ANY_LENGTH : length);
-  const plain = { near: false, back: false };
-  const reaches = [plain, { near: true, back: false }, { near: true, back: true }];
-  isa.instructions.forEach(({ lengths, direct }, instruction) => {
-    for (const length of lengths === 'any' ? [ANY_LENGTH] : lengths) {
-      for (const { near, back } of direct === true ? reaches : [plain]) {
-        numbers.set(key(instruction, length, near, back), FIRST_HANDLER + slots.length);
-        slots.push({ instruction, variant: { length, near, back } });
-      }
-    }
-  });
-  const table: HandlerTable = {
-    count: FIRST_HANDLER + slots.length,
-    has: (index, length, near) => numbers.has(key(index, lengthOf(index, length), near, false)),
-    handler: (index, length, near, back = false) => {
-      const number = numbers.get(key(index, lengthOf(index, length), near, back));
-      if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
-      return number;
-    },
-    slot: (number) => slots[number - FIRST_HANDLER],
-  };
-  return { slots, table };
-}
-
-/**
- * @param translating - code is also translated: it counts jumps, imports `engine.hot(ip)`, with {@link COMPUTED} or without, and exports the ISA's functions by their names,
- *   the table of regions, `unlinked`, the region that is none, and `refill`.
- * @param countStarts - the first instruction of a run is counted too.
- * @param strict - no access may be misaligned.
- */
-export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limits, translating: boolean, countStarts: boolean, strict: boolean): Interpreter {
+/** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
+export function generateInterpreter({ slots, table }: Handlers, { isa, layout, memoryLimits, translating, countStarts, strict }: InterpreterOptions): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -132,7 +87,8 @@ export function generateInterpreter(isa: Isa, layout: Layout, memoryLimits: Limi
     }
   }
   const outlined = later ? new Map<number, Outlined>() : generateOutlined(module, isa, layout, runtime);
-  return { handlers: generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts), bytes: module.build() };
+  generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, table.count);
+  return module.build();
 }
 
 /** The ISA's own functions: imports first, then those with a body. */
@@ -206,8 +162,9 @@ function generateLoop(
   helpers: Helpers,
   outlined: ReadonlyMap<number, Outlined>,
   countStarts: boolean,
-): HandlerTable {
-  const { slots, table } = numberHandlers(isa);
+  slots: readonly Slot[],
+  count: number,
+): void {
   const { index: run, code } = module.func('run', [], []);
   module.export('run', 'func', run);
   const frame: Frame = {
@@ -240,12 +197,12 @@ function generateLoop(
   const loop = code.loop();
   const lookup = code.block();
   const shared = isa.manyOutlined === true ? sharedCalls(isa, slots) : undefined;
-  const later = shared === undefined ? -1 : module.table({ min: table.count, max: table.count });
+  const later = shared === undefined ? -1 : module.table({ min: count, max: count });
   if (shared !== undefined) module.export(LATER.table, 'table', later);
   // What has a place in the loop, by number of the handler, and behind that what several have in common.
   const cases: (number | SharedCall)[] = [];
   const places = new Map<string, number>();
-  const caseOf = Array.from({ length: table.count }, (_, number) => {
+  const caseOf = Array.from({ length: count }, (_, number) => {
     const call = shared?.get(number);
     const known = call === undefined ? undefined : places.get(call.key);
     if (known !== undefined) return known;
@@ -277,7 +234,7 @@ function generateLoop(
   if (enter !== undefined) {
     code.end();
     const emitter = emitterFor(NO_VARIANT, exits);
-    const original = emitEnter(emitter, isa, layout, frame, table.count, module.type(REGION_PARAMS, ['i32']), exits);
+    const original = emitEnter(emitter, isa, layout, frame, count, module.type(REGION_PARAMS, ['i32']), exits);
     lower(code, original);
     dispatch();
     emitter.releaseTemporaries();
@@ -333,5 +290,4 @@ function generateLoop(
   code.call(runtime.save);
   code.end(); // left
   code.end();
-  return table;
 }

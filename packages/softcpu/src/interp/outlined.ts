@@ -11,7 +11,7 @@ import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME } from './emitter.ts';
 import type { Runtime } from './emitter.ts';
-import type { HandlerTable, Slot } from './generate.ts';
+import type { HandlerTable, Slot } from './handlers.ts';
 import { FIRST_HANDLER } from './layout.ts';
 import type { Layout } from './layout.ts';
 

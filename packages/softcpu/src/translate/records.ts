@@ -1,6 +1,6 @@
 /** Decoded instructions as the translator reads them, and the places where tier 0 enters regions: their first records. */
 import type { CodePages } from '../interp/codepages.ts';
-import type { HandlerTable } from '../interp/generate.ts';
+import type { HandlerTable } from '../interp/handlers.ts';
 import { FIRST_HANDLER, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
