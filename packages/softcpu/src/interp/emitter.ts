@@ -124,6 +124,10 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   reload(): void {}
 
+  wants(): boolean {
+    return true;
+  }
+
   pc(): I64 {
     return pcOf(this.#isa, this.#frame);
   }

@@ -100,6 +100,11 @@ export interface Emitter extends Block {
   spill(place: I32): void;
   /** Takes up what was written to the state block as the content of the vector register at a place. */
   reload(place: I32): void;
+  /**
+   * Whether what the instruction writes to a pinned word may be read before it is written again: what only serves to compute it can be left out
+   * otherwise. True where nobody knows.
+   */
+  wants(offset: number): boolean;
   /** Address of this instruction. */
   pc(): I64;
   /** Address of the instruction behind this one. */

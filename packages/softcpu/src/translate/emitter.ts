@@ -67,6 +67,8 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   /** Local: distance of the instruction from the entry in the upper half, steps taken in the lower. */
   readonly #left: number;
   #step: Step | undefined;
+  /** Registers that nobody reads behind the step. */
+  #dead: ReadonlySet<number> | undefined;
   /** Registers that may differ from the state block. */
   #dirty: Uint8Array;
   /** Pinned words of the state block that hold constants here. */
@@ -134,9 +136,10 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
     return this.#dirty;
   }
 
-  /** Emits one instruction. */
-  emit(step: Step): void {
+  /** Emits one instruction, which is a step of a block. */
+  emit(step: Step, block: number, index: number): void {
     this.#step = step;
+    this.#dead = this.#plan.dead[block]?.[index];
     this.#isa.instructions[step.instruction]?.emit(this);
     for (const register of this.#plan.writes(step)) this.#dirty[register] = 1;
     this.#spent++;
@@ -235,11 +238,17 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
 
   override setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
     if (!this.#pinned.has(offset)) return super.setState(op, offset, value);
+    if (!this.wants(offset)) return;
     this.#setLocal(offset, value as unknown as I64);
     const known = new Map(this.#known);
     if (value.kind === 'const') known.set(offset, value as unknown as I64);
     else known.delete(offset);
     this.#known = known;
+  }
+
+  wants(offset: number): boolean {
+    const register = this.#plan.numbers.get(offset);
+    return register !== undefined && this.#dead?.has(register) !== true;
   }
 
   override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {

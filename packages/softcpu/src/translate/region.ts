@@ -169,12 +169,12 @@ export class RegionGenerator {
     const { steps, offset, targets } = this.#source.blocks[index] as Block;
     emitter.at(this.#dirty[index] as Uint8Array, spent, this.#isCheckpoint(index) && !again ? new Map() : emitter.known);
     if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
-    for (const step of steps.slice(0, -1)) {
-      emitter.emit(step);
+    for (const [i, step] of steps.slice(0, -1).entries()) {
+      emitter.emit(step, index, i);
       emitter.releaseTemporaries();
     }
     const last = steps.at(-1) as Step;
-    emitter.emit(last);
+    emitter.emit(last, index, steps.length - 1);
     const { control } = last.shape;
     if (control === 'jumpTo') {
       this.#jumpTo(index, emitter.destination, spent + steps.length);

@@ -8,6 +8,7 @@
  */
 import type { Isa } from '../isa.ts';
 import type { Block, Step } from './discover.ts';
+import { deadBehind } from './dead.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
 import type { Held, VectorUse } from './vectors.ts';
 
@@ -53,6 +54,8 @@ export interface RegisterPlan {
   readonly dirty: readonly Uint8Array[];
   /** What is written back where instructions are not finished: the different sets. */
   readonly exits: ReadonlyMap<string, Uint8Array>;
+  /** By block and step: registers that nobody reads before they are written again. */
+  readonly dead: readonly (readonly (ReadonlySet<number> | undefined)[])[];
   /** Registers that differ from the state block after a step. */
   writes(step: Step): readonly number[];
 }
@@ -202,6 +205,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     liveIn: offsets.map((_, r) => r).filter((r) => first[r] === 1),
     dirty,
     exits,
+    dead: uses.map(deadBehind),
     writes: (step) => writtenBy(step, vectorUse(field, step)),
   };
 }

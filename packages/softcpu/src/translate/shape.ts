@@ -175,6 +175,9 @@ class ShapeEmitter implements Emitter {
   reload(place: I32): void {
     this.#write(this.#vector(this.reloaded, place, 0));
   }
+  wants(): boolean {
+    return true;
+  }
   pc(): I64 {
     return i64Local;
   }
