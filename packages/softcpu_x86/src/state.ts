@@ -20,17 +20,33 @@ export const SEG_BASE = 144;
  * writes them in JavaScript, `emit/flags.ts` in definitions; nobody else needs to know.
  *
  * Of kind {@link FlagKind.words}: RES is the last result, sign-extended from the operand's width; ZF is RES == 0, SF its sign (but see
- * ADJ), PF the parity of its low byte (but see ADJ). Of a difference or a sum: the first operand, zero-extended.
+ * ADJ), PF the parity of its low byte (but see ADJ). Of the other kinds: the first operand, zero-extended.
  */
 export const RES = 192;
-/** Bit 63 is CF, bit 62 is CF ^ OF (the carry into the top bit); the others say nothing. Of a difference or a sum: the second operand. */
+/** Bit 63 is CF, bit 62 is CF ^ OF (the carry into the top bit); the others say nothing. Of the other kinds: the second operand. */
 export const AUX = 200;
-/** Bit 4 is AF, bit 63 inverts SF, bit 62 inverts PF; the others are 0. Of a difference or a sum: nothing. */
+/** Bit 4 is AF, bit 63 inverts SF, bit 62 inverts PF; the others are 0. Of the other kinds: the third operand, or nothing. */
 export const ADJ = 208;
-/** One of {@link FlagKind}, of a difference or a sum plus 256 times what 64 has more than the operands' bits (i64). */
+/** One of {@link FlagKind}, of all but words plus 256 times what 64 has more than the operands' bits (i64). */
 export const FLAG_KIND = 496;
 
-export const FlagKind = { words: 0, difference: 1, sum: 2 } as const;
+export const FlagKind = {
+  words: 0,
+  difference: 1,
+  sum: 2,
+  /** RES - AUX - ADJ and RES + AUX + ADJ, where ADJ is 0 or 1. */
+  borrow: 3,
+  carry: 4,
+  /** RES shifted by AUX, which is 1 to 63. */
+  left: 5,
+  right: 6,
+  rightSigned: 7,
+  /** RES * AUX, of both the low bits as signed numbers. */
+  product: 8,
+  /** RES + 1 and RES - 1, with CF in bit 63 of AUX. */
+  increment: 9,
+  decrement: 10,
+} as const;
 
 /** Linear address (CS base + RIP) of the instruction that called a helper (i64); outside the run loop, of the next one. */
 export const PC = 216;

@@ -3,7 +3,7 @@ import { i32, i64 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { addCarryFlags, addFlags, carryBit, logicFlags, overflowBit, setCarry, setOverflow, setWords, stepFlags, subBorrowFlags, subFlags } from './flags.ts';
+import { addCarryFlags, addFlags, carryBit, carryValue, logicFlags, overflowBit, productFlags, setCarry, setOverflow, setWords, stepFlags, subBorrowFlags, subFlags } from './flags.ts';
 import { DIVIDE_128, MULTIPLY_HIGH } from './functions.ts';
 import { gpr, setGpr } from './operands.ts';
 import type { Operands, Variant } from './operands.ts';
@@ -20,14 +20,18 @@ const narrow = { bySize: true, fast: true, outline: (v: Variant): boolean => v.l
 type Compute = (e: Emitter, size: Size, a: I64, b: I64) => I64;
 type SetFlags = (e: Emitter, size: Size, a: I64, b: I64, result: I64) => void;
 
-/** CF as 0 or 1. */
-const carry = (e: Emitter): I64 => i64.shr_u(carryBit(e), i64.const(63));
+/** `a op b`, and its flags; made for each instruction anew, before its operands are read. */
+interface Operation {
+  readonly compute: Compute;
+  readonly setFlags: SetFlags;
+}
 
 /** `a op b` into the first operand. */
-function binary(compute: Compute, setFlags: SetFlags): Definition {
+function binary(operation: (e: Emitter) => Operation): Definition {
   return define((o) => {
     const { e } = o;
     const size = o.sizeOf(0);
+    const { compute, setFlags } = operation(e);
     const b = o.bound(1);
     if (o.variant.lock) {
       const kept = e.variable(i64.const(0));
@@ -44,6 +48,15 @@ function binary(compute: Compute, setFlags: SetFlags): Definition {
     setFlags(e, size, a, b, result);
   }, narrow);
 }
+
+const plain = (compute: Compute, setFlags: SetFlags): Definition => binary(() => ({ compute, setFlags }));
+
+/** Addition or subtraction with CF. */
+const withCarry = (compute: (a: I64, b: I64, carry: I64) => I64, setFlags: typeof addCarryFlags): Definition =>
+  binary((e) => {
+    const carry = e.let(carryValue(e));
+    return { compute: (_e, _size, a, b) => compute(a, b, carry), setFlags: (at, size, a, b) => setFlags(at, size, a, b, carry) };
+  });
 
 /** The same without a result. */
 const comparison = (compute: Compute, setFlags: SetFlags): Definition =>
@@ -75,17 +88,12 @@ const unary = (compute: (size: Size, a: I64) => I64, setFlags: (e: Emitter, size
     setFlags(e, size, a, result);
   }, narrow);
 
-/** OF of INC and DEC in bit 63: the sign became set, or clear. */
-const step = (by: 1 | -1): Definition =>
-  unary((_size, a) => i64.add(a, i64.const(by)), (e, size, a, result) => {
-    const signs = by === 1 ? i64.and(result, i64.xor(a, i64.const(-1))) : i64.and(a, i64.xor(result, i64.const(-1)));
-    stepFlags(e, size, a, result, i64.shl(signs, i64.const(64 - size)));
-  });
+const step = (by: 1 | -1): Definition => unary((_size, a) => i64.add(a, i64.const(by)), (e, size, a) => stepFlags(e, size, by, a));
 
 // ── multiplication ──
 
 /** CF = OF = `overflow`; SF, ZF and PF of the lower half, which is what processors do with these undefined ones. */
-const productFlags = (e: Emitter, size: Size, lower: I64, overflow: I32): void => setWords(e, sext(lower, size), i64.shl(fromBool(overflow), i64.const(63)));
+const halvesFlags = (e: Emitter, size: Size, lower: I64, overflow: I32): void => setWords(e, sext(lower, size), i64.shl(fromBool(overflow), i64.const(63)));
 
 /** Upper half of a signed product: the unsigned one, corrected for negative operands. */
 function signedHigh(e: Emitter, a: I64, b: I64): I64 {
@@ -112,19 +120,16 @@ const multiply = (signed: boolean): Definition =>
       setGpr(e, 0, size, lower);
       setGpr(e, 2, size, upper);
     }
-    productFlags(e, size, lower, flag);
+    halvesFlags(e, size, lower, flag);
   }, { bySize: true, outline: true });
 
 /** IMUL with two and three operands: truncated. */
 function truncated(o: Operands, first: number, second: number): void {
   const { e } = o;
-  const size = o.sizeOf(0);
-  const a = e.let(sext(o.raw(first), size));
-  const b = e.let(sext(o.raw(second), size));
-  const product = e.let(i64.mul(a, b));
-  const overflow = size === 64 ? e.let(i64.ne(signedHigh(e, a, b), i64.shr_s(product, i64.const(63)))) : e.let(i64.ne(product, sext(product, size)));
-  o.set(0, product);
-  productFlags(e, size, product, overflow);
+  const a = e.let(o.raw(first));
+  const b = e.let(o.raw(second));
+  o.set(0, i64.mul(a, b));
+  productFlags(e, o.sizeOf(0), a, b);
 }
 
 // ── division ──
@@ -205,13 +210,13 @@ const divideSigned: Definition = define((o) => {
 const maskOf64Half = (): I64 => i64.xor(maskOf(64), TOP);
 
 export const arithmetic: Definitions = {
-  add: binary((_e, _size, a, b) => i64.add(a, b), addFlags),
-  adc: binary((e, _size, a, b) => i64.add(i64.add(a, b), carry(e)), addCarryFlags),
-  sub: binary(subtract, subFlags),
-  sbb: binary((e, _size, a, b) => i64.sub(i64.sub(a, b), carry(e)), subBorrowFlags),
-  and: binary(and, logic),
-  or: binary((_e, _size, a, b) => i64.or(a, b), logic),
-  xor: binary((_e, _size, a, b) => i64.xor(a, b), logic),
+  add: plain((_e, _size, a, b) => i64.add(a, b), addFlags),
+  adc: withCarry((a, b, carry) => i64.add(i64.add(a, b), carry), addCarryFlags),
+  sub: plain(subtract, subFlags),
+  sbb: withCarry((a, b, carry) => i64.sub(i64.sub(a, b), carry), subBorrowFlags),
+  and: plain(and, logic),
+  or: plain((_e, _size, a, b) => i64.or(a, b), logic),
+  xor: plain((_e, _size, a, b) => i64.xor(a, b), logic),
   cmp: comparison(subtract, subFlags),
   test: comparison(and, logic),
   inc: step(1),

@@ -2,7 +2,8 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Block, Expr, FunctionDefinition, I32, I64 } from '@axvisor/softcpu';
 import { READ_HIGH, READ_LOW, WRITE_HIGH, WRITE_LOW } from '../state.ts';
-import { flagFunctions } from './flags.ts';
+import { flagFunctions } from './flag_functions.ts';
+import { multiplyHigh } from './multiply.ts';
 
 /** Whether bytes of a segment may be accessed: `(segment, offset, bytes - 1, write)`. */
 export const SEGMENT_OK = 'segmentOk';
@@ -10,9 +11,6 @@ export const SEGMENT_OK = 'segmentOk';
 export const MULTIPLY_HIGH = 'multiplyHigh';
 /** Quotient of an unsigned 128-bit dividend `(high, low, divisor)` with `high < divisor`. */
 export const DIVIDE_128 = 'divide128';
-
-const word = (value: I64): I64 => i64.and(value, i64.const(0xffff_ffff));
-const half = (value: I64): I64 => i64.shr_u(value, i64.const(32));
 
 function segmentOk(block: Block, segment: I32, offset: I32, more: I32, write: I32): I32 {
   const at = i32.shl(segment, i32.const(2));
@@ -25,13 +23,6 @@ function segmentOk(block: Block, segment: I32, offset: I32, more: I32, write: I3
   const last = block.let(i32.add(offset, more));
   const inside = i32.and(i32.ge_u(offset, bound(READ_LOW, WRITE_LOW)), i32.le_u(last, bound(READ_HIGH, WRITE_HIGH)));
   return i32.and(inside, i32.ge_u(last, offset));
-}
-
-/** From four 32-bit partial products. */
-function multiplyHigh(block: Block, a: I64, b: I64): I64 {
-  const middle = block.let(i64.add(i64.mul(half(a), word(b)), half(i64.mul(word(a), word(b)))));
-  const other = block.let(i64.add(i64.mul(word(a), half(b)), word(middle)));
-  return i64.add(i64.add(i64.mul(half(a), half(b)), half(middle)), half(other));
 }
 
 /** Bit by bit; the remainder may need a 65th bit for a moment. */

@@ -3,7 +3,7 @@ import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I64 } from '@axvisor/softcpu';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
-import { carryBit, setCarries, setWords } from './flags.ts';
+import { carryBit, flagsWanted, setCarries, setWords, shiftFlags } from './flags.ts';
 import type { Operands } from './operands.ts';
 import { TOP, sext, zext } from './value.ts';
 import type { Size } from './value.ts';
@@ -21,62 +21,24 @@ interface Shifted {
   readonly flags: () => void;
 }
 
-/** `shift(a, count)` where the count is not 0, else the operand as it is: 32 bits still clear the upper half. */
+/** `shift(a, count)`, which is the operand where the count is 0: 32 bits still clear the upper half, and memory is written. Flags are set behind that. */
 function shifting(shift: (e: Emitter, size: Size, a: I64, count: I64) => Shifted): Definition {
   return define((o) => {
     const { e } = o;
     const size = o.sizeOf(0);
     const count = countOf(o, 1);
-    const a = o.update(0);
-    if (o.place(0) !== 'm') {
-      e.if(i64.eqz(count), () => {
-        if (size === 32) o.set(0, a);
-      }, () => {
-        const { result, flags } = shift(e, size, a, count);
-        o.set(0, result);
-        flags();
-      }, false);
-      return;
-    }
-    // The operand is written even with a count of 0; that may fault, so flags come behind it.
-    const written = e.variable(a);
-    let flags = (): void => {};
-    e.if(i64.eqz(count), () => {}, () => {
-      const shifted = shift(e, size, a, count);
-      e.assign(written, shifted.result);
-      ({ flags } = shifted);
-    });
-    o.set(0, written.get);
-    e.if(i64.eqz(count), () => {}, () => flags());
+    const { result, flags } = shift(e, size, o.update(0), count);
+    o.set(0, result);
+    if (flagsWanted(e)) e.if(i64.ne(count, c(0)), flags, undefined, true);
   }, options);
 }
 
-const setShift = (e: Emitter, size: Size, result: I64, carries: I64): void => setWords(e, sext(result, size), carries);
+const simpleShift = (kind: 'left' | 'right' | 'rightSigned', shift: (size: Size, a: I64, count: I64) => I64): Definition =>
+  shifting((e, size, a, count) => ({ result: e.let(shift(size, a, count)), flags: () => shiftFlags(e, kind, size, a, count) }));
 
-const shl = shifting((e, size, a, count) => {
-  const result = e.let(i64.shl(a, count));
-  // CF is the last bit out, OF (of single shifts) whether the sign changed: the bit below the carry is the sign.
-  const wide = (): I64 => i64.or(i64.and(i64.shl(a, i64.sub(count, c(1))), TOP), i64.shr_u(result, c(1)));
-  return { result, flags: () => setShift(e, size, result, size === 64 ? wide() : up(result, 63 - size)) };
-});
-
-/** Carries of a shift to the right: CF is the last bit out. */
-const lastOut = (a: I64, count: I64): I64 => up(i64.shr_u(a, i64.sub(count, c(1))), 63);
-
-const shr = shifting((e, size, a, count) => {
-  const result = e.let(i64.shr_u(a, count));
-  const carry = e.let(lastOut(a, count));
-  // OF of single shifts is the old sign: now below the top.
-  const overflow = i64.and(up(result, 64 - size), c(1n << 62n));
-  return { result, flags: () => setShift(e, size, result, i64.or(carry, i64.xor(i64.shr_u(carry, c(1)), overflow))) };
-});
-
-const sar = shifting((e, size, a, count) => {
-  const extended = e.let(sext(a, size));
-  const result = e.let(i64.shr_s(extended, count));
-  const carry = e.let(up(i64.shr_s(extended, i64.sub(count, c(1))), 63));
-  return { result, flags: () => setShift(e, size, result, i64.shr_s(carry, c(1))) };
-});
+const shl = simpleShift('left', (_size, a, count) => i64.shl(a, count));
+const shr = simpleShift('right', (_size, a, count) => i64.shr_u(a, count));
+const sar = simpleShift('rightSigned', (size, a, count) => i64.shr_s(sext(a, size), count));
 
 /** Rotation within the operand; a count that is a multiple of the size changes CF and OF alone. */
 const rotate = (left: boolean): Definition =>
@@ -102,11 +64,11 @@ const rotateThrough = (left: boolean): Definition =>
       const one = c(1);
       const rest = e.let(i64.sub(c(64), masked));
       const less = e.let(i64.sub(masked, one));
-      const result = e.let(
+      const rotated =
         left
           ? i64.or(i64.or(i64.shl(a, masked), i64.shl(carry, less)), i64.shr_u(i64.shr_u(a, one), rest))
-          : i64.or(i64.or(i64.shr_u(a, masked), i64.shl(carry, rest)), i64.shl(i64.shl(a, one), rest)),
-      );
+          : i64.or(i64.or(i64.shr_u(a, masked), i64.shl(carry, rest)), i64.shl(i64.shl(a, one), rest));
+      const result = e.let(select(i64.eqz(masked), a, rotated));
       const out = e.let(left ? i64.shl(a, less) : up(i64.shr_u(a, less), 63));
       return { result, flags: () => setCarries(e, left ? i64.or(i64.and(out, TOP), i64.shr_u(result, one)) : rightCarries(out, result)) };
     }
@@ -160,7 +122,7 @@ const double = (left: boolean): Definition =>
       e.assign(result, computed.result);
     }, false);
     o.set(0, result.get);
-    e.if(i64.eqz(count), () => {}, () => setShift(e, size, result.get, carries.get));
+    e.if(i64.eqz(count), () => {}, () => setWords(e, sext(result.get, size), carries.get));
   }, { bySize: true, outline: true });
 
 /** BMI2's shifts, which set no flags. */

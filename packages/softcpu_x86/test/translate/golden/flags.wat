@@ -5,11 +5,14 @@
         (local.set 2
           (i64.load offset=4096
             (i32.const 0)))
-        (local.set 7
+        (local.set 6
           (i64.load offset=4104
             (i32.const 0)))
-        (local.set 8
+        (local.set 7
           (i64.load offset=4112
+            (i32.const 0)))
+        (local.set 8
+          (i64.load offset=4304
             (i32.const 0)))
         (if  ;; label = @3
           (i32.lt_s
@@ -34,14 +37,11 @@
                 (local.get 10)))
             (i64.const 4294967295)))
         (local.set 3
-          (i64.extend32_s
-            (local.get 12)))
+          (local.get 12))
         (local.set 4
           (i64.const 0))
         (local.set 5
-          (i64.const 0))
-        (local.set 6
-          (i64.const 0))
+          (i64.const 8193))
         (local.set 1
           (i32.sub
             (local.get 1)
@@ -57,30 +57,24 @@
                   (i32.const 131072))
                 (br 3 (;@2;))))
             (local.set 12
-              (local.get 7))
+              (local.get 6))
             (local.set 2
               (local.tee 10
                 (i64.add
                   (local.tee 11
                     (local.get 2))
                   (local.get 12))))
-            (local.set 3
-              (local.get 11))
-            (local.set 4
-              (local.get 12))
             (local.set 6
-              (i64.const 2))
-            (local.set 7
               (local.tee 11
                 (i64.sub
                   (local.tee 10
-                    (local.get 7))
+                    (local.get 6))
                   (i64.const 1))))
             (local.set 3
               (local.get 10))
             (local.set 4
               (i64.const 1))
-            (local.set 6
+            (local.set 5
               (i64.const 1))
             (if  ;; label = @5
               (local.tee 13
@@ -90,30 +84,24 @@
                     (i64.const 1))))
               (then
                 (local.set 11
-                  (local.get 7))
+                  (local.get 6))
                 (local.set 2
                   (local.tee 12
                     (i64.add
                       (local.tee 10
                         (local.get 2))
                       (local.get 11))))
-                (local.set 3
-                  (local.get 10))
-                (local.set 4
-                  (local.get 11))
                 (local.set 6
-                  (i64.const 2))
-                (local.set 7
                   (local.tee 10
                     (i64.sub
                       (local.tee 12
-                        (local.get 7))
+                        (local.get 6))
                       (i64.const 1))))
                 (local.set 3
                   (local.get 12))
                 (local.set 4
                   (i64.const 1))
-                (local.set 6
+                (local.set 5
                   (i64.const 1))
                 (if  ;; label = @6
                   (local.tee 13
@@ -123,30 +111,24 @@
                         (i64.const 1))))
                   (then
                     (local.set 10
-                      (local.get 7))
+                      (local.get 6))
                     (local.set 2
                       (local.tee 11
                         (i64.add
                           (local.tee 12
                             (local.get 2))
                           (local.get 10))))
-                    (local.set 3
-                      (local.get 12))
-                    (local.set 4
-                      (local.get 10))
                     (local.set 6
-                      (i64.const 2))
-                    (local.set 7
                       (local.tee 12
                         (i64.sub
                           (local.tee 11
-                            (local.get 7))
+                            (local.get 6))
                           (i64.const 1))))
                     (local.set 3
                       (local.get 11))
                     (local.set 4
                       (i64.const 1))
-                    (local.set 6
+                    (local.set 5
                       (i64.const 1))
                     (if  ;; label = @7
                       (local.tee 13
@@ -156,30 +138,24 @@
                             (i64.const 1))))
                       (then
                         (local.set 12
-                          (local.get 7))
+                          (local.get 6))
                         (local.set 2
                           (local.tee 10
                             (i64.add
                               (local.tee 11
                                 (local.get 2))
                               (local.get 12))))
-                        (local.set 3
-                          (local.get 11))
-                        (local.set 4
-                          (local.get 12))
                         (local.set 6
-                          (i64.const 2))
-                        (local.set 7
                           (local.tee 11
                             (i64.sub
                               (local.tee 10
-                                (local.get 7))
+                                (local.get 6))
                               (i64.const 1))))
                         (local.set 3
                           (local.get 10))
                         (local.set 4
                           (i64.const 1))
-                        (local.set 6
+                        (local.set 5
                           (i64.const 1))
                         (if  ;; label = @8
                           (local.tee 13
@@ -227,14 +203,14 @@
             (i32.eqz
               (local.tee 13
                 (call 3
-                  (local.get 6)
+                  (local.get 5)
                   (local.get 3)
                   (local.get 4)
-                  (local.get 5)))))
-          (local.set 8
+                  (local.get 8)))))
+          (local.set 7
             (select
               (local.get 11)
-              (local.get 8)
+              (local.get 7)
               (local.get 14)))
           (i64.store offset=4096
             (i32.const 0)
@@ -245,18 +221,15 @@
           (i64.store offset=4296
             (i32.const 0)
             (local.get 4))
-          (i64.store offset=4304
-            (i32.const 0)
-            (local.get 5))
           (i64.store offset=4592
             (i32.const 0)
-            (local.get 6))
+            (local.get 5))
           (i64.store offset=4104
             (i32.const 0)
-            (local.get 7))
+            (local.get 6))
           (i64.store offset=4112
             (i32.const 0)
-            (local.get 8))
+            (local.get 7))
           (return_call 5
             (i64.add
               (local.get 0)
@@ -275,15 +248,12 @@
       (i64.store offset=4296
         (i32.const 0)
         (local.get 4))
-      (i64.store offset=4304
-        (i32.const 0)
-        (local.get 5))
       (i64.store offset=4592
         (i32.const 0)
-        (local.get 6))
+        (local.get 5))
       (i64.store offset=4104
         (i32.const 0)
-        (local.get 7)))
+        (local.get 6)))
     (return_call 5
       (i64.add
         (local.get 0)

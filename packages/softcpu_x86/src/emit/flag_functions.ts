@@ -1,0 +1,131 @@
+/** WebAssembly functions of lazily kept flags whose kind is not known: in the interpreter, and in translated code where ways meet. */
+import { i32, i64, select } from '@axvisor/softcpu';
+import type { Block, Expr, FunctionDefinition, I32, I64, Variable } from '@axvisor/softcpu';
+import { Flag, FlagKind } from '../state.ts';
+import { carriesOf, negative, not, ofDifference, ofWords, parity, shl, shr } from './flag_words.ts';
+import type { Positive, Words } from './flag_words.ts';
+import { multiplyHigh } from './multiply.ts';
+import { TOP, zext } from './value.ts';
+import type { Size } from './value.ts';
+
+/** Functions of the four words, by what they yield: one of the three words of kind `words`, or all flags in their places. */
+export const RESULT = 'flagResult';
+export const CARRIES = 'flagCarries';
+export const ADJUST = 'flagAdjust';
+export const PACK_FLAGS = 'packFlags';
+/** Of a condition. */
+export const holdsName = (positive: number): string => `holds${positive}`;
+
+const c = (value: number | bigint): I64 => i64.const(value);
+
+/** Of a kind, in its low byte: whether it is one of `these`, none of which is above 31. */
+const isOneOf = (kind: I64, these: readonly number[]): I32 =>
+  i32.and(i32.shr_u(i32.const(these.reduce((mask, one) => mask | (1 << one), 0)), i32.wrap_i64(kind)), i32.const(1));
+
+type Assigned = Readonly<Record<keyof Words, Variable<'i64'>>>;
+
+/** Sums and differences, with a third word or one where there is such. `shift`: what 64 has more than the operands' bits. */
+function sums(block: Block, kind: I64, shift: I64, a: I64, second: I64, third: I64, to: Assigned): void {
+  const isStep = block.let(isOneOf(kind, [FlagKind.increment, FlagKind.decrement]));
+  const b = block.let(select(isStep, c(1), second));
+  const more = block.let(select(isOneOf(kind, [FlagKind.borrow, FlagKind.carry]), third, c(0)));
+  const down = block.let(isOneOf(kind, [FlagKind.difference, FlagKind.borrow, FlagKind.decrement]));
+  const result = block.let(select(down, i64.sub(i64.sub(a, b), more), i64.add(i64.add(a, b), more)));
+  const chain = block.let(i64.xor(i64.xor(a, b), result));
+  const mask = block.let(select(down, c(-1), c(0)));
+  const first = block.let(i64.xor(a, mask));
+  const wide = i64.or(i64.and(first, b), i64.and(i64.or(first, b), i64.xor(result, not(mask))));
+  const carries = block.let(select(i64.eqz(shift), wide, i64.shl(chain, i64.sub(shift, c(1)))));
+  block.assign(to.result, i64.shr_s(i64.shl(result, shift), shift));
+  block.assign(to.adjust, i64.and(chain, c(Flag.AF)));
+  block.assign(to.carries, select(isStep, carriesOf(second, i64.xor(carries, shl(carries, 1))), carries));
+}
+
+function shifts(block: Block, kind: I64, shift: I64, a: I64, count: I64, to: Assigned): void {
+  const extended = block.let(i64.shr_s(i64.shl(a, shift), shift));
+  const less = block.let(i64.sub(count, c(1)));
+  block.assign(to.adjust, c(0));
+  block.if(isOneOf(kind, [FlagKind.left]), () => {
+    block.assign(to.carries, i64.shl(i64.shl(a, shift), less));
+    block.assign(to.result, i64.shr_s(i64.shl(i64.shl(a, count), shift), shift));
+  }, () => {
+    const signed = block.let(isOneOf(kind, [FlagKind.rightSigned]));
+    const carry = block.let(shl(select(signed, i64.shr_s(extended, less), i64.shr_u(a, less)), 63));
+    const old = i64.and(i64.shl(i64.shr_u(a, count), shift), c(1n << 62n));
+    block.assign(to.carries, i64.or(carry, i64.xor(shr(carry, 1), select(signed, c(0), old))));
+    block.assign(to.result, select(signed, i64.shr_s(extended, count), i64.shr_s(i64.shl(i64.shr_u(a, count), shift), shift)));
+  });
+}
+
+function products(block: Block, shift: I64, x: I64, y: I64, to: Assigned): void {
+  const extended = (value: I64): I64 => block.let(i64.shr_s(i64.shl(value, shift), shift));
+  const [a, b] = [extended(x), extended(y)];
+  const value = block.let(i64.mul(a, b));
+  const lower = extended(value);
+  const sign = (x: I64, y: I64): I64 => i64.and(i64.shr_s(x, c(63)), y);
+  const upper = block.let(i64.sub(i64.sub(multiplyHigh(block, a, b), sign(a, b)), sign(b, a)));
+  // Of 64 bits the upper half says it, of fewer the product itself.
+  const fits = i32.and(i64.eq(upper, i64.shr_s(value, c(63))), i64.eq(lower, value));
+  block.assign(to.adjust, c(0));
+  block.assign(to.carries, select(fits, c(0), TOP));
+  block.assign(to.result, lower);
+}
+
+/** The three words of any kind and size. */
+function anyWords(block: Block, kind: I64, a: I64, b: I64, third: I64): Words {
+  const to: Assigned = { result: block.variable(a), carries: block.variable(b), adjust: block.variable(third) };
+  const { words, left, right, rightSigned, product } = FlagKind;
+  block.if(i64.eq(kind, c(words)), () => {}, () => {
+    const shift = block.let(shr(kind, 8));
+    const low = block.let(zext(kind, 8));
+    block.if(isOneOf(low, [left, right, rightSigned]), () => shifts(block, low, shift, a, b, to), () => {
+      block.if(isOneOf(low, [product]), () => products(block, shift, a, b, to), () => sums(block, low, shift, a, b, third, to), false);
+    }, false);
+  });
+  return { result: to.result.get, carries: to.carries.get, adjust: to.adjust.get };
+}
+
+function pack({ result, carries, adjust }: Words): I32 {
+  const at = (value: I32, bit: number): I32 => i32.shl(value, i32.const(bit));
+  const parts = [
+    at(negative(carries), 0),
+    at(parity(result, adjust), 2),
+    i32.and(i32.wrap_i64(adjust), i32.const(Flag.AF)),
+    at(i64.eqz(result), 6),
+    at(negative(i64.xor(result, adjust)), 7),
+    at(negative(i64.xor(carries, shl(carries, 1))), 11),
+  ];
+  return parts.reduce((all, part) => i32.or(all, part));
+}
+
+const ofAll = (result: 'i32' | 'i64', body: (words: Words) => Expr): FunctionDefinition => ({
+  params: ['i64', 'i64', 'i64', 'i64'],
+  result,
+  body: (block, ...params) => body(anyWords(block, ...(params as [I64, I64, I64, I64]))),
+});
+
+/** A condition: differences of 64 and 32 bits and words, which are most of all, come first. */
+const holdsFunction = (positive: Positive): FunctionDefinition => ({
+  params: ['i64', 'i64', 'i64', 'i64'],
+  result: 'i32',
+  body: (block, ...params) => {
+    const [kind, a, b, third] = params as [I64, I64, I64, I64];
+    const result = block.variable(i32.const(0));
+    const isDifference = (size: Size): I32 => i64.eq(kind, i64.const(FlagKind.difference | ((64 - size) << 8)));
+    block.if(isDifference(64), () => block.assign(result, ofDifference(64, a, b, positive)), () => {
+      block.if(isDifference(32), () => block.assign(result, ofDifference(32, a, b, positive)), () => {
+        block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
+      });
+    });
+    return result.get;
+  },
+});
+
+/** What conditions and flags of unknown kind call. */
+export const flagFunctions: Readonly<Record<string, FunctionDefinition>> = {
+  [RESULT]: ofAll('i64', ({ result }) => result),
+  [CARRIES]: ofAll('i64', ({ carries }) => carries),
+  [ADJUST]: ofAll('i64', ({ adjust }) => adjust),
+  [PACK_FLAGS]: ofAll('i32', pack),
+  ...Object.fromEntries(([0, 1, 2, 3, 4, 5, 6, 7] as const).map((positive) => [holdsName(positive), holdsFunction(positive)])),
+};
