@@ -68,6 +68,8 @@ export class RegionGenerator {
   readonly #loops = new Map<number, Label>();
   /** By block: how often the loop it heads is repeated in a row. */
   readonly #copies: readonly number[];
+  /** By header of a loop that is repeated: its blocks. */
+  readonly #repeated = new Map<number, ReadonlySet<number>>();
   /** By loop header: repetitions that are still to be emitted. */
   readonly #left: number[];
   /** Local: where a computed jump leads. */
@@ -101,14 +103,18 @@ export class RegionGenerator {
     return block === 0 || this.#flow.isMerge[block] === true || this.#flow.isHeader[block] === true;
   }
 
-  /** Loops without inner joins are repeated in a row if they are short. Ways out of them lead to one place for all copies. */
+  /**
+   * Loops without inner joins are repeated in a row if they are short: of several with one header, which an inner and an outer loop have where the
+   * region begins with it, the shortest. Ways out of them lead to one place for all copies.
+   */
   #copiesOf(header: number): number {
     const flow = this.#flow;
-    if (flow.backEdges[header] !== 1) return 1;
+    if (flow.backEdges[header] === 0) return 1;
     const cycle = this.#cycle(header, header);
-    const steps = cycle.reduce((sum, block) => sum + (this.#source.blocks[block] as Block).steps.length, 0);
+    const steps = this.#steps(cycle);
     const copies = steps === 0 ? 1 : Math.min(MAX_COPIES, Math.floor(UNROLLED_STEPS / steps));
     if (copies < 2) return 1;
+    this.#repeated.set(header, new Set(cycle));
     for (const block of cycle) {
       for (const to of this.#inside[block] as readonly number[]) {
         const outside = !cycle.includes(to) && (flow.rank[to] as number) > (flow.rank[header] as number);
@@ -121,15 +127,20 @@ export class RegionGenerator {
     return copies;
   }
 
-  /** Blocks of the way from `block` back to a loop header that passes no checkpoint; empty if there is none. */
+  #steps(blocks: readonly number[]): number {
+    return blocks.reduce((sum, block) => sum + (this.#source.blocks[block] as Block).steps.length, 0);
+  }
+
+  /** Blocks of the shortest way from `block` back to a loop header that passes no checkpoint; empty if there is none. */
   #cycle(block: number, header: number): readonly number[] {
+    let shortest: readonly number[] = [];
     for (const to of this.#inside[block] as readonly number[]) {
       if (to === header) return [block];
       if (this.#isCheckpoint(to)) continue;
       const rest = this.#cycle(to, header);
-      if (rest.length > 0) return [block, ...rest];
+      if (rest.length > 0 && (shortest.length === 0 || this.#steps(rest) < this.#steps(shortest))) shortest = rest;
     }
-    return [];
+    return shortest.length === 0 ? [] : [block, ...shortest];
   }
 
   /** Steps of the longest way from a block to the next checkpoints, of a repeated loop through all its copies. */
@@ -247,7 +258,7 @@ export class RegionGenerator {
     if (to === undefined || flow.isCut(from, to)) {
       this.#leave(offset, this.#source.mode);
     } else if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
-      this.#backTo(to, spent);
+      this.#backTo(to, spent, this.#repeated.get(to)?.has(from) === true);
     } else if (flow.isMerge[to] === true) {
       emitter.settle();
       this.#code.br(this.#labels.get(to) as Label);
@@ -259,10 +270,10 @@ export class RegionGenerator {
     }
   }
 
-  /** The next copy of a loop, or back to the first. */
-  #backTo(header: number, spent: number): void {
+  /** The next copy of a loop, or back to the first. @param inCopy - from the blocks that are repeated. */
+  #backTo(header: number, spent: number, inCopy: boolean): void {
     const left = this.#left[header] as number;
-    if (left > 1) {
+    if (inCopy && left > 1) {
       this.#left[header] = left - 1;
       this.#block(header, spent, true);
       this.#left[header] = left;
