@@ -17,7 +17,7 @@ import { AccessEmitter } from '../tlb/access.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
-import { SignExtended } from './extended.ts';
+import { Extensions } from './extended.ts';
 import { lengthOf, setKey } from './registers.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 import { registerAt } from './vectors.ts';
@@ -30,7 +30,17 @@ const BUDGET = 1;
 type LocalType = 'i64' | 'f64' | 'v128';
 
 /** Values of pinned words, by state-block offset, where straight code set them to constants. */
-export type KnownWords = ReadonlyMap<number, I64>;
+type KnownWords = ReadonlyMap<number, I64>;
+
+/** What is known at a place in the region, besides which registers differ from the state block. */
+export interface Known {
+  readonly words: KnownWords;
+  /** Of locals. */
+  readonly extended: Extensions;
+}
+
+/** What is known where ways meet. */
+export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions() };
 
 /** Functions of the module a region is in. */
 export interface RegionRuntime {
@@ -73,7 +83,7 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   #dirty: Uint8Array;
   /** Pinned words of the state block that hold constants here. */
   #known: KnownWords = new Map();
-  readonly #extended = new SignExtended();
+  #extended = new Extensions();
   /** Depth of what is executed on some ways only. */
   #conditional = 0;
   /** Steps taken that are still in the budget. */
@@ -121,15 +131,15 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   /** Takes up a place in the region: `dirty` registers there, steps `spent`. */
-  at(dirty: Uint8Array, spent: number, known: KnownWords): void {
-    this.#extended.clear();
+  at(dirty: Uint8Array, spent: number, known: Known): void {
+    this.#extended = new Extensions(known.extended);
     this.#dirty = dirty.slice();
     this.#spent = spent;
-    this.#known = known;
+    this.#known = known.words;
   }
 
-  get known(): KnownWords {
-    return this.#known;
+  get known(): Known {
+    return { words: this.#known, extended: new Extensions(this.#extended) };
   }
 
   get dirty(): Uint8Array {
@@ -287,8 +297,9 @@ export class RegionEmitter extends AccessEmitter implements Emitter {
   }
 
   override let<T extends ValueType>(value: Expr<T>): Expr<T> {
-    const bound = super.let(value);
-    if (bound.kind === 'local') this.#extended.note(bound.index, value);
+    const simple = this.#extended.simplify(value);
+    const bound = super.let(simple);
+    if (bound.kind === 'local') this.#extended.note(bound.index, simple);
     return bound;
   }
 

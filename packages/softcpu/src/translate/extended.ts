@@ -1,57 +1,136 @@
 /**
- * Which locals of straight code hold 32-bit numbers, sign-extended: extending them once more, as compilers do where they cannot know, changes
- * nothing, and would be a link in the chain that the next address waits for.
+ * What is known of the upper bits of locals: which hold 32-bit numbers, sign-extended, and how many bits others have, zero-extended. Extending
+ * them once more, as compilers and definitions do where they cannot know, changes nothing, and would be a link in the chain that the next
+ * address waits for.
  */
 import { numeric } from '../wasm/opcodes.ts';
 import type { Numeric } from '../wasm/opcodes.ts';
-import type { Expr, I64 } from '../ir/expr.ts';
+import type { Expr } from '../ir/expr.ts';
 
-/** Loads and extensions that yield such numbers. */
-const LOADS: ReadonlySet<string> = new Set(['i64.load32_s', 'i64.load16_s', 'i64.load16_u', 'i64.load8_s', 'i64.load8_u']);
-const EXTENSIONS: ReadonlySet<Numeric> = new Set([numeric['i64.extend_i32_s'], numeric['i64.extend8_s'], numeric['i64.extend16_s'], numeric['i64.extend32_s']]);
+/** Loads and extensions that yield sign-extended numbers. */
+const SIGNED_LOADS: ReadonlySet<string> = new Set(['i64.load32_s', 'i64.load16_s', 'i64.load16_u', 'i64.load8_s', 'i64.load8_u']);
+const SIGN_EXTENSIONS: ReadonlySet<Numeric> = new Set([numeric['i64.extend_i32_s'], numeric['i64.extend8_s'], numeric['i64.extend16_s'], numeric['i64.extend32_s']]);
 /** What yields one of two. */
 const BITWISE: ReadonlySet<Numeric> = new Set([numeric['i64.and'], numeric['i64.or'], numeric['i64.xor']]);
+/** Bits of what loads yield. */
+const LOADED: ReadonlyMap<string, number> = new Map([
+  ['i32.load8_u', 8], ['i32.load16_u', 16], ['i64.load8_u', 8], ['i64.load16_u', 16], ['i64.load32_u', 32],
+]);
+const COMPARISON = /\.(?:eqz|(?:eq|ne|[lg][te])(?:_[su])?)$/;
 
-export class SignExtended {
-  readonly #locals = new Set<number>();
+const WHOLE = 64;
+
+/** Bits of a number that is not negative. */
+const bitsOf = (value: bigint): number => (value < 0n ? WHOLE : value.toString(2).length);
+
+export class Extensions {
+  readonly #signed: Set<number>;
+  /** Bits of locals that have not all of them. */
+  readonly #bits: Map<number, number>;
+
+  /** @param known - what was known before. */
+  constructor(known?: Extensions) {
+    this.#signed = new Set(known === undefined ? [] : known.#signed);
+    this.#bits = new Map(known === undefined ? [] : known.#bits);
+  }
 
   /** Nothing is known any more. */
   clear(): void {
-    this.#locals.clear();
+    this.#signed.clear();
+    this.#bits.clear();
   }
 
   /** A local was set to something unknown. */
   forget(index: number): void {
-    this.#locals.delete(index);
+    this.#signed.delete(index);
+    this.#bits.delete(index);
   }
 
   /** A local was set to a value. */
   note(index: number, value: Expr): void {
-    if (this.#has(value)) this.#locals.add(index);
-    else this.#locals.delete(index);
+    const bits = this.#width(value);
+    if (this.#isSigned(value)) this.#signed.add(index);
+    else this.#signed.delete(index);
+    if (bits < WHOLE) this.#bits.set(index, bits);
+    else this.#bits.delete(index);
   }
 
-  #has(e: Expr): boolean {
+  #isSigned(e: Expr): boolean {
     switch (e.kind) {
       case 'const':
         return e.type === 'i64' && BigInt.asIntN(32, e.value as bigint) === e.value;
       case 'local':
-        return this.#locals.has(e.index);
+        return this.#signed.has(e.index);
       case 'read':
-        return LOADS.has(e.op);
+        return SIGNED_LOADS.has(e.op);
       case 'unary':
-        return EXTENSIONS.has(e.op);
+        return SIGN_EXTENSIONS.has(e.op);
       case 'binary':
-        return BITWISE.has(e.op) && this.#has(e.a) && this.#has(e.b);
+        return BITWISE.has(e.op) && this.#isSigned(e.a) && this.#isSigned(e.b);
       default:
         return false;
     }
   }
 
+  /** How many of the low bits may be set; of 32-bit values as if they were zero-extended. */
+  #width(e: Expr): number {
+    if (e.type !== 'i32' && e.type !== 'i64') return WHOLE;
+    const most = e.type === 'i32' ? 32 : WHOLE;
+    return Math.min(most, this.#bitsSet(e));
+  }
+
+  #bitsSet(e: Expr): number {
+    switch (e.kind) {
+      case 'const':
+        return bitsOf(BigInt(e.value));
+      case 'local':
+        return this.#bits.get(e.index) ?? WHOLE;
+      case 'read':
+        return LOADED.get(e.op) ?? WHOLE;
+      case 'select':
+        return Math.max(this.#width(e.a), this.#width(e.b));
+      case 'unary':
+        if (e.op === numeric['i64.extend_i32_u'] || e.op === numeric['i32.wrap_i64']) return this.#width(e.a);
+        return COMPARISON.test(e.op.name) ? 1 : WHOLE;
+      case 'binary':
+        return this.#bitsOfBinary(e.op.name, e.a, e.b);
+      default:
+        return WHOLE;
+    }
+  }
+
+  #bitsOfBinary(name: string, a: Expr, b: Expr): number {
+    const whole = name.startsWith('i32') ? 32 : WHOLE;
+    const count = b.kind === 'const' && b.value >= 0 && b.value < whole ? Number(b.value) : undefined;
+    switch (name.slice(4)) {
+      case 'and':
+        return Math.min(this.#width(a), this.#width(b));
+      case 'or':
+      case 'xor':
+        return Math.max(this.#width(a), this.#width(b));
+      case 'shr_u':
+        return count === undefined ? this.#width(a) : Math.max(0, this.#width(a) - count);
+      case 'shl':
+        return count === undefined ? WHOLE : this.#width(a) + count;
+      case 'add':
+        return Math.max(this.#width(a), this.#width(b)) + 1;
+      default:
+        return COMPARISON.test(name) ? 1 : WHOLE;
+    }
+  }
+
   /** The same value, without an extension that changes nothing. */
-  simplify(value: I64): I64 {
-    if (value.kind !== 'unary' || value.op !== numeric['i64.extend_i32_s']) return value;
-    const { a } = value;
-    return a.kind === 'unary' && a.op === numeric['i32.wrap_i64'] && this.#has(a.a) ? (a.a as I64) : value;
+  simplify<T extends Expr>(value: T): T;
+  simplify(value: Expr): Expr {
+    if (value.kind === 'unary' && value.op === numeric['i64.extend_i32_s']) {
+      const { a } = value;
+      return a.kind === 'unary' && a.op === numeric['i32.wrap_i64'] && this.#isSigned(a.a) ? a.a : value;
+    }
+    if (value.kind === 'binary' && value.op === numeric['i64.and'] && value.b.kind === 'const') {
+      const mask = value.b.value as bigint;
+      // Only masks of low bits leave all that is there.
+      if (mask > 0n && (mask & (mask + 1n)) === 0n && this.#width(value.a) <= bitsOf(mask)) return value.a;
+    }
+    return value;
   }
 }

@@ -11,8 +11,8 @@ import type { I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { Block, Step } from './discover.ts';
-import { RegionEmitter } from './emitter.ts';
-import type { KnownWords, RegionRuntime } from './emitter.ts';
+import { NOTHING_KNOWN, RegionEmitter } from './emitter.ts';
+import type { Known, RegionRuntime } from './emitter.ts';
 import { analyzeFlow } from './flow.ts';
 import type { Flow } from './flow.ts';
 import { planRegisters } from './registers.ts';
@@ -178,7 +178,7 @@ export class RegionGenerator {
   #block(index: number, spent: number, again = false): void {
     const emitter = this.#emitter;
     const { steps, offset, targets } = this.#source.blocks[index] as Block;
-    emitter.at(this.#dirty[index] as Uint8Array, spent, this.#isCheckpoint(index) && !again ? new Map() : emitter.known);
+    emitter.at(this.#dirty[index] as Uint8Array, spent, this.#isCheckpoint(index) && !again ? NOTHING_KNOWN : emitter.known);
     if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
     for (const [i, step] of steps.slice(0, -1).entries()) {
       emitter.emit(step, index, i);
@@ -250,7 +250,7 @@ export class RegionGenerator {
     emitter.releaseTemporaries();
   }
 
-  #edge(from: number, offset: number, dirty: Uint8Array, known: KnownWords, spent: number): void {
+  #edge(from: number, offset: number, dirty: Uint8Array, known: Known, spent: number): void {
     const emitter = this.#emitter;
     const flow = this.#flow;
     emitter.at(dirty, spent, known);

@@ -125,9 +125,7 @@
               (i64.load offset=5240
                 (i32.const 0)))
             (local.set 13
-              (i64.and
-                (local.get 2)
-                (i64.const 4294967295)))
+              (local.get 2))
             (local.set 6
               (i64.extend_i32_u
                 (i64.ne

@@ -45,18 +45,11 @@
               (local.get 2))
             (local.set 11
               (local.get 6))
-            (local.set 12
-              (i64.add
-                (local.get 10)
-                (local.get 11)))
-            (local.set 3
-              (i64.const 3))
-            (local.set 4
-              (local.get 10))
-            (local.set 5
-              (local.get 11))
             (local.set 2
-              (local.get 12))
+              (local.tee 12
+                (i64.add
+                  (local.get 10)
+                  (local.get 11))))
             (local.set 11
               (i64.sub
                 (local.tee 12
@@ -80,18 +73,11 @@
                   (local.get 2))
                 (local.set 12
                   (local.get 6))
-                (local.set 10
-                  (i64.add
-                    (local.get 11)
-                    (local.get 12)))
-                (local.set 3
-                  (i64.const 3))
-                (local.set 4
-                  (local.get 11))
-                (local.set 5
-                  (local.get 12))
                 (local.set 2
-                  (local.get 10))
+                  (local.tee 10
+                    (i64.add
+                      (local.get 11)
+                      (local.get 12))))
                 (local.set 12
                   (i64.sub
                     (local.tee 10
@@ -115,18 +101,11 @@
                       (local.get 2))
                     (local.set 10
                       (local.get 6))
-                    (local.set 11
-                      (i64.add
-                        (local.get 12)
-                        (local.get 10)))
-                    (local.set 3
-                      (i64.const 3))
-                    (local.set 4
-                      (local.get 12))
-                    (local.set 5
-                      (local.get 10))
                     (local.set 2
-                      (local.get 11))
+                      (local.tee 11
+                        (i64.add
+                          (local.get 12)
+                          (local.get 10))))
                     (local.set 10
                       (i64.sub
                         (local.tee 11
@@ -150,18 +129,11 @@
                           (local.get 2))
                         (local.set 11
                           (local.get 6))
-                        (local.set 12
-                          (i64.add
-                            (local.get 10)
-                            (local.get 11)))
-                        (local.set 3
-                          (i64.const 3))
-                        (local.set 4
-                          (local.get 10))
-                        (local.set 5
-                          (local.get 11))
                         (local.set 2
-                          (local.get 12))
+                          (local.tee 12
+                            (i64.add
+                              (local.get 10)
+                              (local.get 11))))
                         (local.set 11
                           (i64.sub
                             (local.tee 12

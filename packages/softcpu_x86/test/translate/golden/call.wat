@@ -151,9 +151,7 @@
                   (local.tee 10
                     (i64.add
                       (local.tee 9
-                        (i64.and
-                          (local.get 3)
-                          (i64.const 4294967295)))
+                        (local.get 3))
                       (i64.const 1)))
                   (i64.const 4294967295)))
               (local.set 4

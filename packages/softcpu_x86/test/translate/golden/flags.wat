@@ -27,15 +27,13 @@
             (local.get 2)
             (i64.const 4294967295)))
         (local.set 2
-          (i64.and
-            (local.tee 12
-              (i64.xor
-                (local.tee 11
-                  (i64.and
-                    (local.get 2)
-                    (i64.const 4294967295)))
-                (local.get 10)))
-            (i64.const 4294967295)))
+          (local.tee 12
+            (i64.xor
+              (local.tee 11
+                (i64.and
+                  (local.get 2)
+                  (i64.const 4294967295)))
+              (local.get 10))))
         (local.set 3
           (local.get 12))
         (local.set 4

@@ -193,11 +193,9 @@
                       (i32.const 458754))
                     (br 3 (;@3;))))))
             (local.set 6
-              (i64.and
-                (local.tee 19
-                  (i64.load8_u
-                    (local.get 24)))
-                (i64.const 4294967295)))
+              (local.tee 19
+                (i64.load8_u
+                  (local.get 24))))
             (local.set 20
               (local.tee 19
                 (i64.add
