@@ -1,8 +1,9 @@
 /** The distributor's registers, GICD_* (GIC specification IHI 0069, 12.9; GICv2: IHI 0048, 4.3). */
-import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { AccessWidth, DeviceRegion } from '@axvisor/axvisor_api/device';
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
 import { BankRegisters } from './bank_registers.ts';
-import { PRIVATE, SGIS, type GicCore } from './core.ts';
+import type { GicCore, RegisterFile } from './core.ts';
+import { PRIVATE, SGIS } from './cpu.ts';
 import { LPI_ID_BITS } from './lpis.ts';
 
 const GICD = {
@@ -26,18 +27,16 @@ const ROUTE = 0xff_80ff_ffffn;
 /** TargetListFilter of GICD_SGIR. */
 const Filter = { list: 0, others: 1, self: 2 } as const;
 
-export class Distributor implements Device {
+export class Distributor implements RegisterFile {
   readonly name: string;
   readonly model: string;
   readonly regions: readonly DeviceRegion[];
   readonly #core: GicCore;
   readonly #banks: BankRegisters;
   readonly #typer: number;
-  readonly #reset: () => void;
 
-  constructor(core: GicCore, base: bigint, withLpis: boolean, reset: () => void) {
+  constructor(core: GicCore, base: bigint, withLpis: boolean) {
     this.#core = core;
-    this.#reset = reset;
     this.model = `gicv${core.version}`;
     this.name = `intc@${base.toString(16)}`;
     this.regions = [{ space: 'mmio', range: rangeFromStartSize(gpa(base), DISTRIBUTOR_SIZE[core.version]) }];
@@ -48,10 +47,6 @@ export class Distributor implements Device {
       : lines | TYPER.a3v | TYPER.rss | ((withLpis ? LPI_ID_BITS - 1 : 9) << TYPER.idBitsShift) | (withLpis ? TYPER.lpis : 0);
     // With affinity routing the private interrupts are in the redistributors.
     this.#banks = new BankRegisters((intid) => (isV2 || intid >= PRIVATE ? core.find(core.currentCpu, intid) : undefined), { firstPendable: isV2 ? SGIS : 0 });
-  }
-
-  reset(): void {
-    this.#reset();
   }
 
   /** Registers are 32 bits wide, IROUTER 64; priorities, targets and pending SGIs may be accessed by the byte. Other accesses read 0 and write nothing. */
@@ -73,10 +68,9 @@ export class Distributor implements Device {
     if (this.#banks.covers(offset)) return this.#banks.read(offset, width);
     if (core.version === 2 && offset >= GICD.ITARGETSR && offset < GICD.SGI_END && !(offset >= GICD.ITARGETSR_END && offset < GICD.CPENDSGIR)) return this.#bytes(offset, width);
     if (width !== 4) return 0;
-    const [group0, group1] = core.groupEnabled;
     switch (offset) {
       case GICD.CTLR:
-        return (core.version === 3 ? CTLR_DS_ARE : 0) | (group0 ? 1 : 0) | (group1 ? 2 : 0);
+        return (core.version === 3 ? CTLR_DS_ARE : 0) | core.groups;
       case GICD.TYPER:
         return this.#typer;
       case GICD.IIDR:
@@ -92,7 +86,7 @@ export class Distributor implements Device {
   #write(offset: number, width: AccessWidth, value: number): boolean {
     const core = this.#core;
     if (this.#banks.covers(offset)) this.#banks.write(offset, width, value);
-    else if (offset === GICD.CTLR && width === 4) core.groupEnabled.splice(0, 2, (value & 1) !== 0, (value & 2) !== 0);
+    else if (offset === GICD.CTLR && width === 4) core.groups = value;
     else if (core.version !== 2) return false;
     else if (offset === GICD.SGIR && width === 4) this.#generate(value);
     else {

@@ -4,14 +4,14 @@
  */
 import type { Device, IrqLine } from '@axvisor/axvisor_api/device';
 import { ensure } from '@axvisor/axvisor_api/errors';
-import type { CpuInterrupts, IntcContext, IntcOptions, InterruptController } from '@axvisor/axvisor_api/intc';
-import { GicCore, PRIVATE, type GicCpu } from './core.ts';
-import { Distributor } from './distributor.ts';
-import { Gicc } from './gicc.ts';
-import { Icc } from './icc.ts';
+import type { CpuInterrupts, IntcBackplane, IntcContext, IntcOptions, InterruptController } from '@axvisor/axvisor_api/intc';
+import { GicCore, type GicContext, type RegisterFile } from './core.ts';
+import { PRIVATE } from './cpu.ts';
 import { Its } from './its.ts';
+import { Lpis } from './lpis.ts';
 import { CpuPort } from './port.ts';
 import { Redistributors } from './redistributors.ts';
+import { guarded, layOut, sharedFiles, type GicDescription } from './shared.ts';
 
 /** INTIDs up to 1019, in groups of 32. */
 const MAX_SPIS = 988;
@@ -25,6 +25,8 @@ export class Gic implements InterruptController {
   readonly #core: GicCore;
   readonly #its: Its | undefined;
   readonly #ports: readonly CpuPort[];
+  /** A CPU on another thread took an LPI: the next is offered. */
+  readonly backplane: IntcBackplane = { endOfInterrupt: () => this.#core.atomically(() => this.#core.update()) };
 
   /** @throws {AxError} InvalidInput */
   constructor(options: IntcOptions, context: IntcContext) {
@@ -35,26 +37,38 @@ export class Gic implements InterruptController {
     ensure(cpuIds === undefined || cpuIds.length === vcpuCount, 'InvalidInput', `${cpuIds?.length} affinities for ${vcpuCount} CPUs`);
     ensure(itsBase === undefined || (version === 3 && memory !== undefined), 'InvalidInput', 'an ITS needs a GICv3 and guest memory');
     ensure(version === 3 || vcpuCount === 1 || context.currentVcpu !== undefined, 'InvalidInput', 'registers of a GICv2 are banked: it needs to know whose access it handles');
+    ensure(version === 3 || cpuInterfaceBase !== undefined, 'InvalidInput', 'a GICv2 needs the address of its CPU interface');
+    ensure(version === 2 || redistributorBase !== undefined, 'InvalidInput', 'a GICv3 needs the address of its redistributors');
     // Registers come in words of 32 interrupts; the last INTIDs before 1020 are the exception.
-    const spis = Math.min(Math.ceil(sources / 32) * 32, MAX_SPIS);
-    const core = new GicCore(version, spis, context, itsBase !== undefined);
+    const spiCount = Math.min(Math.ceil(sources / 32) * 32, MAX_SPIS);
+    const hasLpis = itsBase !== undefined && memory !== undefined;
+    const description: GicDescription = {
+      version, spiCount, base, cpuInterfaceBase: cpuInterfaceBase ?? 0n, hasLpis,
+      affinities: cpuIds ?? Array.from({ length: vcpuCount }, (_, i) => BigInt(i)),
+    };
+    const gicContext: GicContext = {
+      setVcpuInterrupt: (vcpu, pin, level) => context.setVcpuInterrupt(vcpu, pin, level),
+      currentVcpu: () => context.currentVcpu?.() ?? 0,
+      ...(hasLpis ? { lpis: () => new Lpis(memory) } : {}),
+    };
+    const core = layOut(description, gicContext, context.sharedWords && ((count) => (context.sharedWords as NonNullable<IntcContext['sharedWords']>)(count)));
+    core.initialize();
     this.#core = core;
-    this.sources = PRIVATE + spis - 1;
-    this.#ports = core.cpus.map((cpu: GicCpu) => new CpuPort(core, cpu));
-    const distributor = new Distributor(core, base, itsBase !== undefined, () => this.reset());
-    if (version === 2) {
-      ensure(cpuInterfaceBase !== undefined, 'InvalidInput', 'a GICv2 needs the address of its CPU interface');
-      this.devices = [distributor, new Gicc(core, cpuInterfaceBase)];
-    } else {
-      ensure(redistributorBase !== undefined, 'InvalidInput', 'a GICv3 needs the address of its redistributors');
-      this.#its = itsBase === undefined || memory === undefined ? undefined : new Its(core, itsBase, memory);
-      this.devices = [distributor, new Redistributors(core, redistributorBase), new Icc(core), ...(this.#its === undefined ? [] : [this.#its])];
-    }
+    this.sources = PRIVATE + spiCount - 1;
+    this.#ports = core.cpus.map((cpu) => new CpuPort(core, cpu));
+    this.#its = hasLpis ? new Its(core, itsBase, memory) : undefined;
+    const [distributor, cpuInterface] = sharedFiles(core, description);
+    const files: RegisterFile[] = redistributorBase === undefined || version === 2 ? [distributor, cpuInterface] : [distributor, new Redistributors(core, redistributorBase), cpuInterface];
+    const reset = (): void => this.reset();
+    this.devices = [...files, ...(this.#its === undefined ? [] : [this.#its])].map((file) => guarded(core, file, reset));
   }
 
   reset(): void {
-    this.#core.reset();
-    this.#its?.reset();
+    this.#core.atomically(() => {
+      this.#core.initialize();
+      this.#core.update();
+      this.#its?.reset();
+    });
   }
 
   /** @throws {AxError} OutOfRange */
@@ -63,9 +77,10 @@ export class Gic implements InterruptController {
     ensure(Number.isInteger(irq) && irq >= PRIVATE && irq <= this.sources, 'OutOfRange', `the GIC's wires are ${PRIVATE} to ${this.sources}, not ${irq}`);
     return {
       irq,
-      set: (level) => {
-        if (core.spis.setLine(irq - PRIVATE, level)) core.update();
-      },
+      set: (level) =>
+        core.atomically(() => {
+          if (core.spis.setLine(irq - PRIVATE, level)) core.update();
+        }),
     };
   }
 
@@ -77,6 +92,6 @@ export class Gic implements InterruptController {
   }
 
   signalMsi(deviceId: number, eventId: number): void {
-    this.#its?.signal(deviceId, eventId);
+    this.#core.atomically(() => this.#its?.signal(deviceId, eventId));
   }
 }

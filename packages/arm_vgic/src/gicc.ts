@@ -1,7 +1,8 @@
 /** The CPU interface's registers in memory, GICC_* (GICv2: IHI 0048, 4.4), banked by CPU. */
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
-import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
-import type { GicCore, GicCpu } from './core.ts';
+import type { AccessWidth, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { GicCore, RegisterFile } from './core.ts';
+import type { GicCpu } from './cpu.ts';
 import type { CpuInterface } from './cpu_interface.ts';
 
 export const GICC_SIZE = 0x2000n;
@@ -26,33 +27,34 @@ const REGISTERS: ReadonlyMap<number, Register> = new Map<number, Register>([
   [0x00, {
     name: 'CTLR',
     read: (c) =>
-      flag(c.groupEnabled[0], CTLR.group0) | flag(c.groupEnabled[1], CTLR.group1) | flag(c.ackControl, CTLR.ackCtl) | flag(c.fiqEnable, CTLR.fiqEn) |
+      flag(c.groupEnabled(0), CTLR.group0) | flag(c.groupEnabled(1), CTLR.group1) | flag(c.ackControl, CTLR.ackCtl) | flag(c.fiqEnable, CTLR.fiqEn) |
       flag(c.commonBinaryPoint, CTLR.cbpr) | flag(c.eoiMode, CTLR.eoiMode),
     write: (c, value) => {
-      c.groupEnabled.splice(0, 2, (value & CTLR.group0) !== 0, (value & CTLR.group1) !== 0);
+      c.enableGroup(0, (value & CTLR.group0) !== 0);
+      c.enableGroup(1, (value & CTLR.group1) !== 0);
       c.ackControl = (value & CTLR.ackCtl) !== 0;
       c.fiqEnable = (value & CTLR.fiqEn) !== 0;
       c.commonBinaryPoint = (value & CTLR.cbpr) !== 0;
       c.eoiMode = (value & CTLR.eoiMode) !== 0;
     },
   }],
-  [0x04, { name: 'PMR', read: (c) => c.priorityMask, write: (c, value) => void (c.priorityMask = value & 0xf8) }],
-  [0x08, { name: 'BPR', read: (c) => c.binaryPoint[0], write: (c, value) => c.setBinaryPoint(0, value) }],
+  [0x04, { name: 'PMR', read: (c) => c.priorityMask, write: (c, value) => void (c.priorityMask = value) }],
+  [0x08, { name: 'BPR', read: (c) => c.binaryPoint(0), write: (c, value) => c.setBinaryPoint(0, value) }],
   [0x0c, { name: 'IAR', read: acknowledge(0) }],
   [0x10, { name: 'EOIR', write: end(0) }],
   [0x14, { name: 'RPR', read: (c) => c.runningPriority }],
   [0x18, { name: 'HPPIR', read: (c) => c.highestPending(0) }],
-  [0x1c, { name: 'ABPR', read: (c) => c.binaryPoint[1], write: (c, value) => c.setBinaryPoint(1, value) }],
+  [0x1c, { name: 'ABPR', read: (c) => c.binaryPoint(1), write: (c, value) => c.setBinaryPoint(1, value) }],
   [0x20, { name: 'AIAR', read: acknowledge(1) }],
   [0x24, { name: 'AEOIR', write: end(1) }],
   [0x28, { name: 'AHPPIR', read: (c) => c.highestPending(1) }],
-  [0xd0, { name: 'APR0', read: (c) => c.activePriorities[0], write: (c, value) => void (c.activePriorities[0] = value) }],
-  [0xe0, { name: 'NSAPR0', read: (c) => c.activePriorities[1], write: (c, value) => void (c.activePriorities[1] = value) }],
+  [0xd0, { name: 'APR0', read: (c) => c.activePriorities(0), write: (c, value) => c.setActivePriorities(0, value) }],
+  [0xe0, { name: 'NSAPR0', read: (c) => c.activePriorities(1), write: (c, value) => c.setActivePriorities(1, value) }],
   [0xfc, { name: 'IIDR', read: () => IIDR }],
   [0x1000, { name: 'DIR', write: (c, value) => c.deactivate(value) }],
 ]);
 
-export class Gicc implements Device {
+export class Gicc implements RegisterFile {
   readonly name: string;
   readonly model = 'gicv2-cpu-interface';
   readonly regions: readonly DeviceRegion[];
@@ -62,10 +64,6 @@ export class Gicc implements Device {
     this.#core = core;
     this.name = `gicc@${base.toString(16)}`;
     this.regions = [{ space: 'mmio', range: rangeFromStartSize(gpa(base), GICC_SIZE) }];
-  }
-
-  reset(): void {
-    this.#core.reset();
   }
 
   get #cpu(): GicCpu {

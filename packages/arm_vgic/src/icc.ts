@@ -2,9 +2,9 @@
  * The CPU interface's system registers, ICC_*_EL1 (GIC specification IHI 0069, 12.2), for vCPUs whose accesses trap: where a processor has list
  * registers, it has these registers too and they never come here.
  */
-import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { AccessWidth, DeviceRegion } from '@axvisor/axvisor_api/device';
 import { SYSREG, sysRegFields, type SysReg } from '@axvisor/axvisor_api/arch/arm';
-import type { GicCore } from './core.ts';
+import type { GicCore, RegisterFile } from './core.ts';
 import type { CpuInterface } from './cpu_interface.ts';
 
 /** ICC_CTLR_EL1: CBPR, EOImode; five bits of priority, 16 bits of INTIDs, A3V, RSS. */
@@ -17,12 +17,12 @@ interface Register {
   readonly write?: (cpu: CpuInterface, value: number) => void;
 }
 
-const group = (n: 0 | 1): Register => ({ read: (c) => (c.groupEnabled[n] ? 1 : 0), write: (c, value) => void (c.groupEnabled[n] = (value & 1) !== 0) });
-const binaryPoint = (n: 0 | 1): Register => ({ read: (c) => c.binaryPoint[n], write: (c, value) => c.setBinaryPoint(n, value) });
-const activePriorities = (n: 0 | 1): Register => ({ read: (c) => c.activePriorities[n], write: (c, value) => void (c.activePriorities[n] = value) });
+const group = (n: 0 | 1): Register => ({ read: (c) => (c.groupEnabled(n) ? 1 : 0), write: (c, value) => c.enableGroup(n, (value & 1) !== 0) });
+const binaryPoint = (n: 0 | 1): Register => ({ read: (c) => c.binaryPoint(n), write: (c, value) => c.setBinaryPoint(n, value) });
+const activePriorities = (n: 0 | 1): Register => ({ read: (c) => c.activePriorities(n), write: (c, value) => c.setActivePriorities(n, value) });
 
 const REGISTERS: readonly (readonly [SysReg, Register])[] = [
-  [SYSREG.ICC_PMR_EL1, { read: (c) => c.priorityMask, write: (c, value) => void (c.priorityMask = value & 0xf8) }],
+  [SYSREG.ICC_PMR_EL1, { read: (c) => c.priorityMask, write: (c, value) => void (c.priorityMask = value) }],
   [SYSREG.ICC_IAR0_EL1, { read: (c) => c.acknowledge(0) }],
   [SYSREG.ICC_IAR1_EL1, { read: (c) => c.acknowledge(1) }],
   [SYSREG.ICC_EOIR0_EL1, { write: (c, value) => c.end(0, value) }],
@@ -53,7 +53,7 @@ function syndromeKey(register: SysReg): number {
   return (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (crm << 1);
 }
 
-export class Icc implements Device {
+export class Icc implements RegisterFile {
   readonly name = 'gicv3-cpu-interface';
   readonly model = 'gicv3-cpu-interface';
   readonly regions: readonly DeviceRegion[] = REGISTERS.map(([register]) => {
@@ -64,10 +64,6 @@ export class Icc implements Device {
 
   constructor(core: GicCore) {
     this.#core = core;
-  }
-
-  reset(): void {
-    this.#core.reset();
   }
 
   read(_offset: number, _width: AccessWidth, region: number): bigint {

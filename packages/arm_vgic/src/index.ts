@@ -2,8 +2,10 @@
 import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
 import { addr } from '@axvisor/axvisor_api/addr';
 import { errors } from '@axvisor/axvisor_api/errors';
+import { attachedIntc } from '@axvisor/axvisor_api/attached_intc';
 import { intc } from '@axvisor/axvisor_api/intc';
 import { Gic } from './gic.ts';
+import { attachGic } from './shared.ts';
 
 export { DISTRIBUTOR_SIZE } from './distributor.ts';
 export { Gic } from './gic.ts';
@@ -12,8 +14,11 @@ export { ITS_SIZE } from './its.ts';
 export { FIRST_LPI, LAST_LPI } from './lpis.ts';
 export { REDISTRIBUTOR_STRIDE } from './redistributors.ts';
 
-export const component: Component<typeof intc.id, typeof addr.id> = axComponent({
+export const component: Component<typeof attachedIntc.id | typeof intc.id, typeof addr.id> = axComponent({
   name: '@axvisor/arm_vgic',
   requires: [addr, errors],
-  provides: () => [apiImpl(intc, { createInterruptController: (options, context) => new Gic(options, context) })],
+  provides: () => [
+    apiImpl(intc, { createInterruptController: (options, context) => new Gic(options, context) }),
+    apiImpl(attachedIntc, { attachInterruptController: attachGic }),
+  ],
 });

@@ -4,9 +4,10 @@
  */
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
 import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
-import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { AccessWidth, DeviceRegion } from '@axvisor/axvisor_api/device';
 import { isAxError } from '@axvisor/axvisor_api/errors';
-import type { GicCore, GicCpu } from './core.ts';
+import type { GicCore, RegisterFile } from './core.ts';
+import type { GicCpu } from './cpu.ts';
 import { IIDR, pidr2 } from './distributor.ts';
 import { ENTRY_BYTES, ItsTables, type TableBase } from './its_tables.ts';
 import type { Lpis } from './lpis.ts';
@@ -52,7 +53,7 @@ const valid = ([, , word]: Command): boolean => (word & VALID) !== 0n;
 /** RDbase is a CPU number (GITS_TYPER.PTA = 0), in bits 50:16. */
 const target = (word: bigint): number => Number((word >> 16n) & 0x7_ffff_ffffn);
 
-export class Its implements Device {
+export class Its implements RegisterFile {
   readonly name: string;
   readonly model = 'gicv3-its';
   readonly regions: readonly DeviceRegion[];

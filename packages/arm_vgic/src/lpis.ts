@@ -19,6 +19,25 @@ const PENDBASER = { address: 0xf_ffff_ffff_0000n, zero: 1n << 62n, writable: 0x4
 /** A byte of the configuration table that was not read yet. */
 const UNKNOWN = -1;
 
+/** An LPI that a CPU may take. */
+export interface PendingLpi {
+  readonly intid: number;
+  readonly priority: number;
+}
+
+/** The LPIs of a redistributor as its CPU sees them. */
+export interface LpiView {
+  readonly enabled: boolean;
+  /** Those that are pending and enabled, in no order. */
+  waiting(): Iterable<PendingLpi>;
+  /** A list register takes it; what is signalled from now on is new. */
+  hold(intid: number): void;
+  /** The list register gives it back; LPIs are never active. */
+  release(intid: number, pending: boolean): void;
+  /** The CPU has taken it. */
+  acknowledge(intid: number): void;
+}
+
 /** Does `access`, and nothing if the guest's table is outside its memory. */
 function ifMapped<T>(access: () => T): T | undefined {
   try {
@@ -29,7 +48,7 @@ function ifMapped<T>(access: () => T): T | undefined {
   }
 }
 
-export class Lpis {
+export class Lpis implements LpiView {
   readonly #memory: GuestMemoryAccessor;
   readonly #config = new Int16Array(LAST_LPI + 1 - FIRST_LPI).fill(UNKNOWN);
   /** INTIDs. */
@@ -112,14 +131,23 @@ export class Lpis {
     }
   }
 
-  /** A list register takes it; what is signalled from now on is new. */
+  *waiting(): Generator<PendingLpi> {
+    for (const intid of this.pending) {
+      const priority = this.held.has(intid) ? undefined : this.priority(intid);
+      if (priority !== undefined) yield { intid, priority };
+    }
+  }
+
   hold(intid: number): void {
     if (this.pending.delete(intid)) this.held.add(intid);
   }
 
-  /** The list register gives it back; LPIs are never active. */
   release(intid: number, pending: boolean): void {
     if (this.held.delete(intid) && pending) this.pending.add(intid);
+  }
+
+  acknowledge(intid: number): void {
+    this.setPending(intid, false);
   }
 
   /** Gives its pending state away, and returns whether it had one. */

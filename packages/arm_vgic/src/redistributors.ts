@@ -1,8 +1,9 @@
 /** The redistributors' registers, GICR_*: two frames of 64 KiB for each CPU (GIC specification IHI 0069, 12.11). */
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
-import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
+import type { AccessWidth, DeviceRegion } from '@axvisor/axvisor_api/device';
 import { BankRegisters } from './bank_registers.ts';
-import { PRIVATE, type GicCore, type GicCpu } from './core.ts';
+import type { GicCore, RegisterFile } from './core.ts';
+import { PRIVATE, type GicCpu } from './cpu.ts';
 import { IIDR, pidr2 } from './distributor.ts';
 
 /** RD_base and SGI_base. */
@@ -25,7 +26,7 @@ interface Wide {
   readonly set?: (cpu: GicCpu, value: bigint) => void;
 }
 
-export class Redistributors implements Device {
+export class Redistributors implements RegisterFile {
   readonly name: string;
   readonly model = 'gicv3-redistributor';
   readonly regions: readonly DeviceRegion[];
@@ -43,10 +44,6 @@ export class Redistributors implements Device {
       [GICR.PROPBASER, { get: ({ lpis }) => lpis?.propbaser ?? 0n, set: ({ lpis }, value) => lpis?.setPropbaser(value) }],
       [GICR.PENDBASER, { get: ({ lpis }) => lpis?.readPendbaser() ?? 0n, set: ({ lpis }, value) => lpis?.setPendbaser(value) }],
     ]);
-  }
-
-  reset(): void {
-    this.#core.reset();
   }
 
   read(offset: number, width: AccessWidth): bigint {

@@ -7,6 +7,7 @@ import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
 import type { CpuInterrupts, IntcOptions } from '@axvisor/axvisor_api/intc';
 import { component as memoryAddr } from '@axvisor/memory_addr';
 import { Gic, REDISTRIBUTOR_STRIDE } from '../src/index.ts';
+import { attachGic } from '../src/shared.ts';
 
 export const ITS_BASE = 0x808_0000n;
 
@@ -14,6 +15,8 @@ export interface Bench {
   readonly gic: Gic;
   /** Pins by CPU: bit 0 vIRQ, bit 1 vFIQ. */
   readonly pins: number[];
+  /** How often one was asserted, by CPU. */
+  readonly signals: number[];
   /** The vCPU whose accesses follow. */
   cpu: number;
   readonly memory: Uint8Array;
@@ -33,11 +36,16 @@ export interface Bench {
 
 link([memoryAddr]);
 
+/** Where CPUs have their parts of the controller: on its thread, or each on a thread of its own. */
+export type Place = 'one thread' | 'threads';
+export const PLACES: readonly Place[] = ['one thread', 'threads'];
+
 /** Guest memory at 0x4000_0000. */
 export const RAM = 0x4000_0000n;
 
-export function bench(version: 2 | 3, cpus = 1, options: Partial<IntcOptions> = {}, cpuIds?: readonly bigint[]): Bench {
+export function bench(place: Place, version: 2 | 3, cpus = 1, options: Partial<IntcOptions> = {}, cpuIds?: readonly bigint[]): Bench {
   const pins = Array.from({ length: cpus }, () => 0);
+  const signals = [...pins];
   const memory = new Uint8Array(1 << 20);
   const slice = (at: bigint, length: number): Uint8Array => {
     const first = at - RAM;
@@ -51,24 +59,38 @@ export function bench(version: 2 | 3, cpus = 1, options: Partial<IntcOptions> = 
     writeValue: (at, size, value) => slice(at, size).forEach((_, i, bytes) => (bytes[i] = Number((value >> BigInt(8 * i)) & 0xffn))),
   };
   const self = { cpu: 0 };
+  const setVcpuInterrupt = (cpu: number, vector: number, level: boolean): void => {
+    const bit = vector === CpuPin.virq ? 1 : 2;
+    if (level) signals[cpu] = (signals[cpu] as number) + 1;
+    pins[cpu] = level ? (pins[cpu] as number) | bit : (pins[cpu] as number) & ~bit;
+  };
+  let state: Int32Array = new Int32Array();
   const gic = new Gic(
     { base: 0x800_0000n, version, ...(version === 2 ? { cpuInterfaceBase: 0x801_0000n } : { redistributorBase: 0x80a_0000n }), ...options },
     {
-      vmId: 1, vcpuCount: cpus, memory: accessor, currentVcpu: () => self.cpu, ...(cpuIds === undefined ? {} : { cpuIds }),
-      setVcpuInterrupt: (cpu, vector, level) => {
-        const bit = vector === CpuPin.virq ? 1 : 2;
-        pins[cpu] = level ? (pins[cpu] as number) | bit : (pins[cpu] as number) & ~bit;
-      },
+      vmId: 1, vcpuCount: cpus, memory: accessor, currentVcpu: () => self.cpu, setVcpuInterrupt, ...(cpuIds === undefined ? {} : { cpuIds }),
+      ...(place === 'threads' ? { sharedWords: (count: number) => (state = new Int32Array(new SharedArrayBuffer(4 * count))) } : {}),
     },
   );
-  const device = (n: number): Device => gic.devices[n] as Device;
+  const ids = cpuIds ?? pins.map((_, i) => BigInt(i));
+  const attached = place === 'one thread' ? [] : ids.map((_, here) =>
+    attachGic(state, {
+      vcpuCount: cpus, cpuIds: ids, isHere: (cpu) => cpu === here, currentVcpu: () => here, setVcpuInterrupt,
+      controller: () => ({ endOfInterrupt: (vector) => gic.backplane.endOfInterrupt(vector), acknowledgeExternal: () => 0, peekExternal: () => 0 }),
+    }),
+  );
+  /** What the current CPU accesses: its thread's device of the name, if it has one. */
+  const device = (n: number): Device => {
+    const own = gic.devices[n] as Device;
+    return attached[self.cpu]?.devices?.find(({ name }) => name === own.name) ?? own;
+  };
   const region = (register: SysReg): number => {
     const { op0, op1, crn, crm, op2 } = sysRegFields(register);
     const key = (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (crm << 1);
     return device(2).regions.findIndex((r) => r.space === 'sysreg' && r.first === key);
   };
   return {
-    gic, pins, memory, device,
+    gic, pins, signals, memory, device,
     get cpu() { return self.cpu; },
     set cpu(cpu) { self.cpu = cpu; },
     gicd: (offset, width = 4) => Number(device(0).read(offset, width, 0)),
@@ -80,7 +102,7 @@ export function bench(version: 2 | 3, cpus = 1, options: Partial<IntcOptions> = 
     icc: (register) => Number(device(2).read(0, 8, region(register))),
     setIcc: (register, value) => device(2).write(0, 8, BigInt(value), region(register)),
     line: (irq, level) => gic.line(irq).set(level),
-    port: (cpu) => gic.cpu(cpu),
+    port: (cpu) => attached[cpu]?.cpu?.(cpu) ?? gic.cpu(cpu),
   };
 }
 

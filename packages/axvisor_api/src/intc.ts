@@ -161,10 +161,14 @@ export interface LocalApic {
   useTsc(tsc: TscClock): void;
 }
 
-/** The rest of a PC's interrupt controllers, as its local APICs reach it. */
-export interface ApicBackplane {
-  /** The end of a level-triggered interrupt, for the I/O APICs. */
+/** The rest of an interrupt controller, as its parts on other threads reach it. */
+export interface IntcBackplane {
+  /** The end of an interrupt of which it has to know: at an APIC of a level-triggered vector, at a GIC of an LPI. */
   endOfInterrupt(vector: number): void;
+}
+
+/** The rest of a PC's interrupt controllers, as its local APICs reach it. */
+export interface ApicBackplane extends IntcBackplane {
   /** The INTA cycle of an external interrupt: the 8259 gives the vector. */
   acknowledgeExternal(): number;
   /** What that would be now. */
@@ -195,8 +199,8 @@ export interface InterruptController {
    * @throws {AxError} OutOfRange
    */
   localApic?(vcpu: number): LocalApic;
-  /** What local APICs that other threads have taken up (`local_apics`) ask for. */
-  readonly backplane?: ApicBackplane;
+  /** What parts that other threads have taken up (`attached_intc`) ask for. */
+  readonly backplane?: IntcBackplane & Partial<ApicBackplane>;
 }
 
 /** The functions of the `intc` API. */

@@ -1,8 +1,8 @@
 /** A local APIC that threads share does what one at hand does, and its interrupts reach it from other threads. */
 import { createComponent as axhost } from '@axvisor/axhost';
 import { resolve } from '@axvisor/axvisor_api';
+import { attachInterruptController, type AttachedIntc } from '@axvisor/axvisor_api/attached_intc';
 import { ApicPin, createInterruptController, type InterruptController, type LocalApic } from '@axvisor/axvisor_api/intc';
-import { attachLocalApics, type AttachedLocalApics } from '@axvisor/axvisor_api/local_apics';
 import { currentTicks, expireTimers, skipTo } from '@axvisor/axvisor_api/time';
 import { component as memoryAddr } from '@axvisor/memory_addr';
 import { component as percpu } from '@axvisor/percpu';
@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 /** A controller whose second CPU's local APIC is on "another thread", with the pins that are asserted. */
 interface Shared {
   readonly controller: InterruptController;
-  readonly attached: AttachedLocalApics;
+  readonly attached: AttachedIntc;
   readonly far: LocalApic;
   readonly pins: Set<string>;
   /** What the far one asked the controller for. */
@@ -32,15 +32,15 @@ function share(): Shared {
     { vmId: 1, vcpuCount: 2, setVcpuInterrupt, sharedWords: (count) => (state = new Int32Array(new SharedArrayBuffer(4 * count))) },
   );
   const { backplane } = controller;
-  const attached = attachLocalApics(state, {
-    vcpuCount: 2, isHere: (vcpu) => vcpu === 1, setVcpuInterrupt,
+  const attached = attachInterruptController(state, {
+    vcpuCount: 2, cpuIds: [0n, 1n], isHere: (vcpu) => vcpu === 1, currentVcpu: () => 1, setVcpuInterrupt,
     controller: (vcpu) => ({
       endOfInterrupt: (vector) => (asked.push(`${vcpu} ended ${vector}`), backplane!.endOfInterrupt(vector)),
-      acknowledgeExternal: () => (asked.push(`${vcpu} acknowledges`), backplane!.acknowledgeExternal()),
-      peekExternal: () => backplane!.peekExternal(),
+      acknowledgeExternal: () => (asked.push(`${vcpu} acknowledges`), backplane!.acknowledgeExternal!()),
+      peekExternal: () => backplane!.peekExternal!(),
     }),
   });
-  return { controller, attached, far: attached.localApic(1), pins, asked };
+  return { controller, attached, far: attached.localApic!(1), pins, asked };
 }
 
 const step = fc.oneof(
@@ -155,7 +155,7 @@ test('timers and deadlines are those of its thread, by the counter of the vCPU, 
     expect([pins.has(`1:${ApicPin.intr}`), far.readMsr(0x6e0), far.acknowledge()]).toEqual([true, 0n, 0x40]);
     far.write(0xb0, 4, 0n);
     far.writeMsr(0x6e0, 1_000_000n);
-    attached.forget(1);
+    attached.forget!(1);
     expect([far.nextTimer(), far.readMsr(0x6e0)]).toEqual([undefined, 0n]);
     skipTo(2_000_000n);
     expireTimers();

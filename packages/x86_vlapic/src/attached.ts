@@ -1,9 +1,9 @@
 /** The local APICs of a machine on a thread that runs processors of it; the rest of its interrupt controllers is on another. */
-import type { AttachedLocalApics, LocalApicsContext } from '@axvisor/axvisor_api/local_apics';
+import type { AttachedIntc, AttachedIntcContext } from '@axvisor/axvisor_api/attached_intc';
 import { Apics } from './apics.ts';
 import { LocalApicUnit, type ApicBus } from './local_apic.ts';
 
-export function attachApics(state: Int32Array, context: LocalApicsContext): AttachedLocalApics {
+export function attachApics(state: Int32Array, context: AttachedIntcContext): AttachedIntc {
   const bus: ApicBus = {
     send: (from, message, shorthand) => apics.send(from, message, shorthand),
     controller: (cpu) => context.controller(cpu),

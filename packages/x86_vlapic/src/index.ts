@@ -1,9 +1,9 @@
 /** The interrupt controllers and the interval timer of a PC. */
 import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
 import { addr } from '@axvisor/axvisor_api/addr';
+import { attachedIntc } from '@axvisor/axvisor_api/attached_intc';
 import { errors } from '@axvisor/axvisor_api/errors';
 import { intc } from '@axvisor/axvisor_api/intc';
-import { localApics } from '@axvisor/axvisor_api/local_apics';
 import { time } from '@axvisor/axvisor_api/time';
 import { attachApics } from './attached.ts';
 import { PcInterrupts } from './pc_interrupts.ts';
@@ -13,11 +13,11 @@ export { PcInterrupts } from './pc_interrupts.ts';
 export { PIT_HZ } from './pit.ts';
 export { TIMER_HZ } from './timer.ts';
 
-export const component: Component<typeof intc.id | typeof localApics.id, typeof addr.id | typeof time.id> = axComponent({
+export const component: Component<typeof intc.id | typeof attachedIntc.id, typeof addr.id | typeof time.id> = axComponent({
   name: '@axvisor/x86_vlapic',
   requires: [addr, errors, time],
   provides: () => [
     apiImpl(intc, { createInterruptController: (options, context) => new PcInterrupts(options, context) }),
-    apiImpl(localApics, { attachLocalApics: attachApics }),
+    apiImpl(attachedIntc, { attachInterruptController: attachApics }),
   ],
 });

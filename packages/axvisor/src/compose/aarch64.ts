@@ -15,6 +15,6 @@ export function composeAarch64(host: HostOptions, processor: ProcessorOptions = 
 /** Links what a guest CPU needs in its thread; the result runs it, and never returns. */
 export function composeAarch64Cpu(options: CpuComposeOptions): () => never {
   const { components, start } = commonCpu(options);
-  link([...components, armVcpu, softcpuArm(options.processor)]);
+  link([...components, armVcpu, softcpuArm(options.processor), armVgic]);
   return start();
 }

@@ -16,7 +16,6 @@ import { servicesOf, type VmServices } from '../vm/services.ts';
 import type { VCpuSlot } from '../vm/vcpu_slot.ts';
 import type { AxVm } from '../vm/vm.ts';
 import { Latches, latchesOf } from './latches.ts';
-import { decodeSgi } from './remote_interrupts.ts';
 import { Call, CPU_UP_RESULTS, encodeOrder, LINE_SIZE, toBytes, toText, VCpuLine, type Order } from './protocol.ts';
 
 const FRAME = 4096;
@@ -69,12 +68,9 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   },
   [Call.writeMemory]: nothing(({ vm }, _i, [addr = 0n], bytes) => vm.addressSpace.writeBuffer(gpa(addr), bytes)),
   [Call.consoleWrite]: nothing(({ vm }, _i, _a, bytes) => vm.console.write(bytes)),
-  [Call.privateLine]: nothing(({ vm }, i, [intid, level]) => vm.intc?.cpu?.(i).setPrivateLine(Number(intid), level === 1n)),
-  [Call.setPending]: nothing(({ vm }, i, [intid, pending]) => vm.intc?.cpu?.(i).setPending(Number(intid), pending === 1n)),
-  [Call.sendSgi]: nothing(({ vm }, i, args) => vm.intc?.cpu?.(i).sendSgi(decodeSgi(args))),
   [Call.endOfInterrupt]: nothing(({ vm }, _i, [vector]) => vm.intc?.backplane?.endOfInterrupt(Number(vector))),
-  [Call.acknowledgeExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.acknowledgeExternal() ?? 0)),
-  [Call.peekExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.peekExternal() ?? 0)),
+  [Call.acknowledgeExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.acknowledgeExternal?.() ?? 0)),
+  [Call.peekExternal]: ({ vm }) => values(BigInt(vm.intc?.backplane?.peekExternal?.() ?? 0)),
   [Call.consoleRead]: ({ vm }, _i, [max]) => ({ values: [], bytes: vm.console.read(Number(max)) }),
 };
 
@@ -127,15 +123,13 @@ export class Monitor implements Executor {
       if (share === undefined) throw axError('Unsupported', 'vCPUs of this architecture cannot run on threads');
       return { cpuId, share, home: homes[i] as number };
     });
-    const systemRegisters = vm.intc?.cpu?.(0).systemRegisters;
-    const cpuInterrupts = systemRegisters === undefined ? {} : { cpuInterrupts: { systemRegisters } };
     const { place, count: words } = vm.intcWords;
-    const localApics = vm.intc?.localApic === undefined ? {} : { localApics: { place, words } };
+    const intc = words === 0 ? {} : { intc: { place, words } };
     const memory = vm.addressSpace.areas().map(({ range }) => [range.start, range.end] as const);
     for (const cpu of this.#orders.keys())
       this.#order(cpu, {
         order: 'attach',
-        vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus, latches: latchesAt, latched: registers.map(({ address, width }) => [address, width]), posted, ...cpuInterrupts, ...localApics },
+        vm: { id: vm.id, vmid: vm.vmid, root: vm.addressSpace.root, lines: first, memory, vcpus, latches: latchesAt, latched: registers.map(({ address, width }) => [address, width]), posted, ...intc },
       });
   }
 

@@ -32,15 +32,12 @@ export const Call = {
   writeMemory: 16,
   consoleWrite: 17,
   consoleRead: 18,
-  privateLine: 19,
-  setPending: 20,
-  sendSgi: 21,
   /** Counters of this CPU's processor, as JSON. */
-  counters: 22,
-  /** What the caller's local APIC asks of the controller. */
-  endOfInterrupt: 23,
-  acknowledgeExternal: 24,
-  peekExternal: 25,
+  counters: 19,
+  /** What the caller's part of the interrupt controller asks of the rest. */
+  endOfInterrupt: 20,
+  acknowledgeExternal: 21,
+  peekExternal: 22,
 } as const;
 
 /** Results of {@link Call.cpuUp} by number. */
@@ -56,10 +53,8 @@ export interface VmDescription {
   /** Where there is memory: [start, end). Everything else is devices. */
   readonly memory: readonly (readonly [start: bigint, end: bigint])[];
   readonly vcpus: readonly VCpuDescription[];
-  /** The controller has parts that belong to CPUs: whether their CPU interfaces are system registers. */
-  readonly cpuInterrupts?: { readonly systemRegisters: boolean };
-  /** The CPUs have local APICs: where the state of all of them is, and how many words. */
-  readonly localApics?: { readonly place: bigint; readonly words: number };
+  /** Its interrupt controller has parts that belong to CPUs: where its state is, and how many words. */
+  readonly intc?: { readonly place: bigint; readonly words: number };
   /** Where {@link Latches} are, of which registers, and the registers to which writes are posted. */
   readonly latches: bigint;
   readonly latched: readonly (readonly [address: number, width: AccessWidth])[];

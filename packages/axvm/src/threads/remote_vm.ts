@@ -1,16 +1,16 @@
 /** A virtual machine as a guest CPU knows it: vCPUs taken up from the monitor, and everything else by calls. */
 import { gpa, type GuestPhysAddr, type HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { GuestMemoryAccessor } from '@axvisor/axvisor_api/addrspace';
+import { attachInterruptController, type AttachedIntc } from '@axvisor/axvisor_api/attached_intc';
 import type { AccessWidth, ConsolePort } from '@axvisor/axvisor_api/device';
 import { axError } from '@axvisor/axvisor_api/errors';
 import type { ApicBackplane } from '@axvisor/axvisor_api/intc';
-import { attachLocalApics, type AttachedLocalApics } from '@axvisor/axvisor_api/local_apics';
 import { physMemory } from '@axvisor/axvisor_api/memory';
 import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
 import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
 import { latched, latchWords } from './latches.ts';
-import { RemoteCpuInterrupts } from './remote_interrupts.ts';
+import { LocalDevices } from './local_devices.ts';
 import { Activity, Call, CPU_UP_RESULTS, toBytes, VCpuLine, type VmDescription } from './protocol.ts';
 
 /** The monitor has stopped a vCPU while its thread asked for something: what it was doing is void. */
@@ -25,10 +25,18 @@ export interface RemoteVCpu {
   readonly line: VCpuLine;
   /** The generation of the start that this thread knows of. */
   generation: number;
-  /** Its part of an interrupt controller, where there are such. */
-  readonly interrupts: RemoteCpuInterrupts | undefined;
   /** It is on, and this thread runs it. */
   active: boolean;
+}
+
+/** The thread that takes up a VM. */
+export interface Here {
+  /** The number of its CPU. */
+  readonly cpu: number;
+  /** The vCPU that it runs. */
+  current(): RemoteVCpu;
+  /** Makes a vCPU see its interrupts. */
+  rouse(remote: RemoteVCpu): void;
 }
 
 const MAX_CHUNK = 0x8000;
@@ -42,11 +50,12 @@ export class RemoteVm implements Disposable {
   /** Which latch has the register at an address. */
   readonly #latched: ReadonlyMap<number, { readonly width: AccessWidth; readonly index: number }>;
   readonly #posted: ReadonlySet<number>;
-  /** Those of all its vCPUs, where they have such. */
-  readonly #localApics: AttachedLocalApics | undefined;
+  /** The parts of its interrupt controller that are on this thread. */
+  readonly #intc: AttachedIntc;
+  readonly #devices: LocalDevices;
 
-  /** @param here - the number of this CPU @param rouse - makes a vCPU see its interrupts */
-  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, cpuInterrupts, localApics }: VmDescription, here: number, rouse: (remote: RemoteVCpu) => void) {
+  /** @param here - what this thread has to tell */
+  constructor({ id, vmid, root, lines, memory, vcpus, latches, latched: registers, posted, intc }: VmDescription, here: Here) {
     this.id = id;
     this.#memory = memory;
     this.#latches = latchWords(latches, registers.length);
@@ -55,35 +64,36 @@ export class RemoteVm implements Disposable {
     this.vcpus = vcpus.map(({ cpuId, share, home }, i) => {
       const vcpu = createVCpu({ vmId: id, vcpuId: i, arch: { cpuId, share } });
       vcpu.setup(this.#entry, root, vmid);
-      const interrupts =
-        cpuInterrupts === undefined ? undefined : new RemoteCpuInterrupts(cpuInterrupts.systemRegisters, (operation, ...args) => void this.#call(remote, operation, args));
-      const remote: RemoteVCpu = {
-        vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, interrupts, active: false,
-      };
-      if (interrupts !== undefined) vcpu.arch.attachInterrupts?.(interrupts);
-      return remote;
+      return { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, active: false };
     });
-    this.#localApics = localApics === undefined ? undefined : this.#attachApics(localApics, here, rouse);
+    this.#intc = intc === undefined ? {} : this.#attachIntc(intc, here);
+    this.#devices = new LocalDevices(this.#intc.devices ?? []);
   }
 
-  #attachApics({ place, words }: NonNullable<VmDescription['localApics']>, here: number, rouse: (remote: RemoteVCpu) => void): AttachedLocalApics {
+  #attachIntc({ place, words }: NonNullable<VmDescription['intc']>, here: Here): AttachedIntc {
     const first = Number(place) / 4;
-    const apics = attachLocalApics(physMemory().words.subarray(first, first + words), {
+    const attached = attachInterruptController(physMemory().words.subarray(first, first + words), {
       vcpuCount: this.vcpus.length,
-      isHere: (vcpu) => this.remote(vcpu).home === here,
+      cpuIds: this.vcpus.map(({ cpuId }) => cpuId),
+      isHere: (vcpu) => this.remote(vcpu).home === here.cpu,
+      currentVcpu: () => here.current().vcpu.id,
       setVcpuInterrupt: (vcpu, pin, level) => {
         const remote = this.remote(vcpu);
         if (!level) return remote.vcpu.clearInterrupt(pin);
         remote.vcpu.injectInterrupt(pin);
-        rouse(remote);
+        here.rouse(remote);
       },
       controller: (vcpu) => this.#controller(this.remote(vcpu)),
     });
-    for (const { home, vcpu } of this.vcpus) if (home === here) vcpu.arch.attachLocalApic?.(apics.localApic(vcpu.id));
-    return apics;
+    for (const { home, vcpu } of this.vcpus) {
+      if (home !== here.cpu) continue;
+      if (attached.localApic !== undefined) vcpu.arch.attachLocalApic?.(attached.localApic(vcpu.id));
+      if (attached.cpu !== undefined) vcpu.arch.attachInterrupts?.(attached.cpu(vcpu.id));
+    }
+    return attached;
   }
 
-  /** The controller of the monitor, for the local APIC of `caller`. */
+  /** The controller of the monitor, for the part of `caller`. */
   #controller(caller: RemoteVCpu): ApicBackplane {
     const vector = (operation: number): number => Number(this.#call(caller, operation, []).values[0]);
     return {
@@ -105,9 +115,8 @@ export class RemoteVm implements Disposable {
   }
 
   /** Forgets what this thread has of a vCPU's state, which others may have changed. */
-  forget({ vcpu, interrupts }: RemoteVCpu): void {
-    interrupts?.forget();
-    this.#localApics?.forget(vcpu.id);
+  forget({ vcpu }: RemoteVCpu): void {
+    this.#intc.forget?.(vcpu.id);
     // Before the checked life cycle would save it.
     vcpu.arch.setup();
     vcpu.reset(this.#entry);
@@ -145,6 +154,7 @@ export class RemoteVm implements Disposable {
   services(caller: RemoteVCpu): VmServices {
     const call = (operation: number, ...args: bigint[]): readonly bigint[] => this.#call(caller, operation, args).values;
     const size = (width: AccessWidth): bigint => BigInt(width);
+    const devices = this.#devices;
     return {
       vmId: this.id,
       count: (reason) => caller.line.count(reason),
@@ -152,15 +162,16 @@ export class RemoteVm implements Disposable {
       mmioRead: (addr, width) => {
         const register = this.#latched.get(Number(addr));
         const value = register?.width === width ? latched(this.#latches, register.index) : undefined;
-        return value ?? call(Call.mmioRead, addr, size(width))[0];
+        return value ?? devices.read('mmio', Number(addr), width) ?? call(Call.mmioRead, addr, size(width))[0];
       },
       mmioWrite: (addr, width, data) =>
+        devices.write('mmio', Number(addr), width, data) ||
         (this.#posted.has(Number(addr)) && postMonitor(Call.mmioWrite, this.#message(caller, [addr, size(width), data]))) ||
         call(Call.mmioWrite, addr, size(width), data)[0] === 1n,
       portRead: (port, width) => call(Call.portRead, BigInt(port), size(width))[0],
       portWrite: (port, width, data) => void call(Call.portWrite, BigInt(port), size(width), data),
-      sysRegRead: (addr) => call(Call.sysRegRead, BigInt(addr))[0],
-      sysRegWrite: (addr, value) => call(Call.sysRegWrite, BigInt(addr), value)[0] === 1n,
+      sysRegRead: (addr) => devices.read('sysreg', addr, 8) ?? call(Call.sysRegRead, BigInt(addr))[0],
+      sysRegWrite: (addr, value) => devices.write('sysreg', addr, 8, value) || call(Call.sysRegWrite, BigInt(addr), value)[0] === 1n,
       cpuUp: (targetCpu, entry, arg) => CPU_UP_RESULTS[Number(call(Call.cpuUp, targetCpu, entry, arg)[0])] as CpuUpResult,
       cpuDown: () => void call(Call.cpuDown),
       sendIpi: (_vcpu, r) => void call(Call.sendIpi, r.targetCpu, r.targetCpuAux, (r.sendToAll ? 1n : 0n) | (r.sendToSelf ? 2n : 0n), r.vector),
@@ -209,7 +220,7 @@ export class RemoteVm implements Disposable {
     for (const remote of this.vcpus) {
       if (remote.active) this.forget(remote);
       // No timer outlives the memory that its expiry is noted in.
-      this.#localApics?.forget(remote.vcpu.id);
+      this.#intc.forget?.(remote.vcpu.id);
       remote.vcpu[Symbol.dispose]();
     }
   }

@@ -4,9 +4,9 @@
  */
 import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
 import { addr } from '@axvisor/axvisor_api/addr';
+import { attachedIntc } from '@axvisor/axvisor_api/attached_intc';
 import { axError, errors, isAxError } from '@axvisor/axvisor_api/errors';
 import { host, thisCpuId } from '@axvisor/axvisor_api/host';
-import { localApics } from '@axvisor/axvisor_api/local_apics';
 import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, processorStats, setHostTimer } from '@axvisor/axvisor_api/processor';
 import { callMonitor, pendingSignals, Signal, signalCpu, smp, takeSignals, waitForSignal, type CpuMessage } from '@axvisor/axvisor_api/smp';
@@ -100,7 +100,7 @@ export class Runner {
   #obey(order: Order): void {
     switch (order.order) {
       case 'attach': {
-        const vm = new RemoteVm(order.vm, thisCpuId(), (remote) => this.rouse(remote));
+        const vm = new RemoteVm(order.vm, { cpu: thisCpuId(), current: () => this.current, rouse: (remote) => this.rouse(remote) });
         this.#vms.set(vm.id, vm);
         this.#local.push(...vm.vcpus.filter((v) => v.home === thisCpuId()));
         return;
@@ -279,7 +279,7 @@ export function createRunner(): {
   return {
     component: axComponent({
       name: '@axvisor/axvm (guest CPU)',
-      requires: [addr, errors, host, localApics, memory, processor, smp, time, vcpu],
+      requires: [addr, attachedIntc, errors, host, memory, processor, smp, time, vcpu],
       provides: () => [apiImpl(vmm, createVmm(runner))],
     }),
     run: () => runner.run(),
