@@ -377,9 +377,12 @@ export class LocalApicUnit extends ApicWords implements LocalApic, ApicState {
     this.timer.useTsc(tsc);
   }
 
-  /** Forgets the timer: the state was put back by another thread. */
+  /** The state was put back by another thread: forgets the timer, and what it requested meanwhile. Nobody else has, who would first have to be programmed. */
   forget(): void {
     this.timer.reset();
+    if (!this.#isOwned) return;
+    this.irr.clear();
+    this.update();
   }
 
   /** Drives the pins; only changes are told. */

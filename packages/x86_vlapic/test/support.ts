@@ -50,12 +50,13 @@ export class Bench {
   cpu = 0;
   readonly #image = resolve([vlapic, memoryAddr, component({ name: 'fake-time', provides: () => [apiImpl(time, this.time.api)] })]);
 
-  constructor(cpus = 1, options: Partial<IntcOptions> = {}, cpuIds?: readonly bigint[]) {
+  /** @param shared - words of the local APICs, whose processors are on other threads. */
+  constructor(cpus = 1, options: Partial<IntcOptions> = {}, cpuIds?: readonly bigint[], shared?: Int32Array) {
     this.controller = this.run(() =>
       createInterruptController(
         { base: APIC_BASE, ...options },
         {
-          vmId: 1, vcpuCount: cpus, currentVcpu: () => this.cpu, ...(cpuIds === undefined ? {} : { cpuIds }),
+          vmId: 1, vcpuCount: cpus, currentVcpu: () => this.cpu, ...(cpuIds === undefined ? {} : { cpuIds }), ...(shared === undefined ? {} : { sharedWords: () => shared }),
           setVcpuInterrupt: (cpu, pin, level) => {
             if (level) this.asserted++;
             if (level) this.pins.add(`${cpu}:${pin}`);
