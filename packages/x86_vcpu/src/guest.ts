@@ -36,6 +36,8 @@ export interface GuestEvent {
 
 /** One vCPU's control structure, and the way into the guest. */
 export interface Guest extends Disposable {
+  /** Performance counters that the vendor's processors always have. */
+  readonly counters: number;
   get(register: GuestRegister): bigint;
   set(register: GuestRegister, value: bigint): void;
   segment(name: SegmentName): Segment;

@@ -58,8 +58,11 @@ const HANDLERS: Readonly<Record<Intercepted, Handler>> = {
   undefined: () => {
     throw undefinedOpcode();
   },
-  rdpmc: () => {
-    throw general();
+  rdpmc: ({ context, msrs }) => {
+    const value = msrs.counter(context.low(Gpr.RCX));
+    if (value === undefined) throw general();
+    context.edxEax = value;
+    return undefined;
   },
   hypercall: ({ context, cpl }) => {
     // Calls of user programs are not the kernel's.

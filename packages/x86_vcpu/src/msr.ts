@@ -16,6 +16,8 @@ const MTRRCAP = BigInt(VARIABLE_MTRRS) | 0x500n;
 /** IA32_MISC_ENABLE: fast strings, always; what is read-only says that there is neither branch tracing nor event sampling. */
 const MISC_ENABLE = { readOnly: 0x1881n, fixed: 0x1801n } as const;
 const PERF_EVT_SEL0 = 0xc001_0000;
+const PERF_CTR0 = 0xc001_0004;
+const COUNTER_BITS = 48;
 const MEMORY_TYPES: ReadonlySet<bigint> = new Set([0n, 1n, 4n, 5n, 6n]);
 
 /** The MSRs that guests may access without an exit: in the control structure, or switched with the vCPU. */
@@ -131,6 +133,11 @@ export class GuestMsrs {
   /** What was last written, 0 before. */
   stored(msr: number): bigint {
     return this.#words[PLACES.get(msr) as number] as bigint;
+  }
+
+  /** What RDPMC reads of a counter, undefined if there is none. */
+  counter(index: number): bigint | undefined {
+    return index < this.guest.counters ? BigInt.asUintN(COUNTER_BITS, this.stored(PERF_CTR0 + index)) : undefined;
   }
 
   #keep(msr: number, value: bigint): void {

@@ -124,6 +124,26 @@ test('EFER is checked, and SVME not the guest\'s', () => {
   });
 });
 
+test('RDPMC reads the four counters that there always are', () => {
+  withSvm((vcpu, run) => {
+    vcpu.setGpr(1, 0xc001_0006n);
+    vcpu.setGpr(0, 0x89ab_cdefn);
+    vcpu.setGpr(2, 0xfff_4567n);
+    run(exit(SvmExit.MSR, 1n));
+    vcpu.setGpr(1, 2n);
+    vcpu.setGpr(0, 0n);
+    run(exit(SvmExit.RDPMC));
+    expect([vcpu.getGpr(0), vcpu.getGpr(2)]).toEqual([0x89ab_cdefn, 0x4567n]);
+    vcpu.setGpr(1, 4n);
+    let event = 0n;
+    run(exit(SvmExit.RDPMC), (vmcb) => {
+      event = vmcb.getBigUint64(Vmcb.eventInjection, true);
+      exit(SvmExit.INTR)(vmcb);
+    });
+    expect(event).toBe(0x8000_0b0dn);
+  });
+});
+
 test('interrupts wait for a window', () => {
   withSvm((vcpu, run) => {
     vcpu.injectInterrupt(0x55);

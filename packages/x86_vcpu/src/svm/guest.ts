@@ -40,6 +40,8 @@ const PAUSE_FILTER = 1000;
 const NESTED_PAGING = 1n;
 
 export class SvmGuest implements Guest {
+  /** APM vol. 2, 13.2.1. */
+  readonly counters = 4;
   readonly #vmcb: HostPhysAddr;
   readonly #maps: PermissionMaps;
   readonly #context: Context;

@@ -62,6 +62,7 @@ const WANTED_SECONDARY =
 const FORBIDDEN_PRIMARY = ProcControl.cr3LoadExiting | ProcControl.cr3StoreExiting;
 
 export class VmxGuest implements Guest {
+  readonly counters = 0;
   readonly #vmcs: HostPhysAddr;
   readonly #msrBitmap: MsrBitmap;
   readonly #msrFrame: HostPhysAddr;
