@@ -1,5 +1,5 @@
 /** The local APIC of a processor on a thread of its own, and the controller that resets it from another. */
-import { ApicPin } from '@axvisor/axvisor_api/intc';
+import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { expect, test } from 'vitest';
 import { APIC_WORDS, Word } from '../src/apic_words.ts';
 import { attachApics } from '../src/attached.ts';
@@ -11,7 +11,7 @@ test('what a timer requests while the controller is reset is forgotten before th
   const pins = new Set<number>();
   const here = b.run(() =>
     attachApics(state, {
-      vcpuCount: 1,
+      vcpuCount: 1, cpuIds: [0n], currentVcpu: () => 0,
       isHere: () => true,
       setVcpuInterrupt: (_, pin, level) => void (level ? pins.add(pin) : pins.delete(pin)),
       controller: () => {
@@ -19,7 +19,7 @@ test('what a timer requests while the controller is reset is forgotten before th
       },
     }),
   );
-  const apic = here.localApic(0);
+  const apic = here.localApic?.(0) as LocalApic;
   b.run(() => {
     apic.write(0xf0, 4, 0x1ffn);
     apic.write(0x320, 4, 0x40n);
@@ -32,6 +32,6 @@ test('what a timer requests while the controller is reset is forgotten before th
   state[Word.svr] = 0x1ff;
   b.advance(1_000_000n);
   expect([apic.highestRequest(), pins]).toEqual([0x40, new Set([ApicPin.intr])]);
-  b.run(() => here.forget(0));
+  b.run(() => here.forget?.(0));
   expect([b.run(() => apic.highestRequest()), pins]).toEqual([undefined, new Set()]);
 });
