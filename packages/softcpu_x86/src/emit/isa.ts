@@ -114,32 +114,58 @@ export function choose({ definition, handlers, absolute }: Defined, insn: Decode
 const instructions: Instruction[] = [];
 const byKey = new Map<string, number>();
 
-function handlerFor(row: Row, definition: Definition, choice: Choice): number {
-  const places = placesOf(row, choice.memory, choice.size);
-  const sizes = row.operands.map((operand) => operandBits(operand, choice.size, choice.length) as Size);
-  const bytes = sizes.length > 0 && sizes.every((size) => size === 8) && definition.byStack !== true && definition.byMode !== true;
-  // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
-  const plain = definition.direct === true && row.operands[0]?.kind === 'J' && !choice.wrap && definition.byStack !== true && definition.byAddress !== true;
-  const variant: Variant = plain ? { ...choice, size: 64, long: true, places, sizes: [64] } : { ...choice, size: bytes ? 8 : choice.size, places, sizes };
+/** Operands of a row in one of its sizes and lengths, in memory or not. */
+interface Shape {
+  readonly places: Variant['places'];
+  readonly sizes: readonly Size[];
+  /** All of them are bytes, whatever the operand size. */
+  readonly bytes: boolean;
+  /** Tells places and sizes apart. */
+  readonly key: string;
+}
+
+function shapeOf(row: Row, { memory, size, length }: Choice): Shape {
+  const places = placesOf(row, memory, size);
+  const sizes = row.operands.map((operand) => operandBits(operand, size, length) as Size);
+  return { places, sizes, bytes: sizes.length > 0 && sizes.every((bits) => bits === 8), key: `${places.join('')}|${sizes.join()}` };
+}
+
+/** The handlers of a row, by {@link selector}. Rows share those that do the same. */
+function handlersOf(row: Row, definition: Definition): ReadonlyMap<number, number> {
+  const { outline = false, emit, direct = false, byRow = false, byStack = false, byMode = false, byAddress = false } = definition;
+  const relative = direct && row.operands[0]?.kind === 'J';
   const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
-  const form = definition.byRow === true ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join();
-  const { size, fast, lock, rep, address, stack: stackSize, long, wrap, length } = variant;
-  const key = [row.name, form, size, places.join(''), sizes.join(), fast, lock, rep, address, stackSize, long, wrap, length].join('|');
-  const known = byKey.get(key);
-  if (known !== undefined) return known;
-  const { outline = false, emit } = definition;
-  const relative = definition.direct === true && !wrap && row.operands[0]?.kind === 'J';
-  const instruction: Instruction = {
-    name: `${row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`,
-    emit: ((e) => emit(new Operands(e, variant), row)) satisfies Emit,
-    lengths: 'any',
-    direct: relative,
-    outline: typeof outline === 'function' ? outline(variant) : outline,
-    interpreted: definition.interpreted?.(variant) ?? false,
-  };
-  const index = instructions.push(instruction) - 1;
-  byKey.set(key, index);
-  return index;
+  const form = `${row.name}|${byRow ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join()}`;
+  const shapes = new Map<number, Shape>();
+  const handlers = new Map<number, number>();
+  for (const choice of choices(row, definition)) {
+    const shapeKey = SIZE_BITS[choice.size] | (choice.memory ? 4 : 0) | (choice.length << 3);
+    let shape = shapes.get(shapeKey);
+    if (shape === undefined) shapes.set(shapeKey, (shape = shapeOf(row, choice)));
+    const { places, sizes } = shape;
+    // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
+    const plain = relative && !choice.wrap && !byStack && !byAddress;
+    const variant: Choice & Variant = plain
+      ? { ...choice, size: 64, long: true, places, sizes: [64] }
+      : { ...choice, size: shape.bytes && !byStack && !byMode ? 8 : choice.size, places, sizes };
+    const key = `${form}|${shape.key}|${selector({ ...variant, memory: false })}`;
+    let index = byKey.get(key);
+    if (index === undefined) {
+      const { size, fast, lock } = variant;
+      index = instructions.length;
+      byKey.set(key, index);
+      instructions.push({
+        name: `${row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`,
+        emit: ((e) => emit(new Operands(e, variant), row)) satisfies Emit,
+        lengths: 'any',
+        direct: relative && !variant.wrap,
+        outline: typeof outline === 'function' ? outline(variant) : outline,
+        interpreted: definition.interpreted?.(variant) ?? false,
+      });
+    }
+    handlers.set(selector(choice), index);
+  }
+  return handlers;
 }
 
 /** By op number; absent where nothing executes a row, which is then undefined. */
@@ -147,7 +173,7 @@ export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
   const definition = isSimd(row) ? simdDefinition(row) : definitions[row.name];
   if (definition === undefined) return undefined;
   const kinds = row.operands.map(({ kind }) => kind);
-  return { definition, relative: kinds[0] === 'J', absolute: kinds.includes('O'), handlers: new Map([...choices(row, definition)].map((choice) => [selector(choice), handlerFor(row, definition, choice)])) };
+  return { definition, relative: kinds[0] === 'J', absolute: kinds.includes('O'), handlers: handlersOf(row, definition) };
 });
 
 const fault = (service: string): number => instructions.push({ name: service, lengths: 'any', emit: (e) => e.service(service) }) - 1;
