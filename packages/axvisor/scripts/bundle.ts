@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'vite';
+import { build, type Plugin } from 'vite';
 
 const root = join(import.meta.dirname, '..');
 const src = (file: string): string => join(root, 'src', file);
@@ -19,11 +19,29 @@ function sources(): string {
   return hash.digest('hex');
 }
 
+/**
+ * Takes Node's own modules as they are. An `import` of one reads all that it exports, and much of that is loaded when it is read:
+ * `node:fs` brings streams, `node:util` MIME types and locks.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  renderChunk: (code) => {
+    const taken = code.replace(/^import (?:([\w$]+),? )?(?:\{ (.*) \} )?from "(node:[\w/]+)";$/gm, (_, whole?: string, parts?: string, name?: string) => {
+      const module = `process.getBuiltinModule("${name}")`;
+      const names = [whole, ...(parts === undefined ? [] : [`{ ${parts.replaceAll(' as ', ': ')} }`])].filter((n) => n !== undefined && n !== '');
+      return `const ${names.map((n) => `${n} = ${module}`).join(', ')};`;
+    });
+    if (/^import .*"node:/m.test(taken)) throw new Error(`an import that is not understood: ${/^import .*"node:.*/m.exec(taken)?.[0]}`);
+    return { code: taken, map: null };
+  },
+};
+
 rmSync(join(root, 'dist', COMMAND), { recursive: true, force: true });
 await build({
   root,
   configFile: false,
   logLevel: 'warn',
+  plugins: [builtins],
   define: { AXVISOR_SOURCES: JSON.stringify(sources()) },
   // What npm installs beside it anyway is left out: it is optional.
   ssr: { noExternal: true, external: ['wabt'], resolve: { conditions: ['@axvisor/source', 'node', 'import'] } },
