@@ -1,9 +1,21 @@
-/** Checks what will be published: publint and attw on every tarball, then each package installed alone in an empty project. */
+/** Checks what will be published: publint and attw on every tarball, then each package installed alone in an empty project, and the command run there. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { conclude, published, ROOT, type WorkspacePackage } from './workspace.ts';
+
+/** What the published command must do: it is bundled, which tests of sources say nothing of. Between them, they load everything for each architecture. */
+const COMMANDS: readonly (readonly string[])[] = [
+  ['--version'],
+  ['images', 'list'],
+  ['devices'],
+  ...['riscv64', 'aarch64', 'x86_64'].flatMap((arch) => [
+    ['run', '--arch', arch, '--guest', 'embedded', '--expect', 'embedded kernel', '--timeout', '120'],
+    ['run', '--arch', arch, '--guest', 'embedded', '--cpus', '2', '--threads', '2', '--expect', 'embedded kernel', '--timeout', '120'],
+    ['lockstep', '--arch', arch, '--guest', 'embedded', '--instructions', '100000'],
+  ]),
+];
 
 const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name);
 const problems: string[] = [];
@@ -54,7 +66,8 @@ function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackag
   for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']] as const)
     tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', p.folder === 'axvisor' ? 'es2024,esnext.disposable,dom' : 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
   tool(`${p.folder}: import in Node`, process.execPath, ['main.ts'], project);
-  for (const name of Object.keys(p.manifest.bin ?? {})) tool(`${p.folder}: ${name} --version`, join(project, 'node_modules/.bin', name), ['--version'], project);
+  for (const name of Object.keys(p.manifest.bin ?? {}))
+    for (const args of COMMANDS) tool(`${p.folder}: ${name} ${args.join(' ')}`, join(project, 'node_modules/.bin', name), args, project);
 }
 
 const all = published();
