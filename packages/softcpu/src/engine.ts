@@ -184,6 +184,7 @@ export class Engine {
       handlers: this.handlers,
       exports,
       decode: (ip) => this.#fetches.decodeBlock(ip),
+      decodeAcross: (first, second, offset, record) => this.#fetches.decodeAcross(first, second, offset, record),
       probe: (mode) => this.#data.probe(mode),
     };
   }

@@ -6,6 +6,7 @@ import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { advance } from '../slow/advance.ts';
 
 /** Classes of virtual pages whose entries gave way to others. */
 const EVICTED = 4096;
@@ -92,6 +93,21 @@ export class FetchCache {
       words[this.#straddleEntry(page)] = NO_TAG;
     }
     if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
+  }
+
+  /** Records of the page at a distance from a virtual page that has the given records in a fetch mode; 0 where none is known. */
+  beside(records: number, mode: number, distance: number): number {
+    const words = this.#words;
+    const first = this.#layout.fetchCache >>> 2;
+    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
+    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
+      const low = words[word] as number;
+      if (words[word + 2] !== (records | 0) || low === NO_TAG || (low & (FETCH_MODES - 1)) !== mode) continue;
+      const [lo, hi] = advance(low, words[word + 1] as number, distance);
+      const entry = this.#fetchEntry(lo, low);
+      if (words[entry] === lo && words[entry + 1] === hi) return (words[entry + 2] as number) >>> 0;
+    }
+    return 0;
   }
 
   /** Word index of the entry of an address in the fetch cache. */

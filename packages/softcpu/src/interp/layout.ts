@@ -68,6 +68,8 @@ export const COMPUTED = 1;
 export const COUNTERS = 4096;
 /** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */
 export const MAX_REGIONS = 60_000;
+/** Records for instructions that lie in two pages, of regions that are made at a time. */
+export const BORROWED_RECORDS = 16;
 /** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for. */
 export const REGION_SIZE = 4;
 /** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
@@ -120,6 +122,8 @@ export interface Layout {
   readonly counters: number;
   /** Descriptors of regions by number. */
   readonly regions: number;
+  /** {@link BORROWED_RECORDS} records that are no page's. */
+  readonly borrowed: number;
   /** Jump caches by mode. */
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
@@ -182,6 +186,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     straddlePages: region(STRADDLE_ENTRIES * stride),
     counters: region(COUNTERS * 4),
     regions: region(MAX_REGIONS * REGION_SIZE),
+    borrowed: region(BORROWED_RECORDS * RECORD_SIZE),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
     uncachedPage: region(stride),

@@ -1,13 +1,14 @@
 /**
  * The way from a guest address to its record: a direct-mapped fetch cache in linear memory, looked up inline. It is
  * tagged with the virtual page, address space and fetch mode, so that switching these flushes nothing; on a miss JavaScript
- * translates, fills the entry, or takes the trap.
+ * translates, fills the entry, or takes the trap. Regions look at it where they go on in another page.
  */
-import { lower } from '../ir/block.ts';
+import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, read } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
+import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
 import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
@@ -29,6 +30,23 @@ const placeOf = (tag: I32): I32 => {
   return i32.shl(i32.and(tag, i32.const((FETCH_PLACES - 1) << TAG_SPACE_SHIFT)), i32.const(shift));
 };
 
+/** Place in the fetch cache of the entry of a page, for a fetch tag. */
+const entryOf = (page: I64, tag: I32): I32 => entryOffset(i32.xor(pageNumber(page), placeOf(tag)), FETCH_ENTRIES);
+
+const isEntryOf = (entry: I32, page: I64, tag: I32, layout: Layout): I32 => i64.eq(read('i64.load', entry, layout.fetchCache), i64.or(page, i64.extend_i32_u(tag)));
+
+/** `has(page, records, mode)`: whether a virtual page is known to have the given records, in a fetch mode. */
+export function generateHas(module: ModuleBuilder, layout: Layout): number {
+  const { index, code } = module.func('has', ['i64', 'i32', 'i32'], ['i32']);
+  const block = new BlockEmitter(code, layout.engine, new Map());
+  const page = local('i64', 0);
+  const tag = block.let(read('i32.load', i32.shl(local('i32', 2), i32.const(2)), layout.engine + ENGINE.fetchTags));
+  const entry = block.let(entryOf(page, tag));
+  lower(code, i32.and(isEntryOf(entry, page, tag, layout), i32.eq(read('i32.load', entry, layout.fetchCache + 8), local('i32', 1))));
+  code.end();
+  return index;
+}
+
 /** Ends with `ip`, `recBase` and `pcBase` set for the address in local `target`; a failed fetch changes it to the trap handler's. */
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
   const { code } = e;
@@ -37,8 +55,8 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   const retry = code.loop();
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
   const tag = e.let(fetchTag(e, isa, layout));
-  const entry = e.let(entryOffset(i32.xor(pageNumber(page), placeOf(tag)), FETCH_ENTRIES));
-  lower(code, i64.eq(read('i64.load', entry, layout.fetchCache), i64.or(page, i64.extend_i32_u(tag))));
+  const entry = e.let(entryOf(page, tag));
+  lower(code, isEntryOf(entry, page, tag, layout));
   code.brIf(hit, true);
   e.setState('i64.store', isa.state.pc, at);
   e.setState('i32.store', isa.state.budget, local('i32', frame.budget));

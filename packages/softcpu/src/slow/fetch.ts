@@ -124,7 +124,7 @@ export class FetchPath {
 
   /** Decodes the instruction at `ip` that ends in the next page. */
   straddle(ip: number): Status {
-    const { words, bytes, pages } = this.#engine;
+    const { words, pages } = this.#engine;
     const lo = words[this.#pc] as number;
     const hi = words[this.#pc + 1] as number;
     const offset = lo & (PAGE_SIZE - 1);
@@ -140,12 +140,25 @@ export class FetchPath {
       this.#giveStepBack();
       return Status.refetch;
     }
-    const text = pages.textOf(ip);
+    this.#decodeAcross(pages.textOf(ip), next, offset, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag));
+    return Status.next;
+  }
+
+  /** Decodes the instruction at an offset of the page whose text is at `text`, which goes on at `next`. */
+  #decodeAcross(text: number, next: number, offset: number, record: number): void {
+    const { bytes, later } = this.#engine;
+    const available = PAGE_SIZE - offset;
     const scratch = this.#layout.engine + ENGINE.scratch;
     for (let i = 0; i < this.#isa.maxLength; i++) bytes[scratch + i] = bytes[i < available ? text + offset + i : next + i - available] as number;
-    this.#decode(scratch, this.#isa.maxLength, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag), offset);
-    this.#engine.later?.make();
-    return Status.next;
+    this.#decode(scratch, this.#isa.maxLength, record, offset);
+    later?.make();
+  }
+
+  /** The same of pages that have records, by their numbers. */
+  decodeAcross(first: number, second: number, offset: number, record: number): void {
+    const { pages } = this.#engine;
+    const next = pages.textOf(pages.recordsOf(second));
+    this.#decodeAcross(pages.textOf(pages.recordsOf(first)), next, offset, record);
   }
 
   /** The helper is not the instruction's: its step is given back. */

@@ -2,8 +2,8 @@
  * Batches of regions as data, so that they can be compiled on a thread that has neither the processor nor its records: the same
  * bytes come of a batch wherever it is compiled.
  *
- * Format, in words: regions, then for each its number, mode, values of the ISA's assumptions, and number of blocks; a block is its offset, end, number of targets and
- * these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
+ * Format, in words: regions, then for each its number, mode, values of the ISA's assumptions, distance and records of its other page (zeros: it has none), and number
+ * of blocks; a block is its offset, end, whether it is guarded, number of targets and these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
  * number of links, and each link: offset, mode, number of the region.
  */
 import { REGION_MODES } from '../interp/layout.ts';
@@ -13,6 +13,7 @@ import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
+import { isKnown } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { analyzeFlow } from './flow.ts';
 import { generateRegions } from './module.ts';
@@ -24,8 +25,6 @@ import { shapesOf } from './shape.ts';
 const RECORD_WORDS = RECORD_SIZE / 4;
 /** The link of what only tier 0 executes. */
 const NONE = -1;
-/** The link of an offset outside the page. */
-const OUTSIDE = -2;
 
 /** Regions to be compiled. May be posted to another thread. */
 export interface RegionBatch {
@@ -54,18 +53,19 @@ export interface RegionCompiler {
 /** @param words - linear memory, in which the sources' records are. */
 export function packRegions(words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
   const out: number[] = [sources.length];
-  for (const { number, mode, assumed, blocks, link } of sources) {
-    out.push(number, mode, ...assumed, blocks.length);
-    for (const { offset, end, targets, steps } of blocks) {
-      out.push(offset, end, targets.length, ...targets, steps.length);
+  for (const source of sources) {
+    const { number, mode, assumed, blocks, other } = source;
+    out.push(number, mode, ...assumed, other?.distance ?? 0, other?.records ?? 0, blocks.length);
+    for (const { offset, end, guarded, targets, steps } of blocks) {
+      out.push(offset, end, guarded ? 1 : 0, targets.length, ...targets, steps.length);
       for (const step of steps) {
         out.push(step.offset, step.instruction, step.length, step.target);
         for (let i = 0; i < RECORD_WORDS; i++) out.push(words[(step.record >>> 2) + i] as number);
       }
     }
-    const links = linksOf(mode, blocks, link);
+    const links = linksOf(source);
     out.push(links.size);
-    for (const [key, region] of links) out.push(Math.floor(key / REGION_MODES), key & (REGION_MODES - 1), region ?? OUTSIDE);
+    for (const [key, region] of links) out.push(Math.floor(key / REGION_MODES), key & (REGION_MODES - 1), region);
   }
   return Int32Array.from(out);
 }
@@ -73,21 +73,22 @@ export function packRegions(words: Int32Array, sources: readonly NumberedSource[
 const keyOf = (offset: number, mode: number): number => offset * REGION_MODES + mode;
 
 /** Where a region may be left for, and what is there. */
-function linksOf(mode: number, blocks: readonly Block[], link: NumberedSource['link']): ReadonlyMap<number, number | undefined> {
+function linksOf({ mode, blocks, other, link }: NumberedSource): ReadonlyMap<number, number> {
   const { isCut } = analyzeFlow(successorsOf(blocks));
   const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
-  const links = new Map<number, number | undefined>();
-  const add = (offset: number, into: number): void => {
+  const links = new Map<number, number>();
+  const add = (from: Block, offset: number, into: number): void => {
     const key = keyOf(offset, into);
-    if (!links.has(key)) links.set(key, link(offset, into));
+    if (isKnown(from, offset, other) && !links.has(key)) links.set(key, link(offset, into));
   };
-  blocks.forEach(({ targets, steps, end }, from) => {
+  blocks.forEach((block, from) => {
+    const { targets, steps, end } = block;
     for (const offset of targets) {
       const to = blockAt.get(offset);
-      if (to === undefined || isCut(from, to)) add(offset, mode);
+      if (to === undefined || isCut(from, to)) add(block, offset, mode);
     }
     const entered = steps.at(-1)?.shape.entered;
-    if (entered !== undefined) add(end, mode - (mode % MMU_MODES) + entered);
+    if (entered !== undefined) add(block, end, mode - (mode % MMU_MODES) + entered);
   });
   return links;
 }
@@ -103,19 +104,18 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
     return { offset, instruction, length, target, record, shape: shapes(instruction), linkage: undefined };
   };
   const block = (): Block => {
-    const [offset, end] = [next(), next()];
-    return { offset, end, targets: Array.from({ length: next() }, next), steps: Array.from({ length: next() }, step) };
+    const [offset, end, guarded] = [next(), next(), next() === 1];
+    return { offset, end, guarded, targets: Array.from({ length: next() }, next), steps: Array.from({ length: next() }, step) };
   };
   const source = (): NumberedSource => {
     const [number, mode] = [next(), next()];
     const assumed = Array.from(isa.assumptions ?? [], next);
+    const [distance, records] = [next(), next()];
+    const other = records === 0 ? undefined : { distance, records };
     const blocks = Array.from({ length: next() }, block);
     const links = new Map(Array.from({ length: next() }, () => [keyOf(next(), next()), next()]));
-    const link = (offset: number, into: number): number | undefined => {
-      const region = links.get(keyOf(offset, into)) ?? NONE;
-      return region === OUTSIDE ? undefined : region;
-    };
-    return { number, mode, assumed, blocks, field: (record, name) => fieldOf(isa, words, record, name), link };
+    const link = (offset: number, into: number): number => links.get(keyOf(offset, into)) ?? NONE;
+    return { number, mode, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), link };
   };
   return Array.from({ length: next() }, source);
 }

@@ -1,7 +1,11 @@
 /**
- * The blocks of a region, within one page of records: what direct jumps and falling through reach from its entry, what its returns may
- * lead to (behind its own calls), and what other computed jumps may lead to (where code of the page is jumped to often).
+ * The blocks of a region: what direct jumps and falling through reach from its entry, what its returns may lead to (behind its own calls),
+ * and what other computed jumps may lead to (where code of its pages is jumped to often).
+ *
+ * They lie in the page of the entry and in at most one other page. All offsets count from the beginning of the page of the entry, in
+ * virtual addresses; what is there in the other page depends on how it is mapped, so that ways into it are guarded (`region.ts`).
  */
+import { PAGE_SIZE } from '../interp/layout.ts';
 import type { Linkage } from '../ir/emitter.ts';
 import type { StateLayout } from '../isa.ts';
 import type { Shape } from './shape.ts';
@@ -13,26 +17,35 @@ const MAX_TARGETS = 16;
 
 /** One instruction. */
 export interface Step {
-  /** Where it lies in the page. */
   readonly offset: number;
   /** Its record. */
   readonly record: number;
   readonly instruction: number;
   readonly length: number;
   readonly shape: Shape;
-  /** Where `branch` and `jump` lead, counted from the page; may lie outside. */
+  /** Where `branch` and `jump` lead; may lie outside. */
   readonly target: number;
   readonly linkage: 'call' | 'return' | undefined;
 }
 
-/** What lies at an offset of the page: an instruction, or nothing that can be translated. */
-export type ReadStep = (offset: number) => Step | undefined;
+/** What lies at an offset: an instruction, one that ends in a page that is not the region's, or nothing that can be translated. */
+export type ReadStep = (offset: number) => Step | 'cut' | undefined;
+
+/** The page beside its own that a region has instructions of. */
+export interface OtherPage {
+  /** From the region's own page, in bytes of virtual addresses. */
+  readonly distance: number;
+  /** Place of its records. */
+  readonly records: number;
+}
 
 export interface Block {
   readonly offset: number;
+  /** It is executed only where the other page is known to be mapped as it was. */
+  readonly guarded: boolean;
   readonly steps: readonly Step[];
   /**
-   * Where execution goes on, as offsets from the page: first where a condition does not hold, and of a computed jump where it may lead to.
+   * Where execution goes on, as offsets: first where a condition does not hold, and of a computed jump where it may lead to.
    * Empty: it does not, or nobody knows.
    */
   readonly targets: readonly number[];
@@ -49,6 +62,15 @@ export function linkageOf({ links, sink }: Pick<StateLayout, 'links' | 'sink'>, 
   return holds(from) && field(link) === sink ? 'return' : undefined;
 }
 
+/** Whether an offset is one of the page of the entry. */
+const isOwn = (offset: number): boolean => offset >= 0 && offset < PAGE_SIZE;
+
+/** Whether it is known what lies at an offset where a block is executed, without asking how pages are mapped. */
+export const isKnown = ({ guarded }: Block, offset: number, other: OtherPage | undefined): boolean => isOwn(offset) || (guarded && other !== undefined && isOwn(offset - other.distance));
+
+/** Whether the way from one block to another may only be taken where the other page is mapped as it was. */
+export const isCrossing = (from: Block, to: Block): boolean => to.guarded && !from.guarded;
+
 class Discovery {
   readonly steps = new Map<number, Step>();
   readonly leaders = new Set<number>();
@@ -57,16 +79,26 @@ class Discovery {
   returns = false;
   /** There are computed jumps beside returns. */
   jumps = false;
-  readonly #pageSize: number;
+  /** Ways into other pages, by their distance. */
+  readonly ways = new Map<number, number>();
   readonly #read: ReadStep;
+  /** Follows calls into another page. */
+  readonly #calls: boolean;
+  readonly #distance: number | undefined;
 
-  constructor(pageSize: number, read: ReadStep) {
-    this.#pageSize = pageSize;
+  constructor(read: ReadStep, calls: boolean, distance: number | undefined) {
     this.#read = read;
+    this.#calls = calls;
+    this.#distance = distance;
   }
 
-  #inPage(offset: number): boolean {
-    return offset >= 0 && offset < this.#pageSize;
+  #isOther(offset: number): boolean {
+    return this.#distance !== undefined && isOwn(offset - this.#distance);
+  }
+
+  /** Lies in the other page at least in part. */
+  isGuarded({ offset, length }: Step): boolean {
+    return !isOwn(offset) || this.#isOther(offset + length - 1);
   }
 
   /** Follows direct jumps. */
@@ -76,23 +108,25 @@ class Discovery {
     const queue = [entry];
     for (let offset = queue.shift(); offset !== undefined; offset = queue.shift()) {
       let at: number = offset;
-      while (this.#inPage(at) && steps.size < LIMIT) {
+      let guarded = false;
+      while (this.#enter(at) && steps.size < LIMIT) {
         if (steps.has(at)) {
           leaders.add(at);
           break;
         }
         const step = this.#read(at);
-        if (step === undefined || step.shape.control === 'stop') break;
+        if (step === 'cut') this.#way(at + PAGE_SIZE);
+        if (step === undefined || step === 'cut' || step.shape.control === 'stop') break;
         steps.set(at, step);
+        if (this.isGuarded(step) !== guarded) leaders.add(at);
+        guarded = this.isGuarded(step);
         const { shape: { control }, linkage } = step;
-        if (control === 'branch' || control === 'jump') {
-          if (this.#inPage(step.target)) {
-            leaders.add(step.target);
-            queue.push(step.target);
-          }
+        if ((control === 'branch' || control === 'jump') && (this.#calls || linkage !== 'call' || isOwn(at) === isOwn(step.target)) && this.#enter(step.target)) {
+          leaders.add(step.target);
+          queue.push(step.target);
         }
         at += step.length;
-        if (linkage === 'call' && this.#inPage(at)) this.behind.add(at);
+        if (linkage === 'call' && this.#isInside(at)) this.behind.add(at);
         if (linkage === 'return') this.returns = true;
         else if (control === 'jumpTo') this.jumps = true;
         if (control === 'jump' || control === 'jumpTo' || control === 'mode') break;
@@ -100,16 +134,41 @@ class Discovery {
       }
     }
   }
+
+  #isInside(offset: number): boolean {
+    return isOwn(offset) || this.#isOther(offset);
+  }
+
+  /** Whether a way leads on in the region. */
+  #enter(offset: number): boolean {
+    if (this.#isInside(offset)) return true;
+    this.#way(offset);
+    return false;
+  }
+
+  #way(to: number): void {
+    const distance = Math.floor(to / PAGE_SIZE) * PAGE_SIZE;
+    this.ways.set(distance, (this.ways.get(distance) ?? 0) + 1);
+  }
+}
+
+/** What {@link discover} found. */
+export interface Discovered {
+  /** The one where the region begins comes first; empty if there is none. */
+  readonly blocks: readonly Block[];
+  /** How many ways lead into pages that are not the region's, by their distance. */
+  readonly ways: ReadonlyMap<number, number>;
 }
 
 /**
- * Blocks of the region that begins at `entry`, which comes first; empty if there is none.
+ * Blocks of the region that begins at `entry`.
  *
- * @param entries - what computed jumps to the page often lead to; absent: the region is left by all of them, and by returns.
+ * @param distance - of the other page.
+ * @param entries - what computed jumps to these pages often lead to; absent: the region is left by all of them, by returns, and by calls into the other page.
  */
-export function discover(entry: number, pageSize: number, read: ReadStep, entries?: readonly number[]): Block[] {
-  const found = new Discovery(pageSize, read);
-  const { steps, leaders } = found;
+export function discover(entry: number, read: ReadStep, distance?: number, entries?: readonly number[]): Discovered {
+  const found = new Discovery(read, entries !== undefined, distance);
+  const { steps, leaders, ways } = found;
   const returnedTo = new Set<number>();
   const jumpedTo = new Set<number>();
   found.from(entry);
@@ -128,13 +187,20 @@ export function discover(entry: number, pageSize: number, read: ReadStep, entrie
   }
   const known = (offsets: ReadonlySet<number>): number[] => [...offsets].filter((offset) => steps.has(offset));
   const targetsOf = ({ linkage }: Step): readonly number[] => known(linkage === 'return' ? returnedTo : jumpedTo);
-  return [...leaders].filter((leader) => steps.has(leader)).map((leader) => blockAt(leader, steps, leaders, targetsOf));
+  const blocks = [...leaders].flatMap((leader): Block | readonly [] => {
+    const first = steps.get(leader);
+    return first === undefined ? [] : { ...blockAt(leader, steps, leaders, targetsOf), guarded: found.isGuarded(first) };
+  });
+  return { blocks, ways };
 }
 
-/** Whether computed jumps go on in the region. */
-export const hasComputedTargets = (blocks: readonly Block[]): boolean => blocks.some(({ steps, targets }) => steps.at(-1)?.shape.control === 'jumpTo' && targets.length > 0);
+/** Whether a block ends in a computed jump. */
+export const endsComputed = ({ steps }: Block): boolean => steps.at(-1)?.shape.control === 'jumpTo';
 
-function blockAt(offset: number, all: ReadonlyMap<number, Step>, leaders: ReadonlySet<number>, targetsOf: (step: Step) => readonly number[]): Block {
+/** Whether computed jumps go on in the region. */
+export const hasComputedTargets = (blocks: readonly Block[]): boolean => blocks.some((block) => endsComputed(block) && block.targets.length > 0);
+
+function blockAt(offset: number, all: ReadonlyMap<number, Step>, leaders: ReadonlySet<number>, targetsOf: (step: Step) => readonly number[]): Omit<Block, 'guarded'> {
   const steps: Step[] = [];
   let at = offset;
   for (let step = all.get(at); step !== undefined; step = leaders.has(at) ? undefined : all.get(at)) {

@@ -1,6 +1,7 @@
 /** A WebAssembly module with a batch of regions, which puts them into the table when it is instantiated. */
 import { REGION_PARAMS } from '../interp/enter.ts';
 import { ENGINE, MAX_REGIONS } from '../interp/layout.ts';
+import { generateHas } from '../interp/lookup.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter } from '../ir/block.ts';
 import { REFILL, REFILL_PARAMS, emitRefill } from '../tlb/refill.ts';
@@ -45,7 +46,8 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
       return [name, module.importFunc(REGION_IMPORTS.function, name, params, [result])] as const;
     }),
   );
-  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), type };
+  const has = regions.some(({ other }) => other !== undefined) ? generateHas(module, layout) : -1;
+  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), has, type };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();

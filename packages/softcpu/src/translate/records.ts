@@ -1,7 +1,7 @@
 /** Decoded instructions as the translator reads them, and the places where tier 0 enters regions: their first records. */
 import type { CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/handlers.ts';
-import { FIRST_HANDLER, REGION_SIZE } from '../interp/layout.ts';
+import { FIRST_HANDLER, Handler, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -20,33 +20,50 @@ export interface RecordsHost {
   readonly handlers: HandlerTable;
   /** Decodes the instruction of an empty record. */
   decode(ip: number): void;
+  /** Decodes the instruction that begins at an offset of one page and ends in another one, both with records, into a record that is no page's. */
+  decodeAcross(first: number, second: number, offset: number, record: number): void;
 }
+
 
 export class Records {
   readonly #isa: Isa;
-  readonly #layout: Pick<Layout, 'regions'>;
+  readonly #layout: Pick<Layout, 'regions' | 'borrowed'>;
   readonly #host: RecordsHost;
   readonly #shapes: (instruction: number) => Shape;
 
-  constructor(isa: Isa, layout: Pick<Layout, 'regions'>, host: RecordsHost) {
+  constructor(isa: Isa, layout: Pick<Layout, 'regions' | 'borrowed'>, host: RecordsHost) {
     this.#isa = isa;
     this.#layout = layout;
     this.#host = host;
     this.#shapes = shapesOf(isa);
   }
 
-  /** The instruction at an offset of a page; undefined where only tier 0 can go on. */
-  read(page: number, offset: number): Step | undefined {
-    const { pages, handlers } = this.#host;
-    const isa = this.#isa;
+  /** The instruction at an offset of a page; undefined where only tier 0 can go on, `cut` where it ends in the next page. */
+  read(page: number, offset: number): Step | 'cut' | undefined {
+    const { pages } = this.#host;
     const base = pages.recordsOf(page);
     if (base === 0 || !pages.isCurrentMode(page)) return undefined;
-    const record = base + (offset / isa.unit) * RECORD_SIZE;
+    const record = base + (offset / this.#isa.unit) * RECORD_SIZE;
     let handler = this.#handler(record);
-    if (handler === 0) {
+    if (handler === Handler.undecoded) {
       this.#host.decode(record);
       handler = this.#handler(record);
     }
+    return handler === Handler.straddle ? 'cut' : this.#step(offset, record, handler);
+  }
+
+  /** The instruction that begins at an offset of one page and ends in another one. @param borrowed - which of `BORROWED_RECORDS` it takes. */
+  readAcross(first: number, second: number, offset: number, borrowed: number): Step | undefined {
+    const { pages } = this.#host;
+    if (pages.recordsOf(second) === 0 || !pages.isCurrentMode(second)) return undefined;
+    const record = this.#layout.borrowed + borrowed * RECORD_SIZE;
+    this.#host.decodeAcross(first, second, offset, record);
+    return this.#step(offset, record, this.#handler(record));
+  }
+
+  #step(offset: number, record: number, handler: number): Step | undefined {
+    const { handlers } = this.#host;
+    const isa = this.#isa;
     const slot = handler < FIRST_HANDLER ? undefined : handlers.slot(handler);
     if (slot === undefined) return undefined;
     const { instruction, variant } = slot;

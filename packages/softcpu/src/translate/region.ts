@@ -10,11 +10,14 @@ import { i32, i64, local } from '../ir/expr.ts';
 import type { I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
-import type { Block, Step } from './discover.ts';
-import { NOTHING_KNOWN, RegionEmitter } from './emitter.ts';
-import type { Known, RegionRuntime } from './emitter.ts';
+import { isCrossing, isKnown } from './discover.ts';
+import type { Block, OtherPage, Step } from './discover.ts';
+import { RegionEmitter } from './emitter.ts';
+import type { RegionRuntime } from './emitter.ts';
 import { analyzeFlow } from './flow.ts';
 import type { Flow } from './flow.ts';
+import { NOTHING_KNOWN } from './held.ts';
+import type { Known } from './held.ts';
 import { planRegisters } from './registers.ts';
 import type { ReadField } from './registers.ts';
 
@@ -40,13 +43,14 @@ function divide(offsets: readonly number[]): { readonly shift: number; readonly 
 
 /** A region to be generated. */
 export interface RegionSource {
+  readonly other: OtherPage | undefined;
   /** Values of the ISA's assumptions, in order. */
   readonly assumed: readonly number[];
   readonly blocks: readonly Block[];
   readonly mode: number;
   readonly field: ReadField;
-  /** Number of the region that begins at an offset of the page, in a mode, -1 where tier 0 must go on, undefined outside the page. */
-  link(offset: number, mode: number): number | undefined;
+  /** Number of the region that begins at an offset of its pages, in a mode, -1 where tier 0 must go on. */
+  readonly link: (offset: number, mode: number) => number;
 }
 
 /** By block: the blocks it leads to. */
@@ -76,7 +80,7 @@ export class RegionGenerator {
   #target: number | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
-    const { assumed, blocks, mode, field } = source;
+    const { assumed, blocks, mode, field, other } = source;
     this.#source = source;
     this.#code = code;
     this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
@@ -87,7 +91,9 @@ export class RegionGenerator {
     this.#left = [...this.#copies];
     const plan = planRegisters(isa, field, blocks, this.#flow.order, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
-    this.#emitter = new RegionEmitter(code, isa, layout, runtime, mode, (blocks[0] as Block).offset, field, plan, assumed);
+    this.#emitter = new RegionEmitter(code, runtime, { mode, entry: (blocks[0] as Block).offset, other }, {
+      isa, layout, field, plan, assumed: new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number])),
+    });
   }
 
   /** Writes the function. */
@@ -193,7 +199,7 @@ export class RegionGenerator {
     }
     if (control === 'mode') {
       const { mode, near } = emitter.entered;
-      if (near) this.#leave(last.offset + last.length, mode);
+      if (near) this.#leave(index, last.offset + last.length, mode);
       else emitter.chainTo(emitter.destination, mode);
       emitter.releaseTemporaries();
       return;
@@ -256,8 +262,12 @@ export class RegionGenerator {
     emitter.at(dirty, spent, known);
     const to = this.#blockAt.get(offset);
     if (to === undefined || flow.isCut(from, to)) {
-      this.#leave(offset, this.#source.mode);
-    } else if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
+      this.#leave(from, offset, this.#source.mode);
+      return;
+    }
+    const { blocks, mode } = this.#source;
+    if (isCrossing(blocks[from] as Block, blocks[to] as Block)) emitter.guard(() => this.#leave(from, offset, mode));
+    if ((flow.rank[to] as number) <= (flow.rank[from] as number)) {
       this.#backTo(to, spent, this.#repeated.get(to)?.has(from) === true);
     } else if (flow.isMerge[to] === true) {
       emitter.settle();
@@ -283,8 +293,9 @@ export class RegionGenerator {
     this.#code.br(this.#loops.get(header) as Label);
   }
 
-  #leave(offset: number, mode: number): void {
-    const region = this.#source.link(offset, mode);
+  #leave(from: number, offset: number, mode: number): void {
+    const { blocks, other, link } = this.#source;
+    const region = isKnown(blocks[from] as Block, offset, other) ? link(offset, mode) : undefined;
     if (region === undefined) this.#emitter.chainTo(this.#emitter.address(offset), mode);
     else if (region < 0) this.#emitter.leaveAt(offset);
     else this.#emitter.chain(offset, region);

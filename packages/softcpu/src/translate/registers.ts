@@ -7,6 +7,7 @@
  * that those to be written back mostly are the first ones, some more at one place than at another.
  */
 import type { Isa } from '../isa.ts';
+import { isCrossing } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
@@ -185,7 +186,8 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     for (let b = blocks.length - 1; b >= 0; b--) {
       const inside = successors[b] as readonly number[];
       const block = blocks[b] as Block;
-      const leaves = inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
+      const crosses = inside.some((to) => isCrossing(block, blocks[to] as Block));
+      const leaves = crosses || inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
       const into = live[b] as Uint8Array;
       for (let r = 0; r < count; r++) {
         if (into[r] === 1) continue;

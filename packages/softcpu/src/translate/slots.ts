@@ -1,6 +1,13 @@
-/** The places where regions begin or may begin, by page and by number: who has which number, and which may be given away again. */
+/** The places where regions begin or may begin, by page and by number: who has which number, what was made there, and which numbers may be given away again. */
 import { NO_REGION, REGION_MODES } from '../interp/layout.ts';
-import type { Block } from './discover.ts';
+import type { Block, OtherPage } from './discover.ts';
+
+/** What a region is made of. */
+export interface Extent {
+  readonly blocks: readonly Block[];
+  /** The page beside the slot's own that blocks lie in, with its number. */
+  readonly other: (OtherPage & { readonly page: number }) | undefined;
+}
 
 /** A place where a region begins or may begin. */
 export interface Slot {
@@ -9,9 +16,9 @@ export interface Slot {
   readonly offset: number;
   readonly mode: number;
   /** What is translated there, or being compiled. */
-  blocks: readonly Block[] | undefined;
-  /** What the region was made of that is in the table until one of {@link blocks} is. */
-  replaced: readonly Block[] | undefined;
+  extent: Extent | undefined;
+  /** What the region was made of that is in the table until one of {@link extent} is. */
+  replaced: Extent | undefined;
   /** The table holds its region. */
   installed: boolean;
   queued: boolean;
@@ -23,12 +30,20 @@ export interface Slot {
   assumed: readonly number[];
 }
 
-/** Whether one of a region's blocks has bytes from an offset to before another one. */
-export const covers = (blocks: readonly Block[] | undefined, from: number, to: number): boolean => blocks?.some((block) => block.offset < to && block.end > from) === true;
+const overlaps = (blocks: readonly Block[], from: number, to: number): boolean => blocks.some((block) => block.offset < to && block.end > from);
+
+/** Whether what is translated has bytes of a page from an offset to before another one. */
+export function covers(slot: Slot, extent: Extent | undefined, page: number, from: number, to: number): boolean {
+  if (extent === undefined) return false;
+  const { blocks, other } = extent;
+  return (slot.page === page && overlaps(blocks, from, to)) || (other?.page === page && overlaps(blocks, other.distance + from, other.distance + to));
+}
 
 export class Slots {
   /** By page, by offset * REGION_MODES + mode. */
   readonly #pages = new Map<number, Map<number, Slot>>();
+  /** By page: slots of other pages whose regions lie in it too. */
+  readonly #guests = new Map<number, Set<Slot>>();
   readonly #byNumber: (Slot | undefined)[] = [];
   readonly #free: number[] = [];
   /** Numbers that are nobody's any more, but may be in the jump caches. */
@@ -54,8 +69,31 @@ export class Slots {
     return [...this.#pages.keys()];
   }
 
+  /** Whether there are slots of a page, or regions that lie in it. */
   has(page: number): boolean {
-    return this.#pages.has(page);
+    return this.#pages.has(page) || this.#guests.has(page);
+  }
+
+  /** Slots of a page, and those of others whose regions lie in it too. */
+  on(page: number): readonly Slot[] {
+    return [...this.of(page), ...(this.#guests.get(page) ?? [])];
+  }
+
+  /** Says what a slot's region is made of. */
+  setExtent(slot: Slot, extent: Extent | undefined, replaced?: Extent): void {
+    for (const { other } of [slot.extent, slot.replaced].filter((each) => each !== undefined)) {
+      if (other === undefined) continue;
+      const guests = this.#guests.get(other.page);
+      if (guests?.delete(slot) === true && guests.size === 0) this.#guests.delete(other.page);
+    }
+    slot.extent = extent;
+    slot.replaced = replaced;
+    for (const { other } of [extent, replaced].filter((each) => each !== undefined)) {
+      if (other === undefined) continue;
+      let guests = this.#guests.get(other.page);
+      if (guests === undefined) this.#guests.set(other.page, (guests = new Set()));
+      guests.add(slot);
+    }
   }
 
   of(page: number): readonly Slot[] {
@@ -78,7 +116,7 @@ export class Slots {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? Math.max(this.#byNumber.length, NO_REGION + 1);
-      slot = { number, page, offset, mode, blocks: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, computed: false, assumed: [] };
+      slot = { number, page, offset, mode, extent: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, computed: false, assumed: [] };
       this.#byNumber[number] = slot;
       slots.set(key, slot);
     }
@@ -102,6 +140,7 @@ export class Slots {
   /** Forgets everything, when no code is left that knows any number. */
   clear(): void {
     this.#pages.clear();
+    this.#guests.clear();
     this.#byNumber.length = 0;
     this.#free.length = 0;
     this.#retired.length = 0;

@@ -20,14 +20,13 @@ import { packRegions } from './batch.ts';
 import type { RegionCompiler } from './batch.ts';
 import { Backoff } from './backoff.ts';
 import { JumpCaches } from './jumps.ts';
-import { discover, hasComputedTargets } from './discover.ts';
-import type { Block } from './discover.ts';
+import { hasComputedTargets } from './discover.ts';
 import { REGION_IMPORTS, generateRegions } from './module.ts';
-import type { NumberedSource } from './module.ts';
+import { Planner } from './planner.ts';
 import { Records } from './records.ts';
 import type { RecordsHost } from './records.ts';
 import { Slots, covers } from './slots.ts';
-import type { Slot } from './slots.ts';
+import type { Extent, Slot } from './slots.ts';
 
 /** Jumps to a place before it is translated: before V8 optimizes it, translated code is no faster than tier 0. */
 const THRESHOLD = 8000;
@@ -90,7 +89,7 @@ export interface TranslatorStats {
 /** What was submitted to be compiled. */
 interface Submitted {
   readonly slot: Slot;
-  readonly blocks: readonly Block[];
+  readonly extent: Extent;
 }
 
 /** Its element segments put the regions into the table. */
@@ -109,6 +108,7 @@ export class Translator implements CodeObserver {
   readonly #slots: Slots;
   #host: TranslatorHost | undefined;
   #records: Records | undefined;
+  #planner: Planner | undefined;
   #queue: Slot[] = [];
   #waited = 0;
   /** What waits became hot once more. */
@@ -127,6 +127,7 @@ export class Translator implements CodeObserver {
   attach(host: TranslatorHost): void {
     this.#host = host;
     this.#records = new Records(this.#options.isa, this.#options.layout, host);
+    this.#planner = new Planner(host, this.#records, this.#slots, this.#backoff);
     host.pages.observer = this;
     this.#resetCounters();
     this.#jumps.erase(this.#words);
@@ -174,14 +175,14 @@ export class Translator implements CodeObserver {
     if (this.#backoff.holds(page, this.#slice)) return;
     const offset = ((ip - host.pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
     const step = this.#instructions.read(page, offset);
-    if (step === undefined || step.shape.control === 'stop') return;
+    if (step === undefined || step === 'cut' || step.shape.control === 'stop') return;
     const slot = this.#slots.at(page, offset, mode);
     slot.computed ||= (counted & COMPUTED) !== 0;
     if (slot.queued) {
       this.#urgent = true;
       return;
     }
-    if (slot.blocks !== undefined) {
+    if (slot.extent !== undefined) {
       if (slot.installed) this.#instructions.enter(slot);
       return;
     }
@@ -210,8 +211,8 @@ export class Translator implements CodeObserver {
     const page = pages.pageOf(ip) / PAGE_SIZE;
     if (!this.#slots.has(page)) return;
     const offset = ((ip - pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
-    for (const slot of this.#slots.of(page)) {
-      if (!slot.installed || slot.queued || slot.deep || !covers(slot.blocks, offset, offset + 1)) continue;
+    for (const slot of this.#slots.on(page)) {
+      if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) continue;
       const samples = (this.#samples.get(slot) ?? 0) + 1;
       this.#samples.set(slot, samples);
       if (samples < OFTEN) continue;
@@ -219,13 +220,6 @@ export class Translator implements CodeObserver {
       slot.queued = true;
       this.#queue.push(slot);
     }
-  }
-
-  // ── slots ──
-
-  /** Where a region's computed jumps may lead to in its page; undefined where that does not matter. */
-  #entries({ page, mode, deep }: Slot): readonly number[] | undefined {
-    return deep ? this.#slots.of(page).filter((slot) => slot.mode === mode && slot.computed).map(({ offset }) => offset) : undefined;
   }
 
   // ── translating ──
@@ -238,21 +232,22 @@ export class Translator implements CodeObserver {
       this.flush();
       return;
     }
-    const { isa, layout, memoryLimits } = this.#options;
-    const sources: NumberedSource[] = [];
-    for (const slot of batch) {
+    const planner = this.#planner as Planner;
+    const planned: Submitted[] = [];
+    for (const [index, slot] of batch.entries()) {
       slot.queued = false;
-      if (this.#slots.byNumber(slot.number) !== slot || (slot.blocks !== undefined && !slot.installed)) continue;
-      const { page, mode, number, assumed } = slot;
-      const blocks = discover(slot.offset, PAGE_SIZE, (offset) => this.#instructions.read(page, offset), this.#entries(slot));
-      if (blocks.length === 0 || (slot.installed && !hasComputedTargets(blocks))) continue;
-      slot.replaced = slot.blocks;
-      slot.blocks = blocks;
-      this.#follow(slot, blocks);
-      sources.push({ number, mode, assumed, blocks, field: this.#instructions.field, link: (offset, into) => this.#link(page, offset, into) });
+      if (this.#slots.byNumber(slot.number) !== slot || (slot.extent !== undefined && !slot.installed)) continue;
+      const extent = planner.extent(slot, index, this.#slice);
+      if (extent.blocks.length === 0 || (slot.installed && !hasComputedTargets(extent.blocks))) continue;
+      this.#slots.setExtent(slot, extent, slot.extent);
+      this.#follow(slot, extent);
+      planned.push({ slot, extent });
     }
-    if (sources.length === 0) return;
-    const submitted = sources.map(({ number, blocks }) => ({ slot: this.#slots.byNumber(number) as Slot, blocks }));
+    // Reading code may show that it was written.
+    const submitted = planned.filter(({ slot, extent }) => slot.extent === extent);
+    if (submitted.length === 0) return;
+    const sources = submitted.map(({ slot, extent }) => planner.source(slot, extent, 'given'));
+    const { isa, layout, memoryLimits } = this.#options;
     if (this.#compiler === undefined) {
       const bytes = generateRegions(isa, layout, memoryLimits, sources);
       this.#install(submitted, new wasm.Module(bytes), bytes.length);
@@ -266,30 +261,25 @@ export class Translator implements CodeObserver {
   /** A module with the region alone in which the code at a place is executed in the current mode; undefined where that is tier 0. */
   moduleAt(place: number): Uint8Array<ArrayBuffer> | undefined {
     const { isa, layout, memoryLimits } = this.#options;
+    const planner = this.#planner as Planner;
     const page = Math.floor(place / PAGE_SIZE);
     const offset = place % PAGE_SIZE;
     const mode = this.#mode;
-    const executes = (slot: Slot | undefined): slot is Slot => slot?.installed === true && slot.mode === mode && covers(slot.blocks, offset, offset + 1);
+    const executes = (slot: Slot | undefined): slot is Slot => slot?.installed === true && slot.mode === mode && covers(slot, slot.extent, page, offset, offset + 1);
     const entered = this.#slots.find(page, offset, mode);
-    const slot = executes(entered) ? entered : this.#slots.of(page).find(executes);
-    if (slot === undefined) return undefined;
-    const { number, assumed, blocks = [] } = slot;
+    const slot = executes(entered) ? entered : this.#slots.on(page).find(executes);
+    if (slot?.extent === undefined) return undefined;
+    planner.restore(slot, slot.extent);
     // As it was compiled, except that a number is given to no place now.
-    const link = (at: number, into: number): number | undefined => (at < 0 || at >= PAGE_SIZE ? undefined : (this.#slots.find(page, at, into)?.number ?? -1));
-    return generateRegions(isa, layout, memoryLimits, [{ number, mode, assumed, blocks, field: this.#instructions.field, link }], true);
+    return generateRegions(isa, layout, memoryLimits, [planner.source(slot, slot.extent, 'known')], true);
   }
 
-  /** What a region was too long for is executed as often as its beginning: it does not have to become hot by itself. */
-  #follow({ page, mode, assumed }: Slot, blocks: readonly Block[]): void {
-    const entries = new Set(blocks.map(({ offset }) => offset));
-    for (const { steps, end } of blocks) {
-      if (steps.at(-1)?.shape.control !== 'next' || end >= PAGE_SIZE || entries.has(end)) continue;
-      const step = this.#instructions.read(page, end);
-      if (step === undefined || step.shape.control === 'stop') continue;
-      const slot = this.#slots.at(page, end, mode);
-      if (slot.queued || slot.blocks !== undefined) continue;
+  /** What a region was too long for does not have to become hot by itself. */
+  #follow(from: Slot, extent: Extent): void {
+    for (const slot of (this.#planner as Planner).rest(from, extent)) {
+      if (slot.queued || slot.extent !== undefined) continue;
       slot.queued = true;
-      slot.assumed = assumed;
+      slot.assumed = from.assumed;
       this.#queue.push(slot);
     }
   }
@@ -299,15 +289,14 @@ export class Translator implements CodeObserver {
     for (let compiled = this.#compiler?.take(); compiled !== undefined; compiled = this.#compiler?.take()) {
       const submitted = this.#submitted.get(compiled.id) as readonly Submitted[];
       this.#submitted.delete(compiled.id);
-      const valid = submitted.filter(({ slot, blocks }) => slot.blocks === blocks);
+      const valid = submitted.filter(({ slot, extent }) => slot.extent === extent);
       if (valid.length === submitted.length) {
         this.#install(submitted, compiled.module, compiled.bytes);
         continue;
       }
       // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
       for (const { slot } of valid) {
-        slot.blocks = slot.replaced;
-        slot.replaced = undefined;
+        this.#slots.setExtent(slot, slot.replaced);
         slot.queued = true;
         this.#queue.push(slot);
       }
@@ -321,11 +310,11 @@ export class Translator implements CodeObserver {
       [REGION_IMPORTS.engine]: { table: host.exports[REGIONS], probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
     });
-    for (const { slot, blocks } of regions) {
+    for (const { slot, extent } of regions) {
       slot.installed = true;
-      slot.replaced = undefined;
+      this.#slots.setExtent(slot, extent);
       this.#instructions.enter(slot);
-      for (const { steps } of blocks) this.stats.translated += steps.length;
+      for (const { steps } of extent.blocks) this.stats.translated += steps.length;
     }
     this.stats.regions += regions.length;
     this.stats.modules++;
@@ -333,19 +322,11 @@ export class Translator implements CodeObserver {
     this.#cost += MODULE_COST + BYTE_COST * bytes;
   }
 
-  /** As {@link NumberedSource.link}. */
-  #link(page: number, offset: number, mode: number): number | undefined {
-    if (offset < 0 || offset >= PAGE_SIZE) return undefined;
-    const step = this.#instructions.read(page, offset);
-    return step === undefined || step.shape.control === 'stop' ? -1 : this.#slots.at(page, offset, mode).number;
-  }
-
   // ── forgetting ──
 
   #drop(slot: Slot): void {
-    if (slot.blocks === undefined) return;
-    slot.blocks = undefined;
-    slot.replaced = undefined;
+    if (slot.extent === undefined) return;
+    this.#slots.setExtent(slot, undefined);
     if (!slot.installed) return;
     slot.installed = false;
     this.#instructions.restore(slot);
@@ -356,8 +337,8 @@ export class Translator implements CodeObserver {
 
   written(page: number, from: number, to: number): void {
     let dropped = false;
-    for (const slot of this.#slots.of(page)) {
-      if (!covers(slot.blocks, from, to) && !covers(slot.replaced, from, to)) continue;
+    for (const slot of this.#slots.on(page)) {
+      if (!covers(slot, slot.extent, page, from, to) && !covers(slot, slot.replaced, page, from, to)) continue;
       this.#drop(slot);
       dropped = true;
     }
@@ -370,7 +351,7 @@ export class Translator implements CodeObserver {
 
   released(page: number, written: boolean): void {
     if (!this.#slots.has(page)) return;
-    for (const slot of this.#slots.of(page)) this.#drop(slot);
+    for (const slot of this.#slots.on(page)) this.#drop(slot);
     this.#slots.retire(page);
     if (this.#slots.retired > RETIRED) this.remapped();
     if (written) this.#backoff.lost(page, this.#slice);

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -18,7 +18,7 @@
               (i32.const 3))
             (then
               (local.set 6
-                (i32.const 0))
+                (i64.const 0))
               (br 3 (;@1;))))
           (if  ;; label = @4
             (i64.eqz
@@ -48,7 +48,7 @@
             (i32.const 1))
           (then
             (local.set 6
-              (i32.const 1048576))
+              (i64.const 1048576))
             (br 1 (;@2;))))
         (local.set 4
           (i64.add
@@ -80,13 +80,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 6)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 6)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 6)
+          (i32.wrap_i64
+            (local.get 6))
           (i32.const 65535)))
       (i32.const 1)))

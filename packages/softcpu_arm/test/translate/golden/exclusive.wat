@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i32 i64 i64 i32 i32 i32 i64 i64 i64)
+    (local i64 i64 i64 i64 i64 i64 i32 i32 i32 i64 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 4
@@ -11,7 +11,7 @@
             (i32.const 3))
           (then
             (local.set 5
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 8
           (i32.wrap_i64
@@ -43,7 +43,7 @@
                       (i32.const 260)))))
               (then
                 (local.set 5
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 3 (;@1;))))))
         (local.set 11
           (i64.extend_i32_u
@@ -100,7 +100,7 @@
                       (i32.const 388)))))
               (then
                 (local.set 5
-                  (i32.const 524290))
+                  (i64.const 524290))
                 (br 2 (;@2;))))))
         (local.set 6
           (i64.const 1))
@@ -163,13 +163,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 5)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 5)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 5)
+          (i32.wrap_i64
+            (local.get 5))
           (i32.const 65535)))
       (i32.const 1)))

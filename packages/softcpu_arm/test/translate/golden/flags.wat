@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 3
@@ -23,7 +23,7 @@
             (i32.const 1))
           (then
             (local.set 9
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 2
           (i64.const 0))
@@ -39,7 +39,7 @@
                 (i32.const 12))
               (then
                 (local.set 9
-                  (i32.const 262144))
+                  (i64.const 262144))
                 (br 3 (;@2;))))
             (local.set 10
               (local.get 2))
@@ -184,7 +184,7 @@
               (i32.const 1))
             (then
               (local.set 9
-                (i32.const 1048576))
+                (i64.const 1048576))
               (br 2 (;@2;))))
           (local.set 13
             (call 3
@@ -242,13 +242,13 @@
     (return_call 5
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 9)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 9)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 9)
+          (i32.wrap_i64
+            (local.get 9))
           (i32.const 65535)))
       (i32.const 1)))

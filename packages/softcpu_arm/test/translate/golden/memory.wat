@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (block  ;; label = @3
@@ -22,7 +22,7 @@
                 (i32.const 5))
               (then
                 (local.set 9
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 4 (;@1;))))
             (local.set 13
               (i32.wrap_i64
@@ -63,7 +63,7 @@
                           (i32.const 16)))))
                   (then
                     (local.set 9
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 5 (;@1;))))))
             (local.set 15
               (i64.load
@@ -125,7 +125,7 @@
                           (i32.const 144)))))
                   (then
                     (local.set 9
-                      (i32.const 262145))
+                      (i64.const 262145))
                     (br 4 (;@2;))))))
             (i64.store
               (local.get 14)
@@ -169,7 +169,7 @@
                           (i32.const 1)))))
                   (then
                     (local.set 9
-                      (i32.const 524290))
+                      (i64.const 524290))
                     (br 3 (;@3;))))))
             (local.set 6
               (local.tee 12
@@ -208,7 +208,7 @@
                           (i32.const 132)))))
                   (then
                     (local.set 9
-                      (i32.const 786435))
+                      (i64.const 786435))
                     (br 2 (;@4;))))))
             (i64.store32
               (local.get 14)
@@ -262,7 +262,7 @@
               (local.get 6))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=1590848
+                (i64.load offset=1591104
                   (local.tee 13
                     (i32.and
                       (i32.shl
@@ -281,7 +281,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=1590856
+                  (i32.load offset=1591112
                     (local.get 13)))))
             (return_call 3
               (local.get 15)
@@ -307,13 +307,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 9)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 9)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 9)
+          (i32.wrap_i64
+            (local.get 9))
           (i32.const 65535)))
       (i32.const 1)))

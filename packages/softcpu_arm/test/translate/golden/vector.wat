@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i32 f64 f64 f64 i32 i32 i32 i32 v128 v128 v128 i32)
+    (local i64 f64 f64 f64 i32 i32 i32 i32 v128 v128 v128 i32)
     (block  ;; label = @1
       (if  ;; label = @2
         (i32.ne
@@ -8,7 +8,7 @@
           (i32.const 0))
         (then
           (local.set 2
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (if  ;; label = @2
         (i32.ne
@@ -17,7 +17,7 @@
           (i32.const 0))
         (then
           (local.set 2
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (if  ;; label = @2
         (i32.lt_s
@@ -25,7 +25,7 @@
           (i32.const 3))
         (then
           (local.set 2
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (local.set 3
         (f64.load offset=4624
@@ -79,7 +79,7 @@
                   (local.get 5))))
             (else
               (local.set 2
-                (i32.const 0))
+                (i64.const 0))
               (br 2 (;@1;))))))
       (local.set 10
         (v128.load offset=4672
@@ -149,7 +149,7 @@
                 (local.get 12)))
             (else
               (local.set 2
-                (i32.const 262145))
+                (i64.const 262145))
               (br 2 (;@1;))))))
       (local.set 12
         (v128.load offset=4720
@@ -173,13 +173,13 @@
     (return_call 5
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 2)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 2)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 2)
+          (i32.wrap_i64
+            (local.get 2))
           (i32.const 65535)))
       (i32.const 1)))

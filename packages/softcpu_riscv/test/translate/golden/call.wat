@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i32 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (local.set 3
         (i64.load offset=4176
@@ -10,7 +10,7 @@
           (i32.const 4))
         (then
           (local.set 4
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (local.set 2
         (i64.add
@@ -60,7 +60,7 @@
         (local.get 3))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=2115008
+          (i64.load offset=2115264
             (local.tee 8
               (i32.and
                 (i32.shl
@@ -79,7 +79,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=2115016
+            (i32.load offset=2115272
               (local.get 8)))))
       (return_call 3
         (local.get 6)
@@ -90,13 +90,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 4)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 4)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 4)
+          (i32.wrap_i64
+            (local.get 4))
           (i32.const 65535)))
       (i32.const 1)))

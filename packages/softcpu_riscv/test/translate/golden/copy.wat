@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i32 i64 i64 i32 i32 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i32 i32 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 3
@@ -17,7 +17,7 @@
             (i32.const 3))
           (then
             (local.set 6
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 9
           (i32.wrap_i64
@@ -49,7 +49,7 @@
                       (i32.const 8)))))
               (then
                 (local.set 6
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 3 (;@1;))))))
         (local.set 2
           (local.tee 11
@@ -90,7 +90,7 @@
                       (i32.const 136)))))
               (then
                 (local.set 6
-                  (i32.const 262145))
+                  (i64.const 262145))
                 (br 2 (;@2;))))))
         (i64.store
           (local.get 10)
@@ -108,7 +108,7 @@
           (local.get 2))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2115008
+            (i64.load offset=2115264
               (local.tee 9
                 (i32.and
                   (i32.shl
@@ -127,7 +127,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2115016
+              (i32.load offset=2115272
                 (local.get 9)))))
         (return_call 3
           (local.get 8)
@@ -141,13 +141,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 6)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 6)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 6)
+          (i32.wrap_i64
+            (local.get 6))
           (i32.const 65535)))
       (i32.const 1)))

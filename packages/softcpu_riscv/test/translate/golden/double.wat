@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local f64 f64 f64 f64 i32 f64 f64 f64 i32 i32 i32 i32 i64 i64)
+    (local f64 f64 f64 f64 i64 f64 f64 f64 i32 i32 i32 i32 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (if  ;; label = @3
@@ -9,7 +9,7 @@
             (i32.const 0))
           (then
             (local.set 6
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (if  ;; label = @3
           (i32.ne
@@ -18,7 +18,7 @@
             (i32.const 0))
           (then
             (local.set 6
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 4
           (f64.load offset=4696
@@ -32,7 +32,7 @@
             (i32.const 2))
           (then
             (local.set 6
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 7
           (local.get 4))
@@ -80,7 +80,7 @@
                   (i32.const 1)))
               (else
                 (local.set 6
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 3 (;@1;))))))
         (local.set 14
           (i64.reinterpret_f64
@@ -120,13 +120,13 @@
     (return_call 4
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 6)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 6)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 6)
+          (i32.wrap_i64
+            (local.get 6))
           (i32.const 65535)))
       (i32.const 1)))

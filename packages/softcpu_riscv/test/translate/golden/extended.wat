@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 5
@@ -14,7 +14,7 @@
             (i32.const 6))
           (then
             (local.set 7
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 10
           (i32.wrap_i64
@@ -46,7 +46,7 @@
                       (i32.const 4)))))
               (then
                 (local.set 7
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 3 (;@1;))))))
         (local.set 2
           (local.tee 12
@@ -80,7 +80,7 @@
               (i32.const 4))
             (then
               (local.set 7
-                (i32.const 1572864))
+                (i64.const 1572864))
               (br 2 (;@2;))))
           (local.set 1
             (i32.sub
@@ -100,13 +100,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 7)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 7)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 7)
+          (i32.wrap_i64
+            (local.get 7))
           (i32.const 65535)))
       (i32.const 1)))

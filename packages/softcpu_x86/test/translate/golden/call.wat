@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -14,7 +14,7 @@
             (i32.const 4))
           (then
             (local.set 7
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 8
           (i64.add
@@ -57,7 +57,7 @@
                       (i32.const 136)))))
               (then
                 (local.set 7
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 3 (;@1;))))))
         (i64.store
           (local.get 14)
@@ -111,7 +111,7 @@
                       (i32.const 8)))))
               (then
                 (local.set 7
-                  (i32.const 786434))
+                  (i64.const 786434))
                 (br 2 (;@2;))))))
         (if  ;; label = @3
           (i64.ne
@@ -129,7 +129,7 @@
             (local.get 10))
           (then
             (local.set 7
-              (i32.const 786434))
+              (i64.const 786434))
             (br 1 (;@2;))))
         (local.set 2
           (i64.add
@@ -200,7 +200,7 @@
           (local.get 6))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3223936
+            (i64.load offset=3224192
               (local.tee 14
                 (i32.and
                   (i32.shl
@@ -224,7 +224,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=3223944
+              (i32.load offset=3224200
                 (local.get 14)))))
         (return_call 3
           (local.get 10)
@@ -250,13 +250,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 7)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 7)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 7)
+          (i32.wrap_i64
+            (local.get 7))
           (i32.const 65535)))
       (i32.const 1)))

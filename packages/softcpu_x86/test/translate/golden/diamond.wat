@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 5
@@ -24,7 +24,7 @@
               (i32.const 4))
             (then
               (local.set 10
-                (i32.const 0))
+                (i64.const 0))
               (br 3 (;@1;))))
           (local.set 11
             (local.get 8))
@@ -99,7 +99,7 @@
             (i32.const 1))
           (then
             (local.set 10
-              (i32.const 851968))
+              (i64.const 851968))
             (br 1 (;@2;))))
         (local.set 7
           (local.tee 13
@@ -150,13 +150,13 @@
     (return_call 5
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 10)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 10)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 10)
+          (i32.wrap_i64
+            (local.get 10))
           (i32.const 65535)))
       (i32.const 1)))

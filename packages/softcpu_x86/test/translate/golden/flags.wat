@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -20,7 +20,7 @@
             (i32.const 1))
           (then
             (local.set 9
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 10
           (i64.and
@@ -52,7 +52,7 @@
                 (i32.const 12))
               (then
                 (local.set 9
-                  (i32.const 131072))
+                  (i64.const 131072))
                 (br 3 (;@2;))))
             (local.set 12
               (local.get 6))
@@ -193,7 +193,7 @@
               (i32.const 1))
             (then
               (local.set 9
-                (i32.const 720896))
+                (i64.const 720896))
               (br 2 (;@2;))))
           (local.set 11
             (local.get 2))
@@ -255,13 +255,13 @@
     (return_call 5
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 9)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 9)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 9)
+          (i32.wrap_i64
+            (local.get 9))
           (i32.const 65535)))
       (i32.const 1)))

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 5
@@ -14,7 +14,7 @@
             (i32.const 2))
           (then
             (local.set 7
-              (i32.const 0))
+              (i64.const 0))
             (br 2 (;@1;))))
         (local.set 8
           (i64.const 0))
@@ -58,7 +58,7 @@
                           (i32.const 388)))))
                   (then
                     (local.set 7
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 4 (;@1;))))))
             (loop  ;; label = @4
               (local.set 15
@@ -109,7 +109,7 @@
                           (i32.const 516)))))
                   (then
                     (local.set 7
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 4 (;@1;))))))
             (local.set 22
               (local.tee 21
@@ -145,7 +145,7 @@
                           (i32.const 385)))))
                   (then
                     (local.set 7
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 4 (;@1;))))))
             (local.set 29
               (i32.wrap_i64
@@ -179,7 +179,7 @@
                           (i32.const 385)))))
                   (then
                     (local.set 7
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 4 (;@1;))))))
             (loop  ;; label = @4
               (i64.store offset=5248
@@ -195,7 +195,7 @@
                   (local.get 8)
                   (i64.const 4294967295)))
               (local.set 7
-                (i32.const 0))
+                (i64.const 0))
               (br 3 (;@1;)))
             (local.set 10
               (local.get 22))))
@@ -236,7 +236,7 @@
                       (i32.const 8)))))
               (then
                 (local.set 7
-                  (i32.const 262145))
+                  (i64.const 262145))
                 (br 2 (;@2;))))))
         (if  ;; label = @3
           (i64.ne
@@ -254,7 +254,7 @@
             (local.get 23))
           (then
             (local.set 7
-              (i32.const 262145))
+              (i64.const 262145))
             (br 1 (;@2;))))
         (local.set 5
           (i64.add
@@ -279,7 +279,7 @@
           (local.get 5))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3223936
+            (i64.load offset=3224192
               (local.tee 29
                 (i32.and
                   (i32.shl
@@ -303,7 +303,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=3223944
+              (i32.load offset=3224200
                 (local.get 29)))))
         (return_call 3
           (local.get 22)
@@ -323,13 +323,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 7)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 7)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 7)
+          (i32.wrap_i64
+            (local.get 7))
           (i32.const 65535)))
       (i32.const 1)))

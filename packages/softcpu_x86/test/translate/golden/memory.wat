@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (block  ;; label = @3
@@ -28,7 +28,7 @@
                 (i32.const 5))
               (then
                 (local.set 11
-                  (i32.const 0))
+                  (i64.const 0))
                 (br 4 (;@1;))))
             (local.set 15
               (i32.wrap_i64
@@ -67,7 +67,7 @@
                           (i32.const 8)))))
                   (then
                     (local.set 11
-                      (i32.const 0))
+                      (i64.const 0))
                     (br 5 (;@1;))))))
             (local.set 17
               (i64.and
@@ -107,7 +107,7 @@
                           (i32.const 516)))))
                   (then
                     (local.set 11
-                      (i32.const 327681))
+                      (i64.const 327681))
                     (br 4 (;@2;))))))
             (local.set 19
               (i64.add
@@ -148,7 +148,7 @@
                           (i32.const 132)))))
                   (then
                     (local.set 11
-                      (i32.const 327681))
+                      (i64.const 327681))
                     (br 4 (;@2;))))))
             (i64.store32
               (local.get 23)
@@ -190,7 +190,7 @@
                           (i32.const 1)))))
                   (then
                     (local.set 11
-                      (i32.const 458754))
+                      (i64.const 458754))
                     (br 3 (;@3;))))))
             (local.set 6
               (local.tee 19
@@ -232,7 +232,7 @@
                           (i32.const 130)))))
                   (then
                     (local.set 11
-                      (i32.const 655363))
+                      (i64.const 655363))
                     (br 2 (;@4;))))))
             (i64.store16
               (local.get 23)
@@ -268,7 +268,7 @@
                           (i32.const 8)))))
                   (then
                     (local.set 11
-                      (i32.const 917508))
+                      (i64.const 917508))
                     (br 2 (;@4;))))))
             (if  ;; label = @5
               (i64.ne
@@ -286,7 +286,7 @@
                 (local.get 19))
               (then
                 (local.set 11
-                  (i32.const 917508))
+                  (i64.const 917508))
                 (br 1 (;@4;))))
             (local.set 7
               (i64.add
@@ -317,7 +317,7 @@
               (local.get 7))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=3223936
+                (i64.load offset=3224192
                   (local.tee 23
                     (i32.and
                       (i32.shl
@@ -341,7 +341,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=3223944
+                  (i32.load offset=3224200
                     (local.get 23)))))
             (return_call 3
               (local.get 18)
@@ -367,13 +367,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 11)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 11)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 11)
+          (i32.wrap_i64
+            (local.get 11))
           (i32.const 65535)))
       (i32.const 1)))

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64)
     (block  ;; label = @1
       (local.set 2
         (i64.load offset=4096
@@ -25,7 +25,7 @@
           (i32.const 4))
         (then
           (local.set 8
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (local.set 2
         (i64.or
@@ -74,13 +74,13 @@
     (return_call 3
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 8)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 8)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 8)
+          (i32.wrap_i64
+            (local.get 8))
           (i32.const 65535)))
       (i32.const 1)))

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local v128 v128 v128 i32 v128 v128 v128 v128 i32 v128 i32 v128 i32)
+    (local v128 v128 v128 i64 v128 v128 v128 v128 i32 v128 i32 v128 i32)
     (block  ;; label = @1
       (if  ;; label = @2
         (i32.ne
@@ -8,7 +8,7 @@
           (i32.const 0))
         (then
           (local.set 5
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (local.set 2
         (v128.load offset=4736
@@ -25,7 +25,7 @@
           (i32.const 3))
         (then
           (local.set 5
-            (i32.const 0))
+            (i64.const 0))
           (br 1 (;@1;))))
       (local.set 6
         (v128.load offset=4768
@@ -96,7 +96,7 @@
                 (i32.const 0)
                 (local.get 6))
               (local.set 5
-                (i32.const 0))
+                (i64.const 0))
               (br 2 (;@1;))))))
       (local.set 13
         (v128.load offset=4832
@@ -166,7 +166,7 @@
                 (i32.const 0)
                 (local.get 13))
               (local.set 5
-                (i32.const 262145))
+                (i64.const 262145))
               (br 2 (;@1;))))))
       (local.set 9
         (v128.load offset=4896
@@ -190,13 +190,13 @@
     (return_call 5
       (i64.add
         (local.get 0)
-        (i64.extend_i32_s
-          (i32.shr_s
-            (local.get 5)
-            (i32.const 16))))
+        (i64.shr_s
+          (local.get 5)
+          (i64.const 16)))
       (i32.sub
         (local.get 1)
         (i32.and
-          (local.get 5)
+          (i32.wrap_i64
+            (local.get 5))
           (i32.const 65535)))
       (i32.const 1)))

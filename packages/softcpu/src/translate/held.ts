@@ -1,0 +1,276 @@
+/**
+ * The registers and other words of the state block that a region holds in locals, as tier 1's binding of the abstract emitter reads and
+ * writes them: what is known of them in straight code, and which of them differ from the state block.
+ */
+import type { Callees } from '../ir/block.ts';
+import { lower } from '../ir/block.ts';
+import type { Variable } from '../ir/emitter.ts';
+import { f64, i32, i64, local } from '../ir/expr.ts';
+import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
+import { VECTOR_SIZE, partOf, withPart } from '../ir/lanes.ts';
+import type { Layout } from '../interp/layout.ts';
+import type { Isa } from '../isa.ts';
+import { AccessEmitter } from '../tlb/access.ts';
+import type { Code } from '../wasm/code.ts';
+import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
+import type { Step } from './discover.ts';
+import { Extensions } from './extended.ts';
+import type { ReadField, RegisterPlan } from './registers.ts';
+import { registerAt } from './vectors.ts';
+
+/** Types of registers' locals. */
+type LocalType = 'i64' | 'f64' | 'v128';
+
+/** Values of pinned words, by state-block offset, where straight code set them to constants. */
+type KnownWords = ReadonlyMap<number, I64>;
+
+/** What is known at a place in the region, besides which registers differ from the state block. */
+export interface Known {
+  readonly words: KnownWords;
+  /** Of locals. */
+  readonly extended: Extensions;
+}
+
+/** What is known where ways meet. */
+export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions() };
+
+/** What the registers of a region are found by. */
+export interface Holding {
+  readonly isa: Isa;
+  readonly layout: Layout;
+  readonly field: ReadField;
+  readonly plan: RegisterPlan;
+  /** Values taken for granted, by state-block offset. */
+  readonly assumed: ReadonlyMap<number, number>;
+}
+
+export abstract class RegisterEmitter extends AccessEmitter {
+  protected readonly isa: Isa;
+  protected readonly plan: RegisterPlan;
+  readonly #field: ReadField;
+  readonly #assumed: ReadonlyMap<number, number>;
+  readonly #locals: readonly number[];
+  /** State-block offsets of the words that are kept in locals. */
+  readonly #pinned: ReadonlySet<number>;
+  /** By register: type of its local; f64 spares the moves between the register files. */
+  readonly #types: readonly LocalType[];
+  #step: Step | undefined;
+  /** Registers that nobody reads behind the step. */
+  #dead: ReadonlySet<number> | undefined;
+  /** Registers that may differ from the state block. */
+  #dirty: Uint8Array;
+  /** Pinned words of the state block that hold constants here. */
+  #known: KnownWords = new Map();
+  #extended = new Extensions();
+  /** Depth of what is executed on some ways only. */
+  #conditional = 0;
+
+  constructor(code: Code, callees: Callees, { isa, layout, field, plan, assumed }: Holding) {
+    super(code, layout, isa.state.mmuIdx, callees);
+    this.isa = isa;
+    this.plan = plan;
+    this.#field = field;
+    this.#assumed = assumed;
+    this.#pinned = new Set(isa.state.pinned);
+    const [first, end] = isa.state.doubles ?? [0, 0];
+    this.#types = plan.offsets.map((offset, register) => (plan.held[register] !== 'word' ? 'v128' : offset >= first && offset < end ? 'f64' : 'i64'));
+    this.#locals = this.#types.map((type) => code.local(type));
+    this.#dirty = new Uint8Array(plan.offsets.length);
+  }
+
+  get known(): Known {
+    return { words: this.#known, extended: new Extensions(this.#extended) };
+  }
+
+  get dirty(): Uint8Array {
+    return this.#dirty;
+  }
+
+  /** The instruction that is being emitted. */
+  protected get current(): Step {
+    return this.#step as Step;
+  }
+
+  /** Takes up a place in the region: what is dirty and known there. */
+  protected hold(dirty: Uint8Array, known: Known): void {
+    this.#extended = new Extensions(known.extended);
+    this.#dirty = dirty.slice();
+    this.#known = known.words;
+  }
+
+  /** Emits one instruction. @param dead - registers that nobody reads behind it. */
+  protected execute(step: Step, dead: ReadonlySet<number> | undefined, emit: () => void): void {
+    this.#step = step;
+    this.#dead = dead;
+    emit();
+    for (const register of this.plan.writes(step)) this.#dirty[register] = 1;
+  }
+
+  /** Sets the local of a register from the state block. */
+  protected loadRegister(register: number): void {
+    lower(this.code, super.state(`${this.#types[register] as LocalType}.load`, this.plan.offsets[register] as number));
+    this.code.set(this.#locals[register] as number);
+  }
+
+  /** Stores a register to the state block. */
+  protected writeBackOne(register: number): void {
+    const offset = this.plan.offsets[register] as number;
+    const type = this.#types[register] as LocalType;
+    super.setState(`${type}.store`, offset, local(type, this.#locals[register] as number));
+  }
+
+  protected writeBack(): void {
+    this.#dirty.forEach((dirty, register) => {
+      if (dirty !== 0) this.writeBackOne(register);
+    });
+  }
+
+  // ── operands ──
+
+  field(name: string): I32 {
+    return i32.const(this.#field(this.current.record, name));
+  }
+
+  field64(name: string): I64 {
+    return i64.const(this.#field(this.current.record, name));
+  }
+
+  /** State-block offset of the register that a field names. */
+  #offset(field: string): number {
+    return this.#field(this.current.record, field);
+  }
+
+  #local(offset: number): I64 {
+    const register = this.plan.numbers.get(offset);
+    if (register === undefined) return i64.const(0);
+    const index = this.#locals[register] as number;
+    return this.#types[register] === 'f64' ? i64.reinterpret_f64(local('f64', index)) : local('i64', index);
+  }
+
+  #setLocal(offset: number, value: I64): void {
+    const register = this.plan.numbers.get(offset);
+    if (register === undefined) return;
+    const index = this.#locals[register] as number;
+    const simple = this.#extended.simplify(value);
+    lower(this.code, this.#types[register] === 'f64' ? f64.reinterpret_i64(simple) : simple);
+    this.code.set(index);
+    if (this.#conditional === 0) this.#extended.note(index, simple);
+    else this.#extended.forget(index);
+  }
+
+  reg(field: string): I64 {
+    return this.#local(this.#offset(field));
+  }
+
+  setReg(field: string, value: I64): void {
+    this.#setLocal(this.#offset(field), value);
+  }
+
+  // ── vector registers ──
+
+  /** @throws {RangeError} the place does not follow from fields. */
+  #placeOf(place: I32, more: number): number {
+    if (place.kind !== 'const') throw new RangeError('a vector register is at a place that is not known when it is translated');
+    return (place.value as number) + more;
+  }
+
+  #vectorLocal(register: number): V128 {
+    return local('v128', this.#locals[register] as number);
+  }
+
+  vector<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, place: I32, more = 0): Expr<T> {
+    const at = this.#placeOf(place, more);
+    const register = this.plan.numbers.get(registerAt(at));
+    return register === undefined ? super.state(op, at) : partOf(op, this.#vectorLocal(register), at % VECTOR_SIZE);
+  }
+
+  setVector<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, place: I32, value: Expr<T>, more = 0): void {
+    const at = this.#placeOf(place, more);
+    const register = this.plan.numbers.get(registerAt(at));
+    if (register === undefined) {
+      super.setState(op, at, value);
+      return;
+    }
+    lower(this.code, withPart(op, this.#vectorLocal(register), at % VECTOR_SIZE, value));
+    this.code.set(this.#locals[register] as number);
+    if (this.plan.held[register] === 'stored') this.writeBackOne(register);
+  }
+
+  spill(place: I32): void {
+    const register = this.plan.numbers.get(registerAt(this.#placeOf(place, 0)));
+    if (register !== undefined && this.#dirty[register] !== 0) this.writeBackOne(register);
+  }
+
+  reload(place: I32): void {
+    const register = this.plan.numbers.get(registerAt(this.#placeOf(place, 0)));
+    if (register !== undefined) this.loadRegister(register);
+  }
+
+  override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
+    if (this.#pinned.has(offset)) return (this.#known.get(offset) ?? this.#local(offset)) as unknown as Expr<T>;
+    const assumed = op === 'i32.load' ? this.#assumed.get(offset) : undefined;
+    return assumed === undefined ? super.state(op, offset) : (i32.const(assumed) as unknown as Expr<T>);
+  }
+
+  override setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void {
+    if (!this.#pinned.has(offset)) return super.setState(op, offset, value);
+    if (!this.wants(offset)) return;
+    this.#setLocal(offset, value as unknown as I64);
+    const known = new Map(this.#known);
+    if (value.kind === 'const') known.set(offset, value as unknown as I64);
+    else known.delete(offset);
+    this.#known = known;
+  }
+
+  wants(offset: number): boolean {
+    const register = this.plan.numbers.get(offset);
+    return register !== undefined && this.#dead?.has(register) !== true;
+  }
+
+  override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
+    if (condition.kind === 'const') return super.if(condition, then, otherwise, likely);
+    const before = this.#known;
+    let afterThen = before;
+    this.#conditional++;
+    super.if(
+      condition,
+      () => {
+        then();
+        afterThen = this.#known;
+        this.#known = before;
+      },
+      otherwise,
+      likely,
+    );
+    this.#conditional--;
+    // What either way set is no longer known.
+    this.#known = new Map([...this.#known].filter(([offset, value]) => afterThen.get(offset) === value));
+  }
+
+  override loop(body: (again: (condition: I32) => void) => void): void {
+    this.#known = new Map();
+    this.#extended.clear();
+    this.#conditional++;
+    super.loop(body);
+    this.#conditional--;
+    this.#extended.clear();
+  }
+
+  protected override pop<T extends ValueType>(type: T): Expr<T> {
+    const popped = super.pop(type);
+    this.#extended.forget((popped as unknown as { readonly index: number }).index);
+    return popped;
+  }
+
+  override let<T extends ValueType>(value: Expr<T>): Expr<T> {
+    const simple = this.#extended.simplify(value);
+    const bound = super.let(simple);
+    if (bound.kind === 'local') this.#extended.note(bound.index, simple);
+    return bound;
+  }
+
+  override assign<T extends ValueType>(variable: Variable<T>, value: Expr<T>): void {
+    super.assign(variable, value);
+    this.#extended.forget((variable.get as unknown as { readonly index: number }).index);
+  }
+}

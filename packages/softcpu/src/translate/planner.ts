@@ -1,0 +1,138 @@
+/** Decides what a region is made of: which code, of which pages, and which regions it leads to. */
+import { PAGE_SIZE } from '../interp/layout.ts';
+import { MMU_MODES } from '../isa.ts';
+import type { Backoff } from './backoff.ts';
+import { discover, endsComputed } from './discover.ts';
+import type { Block, Discovered, ReadStep, Step } from './discover.ts';
+import type { NumberedSource } from './module.ts';
+import type { Records, RecordsHost } from './records.ts';
+import type { Extent, Slot, Slots } from './slots.ts';
+
+/** Other pages that are looked at. */
+const CHOICES = 2;
+
+/** The page of a region that an offset is in, and the offset there. */
+interface Place {
+  readonly page: number;
+  readonly offset: number;
+}
+
+function placeOf({ page }: Slot, other: Extent['other'], offset: number): Place | undefined {
+  if (offset >= 0 && offset < PAGE_SIZE) return { page, offset };
+  const within = offset - (other?.distance ?? 0);
+  return other !== undefined && within >= 0 && within < PAGE_SIZE ? { page: other.page, offset: within } : undefined;
+}
+
+/** Blocks from which there is a way to others. @param to - some of them, perhaps divided otherwise. */
+function leadingTo(blocks: readonly Block[], to: readonly Block[]): readonly Block[] {
+  const reached = new Set(to.flatMap(({ steps }) => steps.map(({ offset }) => offset)));
+  const kept = new Set<number>();
+  for (let before = -1; before !== kept.size; ) {
+    before = kept.size;
+    for (const { offset, targets } of blocks) if (reached.has(offset) || targets.some((target) => kept.has(target))) kept.add(offset);
+  }
+  return blocks.filter(({ offset }) => kept.has(offset)).map((block) => (block.targets.every((target) => kept.has(target)) || !endsComputed(block) ? block : { ...block, targets: block.targets.filter((target) => kept.has(target)) }));
+}
+
+export class Planner {
+  readonly #host: RecordsHost;
+  readonly #records: Records;
+  readonly #slots: Slots;
+  readonly #backoff: Backoff;
+
+  constructor(host: RecordsHost, records: Records, slots: Slots, backoff: Backoff) {
+    this.#host = host;
+    this.#records = records;
+    this.#slots = slots;
+    this.#backoff = backoff;
+  }
+
+  /**
+   * What the region of a slot is to be made of now: of another page, what leads back to where it would not be left otherwise. The rest of that
+   * page would be translated twice, which costs more than a jump to it.
+   *
+   * @param index - of the region among those that are made at a time.
+   */
+  extent(slot: Slot, index: number, slice: number): Extent {
+    const { blocks, ways } = this.#discover(slot, undefined, index);
+    for (const other of blocks.length === 0 ? [] : this.#choices(slot, ways, slice)) {
+      const loops = leadingTo(this.#discover(slot, other, index).blocks, blocks);
+      if (loops.some(({ guarded }) => guarded)) return { blocks: loops, other };
+    }
+    return { blocks, other: undefined };
+  }
+
+  /** Pages that ways lead to, those that most lead to first, if the slot's page was executed with them lately. */
+  #choices({ page, mode }: Slot, ways: Discovered['ways'], slice: number): NonNullable<Extent['other']>[] {
+    const { pages } = this.#host;
+    const own = pages.recordsOf(page);
+    return [...ways].toSorted(([, a], [, b]) => b - a).slice(0, CHOICES).flatMap(([distance]) => {
+      const records = pages.fetches.beside(own, Math.floor(mode / MMU_MODES), distance);
+      const number = records === 0 ? -1 : pages.pageOf(records) / PAGE_SIZE;
+      return number < 0 || number === page || this.#backoff.holds(number, slice) ? [] : { page: number, distance, records };
+    });
+  }
+
+  #discover(slot: Slot, other: Extent['other'], index: number): Discovered {
+    let across = -1;
+    const read: ReadStep = (offset) => {
+      const place = placeOf(slot, other, offset) as Place;
+      let step = this.#records.read(place.page, place.offset);
+      const next = placeOf(slot, other, offset + PAGE_SIZE);
+      if (step === 'cut' && next !== undefined && (across < 0 || across === offset)) {
+        across = offset;
+        step = this.#records.readAcross(place.page, next.page, place.offset, index);
+      }
+      return step === 'cut' || step === undefined ? step : at(step, offset);
+    };
+    return discover(slot.offset, read, other?.distance, slot.deep ? this.#entries(slot, other) : undefined);
+  }
+
+  /** Where a region's computed jumps may lead to in its pages. */
+  #entries({ page, mode }: Slot, other: Extent['other']): readonly number[] {
+    const of = (number: number, distance: number): readonly number[] =>
+      this.#slots.of(number).filter((slot) => slot.mode === mode && slot.computed).map(({ offset }) => distance + offset);
+    return other === undefined ? of(page, 0) : [...of(page, 0), ...of(other.page, other.distance)];
+  }
+
+  /** As it is to be generated. @param numbers - where nothing has a number yet, gives one. */
+  source(slot: Slot, { blocks, other }: Extent, numbers: 'given' | 'known'): NumberedSource {
+    const link = (offset: number, mode: number): number => {
+      const place = placeOf(slot, other, offset);
+      if (place === undefined) return -1;
+      const { page, offset: within } = place;
+      if (numbers === 'known') return this.#slots.find(page, within, mode)?.number ?? -1;
+      return this.#begins(page, within) ? this.#slots.at(page, within, mode).number : -1;
+    };
+    const { number, mode, assumed } = slot;
+    return { number, mode, assumed, blocks, other, field: this.#records.field, link };
+  }
+
+  /** Whether a region may begin at a place. */
+  #begins(page: number, offset: number): boolean {
+    const step = this.#records.read(page, offset);
+    return step !== undefined && step !== 'cut' && step.shape.control !== 'stop';
+  }
+
+  /** Places in its page where what the region of a slot was too long for goes on. They are executed as often as its beginning. */
+  rest({ page, mode }: Slot, { blocks }: Extent): readonly Slot[] {
+    const entries = new Set(blocks.map(({ offset }) => offset));
+    return blocks.flatMap(({ steps, end }) => {
+      const goesOn = steps.at(-1)?.shape.control === 'next' && end >= 0 && end < PAGE_SIZE && !entries.has(end);
+      return goesOn && this.#begins(page, end) ? this.#slots.at(page, end, mode) : [];
+    });
+  }
+
+  /** Decodes again those of a region's instructions that have no page's record. */
+  restore(slot: Slot, { blocks, other }: Extent): void {
+    for (const { steps } of blocks) {
+      for (const { offset, length, record } of steps) {
+        const first = placeOf(slot, other, offset) as Place;
+        if (first.offset + length > PAGE_SIZE) this.#host.decodeAcross(first.page, (placeOf(slot, other, offset + PAGE_SIZE) as Place).page, first.offset, record);
+      }
+    }
+  }
+}
+
+/** A step with offsets counted from the region's page. */
+const at = (step: Step, offset: number): Step => (step.offset === offset ? step : { ...step, offset, target: step.target + offset - step.offset });
