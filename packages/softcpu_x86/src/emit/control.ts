@@ -7,25 +7,25 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { CONDITIONS } from '../isa/rows_integer.ts';
-import { CS_LIMIT, NON_ADDRESS_BITS, SEG_BASE, Seg } from '../state.ts';
+import { CS_LIMIT, NON_ADDRESS_BITS, Seg } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition } from './flags.ts';
-import { gpr, setGpr } from './operands.ts';
+import { K, gpr, segmentBase, setGpr } from './operands.ts';
 import type { Operands, Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { push, release, top } from './stack.ts';
 import { constant as c, zext } from './value.ts';
 
-const csBase = (e: Emitter): I64 => e.state('i64.load', SEG_BASE + 8 * Seg.cs);
-
 /** A linear address as instruction pointer. */
-const pointer = (e: Emitter, long: boolean, linear: I64): I64 => (long ? linear : zext(i64.sub(linear, csBase(e)), 32));
+const pointer = (e: Emitter, long: boolean, linear: I64): I64 => (long ? linear : zext(i64.sub(linear, segmentBase(e, Seg.cs)), 32));
 
 /** Linear address of an instruction pointer (bound, cut), #GP(0) beyond the limit where `taken`. */
 function target(e: Emitter, ip: I64, taken: I32 = i32.const(1)): I64 {
-  e.if(i32.and(taken, i64.gt_u(ip, i64.extend_i32_u(e.state('i32.load', CS_LIMIT)))), () => e.service(GENERAL_PROTECTION), undefined, false);
-  return zext(i64.add(ip, csBase(e)), 32);
+  const beyond = (): I32 => i64.gt_u(ip, i64.extend_i32_u(e.state('i32.load', CS_LIMIT)));
+  // Flat segments end where pointers do.
+  e.if(i32.and(e.field('k'), i32.const(K.segmented)), () => e.if(i32.and(taken, beyond()), () => e.service(GENERAL_PROTECTION), undefined, false));
+  return zext(i64.add(ip, segmentBase(e, Seg.cs)), 32);
 }
 
 /** Target of a relative branch whose pointer wraps: field imm counts from the instruction. */

@@ -217,8 +217,11 @@ export class Operands {
   }
 }
 
+/** Base of a segment other than FS and GS outside 64-bit mode: 0 where segments are flat. */
+export const segmentBase = (e: Emitter, segment: number): I64 => select(field(e, 'k', K.segmented), e.state('i64.load', SEG_BASE + 8 * segment), i64.const(0));
+
 /** Base of the stack segment to be added to stack pointers: nothing in 64-bit mode. */
-export const stackBase = (e: Emitter, stack: Size): I64 => (stack === 64 ? i64.const(0) : e.state('i64.load', SEG_BASE + 8 * Seg.ss));
+export const stackBase = (e: Emitter, stack: Size): I64 => (stack === 64 ? i64.const(0) : segmentBase(e, Seg.ss));
 
 /** Linear address of an offset (cut to the stack's size) in the stack segment, checked and bound. */
 export function stackAddress(e: Emitter, stack: Size, offset: I64, bytes: number, write: boolean): I64 {
