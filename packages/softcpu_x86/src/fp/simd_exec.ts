@@ -223,12 +223,6 @@ const distances: Handler = (s, imm) => {
   }));
 };
 
-/** A lane of the source to a lane of the destination; the lower immediate bits clear lanes. */
-const insert: Handler = (s, imm) => {
-  const source = s.lane(1, 4, imm >> 6);
-  s.result(4, [0, 1, 2, 3].map((i) => (((imm >> i) & 1) !== 0 ? 0n : i === ((imm >> 4) & 3) ? source : s.lane(0, 4, i))));
-};
-
 function handlerOf(row: Row): Handler | undefined {
   const name = row.vex ? row.name.slice(1) : row.name;
   const match = /^(add|sub|mul|div|sqrt|min|max|cmp)([ps])([sd])$/.exec(name);
@@ -267,12 +261,12 @@ const named: Readonly<Record<string, Handler>> = {
   cvtps2dq: toIntegers(binary32, 4, false, always32), cvttps2dq: toIntegers(binary32, 4, true, always32), cvtpd2dq: toIntegers(binary64, 2, false, always32), cvttpd2dq: toIntegers(binary64, 2, true, always32),
   cvtps2pi: toIntegers(binary32, 2, false, always32), cvttps2pi: toIntegers(binary32, 2, true, always32), cvtpd2pi: toIntegers(binary64, 2, false, always32), cvttpd2pi: toIntegers(binary64, 2, true, always32),
   cvtss2si: toIntegers(binary32, 1, false, asked), cvttss2si: toIntegers(binary32, 1, true, asked), cvtsd2si: toIntegers(binary64, 1, false, asked), cvttsd2si: toIntegers(binary64, 1, true, asked),
-  cvtdq2ps: fromIntegers(binary32, 4, always32), cvtdq2pd: fromIntegers(binary64, 2, always32), cvtpi2ps: fromIntegers(binary32, 2, always32), cvtpi2pd: fromIntegers(binary64, 2, always32),
+  cvtdq2ps: fromIntegers(binary32, 4, always32), cvtpi2ps: fromIntegers(binary32, 2, always32), cvtpi2pd: fromIntegers(binary64, 2, always32),
   cvtsi2ss: fromIntegers(binary32, 1, asked), cvtsi2sd: fromIntegers(binary64, 1, asked),
   cvtph2ps: fromHalf, cvtps2ph: toHalf,
   roundps: round(binary32, true), roundpd: round(binary64, true), roundss: round(binary32, false), roundsd: round(binary64, false),
   rcpps: estimated(reciprocal, true), rcpss: estimated(reciprocal, false), rsqrtps: estimated(reciprocalRoot, true), rsqrtss: estimated(reciprocalRoot, false),
-  dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances, insertps: insert,
+  dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances,
 };
 
 /** @param state - where the state block lies in `memory`. */

@@ -2,14 +2,14 @@
  * SSE floating point (SDM vol. 1, chapter 11). The host's instruction gives the result where MXCSR is as after reset but for flags, and all
  * operands and the result are ordinary numbers or zeroes. Whether it is exact is found out until the precision flag is up. JavaScript does the rest.
  */
-import { f32, f32x4, f64, f64x2, i32, i32x4, i64, i64x2, v128, vectorInexact } from '@axvisor/softcpu';
+import { f32, f32x4, f64, f64x2, i32, i32x4, i64, i64x2, i8x16, v128, vectorInexact } from '@axvisor/softcpu';
 import type { Block, FunctionDefinition, I32, I64, RoundedOperation, V128 } from '@axvisor/softcpu';
 import { MXCSR, VT } from '../../state.ts';
 import type { Definition, Definitions } from '../define.ts';
 import { comparisonFlags } from '../flags.ts';
 import { simd } from './define.ts';
 import type { Body } from './define.ts';
-import { ZERO, low64 } from './operands.ts';
+import { ZERO } from './operands.ts';
 import type { SimdOperands } from './operands.ts';
 
 /** JavaScript function `(row, immediate) → 1 for an unmasked exception`: operands at VT and VT + 16, result at VT. */
@@ -25,10 +25,9 @@ type Mode = Pick<Block, 'state' | 'setState' | 'if'>;
 const mxcsr = (b: Mode, mask: number): I32 => i32.and(b.state('i32.load', MXCSR), i32.const(mask));
 const isPlain = (b: Mode): I32 => i32.eq(mxcsr(b, 0xffff & ~FLAGS), i32.const(RESET));
 export const plainMode = (o: SimdOperands): I32 => isPlain(o.e);
-const inexactRaised = (o: SimdOperands): I32 => i32.ne(mxcsr(o.e, PE), i32.const(0));
+export const inexactRaised = (o: SimdOperands): I32 => i32.ne(mxcsr(o.e, PE), i32.const(0));
 /** Both in one test. */
-const plainAndInexact = (o: SimdOperands): I32 => i32.eq(mxcsr(o.e, 0xffff & ~(FLAGS & ~PE)), i32.const(RESET | PE));
-const all = (...conditions: readonly I32[]): I32 => conditions.reduce((a, b) => i32.and(a, b));
+export const plainAndInexact = (o: SimdOperands): I32 => i32.eq(mxcsr(o.e, 0xffff & ~(FLAGS & ~PE)), i32.const(RESET | PE));
 
 /** Has JavaScript execute it; the result is at VT. Bound operands. */
 export function slowly(o: SimdOperands, a: V128, b: V128, imm: I32 = o.row.operands.some(({ kind }) => kind === 'I') ? o.imm : i32.const(0)): void {
@@ -58,7 +57,7 @@ const magnitude = (d: 0 | 1, a: V128): V128 => floats[d].abs(a);
 const isZero = (d: 0 | 1, a: V128): V128 => floats[d].eq(a, ZERO);
 const isFinite = (d: 0 | 1, a: V128): V128 => floats[d].lt(magnitude(d, a), INFINITY[d]);
 /** Not subnormal and not NaN: no operand of a comparison raises an exception. */
-const comparable = (d: 0 | 1, a: V128): V128 => v128.or(isZero(d, a), floats[d].ge(magnitude(d, a), NORMAL[d]));
+export const comparable = (d: 0 | 1, a: V128): V128 => v128.or(isZero(d, a), floats[d].ge(magnitude(d, a), NORMAL[d]));
 /** Normal or zero: no operand raises an exception. */
 export const ordinary = (d: 0 | 1, a: V128): V128 => v128.and(comparable(d, a), isFinite(d, a));
 /** A result above the smallest normal number is not tiny before rounding either. */
@@ -201,61 +200,7 @@ const compareFlags = (kind: 'ss' | 'sd'): Definition =>
     comparisonFlags(e, zero.get, carry.get, parity.get);
   });
 
-// ── conversions ──
-
-/** A number or vector as JavaScript converts it. */
-const converted: Definition = simd((o) => {
-  const b = o.get(1);
-  slowly(o, ZERO, b);
-  o.set(0, result(o));
-});
-const convertedLow = (bytes: 4 | 8): Definition =>
-  simd((o) => {
-    const b = o.get(1);
-    slowly(o, o.get(0), b);
-    o.setLow(0, bytes, result(o));
-  });
-
-/** Numbers up to this are exact in double and in single precision. */
-const EXACT = { sd: 2n ** 53n, ss: 2n ** 24n } as const;
-
-/** From an integer register: double precision holds 32 bits exactly. */
-const fromInteger = (kind: 'ss' | 'sd'): Definition =>
-  simd((o) => {
-    const { e } = o;
-    const size = o.wide;
-    const source = e.let(o.general(1, size));
-    if (size === 32 && kind === 'sd') {
-      o.setLow(0, 8, low64(i64.reinterpret_f64(f64.convert_i32_s(i32.wrap_i64(source)))));
-      return;
-    }
-    const number = size === 32 ? e.let(i64.extend32_s(source)) : source;
-    const bits = kind === 'sd' ? i64.reinterpret_f64(f64.convert_i64_s(number)) : i64.extend_i32_u(i32.reinterpret_f32(f32.convert_i64_s(number)));
-    const value = e.let(low64(bits));
-    const exact = i64.le_u(i64.add(number, i64.const(EXACT[kind])), i64.const(2n * EXACT[kind]));
-    e.if(i32.or(plainAndInexact(o), exact), () => o.setLow(0, kind === 'sd' ? 8 : 4, value), () => {
-      slowly(o, low64(i64.const(size)), low64(source));
-      o.setLow(0, kind === 'sd' ? 8 : 4, result(o));
-    }, true);
-  }, { bySize: true });
-
-/** To an integer register; JavaScript is told the size in the first operand. */
-const toInteger = (kind: 'ss' | 'sd', truncate: boolean): Definition =>
-  simd((o) => {
-    const { e } = o;
-    const size = o.wide;
-    const b = o.get(1);
-    const value = e.let(kind === 'sd' ? f64x2.extract_lane(b, 0) : f64.promote_f32(f32x4.extract_lane(b, 0)));
-    const rounded = e.let(truncate ? f64.trunc(value) : f64.nearest(value));
-    const limit = size === 64 ? 2 ** 63 : 2 ** 31;
-    const inRange = i32.and(f64.ge(rounded, f64.const(-limit)), f64.lt(rounded, f64.const(limit)));
-    const silent = i32.or(f64.eq(rounded, value), inexactRaised(o));
-    const usual = all(plainMode(o), inRange, silent);
-    e.if(usual, () => o.setGeneral(0, size, i64.trunc_sat_f64_s(rounded)), () => {
-      slowly(o, low64(i64.const(size)), b);
-      o.setGeneral(0, size, i64x2.extract_lane(result(o), 0));
-    }, true);
-  }, { bySize: true });
+// ── others ──
 
 /** Two operands, all by JavaScript. */
 const executed: Body = (o) => {
@@ -271,12 +216,44 @@ const distances: Definition = simd((o) => {
   o.set(0, result(o));
 });
 
-/** INSERTPS: memory has the one lane, whichever the immediate names. */
+/** Lane numbers and their bits. */
+const NUMBERS = v128.const((3n << 96n) | (2n << 64n) | (1n << 32n));
+const BITS = v128.const((8n << 96n) | (4n << 64n) | (2n << 32n) | 1n);
+
+/** INSERTPS: a lane of the source to one of the destination, and lanes that are cleared; memory has the one lane, whichever the immediate names. */
 const insertion: Definition = simd((o) => {
+  const { e, imm } = o;
   const b = o.get(1);
-  slowly(o, o.get(0), o.isMemory(1) ? o.e.let(i32x4.splat(i32x4.extract_lane(b, 0))) : b);
-  o.set(0, result(o));
+  const from = o.isMemory(1) ? i32.const(0) : i32.and(i32.shr_u(imm, i32.const(6)), i32.const(3));
+  // Its four bytes by their numbers, in every lane.
+  const source = i8x16.swizzle(b, i32x4.splat(i32.add(i32.mul(from, i32.const(0x0404_0404)), i32.const(0x0302_0100))));
+  const to = i32x4.eq(i32x4.splat(i32.and(i32.shr_u(imm, i32.const(4)), i32.const(3))), NUMBERS);
+  const cleared = i32x4.ne(v128.and(i32x4.splat(imm), BITS), ZERO);
+  o.set(0, e.let(v128.andnot(v128.bitselect(source, o.get(0), to), cleared)));
 });
+
+/** Sums and differences of lanes of both operands: the first lanes of pairs and the second ones, which are subtracted or added. */
+const paired = (kind: 'ps' | 'pd', pairs: (a: V128, b: V128) => readonly [V128, V128]): Definition =>
+  simd((o) => {
+    const { e } = o;
+    const d = isDouble(kind);
+    const b = o.get(1);
+    const a = o.get(0);
+    const [first, second] = pairs(a, b);
+    const [x, y] = [e.let(first), e.let(second)];
+    const value = e.let(floats[d].add(x, y));
+    const quick = v128.and(floats[d].ge(floats[d].pmin(magnitude(d, x), magnitude(d, y)), NORMAL[d]), isFinite(d, value));
+    rounded(o, kind, 'add', [a, b], [x, y], value, quick);
+  });
+const lanes = (bytes: 4 | 8, which: readonly number[]) => (a: V128, b: V128): V128 =>
+  i8x16.shuffle(a, b, which.flatMap((lane) => Array.from({ length: bytes }, (_, i) => lane * bytes + i)));
+const SIGNS = { ps: v128.const((1n << 95n) | (1n << 31n)), pd: v128.const(1n << 63n) } as const;
+const horizontal = (kind: 'ps' | 'pd', subtract: boolean): Definition => {
+  const [even, odd] = kind === 'ps' ? [lanes(4, [0, 2, 4, 6]), lanes(4, [1, 3, 5, 7])] : [lanes(8, [0, 2]), lanes(8, [1, 3])];
+  return paired(kind, (a, b) => [even(a, b), subtract ? floats[isDouble(kind)].neg(odd(a, b)) : odd(a, b)]);
+};
+/** Even lanes are subtracted. */
+const alternating = (kind: 'ps' | 'pd'): Definition => paired(kind, (a, b) => [a, v128.xor(b, SIGNS[kind])]);
 
 const ofAll = (names: readonly string[], make: (kind: Kind) => Definition, kinds: readonly Kind[] = KINDS): [string, Definition][] =>
   names.flatMap((name) => kinds.map((kind): [string, Definition] => [name + kind, make(kind)]));
@@ -297,12 +274,10 @@ export const vectorFloats: Definitions = Object.fromEntries([
   ...ofAll(['sqrt'], squareRoot),
   ...ofAll(['cmp'], compare),
   ['ucomiss', compareFlags('ss')], ['comiss', compareFlags('ss')], ['ucomisd', compareFlags('sd')], ['comisd', compareFlags('sd')],
-  ['cvtsi2ss', fromInteger('ss')], ['cvtsi2sd', fromInteger('sd')],
-  ['cvttss2si', toInteger('ss', true)], ['cvttsd2si', toInteger('sd', true)], ['cvtss2si', toInteger('ss', false)], ['cvtsd2si', toInteger('sd', false)],
-  ...['cvtps2pd', 'cvtpd2ps', 'cvtdq2ps', 'cvtps2dq', 'cvttps2dq', 'cvttpd2dq', 'cvtpd2dq', 'cvtdq2pd', 'cvttps2pi', 'cvttpd2pi', 'cvtps2pi', 'cvtpd2pi', 'rcpps', 'rsqrtps', 'roundps', 'roundpd', 'cvtph2ps', 'cvtps2ph'].map((name): [string, Definition] => [name, converted]),
-  ['cvtpi2pd', converted], ['cvtpi2ps', convertedLow(8)],
-  ['cvtss2sd', convertedLow(8)], ['cvtsd2ss', convertedLow(4)], ['rcpss', convertedLow(4)], ['rsqrtss', convertedLow(4)], ['roundss', convertedLow(4)], ['roundsd', convertedLow(8)],
-  ...['haddps', 'haddpd', 'hsubps', 'hsubpd', 'addsubps', 'addsubpd', 'dpps', 'dppd'].map((name): [string, Definition] => [name, simd(executed)]),
+  ...(['ps', 'pd'] as const).flatMap((kind): [string, Definition][] => [
+    [`hadd${kind}`, horizontal(kind, false)], [`hsub${kind}`, horizontal(kind, true)], [`addsub${kind}`, alternating(kind)],
+  ]),
+  ...['dpps', 'dppd'].map((name): [string, Definition] => [name, simd(executed)]),
   ['insertps', insertion], ['mpsadbw', distances],
   ['ldmxcsr', loadControl], ['stmxcsr', storeControl],
 ]);

@@ -7,13 +7,14 @@ import { avxDefinitions } from './avx.ts';
 import { carryless, carrylessFunctions } from './carryless.ts';
 import { simdFloatFunctions, vectorFloats } from './float.ts';
 import { fmaFunctions, fusedFloats } from './fma.ts';
+import { conversions } from './convert.ts';
 import { gathers } from './gather.ts';
 import { integers } from './integer.ts';
 import { vectorMoves } from './move.ts';
 import { sha } from './sha.ts';
 import { textFunctions, textInstructions } from './text.ts';
 
-const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
+const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...conversions, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
 
 /** Definition of a row: with a VEX prefix, most are those of SSE instructions. */
 export function simdDefinition({ name, vex }: Row): Definition | undefined {
