@@ -122,17 +122,11 @@ export function overflowBit(e: Flags): I64 {
 
 /** CF in bit 63; the other bits are any. */
 export function carryBit(e: Flags): I64 {
-  const kind = known(state(e, FLAG_KIND));
-  if (kind === undefined || kind === 'words') return wordOf(e, 'carries');
-  if (kind.kind !== FlagKind.difference && kind.kind !== FlagKind.sum) return wordOf(e, 'carries');
-  return shl(fromBool(conditionOf(e, kind, CARRY)), 63);
+  return known(state(e, FLAG_KIND)) === 'words' ? state(e, AUX) : shl(fromBool(holdsNow(e, CARRY)), 63);
 }
 
 /** CF, 0 or 1. */
-export function carryValue(e: Flags): I64 {
-  const kind = known(state(e, FLAG_KIND));
-  return kind === undefined || kind === 'words' ? shr(carryBit(e), 63) : fromBool(conditionOf(e, kind, CARRY));
-}
+export const carryValue = (e: Flags): I64 => fromBool(holdsNow(e, CARRY));
 
 /** CF in bit 63 and OF as in kind `words`. */
 export const carryWord = (e: Flags): I64 => wordOf(e, 'carries');
@@ -184,15 +178,16 @@ export function unpackFlags(e: Flags, flags: I32): void {
 
 // ── conditions ──
 
-const conditionOf = (e: Flags, kind: Known, positive: Positive): I32 => holds(e, kind, state(e, RES), state(e, AUX), state(e, ADJ), positive);
+function holdsNow(e: Flags, positive: Positive): I32 {
+  const kind = known(state(e, FLAG_KIND));
+  const [a, b, c] = [state(e, RES), state(e, AUX), state(e, ADJ)];
+  if (kind === undefined) return ask(e, holdsName(positive), 'i32');
+  if (kind === 'words') return ofWords({ result: a, carries: e.let(b), adjust: c }, positive);
+  return holds(e, kind, a, b, c, positive);
+}
 
 /** Whether a condition of Jcc, SETcc, CMOVcc holds, 0 or 1 (SDM vol. 1, appendix B). */
 export function condition(e: Flags, number: number): I32 {
-  const positive = (number >> 1) as Positive;
-  const kind = known(state(e, FLAG_KIND));
-  let result: I32;
-  if (kind === undefined) result = ask(e, holdsName(positive), 'i32');
-  else if (kind === 'words') result = ofWords({ result: state(e, RES), carries: e.let(state(e, AUX)), adjust: state(e, ADJ) }, positive);
-  else result = conditionOf(e, kind, positive);
+  const result = holdsNow(e, (number >> 1) as Positive);
   return (number & 1) === 1 ? i32.eqz(result) : result;
 }
