@@ -97,33 +97,31 @@ const double = (left: boolean): Definition =>
     const size = o.sizeOf(0);
     const count = countOf(o, 2);
     const source = o.bound(1);
-    const a = o.update(0);
-    const compute = (): { readonly result: I64; readonly carries: I64 } => {
-      const rest = e.let(i64.sub(c(size), count));
-      const less = e.let(i64.sub(count, c(1)));
-      // Of 16-bit operands, counts above 16 go on with the first operand again.
-      const from = size === 16 ? e.let(left ? i64.or(up(source, 16), a) : i64.or(source, up(a, 16))) : source;
-      if (left) {
-        const whole = size === 16 ? e.let(i64.or(up(a, 32), from)) : source;
-        const result = size === 16 ? i64.shr_u(i64.shl(whole, count), c(32)) : i64.or(i64.shl(a, count), i64.shr_u(source, rest));
-        const out = size === 16 ? i64.shl(up(whole, 16), less) : i64.shl(up(a, 64 - size), less);
-        const bound = e.let(result);
-        return { result: bound, carries: i64.or(i64.and(out, TOP), i64.shr_u(up(bound, 64 - size), c(1))) };
-      }
-      const whole = size === 16 ? e.let(i64.or(a, up(from, 16))) : a;
-      const result = e.let(zext(size === 16 ? i64.shr_u(whole, count) : i64.or(i64.shr_u(a, count), i64.shl(source, rest)), size));
-      return { result, carries: rightCarries(e.let(up(i64.shr_u(whole, less), 63)), e.let(up(result, 64 - size))) };
-    };
-    const result = e.variable(a);
-    const carries = e.variable(c(0));
-    e.if(i64.eqz(count), () => {}, () => {
-      const computed = compute();
-      e.assign(carries, computed.carries);
-      e.assign(result, computed.result);
-    }, false);
-    o.set(0, result.get);
-    e.if(i64.eqz(count), () => {}, () => setWords(e, sext(result.get, size), carries.get));
+    const { result, carries } = (left ? doubleLeft : doubleRight)(e, size, o.update(0), source, count);
+    o.set(0, result);
+    if (flagsWanted(e)) e.if(i64.ne(count, c(0)), () => setWords(e, sext(result, size), carries()), undefined, true);
   }, { bySize: true, outline: true });
+
+type DoubleShift = (e: Emitter, size: Size, a: I64, source: I64, count: I64) => { readonly result: I64; readonly carries: () => I64 };
+
+/** Of 64-bit operands a count of 0 has no rest. */
+const unlessNone = (size: Size, count: I64, a: I64, result: I64): I64 => (size === 64 ? select(i64.eqz(count), a, result) : result);
+
+// Of 16-bit operands, counts above 16 go on with the first operand again.
+const doubleLeft: DoubleShift = (e, size, a, source, count) => {
+  const whole = size === 16 ? e.let(i64.or(up(a, 32), i64.or(up(source, 16), a))) : a;
+  const shifted = size === 16 ? i64.shr_u(i64.shl(whole, count), c(32)) : i64.or(i64.shl(a, count), i64.shr_u(source, i64.sub(c(size), count)));
+  const result = e.let(unlessNone(size, count, a, shifted));
+  const top = size === 16 ? 16 : 64 - size;
+  return { result, carries: () => i64.or(i64.and(i64.shl(up(whole, top), i64.sub(count, c(1))), TOP), i64.shr_u(up(result, 64 - size), c(1))) };
+};
+
+const doubleRight: DoubleShift = (e, size, a, source, count) => {
+  const whole = size === 16 ? e.let(i64.or(a, up(i64.or(source, up(a, 16)), 16))) : a;
+  const shifted = size === 16 ? i64.shr_u(whole, count) : i64.or(i64.shr_u(a, count), i64.shl(source, i64.sub(c(size), count)));
+  const result = e.let(zext(unlessNone(size, count, a, shifted), size));
+  return { result, carries: () => rightCarries(e.let(up(i64.shr_u(whole, i64.sub(count, c(1))), 63)), e.let(up(result, 64 - size))) };
+};
 
 /** BMI2's shifts, which set no flags. */
 const plain = (shift: (size: Size, a: I64, count: I64) => I64): Definition =>
