@@ -19,15 +19,19 @@ function sources(): string {
   return hash.digest('hex');
 }
 
+/** Most who take these never use them. */
+const LATE = ['node:child_process'];
+
 /**
  * Takes Node's own modules as they are. An `import` of one reads all that it exports, and much of that is loaded when it is read:
- * `node:fs` brings streams, `node:util` MIME types and locks.
+ * `node:fs` brings streams, `node:util` MIME types and locks. Whoever takes one of {@link LATE} as a whole gets it when it is used.
  */
 const builtins: Plugin = {
   name: 'builtins',
   renderChunk: (code) => {
     const taken = code.replace(/^import (?:([\w$]+),? )?(?:\{ (.*) \} )?from "(node:[\w/]+)";$/gm, (_, whole?: string, parts?: string, name?: string) => {
       const module = `process.getBuiltinModule("${name}")`;
+      if (whole !== undefined && parts === undefined && LATE.includes(name ?? '')) return `const ${whole} = new Proxy({}, { get: (_, key) => ${module}[key] });`;
       const names = [whole, ...(parts === undefined ? [] : [`{ ${parts.replaceAll(' as ', ': ')} }`])].filter((n) => n !== undefined && n !== '');
       return `const ${names.map((n) => `${n} = ${module}`).join(', ')};`;
     });

@@ -7,14 +7,14 @@ export interface Entropy {
   randomBytes(into: Uint8Array): void;
 }
 
-/** The part of the Web Crypto API that is used. */
-const { crypto } = globalThis as unknown as { readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array } };
+/** The part of the runtime's global object that is used. Node loads its Web Crypto API when this is first read. */
+const runtime = globalThis as unknown as { readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array } };
 
 export let randomBytes: Entropy['randomBytes'];
 
 export const entropy: AxApiDef<'entropy', Entropy, 'randomBytes'> = apiDef({
   name: 'entropy',
-  functions: { randomBytes: (into: Uint8Array) => void crypto.getRandomValues(into) },
+  functions: { randomBytes: (into: Uint8Array) => void runtime.crypto.getRandomValues(into) },
   bind: (f: Entropy) => ({ randomBytes } = f),
   providers: ['@axvisor/axvisor'],
 });

@@ -1,7 +1,6 @@
 /** `axvisor run`: creates VMs, connects the terminal, runs them, and says how it ended. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { usableThreads } from '@axvisor/axhost';
@@ -13,7 +12,6 @@ import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { interpreterStore } from '../interpreters.ts';
 import { createVms, hostMemory } from './machine.ts';
-import { ConsoleDigests, writeStats } from './stats.ts';
 import { planVms, processorOptions, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
@@ -44,12 +42,13 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);
-  const printed = new ConsoleDigests();
+  const stats = settings.stats === undefined && tape === undefined ? undefined : await import('./stats.ts');
+  const printed = stats === undefined ? undefined : new stats.ConsoleDigests();
   const multiplexer = new ConsoleMultiplexer({
     escapes: tape?.header.escapes ?? console.isTerminal,
     prefix: plans.length > 1,
     onOutput: (vm, bytes) => {
-      printed.add(vm, bytes);
+      printed?.add(vm, bytes);
       if (matcher?.(bytes) === true) outcome ??= { status: ExitStatus.ok };
     },
     onQuit: () => void (outcome ??= { status: ExitStatus.ok }),
@@ -83,10 +82,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
     clearTimeout(timer);
   }
   outcome ??= outcomeOf(vms, settings);
-  if (replay !== undefined && tape !== undefined) replay.finishTape(tape, vms, printed);
-  if (settings.stats !== undefined) {
+  if (replay !== undefined && tape !== undefined && printed !== undefined) replay.finishTape(tape, vms, printed);
+  if (settings.stats !== undefined && stats !== undefined && printed !== undefined) {
     const seconds = (performance.now() - start) / 1000;
-    await writeStats(settings.stats, { vms, started, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
+    await stats.writeStats(settings.stats, { vms, started, seconds, status: outcome.status, printed, hashMemory: settings.hashMemory });
   }
   for (const vm of vms) {
     try {

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { withLinked } from '@axvisor/axvisor_api';
 import { parseVmConfig, type VmConfig } from '@axvisor/axvisor_api/config';
 import type { BlockBackend } from '@axvisor/axvisor_api/device';
@@ -154,7 +153,7 @@ async function readKernel(path: string): Promise<Uint8Array> {
   const bytes = await readInput(path, 'kernel');
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return gunzipSync(bytes);
+    return (await import('node:zlib')).gunzipSync(bytes);
   } catch (e) {
     throw usageError(`kernel ${path}: damaged gzip data`, e);
   }
