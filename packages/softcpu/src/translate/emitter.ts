@@ -58,7 +58,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   /** Local: distance of the instruction from the entry, above 16 bits of steps taken. */
   readonly #left: number;
   /** Local: the other page was found to be mapped as it was. */
-  readonly #guarded: number;
+  readonly #isGuarded: number;
   /** Steps taken that are still in the budget. */
   #spent = 0;
   /** How the last instruction ended. */
@@ -74,7 +74,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.#place = place;
     this.#assumed = holding.assumed;
     this.#left = code.local('i64');
-    this.#guarded = place.other === undefined ? -1 : code.local('i32');
+    this.#isGuarded = place.other === undefined ? -1 : code.local('i32');
     this.#exitOrder = [...holding.plan.exits].toSorted(([, a], [, b]) => rank(a) - rank(b) || 0); // of two that are no first ones, NaN
   }
 
@@ -228,17 +228,19 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
 
   /** Leaves unless the other page is mapped as it was. That does not change while the region is executed. */
   guard(leave: () => void): void {
+    if (this.guarded) return;
     const { mode, other } = this.#place;
     const { distance, records } = other as OtherPage;
-    const unknown = (): I32 => i32.eqz(local('i32', this.#guarded));
+    const unknown = (): I32 => i32.eqz(local('i32', this.#isGuarded));
     this.if(unknown(), () => {
       lower(this.code, this.address(distance));
       this.code.i32(records | 0);
       this.code.i32(Math.floor(mode / MMU_MODES));
       this.code.call(this.#runtime.has);
-      this.code.set(this.#guarded);
+      this.code.set(this.#isGuarded);
       this.if(unknown(), leave, undefined, false);
     }, undefined, false);
+    this.guarded = true;
   }
 
   /** Takes the steps since the last check off the budget. */

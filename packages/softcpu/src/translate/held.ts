@@ -29,10 +29,12 @@ export interface Known {
   readonly words: KnownWords;
   /** Of locals. */
   readonly extended: Extensions;
+  /** The other page is mapped as it was. */
+  readonly guarded: boolean;
 }
 
 /** What is known where ways meet. */
-export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions() };
+export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions(), guarded: false };
 
 /** What the registers of a region are found by. */
 export interface Holding {
@@ -62,6 +64,8 @@ export abstract class RegisterEmitter extends AccessEmitter {
   /** Pinned words of the state block that hold constants here. */
   #known: KnownWords = new Map();
   #extended = new Extensions();
+  /** The other page is known to be mapped as it was. */
+  protected guarded = false;
   /** Depth of what is executed on some ways only. */
   #conditional = 0;
 
@@ -79,7 +83,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
   }
 
   get known(): Known {
-    return { words: this.#known, extended: new Extensions(this.#extended) };
+    return { words: this.#known, extended: new Extensions(this.#extended), guarded: this.guarded };
   }
 
   get dirty(): Uint8Array {
@@ -96,6 +100,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     this.#extended = new Extensions(known.extended);
     this.#dirty = dirty.slice();
     this.#known = known.words;
+    this.guarded = known.guarded;
   }
 
   /** Emits one instruction. @param dead - registers that nobody reads behind it. */

@@ -54,34 +54,40 @@ export class Planner {
    * @param index - of the region among those that are made at a time.
    */
   extent(slot: Slot, index: number, slice: number): Extent {
-    const { blocks, ways } = this.#discover(slot, undefined, index);
+    const read = new Map<number, Step | undefined>();
+    const { blocks, ways } = this.#discover(slot, undefined, index, read);
     for (const other of blocks.length === 0 ? [] : this.#choices(slot, ways, slice)) {
-      const loops = leadingTo(this.#discover(slot, other, index).blocks, blocks);
+      const loops = leadingTo(this.#discover(slot, other, index, read).blocks, blocks);
       if (loops.some(({ guarded }) => guarded)) return { blocks: loops, other };
     }
     return { blocks, other: undefined };
   }
 
-  /** Pages that ways lead to, those that most lead to first, if the slot's page was executed with them lately. */
-  #choices({ page, mode }: Slot, ways: Discovered['ways'], slice: number): NonNullable<Extent['other']>[] {
+  /** Pages that ways lead to, those that most lead to first, if the slot's page was executed with them lately. Only calls lead back from far away. */
+  #choices({ page, mode, deep }: Slot, ways: Discovered['ways'], slice: number): NonNullable<Extent['other']>[] {
     const { pages } = this.#host;
     const own = pages.recordsOf(page);
-    return [...ways].toSorted(([, a], [, b]) => b - a).slice(0, CHOICES).flatMap(([distance]) => {
+    const near = [...ways].filter(([distance]) => deep || Math.abs(distance) === PAGE_SIZE);
+    return near.toSorted(([, a], [, b]) => b - a).slice(0, CHOICES).flatMap(([distance]) => {
       const records = pages.fetches.beside(own, Math.floor(mode / MMU_MODES), distance);
       const number = records === 0 ? -1 : pages.pageOf(records) / PAGE_SIZE;
       return number < 0 || number === page || this.#backoff.holds(number, slice) ? [] : { page: number, distance, records };
     });
   }
 
-  #discover(slot: Slot, other: Extent['other'], index: number): Discovered {
+  /** @param known - what was read of the slot's page already. */
+  #discover(slot: Slot, other: Extent['other'], index: number, known: Map<number, Step | undefined>): Discovered {
     let across = -1;
     const read: ReadStep = (offset) => {
+      if (known.has(offset)) return known.get(offset);
       const place = placeOf(slot, other, offset) as Place;
       let step = this.#records.read(place.page, place.offset);
       const next = placeOf(slot, other, offset + PAGE_SIZE);
       if (step === 'cut' && next !== undefined && (across < 0 || across === offset)) {
         across = offset;
         step = this.#records.readAcross(place.page, next.page, place.offset, index);
+      } else if (step !== 'cut' && place.offset === offset) {
+        known.set(offset, step);
       }
       return step === 'cut' || step === undefined ? step : at(step, offset);
     };
