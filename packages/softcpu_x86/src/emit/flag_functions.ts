@@ -8,10 +8,8 @@ import { multiplyHigh } from './multiply.ts';
 import { TOP, zext } from './value.ts';
 import type { Size } from './value.ts';
 
-/** Functions of the four words, by what they yield: one of the three words of kind `words`, or all flags in their places. */
-export const RESULT = 'flagResult';
+/** Functions of the four words, by what they yield: the carries of kind `words`, or all flags in their places. */
 export const CARRIES = 'flagCarries';
-export const ADJUST = 'flagAdjust';
 export const PACK_FLAGS = 'packFlags';
 /** Of a condition. */
 export const holdsName = (positive: number): string => `holds${positive}`;
@@ -123,9 +121,7 @@ const holdsFunction = (positive: Positive): FunctionDefinition => ({
 
 /** What conditions and flags of unknown kind call. */
 export const flagFunctions: Readonly<Record<string, FunctionDefinition>> = {
-  [RESULT]: ofAll('i64', ({ result }) => result),
   [CARRIES]: ofAll('i64', ({ carries }) => carries),
-  [ADJUST]: ofAll('i64', ({ adjust }) => adjust),
   [PACK_FLAGS]: ofAll('i32', pack),
   ...Object.fromEntries(([0, 1, 2, 3, 4, 5, 6, 7] as const).map((positive) => [holdsName(positive), holdsFunction(positive)])),
 };

@@ -6,7 +6,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, Expr, I32, I64 } from '@axvisor/softcpu';
 import { ADJ, AUX, FLAG_KIND, Flag, FlagKind, RES } from '../state.ts';
-import { ADJUST, CARRIES, PACK_FLAGS, RESULT, holdsName } from './flag_functions.ts';
+import { CARRIES, PACK_FLAGS, holdsName } from './flag_functions.ts';
 import { CARRY, carriesOf, holds, ofWords, shl, shr, wordsOf } from './flag_words.ts';
 import type { Known, Positive, Words } from './flag_words.ts';
 import { fromBool, sext } from './value.ts';
@@ -35,29 +35,20 @@ export const flagsWanted = (e: Flags): boolean => [RES, AUX, ADJ, FLAG_KIND].som
 const ask = <T extends 'i32' | 'i64'>(e: Flags, name: string, type: T): Expr<T> =>
   e.call(name, type, [state(e, FLAG_KIND), state(e, RES), state(e, AUX), state(e, ADJ)]);
 
-/** One of the three words, whatever the kind. */
-function wordOf(e: Flags, part: keyof Words): I64 {
-  const [name, offset] = ({ result: [RESULT, RES], carries: [CARRIES, AUX], adjust: [ADJUST, ADJ] } as const)[part];
-  const kind = known(state(e, FLAG_KIND));
-  if (kind === undefined) return ask(e, name, 'i64');
-  if (kind === 'words') return state(e, offset);
-  return wordsOf(e, kind, state(e, RES), state(e, AUX), state(e, ADJ))[part];
-}
+const wordsNow = (e: Flags, kind: Known): Words => wordsOf(e, kind, state(e, RES), state(e, AUX), state(e, ADJ));
 
 /** Brings the flags to kind `words`, so that one of these may be replaced. */
 function normalize(e: Flags): void {
   const kind = known(state(e, FLAG_KIND));
   if (kind === 'words') return;
-  const replace = (): void => {
-    const [result, carries, adjust] = [e.let(wordOf(e, 'result')), e.let(wordOf(e, 'carries')), e.let(wordOf(e, 'adjust'))];
-    setWords(e, result, carries, adjust);
-  };
-  if (kind !== undefined) {
-    replace();
+  if (kind === undefined) {
+    // One function tells of all flags what three would tell of the words.
+    e.if(i64.ne(state(e, FLAG_KIND), i64.const(FlagKind.words)), () => unpackFlags(e, packFlags(e)), undefined, false);
+    e.setState('i64.store', FLAG_KIND, i64.const(FlagKind.words));
     return;
   }
-  e.if(i64.ne(state(e, FLAG_KIND), i64.const(0)), replace, undefined, false);
-  e.setState('i64.store', FLAG_KIND, i64.const(FlagKind.words));
+  const { result, carries, adjust } = wordsNow(e, kind);
+  setWords(e, result, carries, adjust);
 }
 
 // ── setting ──
@@ -116,7 +107,7 @@ export function setCarries(e: Flags, carries: I64): void {
 
 /** OF in bit 63. */
 export function overflowBit(e: Flags): I64 {
-  const carries = e.let(wordOf(e, 'carries'));
+  const carries = e.let(carryWord(e));
   return i64.xor(carries, shl(carries, 1));
 }
 
@@ -129,12 +120,20 @@ export function carryBit(e: Flags): I64 {
 export const carryValue = (e: Flags): I64 => fromBool(holdsNow(e, CARRY));
 
 /** CF in bit 63 and OF as in kind `words`. */
-export const carryWord = (e: Flags): I64 => wordOf(e, 'carries');
+export function carryWord(e: Flags): I64 {
+  const kind = known(state(e, FLAG_KIND));
+  if (kind === undefined) return ask(e, CARRIES, 'i64');
+  return kind === 'words' ? state(e, AUX) : wordsNow(e, kind).carries;
+}
 
 /** Sets CF alone, from bit 63. */
 export function setCarry(e: Flags, carry: I64): void {
   if (!flagsWanted(e)) return;
   const bound = e.let(carry);
+  if (known(state(e, FLAG_KIND)) === undefined) {
+    unpackFlags(e, i32.or(i32.and(packFlags(e), i32.const(~Flag.CF)), i32.wrap_i64(shr(bound, 63))));
+    return;
+  }
   setCarries(e, carriesOf(bound, overflowBit(e)));
 }
 
