@@ -17,7 +17,7 @@ const load = (register: string, value: bigint): string =>
 
 const SHARED_SIZE = 64;
 /** Words that all CPUs share, by name, 64 bytes apart. */
-const SHARED = ['atomic', 'exclusive', 'lock', 'code_lock', 'map_lock', 'mapped', 'failed', 'arrived', 'acknowledged', 'end_time', 'code_values', 'equal'] as const;
+const SHARED = ['atomic', 'exclusive', 'lock', 'code_lock', 'map_lock', 'mapped', 'failed', 'ready', 'arrived', 'acknowledged', 'end_time', 'code_values', 'equal'] as const;
 
 /*
  * x18: the CPU's record; x19: CPU; x20: random state; x21: shared data; x22: CPUs; x23: end; x24, x25, x26: tallies of atomics, exclusives,
@@ -130,7 +130,10 @@ ${load('x0', 0xc400_0003n)}
         cbnz    x0, fail
         add     x24, x24, 1
         b       1b
-2:      ldr     x23, [x21, S_end_time]
+        // An SGI to a CPU that has not put it in group 1 yet goes nowhere.
+2:      add     x1, x21, S_ready
+        bl      barrier
+        ldr     x23, [x21, S_end_time]
 ${load('x20', 0x9e37_79b9_7f4a_7c15n)}
         add     x0, x19, 1
         mul     x20, x20, x0
@@ -282,14 +285,25 @@ do_remap:
         str     x2, [x21, S_mapped]
         adr     x3, targets
         add     x3, x3, x2, lsl 12
-        mov     x4, 0x707
+        mov     x4, 0xf07               // not global
         orr     x3, x3, x4
         adr     x4, leaves
         str     xzr, [x4]               // break before make
         dsb     ishst
         lsr     x5, x1, 12
+        ubfx    x6, x15, 2, 2           // each kind is enough
+        cbnz    x6, 2f
         tlbi    vae1is, x5
-        dsb     ish
+2:      cmp     x6, 1
+        b.ne    3f
+        tlbi    vaae1is, x5
+3:      cmp     x6, 2
+        b.ne    4f
+        tlbi    aside1is, xzr
+4:      cmp     x6, 3
+        b.ne    5f
+        tlbi    vmalle1is
+5:      dsb     ish
         str     x3, [x4]
         dsb     ish
         isb
