@@ -33,7 +33,13 @@ import { CLEAN, SYSTEM, ZERO, systemInstructions } from './system.ts';
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
 
-const definitions: Definitions = { ...integer, ...arithmetic, ...branches, ...memory, ...atomics, ...systemInstructions, ...simdSame, ...simdTwo, ...simdLong, ...simdElement, ...simdShifts, ...simdMoves, ...simdMemory, ...simdFloat, ...cryptography, ...fastFloat, ...vectorInteger, ...vectorPermute, ...vectorShift, ...vectorFloat };
+/** By name. An object of a thousand properties takes longer to make. */
+const definitions: ReadonlyMap<string, Definition> = new Map(
+  [
+    integer, arithmetic, branches, memory, atomics, systemInstructions, simdSame, simdTwo, simdLong, simdElement, simdShifts,
+    simdMoves, simdMemory, simdFloat, cryptography, fastFloat, vectorInteger, vectorPermute, vectorShift, vectorFloat,
+  ].flatMap((some: Definitions) => Object.entries(some)),
+);
 
 /** One instruction of the table with its definition and the index of its first variant among the ISA's. */
 export interface Defined {
@@ -44,7 +50,7 @@ export interface Defined {
 const instructions: Instruction[] = [];
 /** By op number. */
 export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) => {
-  const definition = definitions[name];
+  const definition = definitions.get(name);
   if (definition === undefined) return undefined;
   const first = instructions.length;
   const { variants, direct = false } = definition;
