@@ -121,6 +121,7 @@ export class Engine {
         this.pages.fetches.flush();
       },
       flushMode: (mode) => this.tlb.flushMode(mode),
+      flushLocal: (mode) => this.tlb.flushLocal(mode),
     });
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);

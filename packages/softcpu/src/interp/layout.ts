@@ -20,13 +20,15 @@ export const ENGINE = {
   value: 56,
   /** i32: accesses that the second-level TLB answered, modulo 2^32. */
   refills: 64,
-  /** i32 by MMU mode: what the tags of data translations have in their low 12 bits. */
+  /** i32 by MMU mode: what the tags of data translations have in their low 12 bits, of those that are not global. */
   dataTags: 80,
   /** i32 by fetch mode: the same of fetch translations. */
   fetchTags: 96,
   /** i32 by fetch mode: what addresses are changed by in the jump caches, see {@link jumpKey}. */
   jumpKeys: 160,
-  size: 224,
+  /** i32 by MMU mode: the same as {@link ENGINE.dataTags}, of global translations. */
+  globalTags: 224,
+  size: 240,
 } as const;
 
 /** Fetch modes that are told apart: `fetchIdx` is below this. */
@@ -106,7 +108,7 @@ export interface Layout {
   readonly tlb: number;
   /** log2 of the window, the bytes of linear memory a TLB entry may point to: 22 … 32. */
   readonly windowBits: number;
-  /** Logs of the slots filled, i32 each, in the order of the tables, and i32 by table how many there are. */
+  /** Logs of the slots filled, i32 each, in the order of the tables: with global translations, then with others. And i32 by log how many there are. */
   readonly tlbLogs: number;
   readonly tlbLogged: number;
   /** Bytes by slot, in the order of the tables: it holds a global translation. */
@@ -140,6 +142,10 @@ export interface Layout {
 
 /** Bytes of one TLB table: 2^(W-11) entries of 8 bytes. */
 export const tlbTableSize = (windowBits: number): number => 2 ** (windowBits - 8);
+
+/** Logs of the TLB: those of global translations by table, then, from the second number on, those of others. */
+export const TLB_LOGS: number = 4 * MMU_MODES;
+export const LOCAL_LOGS: number = 2 * MMU_MODES;
 
 /** Slots of a TLB table that may be filled between two flushes; one more flushes. */
 export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, windowBits - 11);
@@ -176,8 +182,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     engine: region(ENGINE.size),
     tlb: region(2 * MMU_MODES * tlbTableSize(windowBits)),
     windowBits,
-    tlbLogs: region(2 * MMU_MODES * tlbLogCapacity(windowBits) * 4),
-    tlbLogged: region(2 * MMU_MODES * 4),
+    tlbLogs: region(TLB_LOGS * tlbLogCapacity(windowBits) * 4),
+    tlbLogged: region(TLB_LOGS * 4),
     tlbGlobal: region((2 * MMU_MODES * tlbTableSize(windowBits)) / 8),
     second: region(SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE),
     codePages: region(2 ** (windowBits - 12)),

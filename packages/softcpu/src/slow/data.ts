@@ -116,12 +116,11 @@ export class DataPath {
     const permissions = this.#machine.permissions() & ~Permission.execute;
     if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
     const global = (permissions & Permission.global) !== 0;
-    if (!this.#engine.spaces.mayFill(global)) return;
     this.#engine.counters.tlb_refills++;
     this.#engine.tlb.fill(store, this.#mmuMode, lo, hi, page, global);
     // Who shares memory says before that it is able to write, see `opened`.
     const opened = store || !this.#engine.pages.shared ? permissions : permissions & ~Permission.write;
-    this.#engine.tlb.fillSecond(lo, hi, this.#engine.spaces.dataTag, page, opened);
+    this.#engine.tlb.fillSecond(lo, hi, this.#engine.spaces.dataTag(global), page, opened);
   }
 
   /** Place of the data, in the scratch words where memory itself will not do; 0 with an exception recorded. */

@@ -2,11 +2,11 @@
  * The first part of the slow path of a data access, in WebAssembly: what missed the delta TLB only for its alignment, or is in
  * the second-level TLB, is answered here, and JavaScript is not asked.
  */
-import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
-import { i32, i64, local } from '../ir/expr.ts';
-import type { I32 } from '../ir/expr.ts';
+import { i32, i64, local, select } from '../ir/expr.ts';
+import type { I32, I64 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
@@ -59,13 +59,16 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
   b.if(i32.and(inside, i32.eqz(update)), () => answer(i32.wrap_i64(host)));
 
   const guest = b.let(i64.and(address, i64.const(-PAGE_SIZE)));
-  const tag = b.let(i64.or(guest, i64.extend_i32_u(b.read('i32.load', i32.shl(mmu, i32.const(2)), layout.engine + ENGINE.dataTags))));
+  const tagged = (tags: number): I64 => b.let(i64.or(guest, i64.extend_i32_u(b.read('i32.load', i32.shl(mmu, i32.const(2)), layout.engine + tags))));
+  const own = tagged(ENGINE.dataTags);
+  const shared = tagged(ENGINE.globalTags);
   const folded = i32.wrap_i64(i64.xor(number, i64.shr_u(i64.and(number, i64.const(0xf_ffff)), i64.const(SET_BITS))));
   const set = b.let(i32.mul(i32.and(folded, i32.const(SECOND_SETS - 1)), i32.const(SET_SIZE)));
   const found = b.variable(i32.const(0));
   for (let way = 0; way < SECOND_WAYS; way++) {
     const base = layout.second + way * SECOND_ENTRY_SIZE;
-    b.if(i64.eq(b.read('i64.load', set, base), tag), () => b.assign(found, b.read('i32.load', set, base + 8)));
+    const tag = b.let(b.read('i64.load', set, base));
+    b.if(i32.or(i64.eq(tag, own), i64.eq(tag, shared)), () => b.assign(found, b.read('i32.load', set, base + 8)));
   }
   // Permissions are in the order of the kinds of access.
   giveUpIf(i32.eqz(i32.and(i32.shr_u(found.get, i32.or(write, update)), i32.const(1))));
@@ -73,17 +76,20 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
   giveUpIf(i32.and(write, b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.codePages)));
 
   const empty = i64.sub(i64.const(2n ** BigInt(w)), i64.shl(i64.extend_i32_u(slot), i64.const(12)));
-  b.if(i64.eq(entry, empty), () => {
-    const count = b.let(i32.shl(table, i32.const(2)));
+  const global = b.let(i32.and(i32.shr_u(found.get, i32.const(Math.log2(GLOBAL))), i32.const(1)));
+  const flag = b.let(i32.shr_u(at, i32.const(3)));
+  // A slot is in the log of what is not global if such a translation is in it.
+  b.if(i32.or(i64.eq(entry, empty), i32.lt_u(global, b.read('i32.load8_u', flag, layout.tlbGlobal))), () => {
+    const log = b.let(i32.add(table, select(global, i32.const(0), i32.const(LOCAL_LOGS))));
+    const count = b.let(i32.shl(log, i32.const(2)));
     const logged = b.let(b.read('i32.load', count, layout.tlbLogged));
     giveUpIf(i32.eq(logged, i32.const(tlbLogCapacity(w))));
-    const place = i32.shl(i32.add(i32.mul(table, i32.const(tlbLogCapacity(w))), logged), i32.const(2));
+    const place = i32.shl(i32.add(i32.mul(log, i32.const(tlbLogCapacity(w))), logged), i32.const(2));
     b.write('i32.store', place, i32.add(at, i32.const(layout.tlb)), layout.tlbLogs);
     b.write('i32.store', count, i32.add(logged, i32.const(1)), layout.tlbLogged);
   });
   b.write('i64.store', at, i64.sub(i64.extend_i32_u(page), guest), layout.tlb);
-  const global = i32.shr_u(i32.and(found.get, i32.const(GLOBAL)), i32.const(Math.log2(GLOBAL)));
-  b.write('i32.store8', i32.shr_u(at, i32.const(3)), global, layout.tlbGlobal);
+  b.write('i32.store8', flag, global, layout.tlbGlobal);
   const refills = layout.engine + ENGINE.refills;
   b.write('i32.store', i32.const(0), i32.add(b.read('i32.load', i32.const(0), refills), i32.const(1)), refills);
   lower(code, i32.add(page, offset));

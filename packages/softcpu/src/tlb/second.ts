@@ -73,15 +73,6 @@ export class SecondTlb {
     }
   }
 
-  /** Forgets all that is not global. */
-  flushLocal(): void {
-    if (!this.#used) return;
-    const words = this.#words;
-    for (let at = this.#first; at < this.#first + SECOND_SETS * SET_WORDS; at += ENTRY_WORDS) {
-      if (((words[at + 2] as number) & GLOBAL) === 0) words[at] = words[at + 1] = NO_TAG;
-    }
-  }
-
   flush(): void {
     if (this.#used) this.#words.fill(NO_TAG, this.#first, this.#first + SECOND_SETS * SET_WORDS);
     this.#used = false;

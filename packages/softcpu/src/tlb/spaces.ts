@@ -2,17 +2,13 @@
  * Address spaces: which translations, of all that are cached, the current accesses may use. Caches of translations are tagged with
  * the number of a space, so that a switch between spaces forgets nothing, and giving a space another number forgets all it has.
  *
- * Spaces of one regime share the pages that are called global. As long as the pages that a mode uses are all global, they are
- * entered for the regime, and every space finds them, and the few that are not are not entered at all (kernels patch their code through
- * such pages); many end that, for this mode, until all is forgotten.
+ * Spaces of one regime share the pages that are called global: of data, these have the tag of the regime. For fetches, as long as the pages that a mode
+ * uses are all global, they are entered for the regime, and every space finds them; one that is not ends that, for this mode, until all is forgotten.
  */
 import { ENGINE, FETCH_MODES, SPACES, TAG_SPACE_SHIFT, jumpKey } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-
-/** How often a mode may need pages that are not global, from one switch of the space to the next, until it is found to use such pages. */
-const STRAYS = 64;
 
 /** An address space. */
 export class Space {
@@ -38,6 +34,8 @@ export interface SpaceCaches {
   flushTagged(): void;
   /** Data accesses of an MMU mode use other translations than before. */
   flushMode(mode: number): void;
+  /** The same, but for those that are global. */
+  flushLocal(mode: number): void;
 }
 
 export class Spaces {
@@ -45,10 +43,7 @@ export class Spaces {
   readonly #isa: Pick<Isa, 'state' | 'unit'>;
   readonly #caches: SpaceCaches;
   readonly #known = new Map<string, Space>();
-  /** By MMU mode: how often pages that are not global were not entered since the space was entered. */
-  readonly #strays: Uint8Array = new Uint8Array(MMU_MODES);
-  /** By MMU mode and by fetch mode: all pages entered are global. */
-  readonly #dataGlobal: Uint8Array = new Uint8Array(MMU_MODES).fill(1);
+  /** By fetch mode: all pages entered are global. */
   readonly #fetchGlobal: Uint8Array = new Uint8Array(FETCH_MODES).fill(1);
   /** By number of a space: something may be cached for it. */
   readonly #used: Uint8Array = new Uint8Array(SPACES + 1).fill(1, 0, 1);
@@ -64,7 +59,7 @@ export class Spaces {
     this.#layout = layout;
     this.#isa = isa;
     this.#caches = caches;
-    for (let mode = 0; mode < MMU_MODES; mode++) words[this.#dataTag(mode)] = mode;
+    for (let mode = 0; mode < MMU_MODES; mode++) words[this.#dataTag(mode)] = words[this.#globalTag(mode)] = mode;
     for (let mode = 0; mode < FETCH_MODES; mode++) words[this.#fetchTag(mode)] = mode;
     words.fill(0, this.#jumpKey(0), this.#jumpKey(FETCH_MODES));
   }
@@ -75,6 +70,10 @@ export class Spaces {
 
   #dataTag(mode: number): number {
     return ((this.#layout.engine + ENGINE.dataTags) >>> 2) + mode;
+  }
+
+  #globalTag(mode: number): number {
+    return ((this.#layout.engine + ENGINE.globalTags) >>> 2) + mode;
   }
 
   #fetchTag(mode: number): number {
@@ -93,9 +92,10 @@ export class Spaces {
     return this.#words[(this.#layout.state + this.#isa.state.fetchIdx) >>> 2] as number;
   }
 
-  /** Tag of the data translations of the current mode. */
-  get dataTag(): number {
-    return this.#words[this.#dataTag(this.#mmuIdx)] as number;
+  /** Tag of the data translations of the current mode, of those that are global or of the others. */
+  dataTag(global: boolean): number {
+    const mode = this.#mmuIdx;
+    return this.#words[global ? this.#globalTag(mode) : this.#dataTag(mode)] as number;
   }
 
   /** Tag of the fetch translations of the current mode. */
@@ -129,9 +129,7 @@ export class Spaces {
    * @param fetchAlike - fetch modes, the same.
    */
   enter(data: Space, fetch: Space, alike: readonly number[] = [], fetchAlike: readonly number[] = []): void {
-    const before = this.#data;
     this.#data = this.#live(data);
-    if (this.#data !== before) this.#strays.fill(0);
     this.#fetch = this.#live(fetch);
     this.#alike = alike;
     this.#fetchAlike = fetchAlike;
@@ -146,11 +144,13 @@ export class Spaces {
   }
 
   #enterData(mode: number, data: Space): void {
-    const space = this.#dataGlobal[mode] === 1 ? data.regime : data;
-    const tag = (space.number << TAG_SPACE_SHIFT) | mode;
-    if (this.#words[this.#dataTag(mode)] === tag) return;
-    this.#words[this.#dataTag(mode)] = tag;
-    this.#caches.flushMode(mode);
+    const words = this.#words;
+    const shared = (data.regime.number << TAG_SPACE_SHIFT) | mode;
+    const own = (data.number << TAG_SPACE_SHIFT) | mode;
+    if (words[this.#globalTag(mode)] !== shared) this.#caches.flushMode(mode);
+    else if (words[this.#dataTag(mode)] !== own) this.#caches.flushLocal(mode);
+    words[this.#globalTag(mode)] = shared;
+    words[this.#dataTag(mode)] = own;
   }
 
   #enterFetch(mode: number, fetch: Space): void {
@@ -179,28 +179,13 @@ export class Spaces {
       this.#known.delete(space.key);
     }
     if (this.#known.size === 0) {
-      this.#dataGlobal.fill(1);
       this.#fetchGlobal.fill(1);
-      this.#strays.fill(0);
       if (this.#last > SPACES / 2) {
         this.#last = 0;
         this.#caches.flushTagged();
       }
     }
     if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike, this.#fetchAlike);
-  }
-
-  /** Whether a page is to be entered for the current MMU mode, with the tag that {@link dataTag} then is. */
-  mayFill(global: boolean): boolean {
-    const mmu = this.#mmuIdx;
-    if (this.#data === undefined || this.#data.regime === this.#data || this.#dataGlobal[mmu] === 0) return true;
-    if (global) return true;
-    const strays = this.#strays[mmu] as number;
-    this.#strays[mmu] = strays + 1;
-    if (strays < STRAYS) return false;
-    this.#dataGlobal[mmu] = 0;
-    this.enter(this.#data, this.#fetch as Space, this.#alike, this.#fetchAlike);
-    return true;
   }
 
   /** A page that is not global is about to be entered for fetches. */

@@ -8,7 +8,7 @@
  *
  * Behind it is a second level, see `second.ts`. What must not be accessed directly (devices, unmapped and, for writes, clean or code pages) is never filled.
  */
-import { tlbLogCapacity, tlbTableSize } from '../interp/layout.ts';
+import { LOCAL_LOGS, TLB_LOGS, tlbLogCapacity, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import { Permission } from '../machine.ts';
@@ -38,7 +38,7 @@ export class Tlb {
     this.#window = 2 ** windowBits;
     this.#tableSize = tlbTableSize(windowBits);
     this.#logCapacity = tlbLogCapacity(windowBits);
-    words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + 2 * MMU_MODES);
+    words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + TLB_LOGS);
     this.#second = new SecondTlb(words, layout);
     this.#writable = new Uint8Array(2 ** (windowBits - 12));
   }
@@ -69,11 +69,6 @@ export class Tlb {
     return (this.#layout.tlb + table * this.#tableSize + slot * 8) >>> 2;
   }
 
-  /** Number of the slot at a word of a table. */
-  #slotAt(word: number): number {
-    return ((word - (this.#layout.tlb >>> 2)) >>> 1) & (this.#tableSize / 8 - 1);
-  }
-
   /** Place of the byte that says whether the slot at a word holds a global translation. */
   #globalAt(word: number): number {
     return this.#layout.tlbGlobal + ((word - (this.#layout.tlb >>> 2)) >>> 1);
@@ -90,29 +85,38 @@ export class Tlb {
     this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | ((global ? 1 : 0) << shift);
   }
 
-  /** Calls `each` with the words of all slots of a table that may be filled. */
-  #logged(table: number, each: (word: number) => void): void {
-    const { tlbLogs, tlbLogged } = this.#layout;
-    const count = this.#words[(tlbLogged >>> 2) + table] as number;
-    const log = (tlbLogs >>> 2) + table * this.#logCapacity;
-    for (let i = 0; i < count; i++) each((this.#words[log + i] as number) >>> 2);
-  }
-
-  #flushTable(table: number): void {
-    // As `#logged` and `#clear`, but every switch of address spaces does this to thousands.
+  /** Empties the slots of a log. */
+  #flushLog(number: number): void {
     const words = this.#words;
     const { tlb, tlbLogs, tlbLogged } = this.#layout;
     const window = this.#window;
     const slots = this.#tableSize / 8 - 1;
-    const log = (tlbLogs >>> 2) + table * this.#logCapacity;
-    const end = log + (words[(tlbLogged >>> 2) + table] as number);
+    const log = (tlbLogs >>> 2) + number * this.#logCapacity;
+    const end = log + (words[(tlbLogged >>> 2) + number] as number);
     for (let at = log; at < end; at++) {
+      // As `#clear`, but every switch of address spaces does this to hundreds.
       const word = (words[at] as number) >>> 2;
       const empty = window - (((word - (tlb >>> 2)) >>> 1) & slots) * 4096;
       words[word] = empty | 0;
       words[word + 1] = empty < 0 ? -1 : empty > 0xffff_ffff ? 1 : 0;
     }
-    words[(tlbLogged >>> 2) + table] = 0;
+    words[(tlbLogged >>> 2) + number] = 0;
+  }
+
+  #flushTable(table: number): void {
+    this.#flushLog(table);
+    this.#flushLog(table + LOCAL_LOGS);
+  }
+
+  /** Notes that the slot at a word of a table is filled. */
+  #note(table: number, word: number, global: boolean): void {
+    const { tlbLogs, tlbLogged } = this.#layout;
+    const log = global ? table : table + LOCAL_LOGS;
+    const count = (tlbLogged >>> 2) + log;
+    if (this.#words[count] === this.#logCapacity) this.#flushTable(table);
+    const at = this.#words[count] as number;
+    this.#words[(tlbLogs >>> 2) + log * this.#logCapacity + at] = word * 4;
+    this.#words[count] = at + 1;
   }
 
   /**
@@ -124,14 +128,8 @@ export class Tlb {
     if (write) this.#writable[page >>> 12] = 1;
     const slot = this.#slot(vaLo, vaHi);
     const word = this.#word(table, slot);
-    if (this.#isEmpty(word, slot)) {
-      const { tlbLogs, tlbLogged } = this.#layout;
-      const count = (tlbLogged >>> 2) + table;
-      if (this.#words[count] === this.#logCapacity) this.#flushTable(table);
-      const at = this.#words[count] as number;
-      this.#words[(tlbLogs >>> 2) + table * this.#logCapacity + at] = word * 4;
-      this.#words[count] = at + 1;
-    }
+    // A slot is in the log of what is not global if such a translation is in it.
+    if (this.#isEmpty(word, slot) || (!global && this.#isGlobal(word))) this.#note(table, word, global);
     this.#setGlobal(word, global);
     const low = (vaLo & ~PAGE_MASK) >>> 0;
     this.#words[word] = (page - low) | 0;
@@ -160,19 +158,10 @@ export class Tlb {
     return high === 0 && page < this.#window ? page : -1;
   }
 
-  /** Forgets all translations that are not global. */
-  flushLocal(): void {
-    this.#second.flushLocal();
-    const { tlbLogs, tlbLogged } = this.#layout;
-    for (let table = 0; table < 2 * MMU_MODES; table++) {
-      const log = (tlbLogs >>> 2) + table * this.#logCapacity;
-      let kept = 0;
-      this.#logged(table, (word) => {
-        if (this.#isGlobal(word)) this.#words[log + kept++] = word * 4;
-        else this.#clear(word, this.#slotAt(word));
-      });
-      this.#words[(tlbLogged >>> 2) + table] = kept;
-    }
+  /** Forgets what is not global of one mode, in these tables: the second level tells address spaces apart. */
+  flushLocal(mode: number): void {
+    this.#flushLog(LOCAL_LOGS + mode);
+    this.#flushLog(LOCAL_LOGS + MMU_MODES + mode);
   }
 
   /** Empties the tables of one mode. */
@@ -196,9 +185,10 @@ export class Tlb {
     const { tlb, tlbLogs, tlbLogged } = this.#layout;
     const mask = (this.#window * 2 - 1) | 0; // with a window of 2^31 and more, all 32 bits
     const slots = this.#tableSize / 8 - 1;
-    for (let table = MMU_MODES; table < 2 * MMU_MODES; table++) {
-      const log = (tlbLogs >>> 2) + table * this.#logCapacity;
-      const end = log + (words[(tlbLogged >>> 2) + table] as number);
+    for (let number = MMU_MODES; number < TLB_LOGS; number++) {
+      if (number === LOCAL_LOGS) number += MMU_MODES; // reads again
+      const log = (tlbLogs >>> 2) + number * this.#logCapacity;
+      const end = log + (words[(tlbLogged >>> 2) + number] as number);
       for (let at = log; at < end; at++) {
         const word = (words[at] as number) >>> 2;
         const slot = ((word - (tlb >>> 2)) >>> 1) & slots;

@@ -13,6 +13,7 @@ const ENGINE_BLOCK = 64;
 class Model {
   readonly words = new Int32Array((ENGINE_BLOCK + ENGINE.size) / 4);
   readonly data = new Map<number, Map<number, string>>();
+  /** What the first level has, by mode: for which key, and whether that is a regime's. */
   readonly modes: Map<number, string>[] = [new Map(), new Map(), new Map(), new Map()];
   tagged = 0;
   readonly spaces = new Spaces(this.words, { unit: 4, state: { pc: 0, budget: 0, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX } }, { engine: ENGINE_BLOCK, state: STATE }, {
@@ -22,6 +23,7 @@ class Model {
       for (const mode of this.modes) mode.clear();
     },
     flushMode: (mode) => this.modes[mode]?.clear(),
+    flushLocal: (mode) => this.modes[mode]?.forEach((made, page, entries) => made.includes('s') && entries.delete(page)),
   });
   key = '';
   regime = '';
@@ -41,9 +43,8 @@ class Model {
 
   /** What a page number means in the key's page tables. */
   fill(page: number, global: boolean): void {
-    if (!this.spaces.mayFill(global)) return;
     const made = global ? this.regime : this.key;
-    const tag = this.spaces.dataTag;
+    const tag = this.spaces.dataTag(global);
     let entries = this.data.get(tag);
     if (entries === undefined) this.data.set(tag, (entries = new Map()));
     entries.set(page, made);
@@ -52,7 +53,7 @@ class Model {
 
   /** All that the current accesses find was made for them, and since it was last forgotten. */
   check(forgotten: (made: string) => boolean): void {
-    for (const found of [this.data.get(this.spaces.dataTag), this.modes[this.mode]]) {
+    for (const found of [this.data.get(this.spaces.dataTag(false)), this.data.get(this.spaces.dataTag(true)), this.modes[this.mode]]) {
       for (const made of found?.values() ?? []) {
         expect(made === this.key || made === this.regime).toBe(true);
         expect(forgotten(made)).toBe(false);
@@ -74,7 +75,7 @@ test('nothing is found that belongs to another space or was forgotten', () => {
       m.enter(0, 0, 0);
       for (const { kind, mode, regime, space, page, global } of steps) {
         if (kind === 'enter') m.enter(mode, regime, space);
-        else if (kind === 'fill') for (let times = 0; times < 65; times++) m.fill(page, global);
+        else if (kind === 'fill') m.fill(page, global);
         else {
           // A space without what is global, or a regime with all its spaces.
           const goes = (key: string): boolean => (space < 0 ? key.startsWith(`r${regime} `) : key === `r${regime} s${space} `);
@@ -90,18 +91,22 @@ test('nothing is found that belongs to another space or was forgotten', () => {
   );
 });
 
-test('a few pages that are not global do not part the spaces of a regime', () => {
+test('what is global is found in all spaces of a regime, in both levels', () => {
   const m = new Model();
   m.enter(0, 0, 0);
-  const { dataTag } = m.spaces;
-  for (let i = 0; i < 100; i++) {
-    m.fill(i, false);
-    m.fill(i, true);
+  const shared = m.spaces.dataTag(true);
+  for (let i = 1; i < 100; i++) {
+    m.fill(2 * i, false);
+    m.fill(2 * i + 1, true);
+    const own = m.spaces.dataTag(false);
     m.enter(0, 0, i % 3);
-    expect(m.spaces.dataTag).toBe(dataTag);
+    expect(m.spaces.dataTag(true)).toBe(shared);
+    expect(m.spaces.dataTag(false)).not.toBe(own);
+    expect(m.modes[0]?.size).toBe(i);
   }
-  for (let i = 0; i < 100; i++) m.fill(i, false);
-  expect(m.spaces.dataTag).not.toBe(dataTag);
+  m.enter(0, 1, 0);
+  expect(m.spaces.dataTag(true)).not.toBe(shared);
+  expect(m.modes[0]?.size).toBe(0);
 });
 
 test('more spaces than numbers: everything is forgotten, now and then', () => {
@@ -110,7 +115,7 @@ test('more spaces than numbers: everything is forgotten, now and then', () => {
     m.enter(0, 0, i);
     m.fill(i, false);
     m.check(() => false);
-    expect(m.spaces.isLive(m.spaces.dataTag)).toBe(true);
+    expect(m.spaces.isLive(m.spaces.dataTag(false))).toBe(true);
   }
   expect(m.tagged).toBeGreaterThan(1);
   expect(m.tagged).toBeLessThan(30);
@@ -129,7 +134,7 @@ test('modes that are alike are used without being entered', () => {
       for (const { kind, space, mode } of steps) {
         if (kind === 'enter') m.enter(mode, 0, space, [0, 1, 2]);
         else if (kind === 'use') m.words[MMU_IDX >>> 2] = mode;
-        else for (let times = 0; times < 65; times++) m.fill(space, kind === 'global');
+        else m.fill(space, kind === 'global');
         m.check(() => false);
       }
     }),

@@ -108,7 +108,7 @@
           (local.get 2))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2115264
+            (i64.load offset=2180800
               (local.tee 9
                 (i32.and
                   (i32.shl
@@ -127,7 +127,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2115272
+              (i32.load offset=2180808
                 (local.get 9)))))
         (return_call 3
           (local.get 8)

@@ -37,7 +37,7 @@
                       (i64.add
                         (local.get 0)
                         (i64.const -4098))
-                      (i32.const 2213696)
+                      (i32.const 2279232)
                       (i32.const 3))))
                 (then
                   (i64.store offset=4176
@@ -54,7 +54,7 @@
                     (local.get 5))
                   (if  ;; label = @6
                     (i64.eq
-                      (i64.load offset=2115264
+                      (i64.load offset=2180800
                         (local.tee 10
                           (i32.and
                             (i32.shl
@@ -75,7 +75,7 @@
                         (i32.sub
                           (local.get 1)
                           (i32.const 1))
-                        (i32.load offset=2115272
+                        (i32.load offset=2180808
                           (local.get 10)))))
                   (return_call 4
                     (local.get 9)
