@@ -140,7 +140,7 @@ export class DataPath {
     if (access === Access.store && this.#engine.pages.has(place)) this.#engine.pages.written(place, size);
     else this.#fill(access, lo, hi, place - offset);
     // Place 0 means failure.
-    return place !== 0 ? place : this.#bytewise(Uint32Array.of(0), size, size, access);
+    return place !== 0 ? place : this.#bytewise(0, 0, size, size, access);
   }
 
   #device(physical: number, lo: number, hi: number, size: number, access: Access, exact: boolean): number {
@@ -157,37 +157,50 @@ export class DataPath {
 
   /** An access to two pages: both are translated before anything is written. */
   #crossing(lo: number, hi: number, size: number, access: Access): number {
-    const machine = this.#machine;
     const first = PAGE_SIZE - (lo & (PAGE_SIZE - 1));
-    const places = new Uint32Array(2);
-    for (const part of [0, 1]) {
-      const distance = part * first;
-      const [partLo, partHi] = advance(lo, hi, distance);
-      const physical = machine.translate(partLo, partHi, access, part === 0 ? first : size - first, distance);
-      if (physical < 0) return 0;
-      const place = machine.place(physical);
-      if (place < 0) {
-        machine.accessFault(partLo, partHi, access, distance);
-        return 0;
-      }
-      places[part] = place;
+    const place = this.#part(lo, hi, first, access, 0);
+    if (place < 0) return 0;
+    const [nextLo, nextHi] = advance(lo, hi, first);
+    const next = this.#part(nextLo, nextHi, size - first, access, first);
+    return next < 0 ? 0 : this.#bytewise(place, next, first, size, access);
+  }
+
+  /** Where a part of an access lies, that begins at a distance from it; -1 with an exception recorded. */
+  #part(lo: number, hi: number, size: number, access: Access, distance: number): number {
+    const { tlb, pages } = this.#engine;
+    const store = access === Access.store;
+    const offset = lo & (PAGE_SIZE - 1);
+    const known = this.#asksWhenUnaligned ? -1 : tlb.find(store, this.#mmuMode, lo, hi);
+    if (known >= 0) return known + offset;
+    const machine = this.#machine;
+    const physical = machine.translate(lo, hi, access, size, distance);
+    if (physical < 0) return -1;
+    const place = machine.place(physical);
+    if (place < 0) {
+      machine.accessFault(lo, hi, access, distance);
+      return -1;
     }
-    return this.#bytewise(places, first, size, access);
+    if (store) pages.opened(place);
+    if (!store || !pages.has(place)) this.#fill(access, lo, hi, place - offset);
+    return place;
   }
 
   /** Moves `size` bytes between the scratch or value words and memory, the first `split` at one place, the rest at another. */
-  #bytewise(places: Uint32Array, split: number, size: number, access: Access): number {
-    const { bytes } = this.#engine;
+  #bytewise(place: number, next: number, split: number, size: number, access: Access): number {
+    const { bytes, pages } = this.#engine;
     const { engine } = this.#layout;
-    for (let i = 0; i < size; i++) {
-      const place = i < split ? (places[0] as number) + i : (places[1] as number) + i - split;
-      if (access === Access.store) {
-        this.#engine.pages.opened(place);
-        this.#engine.pages.written(place, 1);
-        bytes[place] = bytes[engine + ENGINE.value + i] as number;
-      } else {
-        bytes[engine + ENGINE.scratch + i] = bytes[place] as number;
+    if (access === Access.store) {
+      pages.opened(place);
+      pages.written(place, split);
+      if (split < size) {
+        pages.opened(next);
+        pages.written(next, size - split);
       }
+    }
+    for (let i = 0; i < size; i++) {
+      const at = i < split ? place + i : next + i - split;
+      if (access === Access.store) bytes[at] = bytes[engine + ENGINE.value + i] as number;
+      else bytes[engine + ENGINE.scratch + i] = bytes[at] as number;
     }
     return engine + ENGINE.scratch;
   }
