@@ -3,7 +3,12 @@
  * places only the hypervisor can change, and then it invalidates.
  */
 
-const ENTRIES = 512;
+/** Pages, and blocks of larger leaves. */
+const PAGES = 512;
+const BLOCKS = 256;
+/** Pages of a block, and its bytes. */
+const BLOCK_PAGES = 512;
+const BLOCK_SIZE = 4096 * BLOCK_PAGES;
 const EMPTY = -1;
 
 /** Direct-mapped; the result of the last {@link find} is in the fields. */
@@ -15,25 +20,35 @@ export class GuestPages {
   /** Size of the leaf in bytes. */
   size = 0;
 
-  private readonly tags = new Float64Array(ENTRIES).fill(EMPTY);
-  private readonly pages = new Float64Array(ENTRIES);
-  private readonly sizes = new Float64Array(ENTRIES);
-  private readonly bytes = new Uint8Array(ENTRIES);
+  /** By place: the number of the page or of the block, where it lies, and of what leaf. Blocks stand behind the pages. */
+  private readonly tags = new Float64Array(PAGES + BLOCKS).fill(EMPTY);
+  private readonly addresses = new Float64Array(PAGES + BLOCKS);
+  private readonly sizes = new Float64Array(PAGES + BLOCKS);
+  private readonly bytes = new Uint8Array(PAGES + BLOCKS);
 
   /** @param number - of the 4 KiB page, from {@link pageNumber}. */
   find(number: number): boolean {
-    const i = (number ^ (number >>> 9)) & (ENTRIES - 1);
-    if (this.tags[i] !== number) return false;
-    this.page = this.pages[i]!;
+    const block = Math.floor(number / BLOCK_PAGES);
+    let i = PAGES + (block & (BLOCKS - 1));
+    let distance = (number - block * BLOCK_PAGES) * 4096;
+    if (this.tags[i] !== block) {
+      i = (number ^ (number >>> 9)) & (PAGES - 1);
+      if (this.tags[i] !== number) return false;
+      distance = 0;
+    }
+    this.page = this.addresses[i]! + distance;
     this.rights = this.bytes[i]!;
     this.size = this.sizes[i]!;
     return true;
   }
 
+  /** @param size - of the leaf: all of it, or 2 MiB of it, are entered. */
   add(number: number, page: number, rights: number, size: number): void {
-    const i = (number ^ (number >>> 9)) & (ENTRIES - 1);
-    this.tags[i] = number;
-    this.pages[i] = page;
+    const isLarge = size >= BLOCK_SIZE;
+    const block = Math.floor(number / BLOCK_PAGES);
+    const i = isLarge ? PAGES + (block & (BLOCKS - 1)) : (number ^ (number >>> 9)) & (PAGES - 1);
+    this.tags[i] = isLarge ? block : number;
+    this.addresses[i] = isLarge ? page - (number - block * BLOCK_PAGES) * 4096 : page;
     this.bytes[i] = rights;
     this.sizes[i] = size;
   }
