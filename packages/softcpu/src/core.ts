@@ -100,6 +100,8 @@ export interface CoreHost {
   enterSpaces(data: Space, fetch: Space, alike?: readonly number[], fetchAlike?: readonly number[]): void;
   /** Forgets every translation of the address spaces whose keys a condition holds for. */
   forgetSpaces(condition: (key: string) => boolean): void;
+  /** The same of the address spaces of these keys, which are no regimes. */
+  dropSpaces(keys: Iterable<string>): void;
   /** Forgets the data and fetch translations of one 4 KiB virtual page, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void;
   /** The privileged architecture itself wrote RAM at `pa` (a table entry, a block): code translated from there is stale. */
@@ -324,6 +326,10 @@ export abstract class Core {
       },
       forgetSpaces: (condition) => {
         this.engine.spaces.forget(condition);
+        this.refetch = true;
+      },
+      dropSpaces: (keys) => {
+        this.engine.spaces.drop(keys);
         this.refetch = true;
       },
       flushPage: (lo, hi) => {

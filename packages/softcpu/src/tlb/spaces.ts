@@ -188,6 +188,20 @@ export class Spaces {
     if (this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike, this.#fetchAlike);
   }
 
+  /** Forgets all that is cached for spaces by their keys, which are no regimes. */
+  drop(keys: Iterable<string>): void {
+    let current = false;
+    for (const key of keys) {
+      const space = this.#known.get(key);
+      if (space === undefined) continue;
+      space.dropped = true;
+      if (space.number !== 0) this.#used[space.number] = 0;
+      this.#known.delete(space.key);
+      current ||= space === this.#data || space === this.#fetch;
+    }
+    if (current && this.#data !== undefined && this.#fetch !== undefined) this.enter(this.#data, this.#fetch, this.#alike, this.#fetchAlike);
+  }
+
   /** A page that is not global is about to be entered for fetches. */
   ownFetch(): void {
     const idx = this.#fetchIdx;

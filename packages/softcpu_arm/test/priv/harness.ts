@@ -114,6 +114,7 @@ export class Harness {
           const dropped = all.filter(condition);
           this.log.push(dropped.length === all.length ? 'all' : `spaces ${dropped.join()}`);
         },
+        dropSpaces: (keys) => this.log.push(`spaces ${[...keys].join()}`),
         flushPage: (vaLo, vaHi) => this.log.push(`page ${page(vaLo, vaHi)}`),
         stored: (pa) => this.log.push(`stored ${pa.toString(16)}`),
         instructionsChanged: () => this.log.push('instructions'),

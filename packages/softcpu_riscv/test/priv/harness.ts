@@ -83,6 +83,7 @@ export class Harness {
           this.conditions.push(condition);
           this.log.push(`forget ${[...this.keys].flatMap(([kind, key]) => (condition(key) ? [kind] : [])).join(' ')}`);
         },
+        dropSpaces: (keys) => this.log.push(`drop ${[...keys].join(' ')}`),
         flushPage: (vaLo, vaHi) => this.log.push(`page ${u64((BigInt(vaHi) << 32n) | BigInt(vaLo >>> 0)).toString(16)}`),
         stored: (pa) => this.log.push(`stored ${pa.toString(16)}`),
       },

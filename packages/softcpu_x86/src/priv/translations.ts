@@ -21,6 +21,10 @@ const FETCH_MODES: readonly number[] = [FETCH.user, FETCH.supervisor];
 /** Address spaces that are found again by numbers, without their keys. */
 const RECENT = 8;
 
+/** Groups of address spaces and keys in a group that are remembered. */
+const MAX_GROUPS = 4096;
+const MAX_KEYS = 256;
+
 /** An address space of the current owner: CR3, then bits of CR0, CR4 and EFER. */
 interface Recent {
   readonly lo: number;
@@ -30,6 +34,9 @@ interface Recent {
   readonly efer: number;
   readonly space: Space;
 }
+
+const isOf = (r: Recent, lo: number, hi: number, cr0: number, cr4: number, efer: number): boolean =>
+  r.lo === lo && r.hi === hi && r.cr0 === cr0 && r.cr4 === cr4 && r.efer === efer;
 
 export class Translations {
   /** Large leaves of which pages may be cached. */
@@ -43,8 +50,10 @@ export class Translations {
   private tables = '';
   /** The address space, undefined once a part of its key changed. */
   private current: Recent | undefined;
-  private readonly recent: Recent[] = [];
+  private recent: Recent[] = [];
   private oldest = 0;
+  /** By owner and PCID: keys of the address spaces that were entered since they were last forgotten. */
+  private readonly entered = new Map<string, Set<string>>();
 
   constructor(regs: Registers, host: PrivilegedHost) {
     this.regs = regs;
@@ -69,11 +78,6 @@ export class Translations {
     return `${owner}:`;
   }
 
-  /** In the key of an address space: its PCID. */
-  private static pcidPart(pcid: number): string {
-    return ` ${pcid} `;
-  }
-
   /** To be called when CR3 or another control register changed, and what is cached of the address space stays. */
   enter(): void {
     const { regs } = this;
@@ -82,19 +86,40 @@ export class Translations {
     const cr0 = regs.cr0 & CR0_PAGING;
     const cr4 = regs.cr4 & CR4_PAGING;
     const efer = regs.efer & EFER_PAGING;
-    const is = (r: Recent): boolean => r.lo === lo && r.hi === hi && r.cr0 === cr0 && r.cr4 === cr4 && r.efer === efer;
-    if (this.current !== undefined && is(this.current)) return;
-    let found = this.recent.find(is);
+    const { current, recent } = this;
+    if (current !== undefined && isOf(current, lo, hi, cr0, cr4, efer)) return;
+    let found: Recent | undefined;
+    for (let i = 0; i < recent.length && found === undefined; i++) if (isOf(recent[i]!, lo, hi, cr0, cr4, efer)) found = recent[i];
     if (found === undefined) {
       const regime = `${Translations.prefix(this.owner)}${this.tables}/${cr0}.${cr4}.${efer}`;
-      const space = cr0 < 0 ? this.host.space(`${regime}${Translations.pcidPart(this.pcid)}${lo}.${hi}`, regime) : this.host.space(regime);
+      const key = `${regime} ${this.pcid} ${lo}.${hi}`;
+      if (cr0 < 0) this.note(key);
+      const space = cr0 < 0 ? this.host.space(key, regime) : this.host.space(regime);
       found = { lo, hi, cr0, cr4, efer, space };
-      this.recent[this.oldest] = found;
+      recent[this.oldest] = found;
       this.oldest = (this.oldest + 1) % RECENT;
     }
     this.current = found;
     this.flushed(0, 0, true);
     this.host.enterSpaces(found.space, found.space, DATA_MODES, FETCH_MODES);
+  }
+
+  /** Where {@link entered} has the address spaces of a PCID. */
+  private group(pcid: number): string {
+    return `${this.owner} ${pcid}`;
+  }
+
+  private note(key: string): void {
+    const group = this.group(this.pcid);
+    let keys = this.entered.get(group);
+    // What a guest can make grow without end is forgotten now and then, and all that is cached with it.
+    if (keys === undefined ? this.entered.size === MAX_GROUPS : keys.size === MAX_KEYS) {
+      this.host.forgetSpaces(() => true);
+      this.entered.clear();
+      keys = undefined;
+    }
+    if (keys === undefined) this.entered.set(group, (keys = new Set()));
+    keys.add(key);
   }
 
   /** The current process-context identifier (SDM vol. 3, 4.10.1). */
@@ -113,14 +138,22 @@ export class Translations {
   /** Drops everything cached of page tables. */
   flush(): void {
     this.largePages.clear();
+    this.entered.clear();
     this.forget(() => true);
   }
 
   /** Drops what is cached of a PCID, all but global translations. */
   flushPcid(pcid: number): void {
-    const prefix = Translations.prefix(this.owner);
-    const part = Translations.pcidPart(pcid);
-    this.forget((key) => key.startsWith(prefix) && key.includes(part));
+    const group = this.group(pcid);
+    const keys = this.entered.get(group);
+    if (keys !== undefined) {
+      this.entered.delete(group);
+      this.host.dropSpaces(keys);
+      this.recent = this.recent.filter(({ space }) => !space.dropped);
+      this.oldest = this.recent.length % RECENT;
+      if (this.current?.space.dropped === true) this.current = undefined;
+    }
+    this.enter();
   }
 
   /** Drops what is cached of all PCIDs but global translations. */

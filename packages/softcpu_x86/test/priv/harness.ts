@@ -59,6 +59,15 @@ export class Harness {
           this.forgotten.push(...dropped);
           for (const key of dropped) this.spaces.delete(key);
         },
+        dropSpaces: (keys) => {
+          for (const key of keys) {
+            const space = this.spaces.get(key);
+            if (space === undefined) continue;
+            space.dropped = true;
+            this.forgotten.push(key);
+            this.spaces.delete(key);
+          }
+        },
         flushFetch: () => {},
         flushPage: () => {},
         stored: () => {},
