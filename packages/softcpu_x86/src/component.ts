@@ -4,7 +4,7 @@
  */
 import { apiImpl, component as axComponent, type Component } from '@axvisor/axvisor_api';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import { x86, type VmxResult, type X86Processor } from '@axvisor/axvisor_api/arch/x86';
+import { VMFAIL_INVALID, x86, type VmxResult, type X86Processor } from '@axvisor/axvisor_api/arch/x86';
 import { entropy, randomBytes } from '@axvisor/axvisor_api/entropy';
 import { axError, ensure, errors } from '@axvisor/axvisor_api/errors';
 import { memory } from '@axvisor/axvisor_api/memory';
@@ -113,6 +113,9 @@ class Cpu extends HostedCpu {
 /** How code is executed (`auto` unless said otherwise), and as whose processor CPUID presents it: `intel` has VMX, `amd` SVM. */
 export type ComponentOptions = Pick<LpOptions, 'engine' | 'translationBytes' | 'compiler' | 'interpreters' | 'vendor' | 'features'>;
 
+const vmreadFailed = (field: number, withoutVmcs: boolean): Error =>
+  axError(withoutVmcs ? 'BadState' : 'InvalidInput', `VMREAD of 0x${field.toString(16)} failed: ${withoutVmcs ? 'there is no current VMCS' : 'there is no such field'}`);
+
 function createApis(options: ComponentOptions): { readonly x86: X86Processor; readonly processor: Processor } {
   const { cpu, processor } = hostedProcessor('x86_64', (id) => new Cpu(id, options));
   const native = (): Cpu['core']['priv']['native'] => cpu().core.priv.native;
@@ -144,9 +147,15 @@ function createApis(options: ComponentOptions): { readonly x86: X86Processor; re
       vmread: (field) => {
         const result = vmx().vmread(field);
         if ('value' in result) return result.value;
-        throw axError(result.failure < 0 ? 'BadState' : 'InvalidInput', `VMREAD of 0x${field.toString(16)} failed: ${result.failure < 0 ? 'there is no current VMCS' : 'there is no such field'}`);
+        throw vmreadFailed(field, result.failure < 0);
       },
       vmwrite: (field, value) => vmx().vmwrite(field, value),
+      vmreadLow: (field) => {
+        const result = vmx().vmreadLow(field);
+        if (result < 0) throw vmreadFailed(field, result === VMFAIL_INVALID);
+        return result;
+      },
+      vmwriteLow: (field, value) => vmx().vmwriteLow(field, value),
       vmlaunch: (context: HostPhysAddr) => (vmx(), cpu().vmEnter(true, Number(context))),
       vmresume: (context: HostPhysAddr) => (vmx(), cpu().vmEnter(false, Number(context))),
       invept: (type, eptp) => vmx().invept(type, eptp),

@@ -4,6 +4,7 @@ import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { Control } from './context.ts';
 import { EventKind, type Guest, type GuestEvent } from './guest.ts';
 
+const IF = Number(Rflags.IF);
 const WORD = 32;
 const REQUEST_WORDS = 256 / WORD;
 
@@ -119,13 +120,11 @@ export class Events {
 
   /** Programs the next entry. */
   prepare(guest: Guest): void {
-    const interruptible = (guest.get('rflags') & Rflags.IF) !== 0n && !guest.shadowed;
-    const event = this.#next(guest, interruptible);
-    guest.inject(event);
+    guest.inject(this.#next(guest));
     guest.openWindows(this.#interrupted, this.#nmis > 0);
   }
 
-  #next(guest: Guest, interruptible: boolean): GuestEvent | undefined {
+  #next(guest: Guest): GuestEvent | undefined {
     const first = this.#exception ?? this.#again;
     if (first !== undefined) {
       if (this.#exception === undefined) this.#again = undefined;
@@ -137,7 +136,7 @@ export class Events {
       this.#nmis--;
       return { vector: Vector.NMI, kind: EventKind.nmi };
     }
-    if (interruptible && this.#interrupted) return { vector: this.#acknowledge(), kind: EventKind.external };
+    if (this.#interrupted && (guest.low('rflags') & IF) !== 0 && !guest.shadowed) return { vector: this.#acknowledge(), kind: EventKind.external };
     return undefined;
   }
 }

@@ -41,6 +41,10 @@ export interface Guest extends Disposable {
   get(register: GuestRegister): bigint;
   set(register: GuestRegister, value: bigint): void;
   segment(name: SegmentName): Segment;
+  /** The low half of a register, as bits: negative where bit 31 is set. */
+  low(register: GuestRegister): number;
+  /** Moves RIP behind an instruction of `length` bytes and ends the shadow; false, and nothing is done, where that passes a multiple of 4 GiB. */
+  skip(length: number): boolean;
   /** {@link Segment.rights} alone. */
   rights(name: SegmentName): number;
   setSegment(name: SegmentName, segment: Segment): void;

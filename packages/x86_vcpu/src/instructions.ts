@@ -17,7 +17,7 @@ export interface InstructionHost {
   readonly msrs: GuestMsrs;
   readonly apic: LocalApic | undefined;
   readonly cpl: number;
-  cpuidView(): CpuidView;
+  readonly cpuidView: CpuidView;
   /** The hypervisor is asked for an MSR; RIP moves on when it has answered. */
   beginMsr(msr: number, isRead: boolean): AxVCpuExitReason;
 }
@@ -36,7 +36,7 @@ const ARGUMENTS = [Gpr.RDI, Gpr.RSI, Gpr.RDX, Gpr.RCX, Gpr.R8, Gpr.R9] as const;
 const HANDLERS: Readonly<Record<Intercepted, Handler>> = {
   cpuid: (host) => {
     const { context } = host;
-    const { eax, ebx, ecx, edx } = guestCpuid(context.low(Gpr.RAX), context.low(Gpr.RCX), host.cpuidView());
+    const { eax, ebx, ecx, edx } = guestCpuid(context.low(Gpr.RAX), context.low(Gpr.RCX), host.cpuidView);
     context.setLow(Gpr.RAX, eax);
     context.setLow(Gpr.RBX, ebx);
     context.setLow(Gpr.RCX, ecx);

@@ -5,17 +5,19 @@ import { axError } from '@axvisor/axvisor_api/errors';
 import { physMemory } from '@axvisor/axvisor_api/memory';
 import { hostWrote } from '@axvisor/axvisor_api/processor';
 
-/** Bits of an entry that say whether it is there, may be written, and is a leaf above the lowest level. */
+/** Bits of an entry that say whether it is there, and may be written. */
 interface Entries {
-  readonly present: bigint;
-  readonly write: bigint;
-  readonly leaf: bigint;
+  readonly present: number;
+  readonly write: number;
 }
 const FORMATS: Readonly<Record<string, Entries>> = {
-  ept: { present: 7n, write: 2n, leaf: 0x80n },
-  npt: { present: 1n, write: 2n, leaf: 0x80n },
+  ept: { present: 7, write: 2 },
+  npt: { present: 1, write: 2 },
 };
-const FRAME_MASK = 0x000f_ffff_ffff_f000n;
+/** A leaf above the lowest level. */
+const LEAF = 0x80;
+const FRAME_HI = 0x000f_ffff;
+const HIGH = 2 ** 32;
 
 export class NestedMemory {
   readonly #root: NestedRoot;
@@ -29,24 +31,30 @@ export class NestedMemory {
     this.#entries = entries;
   }
 
-  /** The host address of a guest physical one, undefined where nothing is mapped or a write is not allowed. */
-  translate(gpa: bigint, write: boolean): number | undefined {
-    const { longs, bytes } = physMemory();
-    const { present, write: writable, leaf } = this.#entries;
-    let table = BigInt(this.#root.address);
+  /** The host address of a guest physical one below 2^52; -1 where nothing is mapped or a write is not allowed. */
+  place(gpa: number, write: boolean): number {
+    const { words, bytes } = physMemory();
+    const { present, write: writable } = this.#entries;
+    let table = Number(this.#root.address);
     for (let level = this.#root.levels - 1; level >= 0; level--) {
-      const shift = BigInt(12 + 9 * level);
-      const entry = longs[Number((table >> 3n) + ((gpa >> shift) & 511n))] ?? 0n;
-      if ((entry & present) === 0n || (write && (entry & writable) === 0n)) return undefined;
-      const frame = entry & FRAME_MASK;
-      if (level === 0 || (entry & leaf) !== 0n) {
-        const inside = (1n << shift) - 1n;
-        const address = Number((frame & ~inside) | (gpa & inside));
-        return address < bytes.length ? address : undefined;
+      const size = 2 ** (12 + 9 * level);
+      const at = table / 4 + 2 * (Math.floor(gpa / size) & 511);
+      const lo = words[at] ?? 0;
+      if ((lo & present) === 0 || (write && (lo & writable) === 0)) return -1;
+      const frame = ((words[at + 1] as number) & FRAME_HI) * HIGH + ((lo & ~0xfff) >>> 0);
+      if (level === 0 || (lo & LEAF) !== 0) {
+        const address = frame - (frame % size) + (gpa % size);
+        return address < bytes.length ? address : -1;
       }
       table = frame;
     }
-    return undefined;
+    return -1;
+  }
+
+  /** The host address of a guest physical one, undefined where nothing is mapped or a write is not allowed. */
+  translate(gpa: bigint, write: boolean): number | undefined {
+    const at = this.place(Number(BigInt.asUintN(52, gpa)), write);
+    return at < 0 ? undefined : at;
   }
 
   /** A little-endian value that lies in one page; undefined where nothing is mapped. */

@@ -27,6 +27,7 @@ import { TaskSource, TaskSwitcher } from './task_switch.ts';
 
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
+const TF = Number(Rflags.TF);
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
 const SHUTDOWN: AxVCpuExitReason = { reason: 'SystemReset', warm: false };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
@@ -78,6 +79,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   /** RFLAGS.IF when it was last taken off a processor. */
   #interruptible = false;
   readonly #emulator: Emulator;
+  readonly cpuidView: CpuidView = this.#viewOfCpuid();
   #msr: PendingMsr | undefined;
   #isShutDown = false;
 
@@ -330,15 +332,17 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   }
 
   advance(length: number): void {
-    const rip = this.guest.get('rip') + BigInt(length);
-    this.guest.set('rip', this.cpu().mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
-    this.guest.clearShadow();
+    if (!this.guest.skip(length)) {
+      const rip = this.guest.get('rip') + BigInt(length);
+      this.guest.set('rip', this.cpu().mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
+      this.guest.clearShadow();
+    }
     this.trapStep();
   }
 
   /** An instruction, or a part of one that repeats, was carried out for a guest that steps: #DB follows (SDM vol. 3, 18.3.1.4). */
   trapStep(): void {
-    if ((this.guest.get('rflags') & Rflags.TF) === 0n) return;
+    if ((this.guest.low('rflags') & TF) === 0) return;
     this.guest.addToDr6(DR6_BS);
     this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
   }
@@ -541,14 +545,25 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     return { context: this.context.address, ...this.guest.share() };
   }
 
-  cpuidView(): CpuidView {
-    const apic = this.#apic;
+  /** What CPUID depends on, as it is when it is asked. */
+  #viewOfCpuid(): CpuidView {
+    const vcpu = this;
     return {
-      apicId: apic?.id ?? this.#apicId,
-      cpus: this.#vm.count,
-      cr4: this.guest.get('cr4'),
-      apic: apic !== undefined,
-      apicEnabled: apic !== undefined && (apic.base & 0x800n) !== 0n,
+      get apicId() {
+        return vcpu.#apic?.id ?? vcpu.#apicId;
+      },
+      get cpus() {
+        return vcpu.#vm.count;
+      },
+      get cr4() {
+        return vcpu.guest.get('cr4');
+      },
+      get apic() {
+        return vcpu.#apic !== undefined;
+      },
+      get apicEnabled() {
+        return vcpu.#apic !== undefined && (vcpu.#apic.base & 0x800n) !== 0n;
+      },
     };
   }
 

@@ -116,6 +116,11 @@ export class FakeCpu {
         this.setField(field, value);
         return VMSUCCEED;
       },
+      vmreadLow: (field) => Number(BigInt.asUintN(32, this.field(field))),
+      vmwriteLow: (field, value) => {
+        this.setField(field, (this.field(field) & ~0xffff_ffffn) | BigInt(value >>> 0));
+        return VMSUCCEED;
+      },
       vmlaunch: () => this.#enter(),
       vmresume: () => this.#enter(),
       invept: (type, eptp) => {

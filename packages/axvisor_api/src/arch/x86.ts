@@ -105,6 +105,10 @@ export interface X86Processor {
    */
   vmread(field: number): bigint;
   vmwrite(field: number, value: bigint): VmxResult;
+  /** The low 32 bits of what {@link X86Processor.vmread} reads, unsigned: all of a 16- or 32-bit field, for what is read at every exit. Errors as there. */
+  vmreadLow(field: number): number;
+  /** Writes the low 32 bits of a field; the others stay. `value`: unsigned, or the same bits signed. */
+  vmwriteLow(field: number, value: number): VmxResult;
   /**
    * Loads the general registers from the context at `context` and enters the guest of the current VMCS. {@link VMSUCCEED}: a VM exit brought
    * control back, whose reason is in the VMCS, and the registers are in the context again. A failed entry after the host state was found good is
@@ -152,6 +156,8 @@ export let vmptrld: X86Processor['vmptrld'];
 export let vmptrst: X86Processor['vmptrst'];
 export let vmread: X86Processor['vmread'];
 export let vmwrite: X86Processor['vmwrite'];
+export let vmreadLow: X86Processor['vmreadLow'];
+export let vmwriteLow: X86Processor['vmwriteLow'];
 export let vmlaunch: X86Processor['vmlaunch'];
 export let vmresume: X86Processor['vmresume'];
 export let invept: X86Processor['invept'];
@@ -166,7 +172,7 @@ export let retiredInstructions: X86Processor['retiredInstructions'];
 
 /** The functions a processor without VMX, or without SVM, does not define. */
 type Optional =
-  | 'vmxon' | 'vmxoff' | 'vmclear' | 'vmptrld' | 'vmptrst' | 'vmread' | 'vmwrite' | 'vmlaunch' | 'vmresume' | 'invept' | 'invvpid'
+  | 'vmxon' | 'vmxoff' | 'vmclear' | 'vmptrld' | 'vmptrst' | 'vmread' | 'vmwrite' | 'vmreadLow' | 'vmwriteLow' | 'vmlaunch' | 'vmresume' | 'invept' | 'invvpid'
   | 'vmrun' | 'vmload' | 'vmsave' | 'stgi' | 'clgi' | 'invlpga';
 
 const noVmx = (): never => {
@@ -182,7 +188,7 @@ export const x86: AxApiDef<'arch/x86', X86Processor, Optional> = apiDef({
   functions: {
     cpuid: required, rdmsr: required, wrmsr: required, readCr: required, writeCr: required, readDr: required, writeDr: required,
     xgetbv: required, xsetbv: required, xsave: required, xrstor: required, hostSegments: required,
-    vmxon: noVmx, vmxoff: noVmx, vmclear: noVmx, vmptrld: noVmx, vmptrst: noVmx, vmread: noVmx, vmwrite: noVmx, vmlaunch: noVmx,
+    vmxon: noVmx, vmxoff: noVmx, vmclear: noVmx, vmptrld: noVmx, vmptrst: noVmx, vmread: noVmx, vmwrite: noVmx, vmreadLow: noVmx, vmwriteLow: noVmx, vmlaunch: noVmx,
     vmresume: noVmx, invept: noVmx, invvpid: noVmx,
     vmrun: noSvm, vmload: noSvm, vmsave: noSvm, stgi: noSvm, clgi: noSvm, invlpga: noSvm,
     retiredInstructions: required,
@@ -190,7 +196,7 @@ export const x86: AxApiDef<'arch/x86', X86Processor, Optional> = apiDef({
   bind: (f: X86Processor) =>
     ({
       cpuid, rdmsr, wrmsr, readCr, writeCr, readDr, writeDr, xgetbv, xsetbv, xsave, xrstor, hostSegments, vmxon, vmxoff, vmclear, vmptrld,
-      vmptrst, vmread, vmwrite, vmlaunch, vmresume, invept, invvpid, vmrun, vmload, vmsave, stgi, clgi, invlpga, retiredInstructions,
+      vmptrst, vmread, vmwrite, vmreadLow, vmwriteLow, vmlaunch, vmresume, invept, invvpid, vmrun, vmload, vmsave, stgi, clgi, invlpga, retiredInstructions,
     } = f),
   providers: ['@axvisor/softcpu_x86'],
 });

@@ -67,8 +67,12 @@ export class Events {
     }
     this.taken++;
     if (fault.kind === Fault.exception && !this.hasError(fault.vector)) fault.errorCode = 0;
+    if (fault.kind === Fault.stage2) {
+      this.guest?.secondStageFault();
+      fault.clear();
+      return Status.leave;
+    }
     return this.attempt(() => {
-      if (fault.kind === Fault.stage2) this.guest?.secondStageFault();
       const { vector } = fault;
       this.exception(vector, vector === V.BP || vector === V.OF ? EVENT.softException : EVENT.hardware, fault.errorCode, 0);
     });
@@ -119,7 +123,7 @@ export class Events {
         run();
         this.vectoring = 0;
         fault.clear();
-        return regs.waiting !== Waiting.no ? Status.leave : Status.jump;
+        return regs.exited || regs.waiting !== Waiting.no ? Status.leave : Status.jump;
       } catch (signal) {
         if (signal !== ABORT) throw signal;
       }
@@ -135,7 +139,10 @@ export class Events {
   /** What follows an exception during the delivery of an event (SDM vol. 3, table 6-5). */
   private next(): void {
     const { fault } = this.regs;
-    if (fault.kind === Fault.stage2) this.guest?.secondStageFault();
+    if (fault.kind === Fault.stage2) {
+      this.guest?.secondStageFault();
+      return;
+    }
     if (!this.hasError(fault.vector)) fault.errorCode = 0;
     const first = this.vectoring & 0xff;
     const second = fault.vector;

@@ -63,7 +63,7 @@ export interface GuestMode {
   exception(event: DeliveredEvent): void;
   /** An NMI (vector 2) or external interrupt arrived. True: the guest was left. */
   interrupt(nmi: boolean): boolean;
-  /** A nested fault of the second stage, which the fault record describes. */
+  /** Leaves the guest for a fault of the second stage, which the fault record describes. */
   secondStageFault(): void;
   /** The processor would shut down. */
   tripleFault(): void;

@@ -34,6 +34,12 @@ const RSP = 4;
 const PHYSICAL_BITS = 46;
 const FREQUENCY = 1_000_000_000n;
 
+/** Copies the general registers but RSP and, of SVM, RAX, as words. */
+function copyRegisters(words: Int32Array, from: number, to: number, svm: boolean): void {
+  for (let i = svm ? 2 : 0; i < 2 * RSP; i++) words[to + i] = words[from + i]!;
+  for (let i = 2 * RSP + 2; i < 32; i++) words[to + i] = words[from + i]!;
+}
+
 export class Privileged implements PrivilegedLp {
   readonly regs: Registers;
   readonly cpuid: Cpuid;
@@ -369,18 +375,14 @@ export class Privileged implements PrivilegedLp {
     const { regs } = this;
     const { words } = regs;
     const at = this.contextAt(address) >> 2;
-    for (let i = svm ? 1 : 0; i < 16; i++) if (i !== RSP) regs.setGpr(i, words[at + 2 * i]!, words[at + 2 * i + 1]!);
+    copyRegisters(words, at, regs.gpr(0), svm);
   }
 
   /** Puts the general registers back into a context after the guest was left. */
   saveContext(address: number, svm: boolean): void {
     const { regs } = this;
     const at = this.contextAt(address) >> 2;
-    for (let i = svm ? 1 : 0; i < 16; i++) {
-      if (i === RSP) continue;
-      regs.words[at + 2 * i] = regs.lo(i);
-      regs.words[at + 2 * i + 1] = regs.hi(i);
-    }
+    copyRegisters(regs.words, regs.gpr(0), at, svm);
   }
 
   /** Second-stage tables changed: nothing cached of them is used again. */

@@ -7,9 +7,10 @@ import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import type { X86Exit } from '../exit.ts';
 import { GuestFault } from '../paging.ts';
 import { decode, type Instruction } from './decode.ts';
-import { Emulation, type Emulated, type TransferExit } from './emulation.ts';
+import { Emulation, type Emulated, type Local, type TransferExit } from './emulation.ts';
 import { execute, shapeOf, usesVectors } from './execute.ts';
 import type { EmulatedCpu, Steps, Transfer } from './machine.ts';
+import { Moves } from './move.ts';
 import { PortAccess } from './port.ts';
 import { portString, portStringShape, undecodable } from './string.ts';
 
@@ -36,6 +37,8 @@ export class Emulator {
   #fault: NestedExit | undefined;
   #isDelivery = false;
   #emulation: Emulated | undefined;
+  readonly #moves = new Moves();
+  readonly #answers: Local = (transfer) => this.#local(transfer);
 
   constructor(host: EmulationHost) {
     this.#host = host;
@@ -86,6 +89,12 @@ export class Emulator {
     const fault = this.#fault;
     if (fault === undefined || this.#isDelivery || fault.fetch || fault.walk) return undefined;
     const cpu = this.#host.cpu();
+    const move = this.#moves.at(cpu, fault.gpa, fault.write, this.#answers);
+    if (move !== undefined) {
+      this.#fault = undefined;
+      this.#emulation = move;
+      return this.#continue() as MmioExit | undefined;
+    }
     const instruction = decode(cpu.fetch(), cpu, shapeOf);
     const steps = instruction === undefined ? undefined : stepsOf(cpu, instruction);
     if (instruction === undefined || steps === undefined) return undefined;
@@ -115,7 +124,7 @@ export class Emulator {
 
   /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
   #begin(steps: Steps, length: number): TransferExit | undefined {
-    this.#emulation = new Emulation(steps, length, (transfer) => this.#local(transfer));
+    this.#emulation = new Emulation(steps, length, this.#answers);
     return this.#continue();
   }
 

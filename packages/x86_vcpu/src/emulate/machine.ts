@@ -16,6 +16,7 @@ export type Transfer =
 /** A part of an instruction: yields transfers, gets the values read. */
 export type Steps<T = void> = Generator<Transfer, T, bigint>;
 
+const LMA = Number(Efer.LMA);
 const PAGE = 4096n;
 /** Of an instruction, in bytes. */
 const MAX_LENGTH = 15;
@@ -39,7 +40,7 @@ export class EmulatedCpu {
   /** Whether 64-bit code is executed, and the size of operands and addresses by default. */
   get mode(): { readonly long: boolean; readonly size: 2 | 4 } {
     const rights = this.guest.rights('cs');
-    const long = (this.guest.get('efer') & Efer.LMA) !== 0n && (rights & SegmentAccess.L) !== 0;
+    const long = (this.guest.low('efer') & LMA) !== 0 && (rights & SegmentAccess.L) !== 0;
     return { long, size: !long && (rights & SegmentAccess.DB) === 0 ? 2 : 4 };
   }
 

@@ -25,6 +25,7 @@ const TABLES: Readonly<Partial<Record<GuestRegister, readonly [segment: number, 
   'gdtr.base': [VmcbSave.gdtr, 'base'], 'gdtr.limit': [VmcbSave.gdtr, 'limit'], 'idtr.base': [VmcbSave.idtr, 'base'], 'idtr.limit': [VmcbSave.idtr, 'limit'],
 };
 
+const SVME = Number(Efer.SVME);
 /** CR8 is the local APIC's. */
 const CR8 = 1 << 8;
 /** Task switches are the processor's own business, unlike under VMX. */
@@ -121,7 +122,7 @@ export class SvmGuest implements Guest {
   }
 
   get shadowed(): boolean {
-    return (this.#get64(Vmcb.interruptShadow) & 1n) !== 0n;
+    return (this.#view.getUint32(Vmcb.interruptShadow, true) & 1) !== 0;
   }
 
   get nmiBlocked(): boolean {
@@ -148,7 +149,23 @@ export class SvmGuest implements Guest {
   }
 
   clearShadow(): void {
-    this.#set64(Vmcb.interruptShadow, this.#get64(Vmcb.interruptShadow) & ~1n);
+    this.#view.setUint32(Vmcb.interruptShadow, this.#view.getUint32(Vmcb.interruptShadow, true) & ~1, true);
+  }
+
+  low(register: GuestRegister): number {
+    const table = TABLES[register];
+    if (table !== undefined) return this.#view.getInt32(table[0] + VmcbSegment[table[1]], true);
+    // As in `get`.
+    if (register === 'efer') return this.#view.getInt32(VmcbSave.efer, true) & ~SVME;
+    return this.#view.getInt32(REGISTERS[register as keyof typeof REGISTERS], true);
+  }
+
+  skip(length: number): boolean {
+    const next = this.#view.getUint32(VmcbSave.rip, true) + length;
+    if (next > 0xffff_ffff) return false;
+    this.#view.setUint32(VmcbSave.rip, next, true);
+    this.clearShadow();
+    return true;
   }
 
   setRoot(root: NestedRoot, tag: number): void {
@@ -253,21 +270,22 @@ export class SvmGuest implements Guest {
   }
 
   interrupted(): GuestEvent | undefined {
-    const info = this.#get64(Vmcb.exitIntInfo);
-    const low = Number(info & 0xffff_ffffn);
+    const low = this.#view.getUint32(Vmcb.exitIntInfo, true);
     if (low < EventInjection.valid) return undefined;
     return {
       vector: low & 0xff,
       kind: ((low >>> EventInjection.typeShift) & 7) as EventKind,
-      ...((low & EventInjection.errorCodeValid) === 0 ? {} : { errorCode: Number(info >> 32n) }),
+      ...((low & EventInjection.errorCodeValid) === 0 ? {} : { errorCode: this.#view.getUint32(Vmcb.exitIntInfo + 4, true) }),
     };
   }
 
   /** From the address of the next instruction, which is saved for intercepted instructions only. */
   instructionLength(): number | undefined {
-    const next = this.#get64(Vmcb.nextRip);
-    const length = Number(BigInt.asUintN(64, next - this.get('rip')));
-    return next === 0n || length > 15 ? undefined : length;
+    const view = this.#view;
+    const low = view.getUint32(Vmcb.nextRip, true);
+    const length = (low - view.getUint32(VmcbSave.rip, true)) >>> 0;
+    const isThere = low !== 0 || view.getUint32(Vmcb.nextRip + 4, true) !== 0;
+    return !isThere || length > 15 ? undefined : length;
   }
 }
 

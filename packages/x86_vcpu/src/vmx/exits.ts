@@ -1,13 +1,13 @@
 /** VM exits by reason (SDM vol. 3, appendix C; 28.2.1 for the qualifications). */
-import { EXIT_REASON_ENTRY_FAILURE, EptViolation, ExitReason, InterruptionInfo, VmcsField, vmread } from '@axvisor/axvisor_api/arch/x86';
+import { EXIT_REASON_ENTRY_FAILURE, EptViolation, ExitReason, InterruptionInfo, VmcsField, vmread, vmreadLow } from '@axvisor/axvisor_api/arch/x86';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Intercepted, X86Exit } from '../exit.ts';
 import type { TaskSource } from '../task_switch.ts';
 
 const R = ExitReason;
-const read = (field: number): number => Number(vmread(field));
+const read = (field: number): number => vmreadLow(field);
 /** The low half of the exit qualification; what is above it is of no exit here. */
-const qualification = (): number => Number(vmread(VmcsField.exitQualification) & 0xffff_ffffn);
+const qualification = (): number => vmreadLow(VmcsField.exitQualification);
 
 const instruction = (name: Intercepted) => (): X86Exit => ({ kind: 'instruction', instruction: name });
 /** What CPUID does not offer does not exist. */

@@ -2,7 +2,7 @@
 import {
   Cr0, Cr4, EntryControl, ExitControl, HOST_INTERRUPT_VECTOR, Interruptibility, InterruptionInfo, InvvpidType, InveptType, Msr, PinControl, ProcControl,
   ProcControl2, VMFAIL_INVALID, VMSUCCEED, VmcsField, hostSegments, invept, invvpid, rdmsr, readCr, vmclear, vmlaunch, vmptrld, vmptrst, vmread,
-  readDr, vmresume, vmwrite, writeCr, writeDr,
+  readDr, vmreadLow, vmresume, vmwrite, vmwriteLow, writeCr, writeDr,
 } from '@axvisor/axvisor_api/arch/x86';
 import type { HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
@@ -31,8 +31,10 @@ const segmentField = (first: number, name: SegmentName): number => first + 2 * S
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 /** Bits of CR0 that guests see but processors in VMX operation fix or heed otherwise. */
 const CR0_OWNED = Cr0.NE | Cr0.NW | Cr0.CD;
+const CR0_OWNED_LOW = Number(CR0_OWNED);
 /** CPUID offers neither to guests. */
 const CR4_OWNED = Cr4.VMXE | Cr4.SMXE;
+const CR4_OWNED_LOW = Number(CR4_OWNED);
 
 /** EPTP: write-back tables, levels - 1 in 5:3, accessed and dirty flags in bit 6 (SDM vol. 3, 25.6.11). */
 const EPT_WB = 6n;
@@ -104,6 +106,12 @@ export class VmxGuest implements Guest {
     return vmread(field);
   }
 
+  /** All of a field of 16 or 32 bits, the low half of another. */
+  #low(field: number): number {
+    this.#use();
+    return vmreadLow(field);
+  }
+
   #write(field: number, value: bigint | number): void {
     this.#use();
     this.#succeed(`VMWRITE 0x${field.toString(16)}`, vmwrite(field, BigInt(value)));
@@ -129,7 +137,7 @@ export class VmxGuest implements Guest {
         return;
       case 'efer': {
         this.#write(F.guestIa32Efer, value);
-        const entry = Number(this.#read(F.entryControls));
+        const entry = this.#low(F.entryControls);
         const long = (value & 0x400n) === 0n ? 0 : EntryControl.ia32eModeGuest;
         this.#write(F.entryControls, (entry & ~EntryControl.ia32eModeGuest) | long);
         return;
@@ -141,15 +149,15 @@ export class VmxGuest implements Guest {
 
   segment(name: SegmentName): Segment {
     return {
-      selector: Number(this.#read(segmentField(F.guestEsSelector, name))),
+      selector: this.#low(segmentField(F.guestEsSelector, name)),
       base: this.#read(segmentField(F.guestEsBase, name)),
-      limit: Number(this.#read(segmentField(F.guestEsLimit, name))),
-      rights: Number(this.#read(segmentField(F.guestEsAccessRights, name))),
+      limit: this.#low(segmentField(F.guestEsLimit, name)),
+      rights: this.#low(segmentField(F.guestEsAccessRights, name)),
     };
   }
 
   rights(name: SegmentName): number {
-    return Number(this.#read(segmentField(F.guestEsAccessRights, name)));
+    return this.#low(segmentField(F.guestEsAccessRights, name));
   }
 
   setSegment(name: SegmentName, { selector, base, limit, rights }: Segment): void {
@@ -160,7 +168,7 @@ export class VmxGuest implements Guest {
   }
 
   get #interruptibility(): number {
-    return Number(this.#read(F.guestInterruptibilityState));
+    return this.#low(F.guestInterruptibilityState);
   }
 
   get shadowed(): boolean {
@@ -193,7 +201,23 @@ export class VmxGuest implements Guest {
   }
 
   clearShadow(): void {
-    if (this.shadowed) this.#write(F.guestInterruptibilityState, this.#interruptibility & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs));
+    const state = this.#interruptibility;
+    const shadow = Interruptibility.blockingBySti | Interruptibility.blockingByMovSs;
+    if ((state & shadow) !== 0) this.#write(F.guestInterruptibilityState, state & ~shadow);
+  }
+
+  low(register: GuestRegister): number {
+    if (register === 'cr0') return (this.#low(F.guestCr0) & ~CR0_OWNED_LOW) | (this.#low(F.cr0ReadShadow) & CR0_OWNED_LOW);
+    if (register === 'cr4') return (this.#low(F.guestCr4) & ~CR4_OWNED_LOW) | (this.#low(F.cr4ReadShadow) & CR4_OWNED_LOW);
+    return this.#low(REGISTERS[register]) | 0;
+  }
+
+  skip(length: number): boolean {
+    const next = this.#low(F.guestRip) + length;
+    if (next > 0xffff_ffff) return false;
+    this.#succeed('VMWRITE', vmwriteLow(F.guestRip, next));
+    this.clearShadow();
+    return true;
   }
 
   setRoot(root: NestedRoot, tag: number): void {
@@ -214,7 +238,7 @@ export class VmxGuest implements Guest {
   }
 
   get #hasVpid(): boolean {
-    return (Number(this.#read(F.secondaryProcessorBasedControls)) & ProcControl2.enableVpid) !== 0;
+    return (this.#low(F.secondaryProcessorBasedControls) & ProcControl2.enableVpid) !== 0;
   }
 
   flushTranslations(): void {
@@ -276,7 +300,7 @@ export class VmxGuest implements Guest {
   }
 
   bind(): void {
-    this.#primary = Number(this.#read(F.primaryProcessorBasedControls));
+    this.#primary = this.#low(F.primaryProcessorBasedControls);
     this.#injects = true;
     this.#writeRoot();
     this.#writeHostState();
@@ -342,20 +366,20 @@ export class VmxGuest implements Guest {
   }
 
   interrupted(): GuestEvent | undefined {
-    const info = Number(this.#read(F.idtVectoringInformation));
+    const info = this.#low(F.idtVectoringInformation);
     if (info < InterruptionInfo.valid) return undefined;
     const kind = ((info >>> InterruptionInfo.typeShift) & 7) as EventKind;
     const isSoftware = kind === EventKind.softwareInterrupt || kind === EventKind.privilegedSoftware || kind === EventKind.softwareException;
     return {
       vector: info & 0xff,
       kind,
-      ...((info & InterruptionInfo.errorCodeValid) === 0 ? {} : { errorCode: Number(this.#read(F.idtVectoringErrorCode)) }),
+      ...((info & InterruptionInfo.errorCodeValid) === 0 ? {} : { errorCode: this.#low(F.idtVectoringErrorCode) }),
       ...(isSoftware ? { length: this.instructionLength() } : {}),
     };
   }
 
   instructionLength(): number {
-    return Number(this.#read(F.exitInstructionLength));
+    return this.#low(F.exitInstructionLength);
   }
 
 }

@@ -240,7 +240,7 @@ export class SvmGuest implements GuestMode {
 
   secondStageFault(): void {
     const { fault } = this.p.regs;
-    this.exit(X.NPF, {
+    this.p.leave(X.NPF, {
       info1Lo: fault.qualification,
       info1Hi: fault.tableWalk ? 2 : 1,
       info2Lo: fault.gpa | 0,

@@ -99,10 +99,13 @@ export class Checks implements VmcsWatcher {
   private current = 0;
   private volatile = false;
   private readonly volatiles: number[] = [];
+  /** Bits that a rule is known to look at, by word and rule. */
+  private readonly noted: Int32Array;
 
   constructor(rules: readonly Rule[], vmcs: Vmcs, physical: Physical, reservedHi: number) {
     this.rules = rules;
     this.stale = new Uint8Array(rules.length).fill(1);
+    this.noted = new Int32Array(vmcs.words * rules.length);
     this.readers = Array.from({ length: vmcs.words }, () => []);
     this.candidate = new Candidate(vmcs, physical, reservedHi, (word, bits) => this.seen(word, bits));
     vmcs.watcher = this;
@@ -113,6 +116,10 @@ export class Checks implements VmcsWatcher {
       this.volatile = true;
       return;
     }
+    const at = word * this.rules.length + this.current;
+    const before = this.noted[at]!;
+    if ((before | bits) === before) return;
+    this.noted[at] = before | bits;
     const readers = this.readers[word]!;
     const known = readers.find(({ rule }) => rule === this.current);
     if (known === undefined) readers.push({ rule: this.current, bits });

@@ -11,7 +11,7 @@ import { STAYS, allowed, merged, ofClts, ofCrRead, ofCrWrite, ofLmsw, visible } 
 import type { ExitDetails, VmxParts } from './exit.ts';
 import { DISPLACED, instructionInformation } from './information.ts';
 import { INSTRUCTIONS } from './rules.ts';
-import { F, type Vmcs } from './vmcs.ts';
+import { F, Vmcs } from './vmcs.ts';
 
 const P = ProcControl;
 const S = ProcControl2;
@@ -19,6 +19,14 @@ const R = ExitReason;
 
 /** Offset of the TPR in the virtual-APIC page. */
 const VTPR = 0x80;
+
+/** Words that every entry looks at. */
+const PIN_BASED_CONTROLS = Vmcs.word(F.pinBasedControls);
+const PRIMARY_PROCESSOR_BASED_CONTROLS = Vmcs.word(F.primaryProcessorBasedControls);
+const SECONDARY_PROCESSOR_BASED_CONTROLS = Vmcs.word(F.secondaryProcessorBasedControls);
+const EXCEPTION_BITMAP = Vmcs.word(F.exceptionBitmap);
+const TSC_OFFSET = Vmcs.word(F.tscOffset);
+const EXIT_CONTROLS = Vmcs.word(F.exitControls);
 
 export class VmxGuest implements GuestMode {
   readonly kind: 'vmx' = 'vmx' as const;
@@ -46,10 +54,10 @@ export class VmxGuest implements GuestMode {
   /** Takes up the controls of the VMCS, whose checks passed. */
   begin(): void {
     const { vmcs, regs } = this.p;
-    this.pin = vmcs.lo(F.pinBasedControls);
-    this.primary = vmcs.lo(F.primaryProcessorBasedControls);
-    this.secondary = this.primary < 0 ? vmcs.lo(F.secondaryProcessorBasedControls) : 0;
-    this.exceptionBitmap = vmcs.lo(F.exceptionBitmap);
+    this.pin = vmcs.wordAt(PIN_BASED_CONTROLS);
+    this.primary = vmcs.wordAt(PRIMARY_PROCESSOR_BASED_CONTROLS);
+    this.secondary = this.primary < 0 ? vmcs.wordAt(SECONDARY_PROCESSOR_BASED_CONTROLS) : 0;
+    this.exceptionBitmap = vmcs.wordAt(EXCEPTION_BITMAP);
     this.unblocked = false;
     this.trapAt = (this.primary & P.monitorTrapFlag) !== 0 ? regs.host.retired() + 1 : -1;
     this.firstPause = this.lastPause = 0n;
@@ -59,7 +67,8 @@ export class VmxGuest implements GuestMode {
     regs.intercepts = (this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0;
     regs.countPauses();
     const offset = (this.primary & P.useTscOffsetting) !== 0;
-    regs.set('tscOffset', offset ? vmcs.lo(F.tscOffset) : 0, offset ? vmcs.hi(F.tscOffset) : 0);
+    regs.sys[slot.tscOffset] = offset ? vmcs.wordAt(TSC_OFFSET) : 0;
+    regs.sys[slot.tscOffset + 1] = offset ? vmcs.wordAt(TSC_OFFSET + 1) : 0;
     regs.tscMultiplier = offset && (this.secondary & S.useTscScaling) !== 0 ? vmcs.read(F.tscMultiplier) : 0n;
   }
 
@@ -89,7 +98,7 @@ export class VmxGuest implements GuestMode {
 
   private leave(reason: number, details: ExitDetails): void {
     const { vmcs, leave } = this.p;
-    if (vmcs.has(F.exitControls, ExitControl.savePreemptionTimerValue)) vmcs.set(F.vmxPreemptionTimerValue, this.timer());
+    if ((vmcs.wordAt(EXIT_CONTROLS) & ExitControl.savePreemptionTimerValue) !== 0) vmcs.set(F.vmxPreemptionTimerValue, this.timer());
     leave(reason, details);
     this.unblocked = false;
   }
@@ -300,14 +309,17 @@ export class VmxGuest implements GuestMode {
     const { fault } = regs;
     vmcs.set(F.guestPhysicalAddress, fault.gpa | 0, highOf(fault.gpa));
     if (fault.linear) vmcsLinear(vmcs, fault.lo, fault.hi);
-    if (fault.misconfigured) this.exit(R.eptMisconfiguration, { resume: true });
+    if (fault.misconfigured) {
+      this.leave(R.eptMisconfiguration, { resume: true });
+      return;
+    }
     let qualification = fault.qualification;
     if (fault.linear) {
       qualification |= 1 << 7;
       if (!fault.tableWalk) qualification |= (1 << 8) | (paging.user ? 1 << 9 : 0) | (paging.writable ? 1 << 10 : 0) | (paging.noExecute ? 1 << 11 : 0);
     }
     if (this.unblocked && this.p.events.vectoring === 0) qualification |= 1 << 12;
-    this.exit(R.eptViolation, { qualificationLo: qualification, resume: true });
+    this.leave(R.eptViolation, { qualificationLo: qualification, resume: true });
   }
 
   tripleFault(): void {

@@ -44,6 +44,26 @@ const NO_VPID = 0;
 const owners: string[] = [];
 const ownerOf = (vpid: number): string => (owners[vpid] ??= `vpid${vpid}`);
 
+/** Words that every entry and exit look at. */
+const PRIMARY_PROCESSOR_BASED_CONTROLS = Vmcs.word(F.primaryProcessorBasedControls);
+const SECONDARY_PROCESSOR_BASED_CONTROLS = Vmcs.word(F.secondaryProcessorBasedControls);
+const GUEST_CR4 = Vmcs.word(F.guestCr4);
+const GUEST_CR0 = Vmcs.word(F.guestCr0);
+const ENTRY_CONTROLS = Vmcs.word(F.entryControls);
+const EPT_POINTER = Vmcs.word(F.eptPointer);
+const VIRTUAL_PROCESSOR_IDENTIFIER = Vmcs.word(F.virtualProcessorIdentifier);
+const ENTRY_INTERRUPTION_INFORMATION = Vmcs.word(F.entryInterruptionInformation);
+const EXIT_REASON = Vmcs.word(F.exitReason);
+const EXIT_QUALIFICATION = Vmcs.word(F.exitQualification);
+const EXIT_INTERRUPTION_INFORMATION = Vmcs.word(F.exitInterruptionInformation);
+const EXIT_INTERRUPTION_ERROR_CODE = Vmcs.word(F.exitInterruptionErrorCode);
+const IDT_VECTORING_INFORMATION = Vmcs.word(F.idtVectoringInformation);
+const IDT_VECTORING_ERROR_CODE = Vmcs.word(F.idtVectoringErrorCode);
+const EXIT_INSTRUCTION_LENGTH = Vmcs.word(F.exitInstructionLength);
+const ENTRY_MSR_LOAD_COUNT = Vmcs.word(F.entryMsrLoadCount);
+const EXIT_MSR_STORE_COUNT = Vmcs.word(F.exitMsrStoreCount);
+const EXIT_MSR_LOAD_COUNT = Vmcs.word(F.exitMsrLoadCount);
+
 export class VmxOperation {
   readonly vmcs: Vmcs;
   readonly guest: VmxGuest;
@@ -143,13 +163,32 @@ export class VmxOperation {
     return { value: this.vmcs.read(field) };
   }
 
-  vmwrite(field: number, value: bigint): VmxResult {
+  /** Whether VMWRITE succeeds. */
+  private writable(field: number): VmxResult {
     this.need();
     if (this.vmcs.place < 0) return VMFAIL_INVALID;
     if (!Vmcs.has(field)) return this.fail(E.unsupportedVmcsComponent);
-    if (Vmcs.readOnly(field)) return this.fail(E.vmwriteReadOnlyComponent);
-    this.vmcs.write(field, value);
-    return VMSUCCEED;
+    return Vmcs.readOnly(field) ? this.fail(E.vmwriteReadOnlyComponent) : VMSUCCEED;
+  }
+
+  vmwrite(field: number, value: bigint): VmxResult {
+    const result = this.writable(field);
+    if (result === VMSUCCEED) this.vmcs.write(field, value);
+    return result;
+  }
+
+  /** {@link vmread} of the low half, or how it failed, as a negative number. */
+  vmreadLow(field: number): number {
+    this.need();
+    if (this.vmcs.place < 0) return VMFAIL_INVALID;
+    if (!Vmcs.has(field)) return -this.fail(E.unsupportedVmcsComponent);
+    return this.vmcs.readLow(field);
+  }
+
+  vmwriteLow(field: number, value: number): VmxResult {
+    const result = this.writable(field);
+    if (result === VMSUCCEED) this.vmcs.writeLow(field, value);
+    return result;
   }
 
   invept(type: number, eptp: bigint): VmxResult {
@@ -212,27 +251,27 @@ export class VmxOperation {
   private load(launch: boolean): VmxResult {
     const { regs, paging, ept, events, attach } = this.p;
     const { vmcs, guest, transition } = this;
-    const secondary = vmcs.lo(F.primaryProcessorBasedControls) < 0 ? vmcs.lo(F.secondaryProcessorBasedControls) : 0;
+    const secondary = vmcs.wordAt(PRIMARY_PROCESSOR_BASED_CONTROLS) < 0 ? vmcs.wordAt(SECONDARY_PROCESSOR_BASED_CONTROLS) : 0;
     const nested = (secondary & ProcControl2.enableEpt) !== 0;
-    const guestCr4 = vmcs.lo(F.guestCr4);
-    const long = vmcs.has(F.entryControls, EntryControl.ia32eModeGuest);
-    const pae = vmcs.has(F.guestCr0, CR0.PG) && (guestCr4 & CR4.PAE) !== 0 && !long;
+    const guestCr4 = vmcs.wordAt(GUEST_CR4);
+    const long = (vmcs.wordAt(ENTRY_CONTROLS) & EntryControl.ia32eModeGuest) !== 0;
+    const pae = (vmcs.wordAt(GUEST_CR0) & CR0.PG) !== 0 && (guestCr4 & CR4.PAE) !== 0 && !long;
     if (pae && nested && !this.pdptesValid()) return this.refuse(ExitReason.entryFailureGuestState, 2);
-    if (nested) ept.load(vmcs.lo(F.eptPointer), vmcs.hi(F.eptPointer));
+    if (nested) ept.load(vmcs.wordAt(EPT_POINTER), vmcs.wordAt(EPT_POINTER + 1));
     paging.secondStage = nested ? ept : undefined;
     const tagged = (secondary & ProcControl2.enableVpid) !== 0;
-    const owner = ownerOf(tagged ? vmcs.lo(F.virtualProcessorIdentifier) & 0xffff : NO_VPID);
+    const owner = ownerOf(tagged ? vmcs.wordAt(VIRTUAL_PROCESSOR_IDENTIFIER) & 0xffff : NO_VPID);
     if (!tagged) regs.translations.flushOwner(owner);
     regs.translations.setOwner(owner, nested ? ept.name : '');
     // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
     transition.loadGuest(pae && nested);
     if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);
-    const failed = this.loadMsrs(F.entryMsrLoadCount, F.entryMsrLoadAddress);
+    const failed = this.loadMsrs(ENTRY_MSR_LOAD_COUNT, F.entryMsrLoadAddress);
     if (failed !== 0) return this.refuse(ExitReason.entryFailureMsrLoading, failed);
     if (launch) vmcs.launched = true;
     attach(guest);
     guest.begin();
-    const info = vmcs.lo(F.entryInterruptionInformation);
+    const info = vmcs.wordAt(ENTRY_INTERRUPTION_INFORMATION);
     events.vectoring = 0;
     if (info < 0) this.inject(info);
     return VMSUCCEED;
@@ -262,11 +301,12 @@ export class VmxOperation {
     });
   }
 
-  /** Loads an MSR list (SDM vol. 3, 27.4); the number of the entry that cannot be loaded, 0 if all can. */
-  private loadMsrs(count: Field, address: Field): number {
+  /** Loads an MSR list (SDM vol. 3, 27.4), whose length is in the word `count`; the number of the entry that cannot be loaded, 0 if all can. */
+  private loadMsrs(count: number, address: Field): number {
     const { vmcs } = this;
     const { physical, msrs } = this.p;
-    const entries = vmcs.lo(count);
+    const entries = vmcs.wordAt(count);
+    if (entries === 0) return 0;
     const base = toNumber(vmcs.lo(address), vmcs.hi(address));
     for (let i = 0; i < entries; i++) {
       const at = base + 16 * i;
@@ -283,7 +323,8 @@ export class VmxOperation {
   private storeMsrs(): boolean {
     const { vmcs } = this;
     const { physical, msrs } = this.p;
-    const entries = vmcs.lo(F.exitMsrStoreCount);
+    const entries = vmcs.wordAt(EXIT_MSR_STORE_COUNT);
+    if (entries === 0) return true;
     const base = toNumber(vmcs.lo(F.exitMsrStoreAddress), vmcs.hi(F.exitMsrStoreAddress));
     for (let i = 0; i < entries; i++) {
       const at = base + 16 * i;
@@ -300,15 +341,16 @@ export class VmxOperation {
   private leave(reason: number, details: ExitDetails): void {
     const { vmcs, transition } = this;
     const { events, regs } = this.p;
-    vmcs.set(F.exitReason, reason);
-    vmcs.set(F.exitQualification, details.qualificationLo ?? 0, details.qualificationHi ?? 0);
+    vmcs.setWord(EXIT_REASON, reason);
+    vmcs.setWord(EXIT_QUALIFICATION, details.qualificationLo ?? 0);
+    vmcs.setWord(EXIT_QUALIFICATION + 1, details.qualificationHi ?? 0);
     const information = details.information ?? 0;
-    vmcs.set(F.exitInterruptionInformation, information);
-    if ((information & InterruptionInfo.errorCodeValid) !== 0) vmcs.set(F.exitInterruptionErrorCode, details.errorCode ?? 0);
-    vmcs.set(F.idtVectoringInformation, events.vectoring);
-    if ((events.vectoring & InterruptionInfo.errorCodeValid) !== 0) vmcs.set(F.idtVectoringErrorCode, events.vectoringError);
-    vmcs.set(F.exitInstructionLength, events.vectoring !== 0 ? events.vectoringLength : (details.length ?? 0));
-    vmcs.set(F.entryInterruptionInformation, vmcs.lo(F.entryInterruptionInformation) & 0x7fff_ffff);
+    vmcs.setWord(EXIT_INTERRUPTION_INFORMATION, information);
+    if ((information & InterruptionInfo.errorCodeValid) !== 0) vmcs.setWord(EXIT_INTERRUPTION_ERROR_CODE, details.errorCode ?? 0);
+    vmcs.setWord(IDT_VECTORING_INFORMATION, events.vectoring);
+    if ((events.vectoring & InterruptionInfo.errorCodeValid) !== 0) vmcs.setWord(IDT_VECTORING_ERROR_CODE, events.vectoringError);
+    vmcs.setWord(EXIT_INSTRUCTION_LENGTH, events.vectoring !== 0 ? events.vectoringLength : (details.length ?? 0));
+    vmcs.setWord(ENTRY_INTERRUPTION_INFORMATION, vmcs.wordAt(ENTRY_INTERRUPTION_INFORMATION) & 0x7fff_ffff);
     if (reason === ExitReason.tripleFault) regs.waiting = Waiting.shutdown;
     transition.saveGuest(details.resume ?? false);
     if (!this.storeMsrs()) this.abort(1);
@@ -319,7 +361,7 @@ export class VmxOperation {
     const { regs } = this.p;
     this.transition.loadHost();
     regs.exited = true;
-    if (this.loadMsrs(F.exitMsrLoadCount, F.exitMsrLoadAddress) !== 0) this.abort(4);
+    if (this.loadMsrs(EXIT_MSR_LOAD_COUNT, F.exitMsrLoadAddress) !== 0) this.abort(4);
   }
 
   /** A VMX abort: the hypervisor's own lists are wrong, and it could not go on. */

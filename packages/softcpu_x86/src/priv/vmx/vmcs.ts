@@ -1,5 +1,6 @@
 /** The VMCS as it lies in its region (SDM vol. 3, 25.2): revision, abort indicator, launch state, then every field in 8 bytes. */
 import { VmcsField, vmcsFieldType, vmcsFieldWidth } from '@axvisor/axvisor_api/arch/x86';
+import type { Moves } from '../control_area.ts';
 import { toBigint, type Registers } from '../registers.ts';
 
 /** Byte offsets in the region of what is no field. */
@@ -43,7 +44,7 @@ export class Vmcs {
   watcher: VmcsWatcher | undefined;
   private readonly regs: Registers;
   /** Index of word 0 of the fields in linear memory. */
-  private base = 0;
+  base = 0;
 
   constructor(regs: Registers) {
     this.regs = regs;
@@ -62,6 +63,11 @@ export class Vmcs {
 
   /** Number of the low word of a field. */
   word(field: Field): number {
+    return offsets[field]!;
+  }
+
+  /** The same, without a VMCS. */
+  static word(field: Field): number {
     return offsets[field]!;
   }
 
@@ -88,7 +94,12 @@ export class Vmcs {
     this.setWord(word + 1, hi);
   }
 
-  /** A word by its number. */
+  /** A word by its number, for what every entry and exit look at. */
+  wordAt(word: number): number {
+    return this.regs.words[this.base + word]!;
+  }
+
+  /** Sets a field of at most 32 bits by the number of its word. */
   setWord(word: number, value: number): void {
     const { words } = this.regs;
     const at = this.base + word;
@@ -98,13 +109,31 @@ export class Vmcs {
     this.watcher?.written(word, changed);
   }
 
-  wordAt(word: number): number {
-    return this.regs.words[this.base + word]!;
-  }
-
   /** A bit of a control word. */
   has(field: Field, bit: number): boolean {
     return (this.lo(field) & bit) !== 0;
+  }
+
+  /** Saves registers. */
+  save({ state, area }: Moves): void {
+    const { words, base } = this.regs;
+    const first = this.base;
+    for (let i = 0; i < state.length; i++) {
+      const value = words[base + state[i]!]!;
+      if (words[first + area[i]!] !== value) this.setWord(area[i]!, value);
+    }
+  }
+
+  /** VMREAD of the low half, unsigned. */
+  readLow(field: number): number {
+    if ((field & 1) !== 0) return this.hi(field & ~1) >>> 0;
+    return this.lo(field) >>> 0;
+  }
+
+  /** VMWRITE of the low half. */
+  writeLow(field: number, value: number): void {
+    if ((field & 1) !== 0) this.setWord(offsets[field & ~1]! + 1, value | 0);
+    else this.setWord(offsets[field]!, vmcsFieldWidth(field) === 16 ? value & 0xffff : value | 0);
   }
 
   /** VMREAD. */
