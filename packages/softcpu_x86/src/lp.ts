@@ -21,7 +21,7 @@ import { createX87Exec } from './fp/x87_exec.ts';
 import { Decoder, MAX_LENGTH } from './isa/decode.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
-import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, STATE_SIZE, Seg, VT } from './state.ts';
+import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg, VT } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
@@ -78,6 +78,7 @@ export class Lp extends Core {
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);
+    this.setWord32(SHARED, this.#shared ? 1 : 0);
     this.priv = new Privileged({ ...options, stateBase: this.state, host: this.#host(random) });
   }
 
@@ -147,6 +148,7 @@ export class Lp extends Core {
   }
 
   protected resetState(): void {
+    this.setWord32(SHARED, this.#shared ? 1 : 0);
     this.priv.reset();
   }
 

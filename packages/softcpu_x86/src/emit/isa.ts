@@ -24,6 +24,7 @@ import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT, isSimd } from './simd/
 import { BOUND, UNDEFINED, simple } from './simple.ts';
 import { stack } from './stack.ts';
 import { REPEAT, strings } from './string.ts';
+import { iretFunctions } from './iret.ts';
 import { privileged } from './privileged.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 import type { Size } from './value.ts';
@@ -212,6 +213,7 @@ export const isa: Isa = {
   coherentFetch: true,
   functions: {
     ...functions,
+    ...iretFunctions,
     ...simdFunctions,
     [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' },
     [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },

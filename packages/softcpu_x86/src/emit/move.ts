@@ -11,6 +11,7 @@ import { compareExchange, isAligned, lockedUpdate, readPlace, splitUpdate } from
 import { checkSegment, gpr, setGpr } from './operands.ts';
 import type { Address, Operands } from './operands.ts';
 import { exchangePair } from './pair.ts';
+import { moveFromControl } from './privileged.ts';
 import { dataSegment, dropSegment } from './segments.ts';
 import { system, systemRecord } from './system.ts';
 import { TOP, bytesOf, constant, fromBool, loadOf, sext, zext } from './value.ts';
@@ -23,7 +24,8 @@ const always = { bySize: true, outline: true } as const;
 const isSystem = (row: Row): boolean => row.operands.some(({ kind }, i) => kind === 'C' || kind === 'D' || (kind === 'S' && i === 0));
 
 const mov: Definition = define((o, row) => {
-  if (isSystem(row)) system.emit(o, row);
+  if (row.operands[1]?.kind === 'C') moveFromControl.emit(o, row);
+  else if (isSystem(row)) system.emit(o, row);
   else if (row.operands[1]?.kind === 'S') moveFromSegment(o);
   else {
     if (row.operands.some(({ kind }) => kind === 'O') && o.variant.fast) o.useAddress(absolute(o.e));
@@ -34,7 +36,8 @@ const mov: Definition = define((o, row) => {
   fast: true,
   outline: outlineNarrow,
   record: (fields, insn, row) => {
-    if (isSystem(row)) systemRecord(fields, insn, row);
+    if (row.operands[1]?.kind === 'C') moveFromControl.record?.(fields, insn, row);
+    else if (isSystem(row)) systemRecord(fields, insn, row);
     else if (row.operands[1]?.kind === 'S') fields.imm = insn.reg;
   },
 });

@@ -2,16 +2,17 @@
  * System instructions that do no more, as a rule, than to change words of the state block: CLI, STI, STAC, CLAC, SWAPGS, PAUSE, and in
  * 64-bit mode SYSCALL, SYSRET, RDFSBASE and its relatives (SDM vol. 2). What they do otherwise is the service's, which does all of it.
  */
-import { i32, i64 } from '@axvisor/softcpu';
+import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32 } from '@axvisor/softcpu';
 import {
-  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SMAP, Seg,
+  ALIGN_TRAP, CODE, CPL, CR_READS, EFLAGS, FETCH, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, MODE, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SHARED, SMAP, Seg,
   UMIP_TRAP, storedAt,
 } from '../state.ts';
 import { CR4, EFER, FLAT, SYSCALL_RIGHTS, SYSRET_FLAGS } from '../priv/fields.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { packFlags, unpackFlags } from './flags.ts';
+import { iret } from './iret.ts';
 import { gpr, setGpr } from './operands.ts';
 import { SYSTEM, systemRecord } from './system.ts';
 import { zext } from './value.ts';
@@ -158,4 +159,21 @@ const segmentBase = (segment: number, writes: boolean): Definition => define(({ 
 
 const bases: Definitions = { rdfsbase: segmentBase(Seg.fs, false), rdgsbase: segmentBase(Seg.gs, false), wrfsbase: segmentBase(Seg.fs, true), wrgsbase: segmentBase(Seg.gs, true) };
 
-export const privileged: Definitions = { ...bases, cli, sti, stac, clac, swapgs, pause, syscall, sysret };
+/** Nothing to be seen of others, where there are none. */
+const serialize: Definition = define(({ e }) => e.if(word(e, SHARED), () => e.service(SYSTEM), undefined, false), { record: systemRecord });
+
+/** MOV from CR2 and CR3; the other control registers, and these where they are intercepted, are the service's. */
+export const moveFromControl: Definition = define(({ e }) => {
+  const number = e.let(e.field('r'));
+  const more = i32.and(i32.shr_u(word(e, INTERCEPTS), i32.add(number, i32.const(CR_READS))), i32.const(1));
+  e.if(i32.eqz(i32.or(word(e, CPL), more)), () => {
+    const first = e.state('i64.load', storedAt('cr2'));
+    const base = first.kind === 'read' ? first.offset : 0;
+    const value = e.let(e.read('i64.load', i32.shl(i32.sub(number, i32.const(2)), i32.const(3)), base));
+    // Operand sizes do not count.
+    const isLong = i32.eq(i32.and(word(e, MODE), i32.const(CODE.size)), i32.const(CODE.code64));
+    e.setReg('x', select(isLong, value, zext(value, 32)));
+  }, () => e.service(SYSTEM), true);
+}, { record: baseRecord });
+
+export const privileged: Definitions = { ...bases, cli, sti, stac, clac, swapgs, pause, syscall, sysret, iret, serialize };

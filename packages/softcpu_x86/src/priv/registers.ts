@@ -4,7 +4,7 @@
  */
 import { readEflags, writeEflags } from '../eflags.ts';
 import {
-  CODE, CPL, EFLAGS, Flag, GPR, IF_AWAITED, INTERCEPTS, LIMITS, PAUSES, PAUSES_LEFT, PC, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, STORED, storedAt,
+  CODE, CPL, CR_READS, EFLAGS, Flag, GDTR_LIMIT, GPR, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, PAUSES, PAUSES_LEFT, PC, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, STORED, storedAt,
 } from '../state.ts';
 import { FaultRecord } from './abort.ts';
 import { AR, CR0, CR4, DPL_SHIFT, DR6, DR7, EFER, SEG, SHADOW } from './fields.ts';
@@ -17,6 +17,9 @@ export type Stored = (typeof STORED)[number];
 
 /** Index of the low word of each register in {@link Registers.sys}; the high word follows. */
 export const slot: Readonly<Record<Stored, number>> = Object.fromEntries(STORED.map((name, i) => [name, 2 * i])) as Record<Stored, number>;
+
+/** All control registers but CR2 and CR3. */
+const OTHER_CONTROL = (0xffff & ~0b1100) << CR_READS;
 
 /** IA32_PAT at reset: WB, WT, UC-, UC, twice. */
 const PAT_RESET = 0x0007_0406;
@@ -40,7 +43,6 @@ export class Registers {
   rights!: Int32Array;
   ldtrSelector = 0;
   trSelector = 0;
-  gdtrLimit = 0xffff;
   idtrLimit = 0xffff;
   /** Size of code: {@link CODE.code16}, `code32`, `code64`. */
   code = 0;
@@ -48,7 +50,6 @@ export class Registers {
   /** Hosted: the guest was left. */
   exited = false;
   /** Blocking by STI, MOV SS or NMI (interruptibility state); of the first two, until more instructions than `shadowAt` retired. */
-  nmiBlocked = false;
   shadow = 0;
   shadowAt = -1;
   /** RFLAGS.RF is the one of the instruction before which this many instructions had retired. */
@@ -334,9 +335,27 @@ export class Registers {
     this.words[this.base + (IF_AWAITED >> 2)] = awaited ? 1 : 0;
   }
 
-  /** Which instructions of generated code are intercepted: bits of `state.ts`. */
+  /** Which instructions of generated code are intercepted: bits of `state.ts`. What CR2 and CR3 hold is what is read of them, unless said otherwise. */
   set intercepts(bits: number) {
-    this.words[this.base + (INTERCEPTS >> 2)] = bits;
+    const at = this.base + (INTERCEPTS >> 2);
+    this.words[at] = bits | OTHER_CONTROL | (this.words[at]! & Intercepts.nmiBlocked);
+  }
+
+  get nmiBlocked(): boolean {
+    return (this.words[this.base + (INTERCEPTS >> 2)]! & Intercepts.nmiBlocked) !== 0;
+  }
+
+  set nmiBlocked(blocked: boolean) {
+    const at = this.base + (INTERCEPTS >> 2);
+    this.words[at] = blocked ? this.words[at]! | Intercepts.nmiBlocked : this.words[at]! & ~Intercepts.nmiBlocked;
+  }
+
+  get gdtrLimit(): number {
+    return this.words[this.base + (GDTR_LIMIT >> 2)]!;
+  }
+
+  set gdtrLimit(limit: number) {
+    this.words[this.base + (GDTR_LIMIT >> 2)] = limit;
   }
 
   /** How often PAUSE was executed since this was asked, one execution that asks included. */

@@ -1,6 +1,6 @@
 /** SVM guest mode: what is intercepted, and what EXITINFO1 and EXITINFO2 say (APM vol. 2, 15.7 to 15.14 and 15.21). */
 import { EventInjection, EventType, IoioInfo, SvmExit, SvmIntercept3, SvmIntercept4, SvmIntercept5, Vmcb } from '@axvisor/axvisor_api/arch/x86';
-import { Flag, Intercepts } from '../../state.ts';
+import { CR_READS, Flag, Intercepts } from '../../state.ts';
 import { CR0, EVENT, V } from '../fields.ts';
 import type { Events } from '../events.ts';
 import { TaskSource, type DeliveredEvent, type GuestMode, type Intercepted } from '../guest.ts';
@@ -74,7 +74,8 @@ export class SvmGuest implements GuestMode {
     regs.ifAwaited = (this.virtualWord & VIRTUAL.irq) !== 0 || !this.hostMasksInterrupts;
     regs.nmiBlocked = this.blocksVirtualNmis && (this.virtualWord & VIRTUAL.nmiMask) !== 0;
     const intercepted = (bit: number, code: number): number => (vmcb.has(Vmcb.intercept3, bit) ? code : 0);
-    regs.intercepts = intercepted(I3.PAUSE, Intercepts.pause) | intercepted(I3.PUSHF, Intercepts.pushf) | intercepted(I3.POPF, Intercepts.popf);
+    regs.intercepts = intercepted(I3.PAUSE, Intercepts.pause) | intercepted(I3.PUSHF, Intercepts.pushf) | intercepted(I3.POPF, Intercepts.popf) |
+      intercepted(I3.IRET, Intercepts.iret) | ((vmcb.lo(Vmcb.interceptCr) & 0xffff) << CR_READS);
   }
 
   private exit(code: number, details: SvmExitDetails): never {

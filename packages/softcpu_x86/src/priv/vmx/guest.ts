@@ -1,6 +1,6 @@
 /** VMX non-root operation: what exits, and with what qualification (SDM vol. 3, chapters 26 and 28). */
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
-import { CODE, Flag, Intercepts } from '../../state.ts';
+import { CODE, CR_READS, Flag, Intercepts } from '../../state.ts';
 import { EVENT, INFO, V } from '../fields.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
 import { Waiting, type SystemInsn } from '../interface.ts';
@@ -64,7 +64,7 @@ export class VmxGuest implements GuestMode {
     this.deadline =
       (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
     regs.ifAwaited = (this.primary & P.interruptWindowExiting) !== 0 || (this.pin & PinControl.externalInterruptExiting) === 0;
-    regs.intercepts = (this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0;
+    regs.intercepts = ((this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0) | ((this.primary & P.cr3StoreExiting) !== 0 ? 1 << (CR_READS + 3) : 0);
     regs.countPauses();
     const offset = (this.primary & P.useTscOffsetting) !== 0;
     regs.sys[slot.tscOffset] = offset ? vmcs.wordAt(TSC_OFFSET) : 0;
