@@ -36,6 +36,9 @@ export class Events {
   private readonly tss: Tss;
   private readonly stack: Stack;
   private readonly tasks: Tasks;
+  /** What is pushed in long mode: error code, RIP, CS, RFLAGS, RSP, SS. */
+  private readonly frame = new Int32Array(12);
+  private readonly frameWithoutError: Int32Array = this.frame.subarray(2);
   private readonly gate = new Descriptor();
   private readonly code = new Descriptor();
   private readonly stackSegment = new Descriptor();
@@ -272,12 +275,16 @@ export class Events {
     if (!canonical(hi, regs.cr4)) fault.raise(V.SS, ext);
     if (!canonical(offsetHi, regs.cr4)) fault.raise(V.GP, ext);
     stack.switchTo64(lo & ~15, hi, cpl, ext);
-    stack.push(8, oldSs, 0);
-    stack.push(8, rspLo, rspHi);
-    stack.push(8, flags, 0);
-    stack.push(8, regs.selector(SEG.cs), 0);
-    stack.push(8, returnLo, returnHi);
-    if (hasError) stack.push(8, errorCode, 0);
+    const { frame } = this;
+    frame[0] = errorCode;
+    frame[2] = returnLo;
+    frame[3] = returnHi;
+    frame[4] = regs.selector(SEG.cs);
+    frame[6] = flags;
+    frame[8] = rspLo;
+    frame[9] = rspHi;
+    frame[10] = oldSs;
+    stack.pushRow(hasError ? frame : this.frameWithoutError, hasError ? 6 : 5);
     this.segments.tables.load(SEG.cs, (selector & ~3) | cpl, code);
     if (inner) {
       regs.setSegment(SEG.ss, cpl, 0, 0, 0, AR.unusable | (cpl << 5));

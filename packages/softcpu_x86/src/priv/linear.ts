@@ -15,6 +15,12 @@ import { Flag } from '../state.ts';
 const ENTRIES = 256;
 const EMPTY = -1;
 
+/** Data breakpoints. */
+interface Watch {
+  readonly onData: boolean;
+  data(lo: number, hi: number, size: number, write: boolean): void;
+}
+
 /** Reads and writes of 1, 2, 4 and 8 bytes. */
 export class Linear {
   /** High word of the last read. */
@@ -24,8 +30,8 @@ export class Linear {
   private readonly regs: Registers;
   private readonly paging: Paging;
   private readonly physical: Physical;
-  /** Called before an access of data, for data breakpoints. */
-  watch: ((lo: number, hi: number, size: number, write: boolean) => void) | undefined;
+  /** Told before an access of data, where there are data breakpoints. */
+  watch: Watch | undefined;
 
   constructor(regs: Registers, paging: Paging, physical: Physical) {
     this.regs = regs;
@@ -44,7 +50,7 @@ export class Linear {
   /** Low word; {@link hi} is the high one. */
   read(lo: number, hi: number, size: number, mmu: number): number {
     if ((lo & 0xfff) + size > 4096) return this.readCrossing(lo, hi, size, mmu);
-    this.watch?.(lo, hi, size, false);
+    if (this.watch?.onData === true) this.watch.data(lo, hi, size, false);
     const place = this.place(lo, hi, Access.load, mmu);
     const { physical } = this;
     const value = place >= 0 ? physical.load(place, size) : physical.read(this.physicalAddress, size);
@@ -57,10 +63,23 @@ export class Linear {
       this.writeCrossing(lo, hi, size, mmu, valueLo, valueHi);
       return;
     }
-    this.watch?.(lo, hi, size, true);
+    if (this.watch?.onData === true) this.watch.data(lo, hi, size, true);
     const place = this.place(lo, hi, Access.store, mmu);
     if (place >= 0) this.physical.store(place, size, valueLo, valueHi);
     else this.physical.write(this.physicalAddress, size, valueLo, valueHi);
+  }
+
+  /**
+   * Index among the words of linear memory of `size` bytes that are pushed, the last quadword first; -1 where that must be done one by one: they are not in one
+   * page, not aligned, no RAM, or watched. There may be code: that has been taken care of.
+   */
+  pushed(lo: number, hi: number, size: number, mmu: number): number {
+    if ((lo & 0xfff) + size > 4096 || (lo & 7) !== 0 || this.watch?.onData === true) return -1;
+    const last = this.place(lo + size - 8, hi, Access.store, mmu);
+    if (last < 0) return -1;
+    const place = last - (size - 8);
+    this.regs.host.stored(place, size);
+    return place >> 2;
   }
 
   /** Reads words in a row from an address that is a multiple of 8, an even number of them. */
@@ -70,7 +89,7 @@ export class Linear {
       const from = this.end(lo, hi, 4 * done);
       const fromHi = this.endHi;
       const some = Math.min(count - done, (4096 - (from & 0xfff)) >> 2);
-      this.watch?.(from, fromHi, 4 * some, false);
+      if (this.watch?.onData === true) this.watch.data(from, fromHi, 4 * some, false);
       const place = this.place(from, fromHi, Access.load, mmu);
       if (place >= 0) {
         const { words } = regs;
@@ -92,7 +111,7 @@ export class Linear {
       const to = this.end(lo, hi, 4 * done);
       const toHi = this.endHi;
       const some = Math.min(count - done, (4096 - (to & 0xfff)) >> 2);
-      this.watch?.(to, toHi, 4 * some, true);
+      if (this.watch?.onData === true) this.watch.data(to, toHi, 4 * some, true);
       const place = this.place(to, toHi, Access.store, mmu);
       if (place >= 0) {
         regs.host.stored(place, 4 * some);

@@ -90,9 +90,7 @@ export class Privileged implements PrivilegedLp {
     this.linear = new Linear(regs, this.paging, physical);
     const { linear, paging } = this;
     this.debug = new Debug(regs);
-    linear.watch = (lo, hi, size, write) => {
-      if (this.debug.onData) this.debug.data(lo, hi, size, write);
-    };
+    linear.watch = this.debug;
     const segments = new Segments(regs, linear);
     const tss = new Tss(regs, linear);
     const tasks = new Tasks(regs, linear, paging, segments);

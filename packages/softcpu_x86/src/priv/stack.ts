@@ -73,6 +73,20 @@ export class Stack {
     this.linear.write(this.atLo, this.atHi, size, this.mmu, lo, hi);
   }
 
+  /** Pushes quadwords onto a 64-bit stack, all of them or none: the first of `words`, as low and high halves, ends on top. */
+  pushRow(words: Int32Array, count: number): void {
+    const bytes = 8 * count;
+    const { regs, linear } = this;
+    const sum = (this.spLo >>> 0) - bytes;
+    const at = sum >= 0 && canonical(this.spHi, regs.cr4) ? linear.pushed(sum | 0, this.spHi, bytes, this.mmu) : -1;
+    if (at < 0) {
+      for (let i = count - 1; i >= 0; i--) this.push(8, words[2 * i]!, words[2 * i + 1]!);
+      return;
+    }
+    for (let i = 0; i < 2 * count; i++) regs.words[at + i] = words[i]!;
+    this.spLo = sum | 0;
+  }
+
   pop(size: number): number {
     const value = this.peek(0, size);
     this.move(size);
