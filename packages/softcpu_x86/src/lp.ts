@@ -142,7 +142,7 @@ export class Lp extends Core {
       return 1;
     }
     const { stepping, exceptions } = priv;
-    const steps = super.single();
+    const steps = priv.alone(() => super.single());
     if (stepping && !priv.exited && priv.exceptions === exceptions) priv.stepped();
     return steps;
   }

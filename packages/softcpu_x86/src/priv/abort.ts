@@ -6,8 +6,8 @@
  */
 export const ABORT: { readonly abort: true } = { abort: true };
 
-/** How an instruction was stopped. */
-export const Fault = { none: 0, exception: 1, stage2: 2, exited: 3 } as const;
+/** How an instruction was stopped. `again`: it is to be executed alone, for it meets a data breakpoint. */
+export const Fault = { none: 0, exception: 1, stage2: 2, exited: 3, again: 4 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
 
 /** The exception or stage-2 fault of the current instruction. */

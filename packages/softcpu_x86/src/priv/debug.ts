@@ -90,10 +90,18 @@ export class Debug {
     return false;
   }
 
+  private dataHits(lo: number, hi: number, size: number, write: boolean): number {
+    return this.matches(lo, hi, size, (kind) => kind === KIND.access || (write && kind === KIND.write));
+  }
+
+  /** Whether an access of data meets an enabled breakpoint. */
+  meets(lo: number, hi: number, size: number, write: boolean): boolean {
+    return this.enabled(this.dataHits(lo, hi, size, write));
+  }
+
   /** Data is accessed: what hits is pending until the instruction is over. */
   data(lo: number, hi: number, size: number, write: boolean): void {
-    const hits = this.matches(lo, hi, size, (kind) => kind === KIND.access || (write && kind === KIND.write));
-    this.pend(hits);
+    this.pend(this.dataHits(lo, hi, size, write));
   }
 
   port(port: number, size: number): void {

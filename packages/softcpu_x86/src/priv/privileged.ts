@@ -2,7 +2,7 @@
 import { GUEST_CONTEXT_SIZE, HOST_INTERRUPT_VECTOR, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { CS_LIMIT, Flag, MMU, MMU_IDX } from '../state.ts';
-import { ABORT } from './abort.ts';
+import { ABORT, Fault } from './abort.ts';
 import { ControlRegisters } from './control.ts';
 import { Cpuid, DEFAULT_FEATURES, MODELS } from './cpuid.ts';
 import { Debug } from './debug.ts';
@@ -50,6 +50,8 @@ export class Privileged implements PrivilegedLp {
   readonly svm: SvmOperation | undefined;
   /** What the current mode may do with the last page translated. */
   permissions = 0;
+  /** One instruction is executed, behind which events are looked at. */
+  private isAlone = false;
   /** The limit of the code segment divides the page that was fetched from last. */
   isLimited = false;
 
@@ -72,6 +74,8 @@ export class Privileged implements PrivilegedLp {
   private initPending = false;
   private sipi = -1;
   private hostInterrupt = false;
+  /** The next instruction is to be executed alone. */
+  private meetsBreakpoint = false;
 
   constructor(options: PrivilegedOptions) {
     const { apic } = options;
@@ -164,9 +168,9 @@ export class Privileged implements PrivilegedLp {
     return (this.regs.systemFlags & Flag.TF) !== 0;
   }
 
-  /** Instructions are to be executed one at a time, with a look at events after each. */
+  /** Instructions are to be executed one at a time, with a look at events after each; or the next one is. */
   get slow(): boolean {
-    return this.stepping || this.debug.onData;
+    return this.stepping || this.meetsBreakpoint;
   }
 
   /** Hosted: a guest was entered once. */
@@ -194,7 +198,14 @@ export class Privileged implements PrivilegedLp {
     } else mmu = regs.words[regs.base + (MMU_IDX >> 2)]!;
     const pa = paging.translate(lo, hi, access, mmu);
     if (pa < 0) return -1;
-    if (debug.onData && access !== Access.fetch) debug.data(lo, hi, size, access === Access.store);
+    if (debug.onData && access !== Access.fetch) {
+      const write = access === Access.store;
+      if (this.isAlone) debug.data(lo, hi, size, write);
+      else if (debug.meets(lo, hi, size, write)) {
+        regs.fault.kind = Fault.again;
+        return -1;
+      }
+    }
     this.permissions = (access === Access.fetch && this.isLimited) || debug.watches(lo, hi, access) ? 0 : paging.permissions;
     return pa;
   }
@@ -205,6 +216,11 @@ export class Privileged implements PrivilegedLp {
 
   takeException(throughSs = false): Status {
     const { fault } = this.regs;
+    if (fault.kind === Fault.again) {
+      fault.clear();
+      this.meetsBreakpoint = true;
+      return Status.leave;
+    }
     if (throughSs && fault.bySegment && fault.vector === V.GP) fault.vector = V.SS;
     return this.events.take();
   }
@@ -298,6 +314,17 @@ export class Privileged implements PrivilegedLp {
     regs.modeChanged();
     regs.setRip(0, 0);
     return Status.jump;
+  }
+
+  /** Executes an instruction alone by `run`. */
+  alone<T>(run: () => T): T {
+    this.meetsBreakpoint = false;
+    this.isAlone = true;
+    try {
+      return run();
+    } finally {
+      this.isAlone = false;
+    }
   }
 
   stepped(): Status {

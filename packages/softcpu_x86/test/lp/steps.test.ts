@@ -55,6 +55,16 @@ test.each(engines)('%s: no step ends behind MOV SS, and none is kept for later',
   ]);
 });
 
+test.each(engines)('%s: data breakpoints trap behind the access, wherever it is in what is executed at once', (engine) => {
+  // Writes of the fifth word of eight; reads do not count.
+  const source = `mov eax, 0x908\n mov dr0, eax\n mov eax, 0x50001\n mov dr7, eax\n mov cx, 400
+again: mov bx, cx\n and bx, 7\n shl bx, 1
+ mov [bx + 0x900], cx
+written: mov ax, [bx + 0x900]\n add bp, ax\n loop again
+ xor eax, eax\n mov dr7, eax\n hlt`;
+  expect(log(engine, source)).toEqual(Array.from({ length: 50 }, () => 'written 1'));
+});
+
 test.each(engines)('%s: a data breakpoint of MOV SS comes with the INT1 behind it', (engine) => {
   expect(log(engine, `mov eax, 0x900\n mov dr0, eax\n mov word ptr [0x900], 0\n mov eax, 0x30002\n mov dr7, eax\n mov ss, [0x900]\n .byte 0xf1\nbehind: xor eax, eax\n mov dr7, eax\n hlt`)).toEqual(['behind 1']);
 });
