@@ -20,6 +20,13 @@ import { RemoteVm, Stopped, type RemoteVCpu } from './remote_vm.ts';
 /** How long a vCPU runs while others of this CPU wait. */
 const SLICE_NANOS = 1_000_000n;
 
+/**
+ * A vCPU that does nothing but wait for what another does, as many yields in a row say, sleeps this long in between: whoever it waits for may need the
+ * processor that this thread is on.
+ */
+const SPINS = 4;
+const NAP_NANOS = 50_000n;
+
 /** Exits after which the vCPU is off or started anew: its state is put back before anybody is told. */
 const FINAL: ReadonlySet<AxVCpuExitReason['reason']> = new Set(['CpuDown', 'SystemDown', 'SystemReset', 'FailEntry', 'GuestError']);
 
@@ -41,6 +48,8 @@ export class Runner {
   #local: RemoteVCpu[] = [];
   /** The one that is on the processor. */
   #bound: RemoteVCpu | undefined;
+  /** Yields in a row of the vCPU that is on the processor. */
+  #spins = 0;
   /** Instructions that a vCPU was credited with. */
   #credited = 0n;
 
@@ -75,6 +84,8 @@ export class Runner {
     expireTimers();
     if ((takeSignals(Signal.kick | Signal.order) & Signal.order) !== 0) this.#takeOrders();
     const next = this.#pick();
+    // If it is the only one that can run.
+    if (next !== undefined && next === this.#bound && this.#spins >= SPINS) waitForSignal(Signal.kick | Signal.order, currentTicks() + nanosToTicks(NAP_NANOS));
     if (next !== undefined) this.#runSlice(next);
     else waitForSignal(Signal.kick | Signal.order, this.#deadline());
   }
@@ -182,6 +193,8 @@ export class Runner {
           remote.active = false;
         }
         const next = handleExit(services, running, exit);
+        if (next !== 'yield') this.#spins = 0;
+        else if (exit.reason === 'Nothing') this.#spins++;
         if (next === 'off') return;
         if (next === 'wait') {
           running.block();
