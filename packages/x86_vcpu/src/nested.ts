@@ -18,6 +18,8 @@ const FORMATS: Readonly<Record<string, Entries>> = {
 const LEAF = 0x80;
 const FRAME_HI = 0x000f_ffff;
 const HIGH = 2 ** 32;
+/** Bytes that an entry spans, by level from 0 on. */
+const SPANS: readonly number[] = [0, 1, 2, 3, 4].map((level) => 2 ** (12 + 9 * level));
 
 export class NestedMemory {
   readonly #root: NestedRoot;
@@ -37,7 +39,7 @@ export class NestedMemory {
     const { present, write: writable } = this.#entries;
     let table = Number(this.#root.address);
     for (let level = this.#root.levels - 1; level >= 0; level--) {
-      const size = 2 ** (12 + 9 * level);
+      const size = SPANS[level] as number;
       const at = table / 4 + 2 * (Math.floor(gpa / size) & 511);
       const lo = words[at] ?? 0;
       if ((lo & present) === 0 || (write && (lo & writable) === 0)) return -1;

@@ -64,6 +64,10 @@ export function translateLinear(guest: Guest, memory: NestedMemory, linear: bigi
   throw new GuestFault(Vector.PF, code, linear);
 }
 
+/** Pages that an entry spans, by level from 0 on, where tables have 1024 or 512 entries. */
+const SPANS_1024: readonly number[] = [1, 1024];
+const SPANS_512: readonly number[] = [0, 1, 2, 3, 4].map((level) => 512 ** level);
+
 /** Results of {@link walk} that are no address. */
 const ABSENT = -1;
 const DENIED = -2;
@@ -75,7 +79,8 @@ export function walk(guest: Guest, memory: NestedMemory, lo: number, hi: number,
   const cr4 = guest.low('cr4');
   const efer = guest.low('efer');
   const levels = (cr4 & PAE) === 0 ? 2 : (efer & LMA) === 0 ? 3 : (cr4 & LA57) === 0 ? 4 : 5;
-  const bits = levels === 2 ? 10 : 9;
+  const spans = levels === 2 ? SPANS_1024 : SPANS_512;
+  const last = levels === 2 ? 1023 : 511;
   const noExecute = (efer & NXE) !== 0 && levels !== 2;
   const { words } = physMemory();
   // Bits 56:0 are all that is looked at, and below 2^57 numbers lose none that index tables.
@@ -86,7 +91,8 @@ export function walk(guest: Guest, memory: NestedMemory, lo: number, hi: number,
   let executable = true;
   for (let level = levels - 1; level >= 0; level--) {
     const pdpte = levels === 3 && level === 2;
-    const index = Math.floor(top / 2 ** (bits * level)) & (pdpte ? 3 : 2 ** bits - 1);
+    const span = spans[level] as number;
+    const index = Math.floor(top / span) & (pdpte ? 3 : last);
     const at = memory.place(table + index * (levels === 2 ? 4 : 8), false);
     const entry = at < 0 ? 0 : (words[at >> 2] as number);
     if ((entry & PRESENT) === 0) return ABSENT;
@@ -97,10 +103,10 @@ export function walk(guest: Guest, memory: NestedMemory, lo: number, hi: number,
     }
     if (isLeaf(entry, level, levels, cr4)) {
       if (!allowed(guest, access, rights, executable, cr0, cr4)) return DENIED;
-      const size = 2 ** (12 + bits * level);
+      const size = 4096 * span;
       // A 4 MiB page of a two-level table has address bits 39:32 in 20:13.
       const frame = levels === 2 && level === 1 ? ((entry >>> 13) & 0xff) * HIGH + ((entry & 0xffc0_0000) >>> 0) : (high & FRAME_HI) * HIGH + ((entry & ~0xfff) >>> 0);
-      return frame - (frame % size) + (top % 2 ** (bits * level)) * 4096 + (lo & 0xfff);
+      return frame - (frame % size) + (top % span) * 4096 + (lo & 0xfff);
     }
     table = (high & FRAME_HI) * HIGH + ((entry & ~0xfff) >>> 0);
   }

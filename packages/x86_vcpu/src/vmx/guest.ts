@@ -26,7 +26,8 @@ const REGISTERS: Readonly<Record<Exclude<GuestRegister, 'cr0' | 'cr4'>, number>>
 };
 
 /** The fields of a segment are 2 apart for each, in the order of {@link SEGMENTS}. */
-const segmentField = (first: number, name: SegmentName): number => first + 2 * SEGMENTS.indexOf(name);
+const DISTANCES = Object.fromEntries(SEGMENTS.map((name, i) => [name, 2 * i])) as Readonly<Record<SegmentName, number>>;
+const segmentField = (first: number, name: SegmentName): number => first + DISTANCES[name];
 
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 /** Bits of CR0 that guests see but processors in VMX operation fix or heed otherwise. */
