@@ -66,7 +66,7 @@ function parsePattern(pattern: string): Layout {
 
 /** Value of a field in a word, unsigned. */
 export function fieldValue(word: number, { shift, width }: BitField): number {
-  return (word >>> shift) & (2 ** width - 1);
+  return (word << (32 - shift - width)) >>> (32 - width);
 }
 
 /** The bits of a field's value that a string of 0, 1 and x fixes. */
