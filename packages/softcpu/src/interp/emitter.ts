@@ -249,6 +249,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.setState('i32.store', mmuIdx, i32.const(mode));
     if (fetch !== undefined) this.setState('i32.store', fetchIdx, i32.const(fetch));
     this.reloadMmu();
+    this.countFromHere();
     this.jumpTo(bound);
   }
 
@@ -274,18 +275,38 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.br(loop);
   }
 
-  /** Counts a jump to the record at `ip`; `computed`: it was looked up. */
+  /**
+   * Counts a jump to the record at `ip`; `computed`: it was looked up. What was jumped to before is charged with the steps since then.
+   */
   count(computed = false): void {
     const { hot } = this.#runtime;
     if (hot === undefined) return;
     const ip = local('i32', this.#frame.ip);
-    const counter = this.let(i32.and(i32.shr_u(ip, i32.const(2)), i32.const((COUNTERS - 1) * 4)));
-    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.const(1)));
+    const zero = i32.const(0);
+    const engine = this.#layout.engine;
+    const steps = this.let(i32.sub(this.read('i32.load', zero, engine + ENGINE.counted), local('i32', this.#frame.budget)));
+    const before = this.let(this.read('i32.load', zero, engine + ENGINE.jumped));
+    const counter = this.let(i32.and(i32.shr_u(before, i32.const(2)), i32.const((COUNTERS - 1) * 4)));
+    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.add(steps, i32.const(1))));
+    this.#charge(computed ? i32.or(ip, i32.const(COMPUTED)) : ip);
     this.write('i32.store', counter, left, this.#layout.counters);
     this.if(i32.lt_s(left, i32.const(0)), () => {
-      lower(this.code, computed ? i32.or(ip, i32.const(COMPUTED)) : ip);
+      lower(this.code, before);
       this.code.call(hot);
     }, undefined, false);
+  }
+
+  /** The steps so far are nobody's: they were counted, were not the interpreter's, or were made in another mode. */
+  countFromHere(): void {
+    if (this.#runtime.hot === undefined) return;
+    this.#charge(i32.const(0));
+  }
+
+  /** Steps from here on are those of the record at `ip`. */
+  #charge(ip: I32): void {
+    const { engine } = this.#layout;
+    this.write('i32.store', i32.const(0), local('i32', this.#frame.budget), engine + ENGINE.counted);
+    this.write('i32.store', i32.const(0), ip, engine + ENGINE.jumped);
   }
 
   branch(condition: I32): void {

@@ -66,6 +66,7 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     e.reloadMmu();
     lower(code, e.state('i32.load', isa.state.budget));
     code.set(frame.budget);
+    e.countFromHere();
     lower(code, e.state('i64.load', isa.state.pc));
     code.set(target);
     code.br(lookup);

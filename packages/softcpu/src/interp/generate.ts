@@ -187,6 +187,7 @@ function generateLoop(
   const stopped = code.block(); // the budget is used up
   const restart = code.loop(); // from the state block
   setI32(frame.budget, plain.state('i32.load', isa.state.budget));
+  plain.countFromHere();
   setI32(frame.recBase, i32.const(layout.engine + ENGINE.boot));
   setI32(frame.ip, local('i32', frame.recBase));
   lower(code, plain.state('i64.load', isa.state.pc));

@@ -20,6 +20,10 @@ export const ENGINE = {
   value: 56,
   /** i32: accesses that the second-level TLB answered, modulo 2^32. */
   refills: 64,
+  /** i32: steps left when a jump was last counted. */
+  counted: 68,
+  /** i32: the record that was last jumped to, with {@link COMPUTED}. */
+  jumped: 72,
   /** i32 by MMU mode: what the tags of data translations have in their low 12 bits, of those that are not global. */
   dataTags: 80,
   /** i32 by fetch mode: the same of fetch translations. */

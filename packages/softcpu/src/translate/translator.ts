@@ -28,8 +28,11 @@ import type { RecordsHost } from './records.ts';
 import { Slots, covers } from './slots.ts';
 import type { Extent, Slot } from './slots.ts';
 
-/** Jumps to a place before it is translated: before V8 optimizes it, translated code is no faster than tier 0. */
-const THRESHOLD = 8000;
+/**
+ * Steps that tier 0 takes from jumps to a place on, to the next ones, before it is translated: before V8 optimizes it, translated code is no
+ * faster than tier 0.
+ */
+const THRESHOLD = 90_000;
 /**
  * Of so many slices that are looked at, one in so many, so many end in a region that is made anew, with what its returns and computed jumps
  * lead to within the page. Looking at one takes as long as a hundredth of it.

@@ -69,7 +69,7 @@ function loopAt(machine: Toy, offset: number, register: number): () => void {
   machine.load([toy('addi', register, register, 1), toy('jump', 0, 0, -4)], offset);
   return () => {
     machine.pc = BigInt(machine.base + offset);
-    machine.engine.run(20_000);
+    machine.engine.run(100_000);
   };
 }
 
@@ -91,7 +91,7 @@ test('of one batch are compiled again when another one of it was given up', () =
   const runSecond = loopAt(machine, 0x100, 3);
   runSecond();
   machine.pc = BigInt(machine.base);
-  for (let i = 0; i < 4; i++) machine.engine.run(10_000);
+  for (let i = 0; i < 12; i++) machine.engine.run(10_000);
   elsewhere.compile();
   machine.engine.run(1);
   expect(elsewhere.waiting.map(({ words }) => words[0])).toEqual([2]);
@@ -114,7 +114,7 @@ test('of code that is longer than a region are compiled one behind the other, wi
   const jumps = machine.reg(3) / BigInt(long);
   while (stats(machine).regions < 3) {
     elsewhere.compile();
-    machine.engine.run(10_000);
+    machine.engine.run(1000);
   }
   expect(machine.reg(3) / BigInt(long) - jumps).toBeLessThan(jumps / 10n);
 });
