@@ -25,7 +25,7 @@ import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg, VT 
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
-const POOL_PAGES = 2048;
+const POOL_PAGES = 1024;
 
 /**
  * Plans the region of a logical processor.
