@@ -22,7 +22,7 @@ const UNTIMED_ENTRIES = 7;
 const UNTIMED_STEPS = 10_000;
 
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
-const POOL_PAGES = 2048;
+const POOL_PAGES = 1024;
 
 /**
  * Plans the region of a hart.
