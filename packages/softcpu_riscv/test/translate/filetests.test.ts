@@ -9,7 +9,7 @@ const START = BigInt(RAM_BASE);
 /** What is to become hot begins here. */
 const LOOP = 0xff4n;
 /** Until it is translated. */
-const SLICES = 200;
+const SLICES = 600;
 const STEPS = 1000;
 
 await filetests(join(import.meta.dirname, 'golden'), (source) => {

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i32 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -26,6 +26,17 @@
               (local.set 7
                 (i64.const 0))
               (br 2 (;@2;))))
+          (local.set 3
+            (i64.xor
+              (local.tee 2
+                (i64.add
+                  (local.get 2)
+                  (i64.const 1)))
+              (local.get 6)))
+          (local.set 4
+            (i64.add
+              (local.get 4)
+              (i64.const 3)))
           (if  ;; label = @4
             (i32.eqz
               (local.get 8))
@@ -36,8 +47,8 @@
                     (call 2
                       (i64.add
                         (local.get 0)
-                        (i64.const -4098))
-                      (i32.const 2279232)
+                        (i64.const 12))
+                      (i32.const 2312032)
                       (i32.const 3))))
                 (then
                   (i64.store offset=4176
@@ -52,48 +63,14 @@
                   (i64.store offset=4200
                     (i32.const 0)
                     (local.get 5))
-                  (if  ;; label = @6
-                    (i64.eq
-                      (i64.load offset=2180800
-                        (local.tee 10
-                          (i32.and
-                            (i32.shl
-                              (i32.wrap_i64
-                                (local.tee 9
-                                  (i64.add
-                                    (local.get 0)
-                                    (i64.const -14))))
-                              (i32.const 3))
-                            (i32.const 65520))))
-                      (i64.xor
-                        (local.get 9)
-                        (i64.load32_u offset=5292
-                          (i32.const 0))))
-                    (then
-                      (return_call_indirect (type 0)
-                        (local.get 9)
-                        (i32.sub
-                          (local.get 1)
-                          (i32.const 1))
-                        (i32.load offset=2180808
-                          (local.get 10)))))
                   (return_call 4
-                    (local.get 9)
+                    (i64.add
+                      (local.get 0)
+                      (i64.const 10))
                     (i32.sub
                       (local.get 1)
-                      (i32.const 1))
+                      (i32.const 3))
                     (i32.const 0))))))
-          (local.set 3
-            (i64.xor
-              (local.tee 2
-                (i64.add
-                  (local.get 2)
-                  (i64.const 1)))
-              (local.get 6)))
-          (local.set 4
-            (i64.add
-              (local.get 4)
-              (i64.const 3)))
           (local.set 5
             (i64.add
               (local.get 5)

@@ -1,4 +1,4 @@
-  (func $region1 (type 0) (param i64 i32) (result i32)
+  (func $region2 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
