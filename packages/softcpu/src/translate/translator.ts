@@ -32,7 +32,7 @@ import type { Extent, Slot } from './slots.ts';
  * Steps that tier 0 takes from jumps to a place on, to the next ones, before it is translated: before V8 optimizes it, translated code is no
  * faster than tier 0.
  */
-const THRESHOLD = 90_000;
+const THRESHOLD = 150_000;
 /**
  * Of so many slices that are looked at, one in so many, so many end in a region that is made anew, with what its returns and computed jumps
  * lead to within the page. Looking at one takes as long as a hundredth of it.

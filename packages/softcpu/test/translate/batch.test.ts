@@ -69,7 +69,7 @@ function loopAt(machine: Toy, offset: number, register: number): () => void {
   machine.load([toy('addi', register, register, 1), toy('jump', 0, 0, -4)], offset);
   return () => {
     machine.pc = BigInt(machine.base + offset);
-    machine.engine.run(100_000);
+    machine.engine.run(200_000);
   };
 }
 
@@ -91,7 +91,7 @@ test('of one batch are compiled again when another one of it was given up', () =
   const runSecond = loopAt(machine, 0x100, 3);
   runSecond();
   machine.pc = BigInt(machine.base);
-  for (let i = 0; i < 12; i++) machine.engine.run(10_000);
+  for (let i = 0; i < 20; i++) machine.engine.run(10_000);
   elsewhere.compile();
   machine.engine.run(1);
   expect(elsewhere.waiting.map(({ words }) => words[0])).toEqual([2]);

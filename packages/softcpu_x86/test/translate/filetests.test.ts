@@ -9,7 +9,7 @@ const START = 0x10_0000;
 /** What is to become hot begins here. */
 const LOOP = 0xff8;
 /** Until it is translated. */
-const SLICES = 200;
+const SLICES = 600;
 const STEPS = 1000;
 
 await filetests(join(import.meta.dirname, 'golden'), (source) => {
