@@ -73,7 +73,7 @@ export interface Runtime {
 export class InterpreterEmitter extends AccessEmitter implements Emitter {
   /** A jump was emitted: nothing falls through. */
   jumped = false;
-  /** A service was called: the TLB mode may have changed. */
+  /** A service was called on every way: the TLB mode may have changed, and regions end here. */
   serviced = false;
   readonly #isa: Isa;
   readonly #layout: Layout;
@@ -81,6 +81,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   readonly #frame: Frame;
   readonly #variant: Variant;
   readonly #exits: Exits | undefined;
+  #conditional = 0;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: Runtime, frame: Frame, variant: Variant, exits: Exits | undefined) {
     super(code, layout, isa.state.mmuIdx, runtime.callees);
@@ -171,29 +172,58 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
       this.code.brIf(this.#exits.trapped, false);
     } else {
       this.code.if(false);
-      this.code.i32(1);
-      this.code.return();
+      this.#leave();
       this.code.end();
     }
   }
 
-  service(name: string): void {
+  #leave(): void {
+    if (this.#exits !== undefined) {
+      this.code.br(this.#exits.trapped);
+    } else {
+      this.code.i32(1);
+      this.code.return();
+    }
+  }
+
+  override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
+    this.#conditional++;
+    super.if(condition, then, otherwise, likely);
+    this.#conditional--;
+  }
+
+  #service(name: string): number {
     const service = this.#runtime.services.get(name);
     if (service === undefined) throw new RangeError(`${this.#isa.name} has no service ${name}`);
-    this.serviced = true;
-    this.helper(service);
+    return service;
+  }
+
+  service(name: string): void {
+    this.helper(this.#service(name));
+    if (this.#exits === undefined || this.#conditional === 0) this.serviced = true;
+    else this.count(false, i32.add(local('i32', this.#frame.ip), this.#step));
     if (this.#exits !== undefined) this.reloadMmu();
+  }
+
+  fault(name: string): void {
+    this.#call(this.#service(name));
+    this.#leave();
   }
 
   /** Calls an import of type `(ip) → status` with pc and budget stored, and leaves the handler unless it says `next`. */
   helper(index: number): void {
+    const status = this.#call(index);
+    this.#leaveIf(i32.ne(status, i32.const(Status.next)));
+  }
+
+  #call(index: number): I32 {
     this.#frameArguments();
     this.code.call(this.#runtime.save);
     this.code.get(this.#frame.ip);
     this.code.call(index);
     const status = this.pop('i32');
     this.write('i32.store', i32.const(0), status, this.#layout.engine + ENGINE.status);
-    this.#leaveIf(i32.ne(status, i32.const(Status.next)));
+    return status;
   }
 
   /** Calls an outlined instruction; `serviced` if it may have changed the TLB mode. */
@@ -276,12 +306,12 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   /**
-   * Counts a jump to the record at `ip`; `computed`: it was looked up. What was jumped to before is charged with the steps since then.
+   * Counts a jump to a record, the one at `ip` unless told; `computed`: it was looked up. What was jumped to before is charged with the steps
+   * since then.
    */
-  count(computed = false): void {
+  count(computed = false, ip: I32 = local('i32', this.#frame.ip)): void {
     const { hot } = this.#runtime;
     if (hot === undefined) return;
-    const ip = local('i32', this.#frame.ip);
     const zero = i32.const(0);
     const engine = this.#layout.engine;
     const steps = this.let(i32.sub(this.read('i32.load', zero, engine + ENGINE.counted), local('i32', this.#frame.budget)));

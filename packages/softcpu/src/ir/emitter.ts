@@ -137,6 +137,8 @@ export interface Emitter extends Block {
   inMode(mode: I32, body: () => void): void;
   /** Calls the helper `name`; leaves the instruction if it answers 1 or 2. */
   service(name: string): void;
+  /** Calls the helper `name`, which never lets the instruction go on: it takes an exception in its place, or has it begin again. */
+  fault(name: string): void;
   /** To `pc + field imm` if the condition holds, else to the next instruction. */
   branch(condition: I32): void;
   /** To `pc + field imm`. */

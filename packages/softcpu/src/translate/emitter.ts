@@ -160,6 +160,10 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.#abandon(this.current.offset);
   }
 
+  fault(): void {
+    this.#abandon(this.current.offset);
+  }
+
   // ── control transfer ──
 
   branch(condition: I32): void {

@@ -231,6 +231,9 @@ class ShapeEmitter implements Emitter {
   service(): void {
     this.#stop();
   }
+  fault(): void {
+    this.#stop();
+  }
   branch(): void {
     this.control = 'branch';
   }

@@ -8,5 +8,5 @@ export const FP_FAULT = 'fpTrap';
 
 /** Takes the exception if accesses to SIMD&FP registers trap. */
 export function checkFp(e: Emitter): void {
-  e.if(i32.ne(e.state('i32.load', FP_TRAP), i32.const(0)), () => e.service(FP_FAULT), undefined, false);
+  e.if(i32.ne(e.state('i32.load', FP_TRAP), i32.const(0)), () => e.fault(FP_FAULT), undefined, false);
 }

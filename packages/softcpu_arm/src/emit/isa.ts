@@ -60,7 +60,7 @@ export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) =>
 });
 
 /** Index of what is no instruction. */
-export const UNALLOCATED: number = instructions.push({ name: UNDEFINED, lengths: [4], emit: (e) => e.service(UNDEFINED) }) - 1;
+export const UNALLOCATED: number = instructions.push({ name: UNDEFINED, lengths: [4], emit: (e) => e.fault(UNDEFINED) }) - 1;
 
 export const isa: Isa = {
   name: 'A64',

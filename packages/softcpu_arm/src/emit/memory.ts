@@ -14,7 +14,7 @@ export function checkSp(e: Emitter): void {
   const mask = e.state('i32.load', SP_ALIGN);
   if (mask.kind === 'const' && mask.value === 0) return;
   const misaligned = i32.and(i32.wrap_i64(e.reg('n')), mask);
-  e.if(misaligned, () => e.service(SP_FAULT), undefined, false);
+  e.if(misaligned, () => e.fault(SP_FAULT), undefined, false);
 }
 
 /** Variants with any base and with SP: twice the handlers, by whether Rn is 31. */

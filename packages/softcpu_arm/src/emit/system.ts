@@ -79,7 +79,7 @@ const registers: Readonly<Record<string, { readonly read: Emit; readonly write: 
   // FPSR
   '3_3_4_4_1': {
     read: (e) => {
-      e.if(e.state('i32.load', FP_TRAP), () => e.service(FP_FAULT), undefined, false);
+      e.if(e.state('i32.load', FP_TRAP), () => e.fault(FP_FAULT), undefined, false);
       e.setReg('d', i64.extend_i32_u(e.state('i32.load', FPSR)));
     },
     write: system,
@@ -87,7 +87,7 @@ const registers: Readonly<Record<string, { readonly read: Emit; readonly write: 
   // FPCR
   '3_3_4_4_0': {
     read: (e) => {
-      e.if(e.state('i32.load', FP_TRAP), () => e.service(FP_FAULT), undefined, false);
+      e.if(e.state('i32.load', FP_TRAP), () => e.fault(FP_FAULT), undefined, false);
       e.setReg('d', i64.extend_i32_u(e.state('i32.load', FPCR)));
     },
     write: system,

@@ -30,7 +30,7 @@ const instructions: readonly Instruction[] = [
     return { name, lengths, emit: emit ?? (() => {}), direct: direct.has(name), outline: outlined.has(name) };
   }),
   { name: 'system', lengths: [4, 2], emit: (e) => e.service('system') },
-  { name: 'illegal', lengths: [4], emit: (e) => e.service('illegal') },
+  { name: 'illegal', lengths: [4], emit: (e) => e.fault('illegal') },
 ];
 
 /** Index in {@link isa}'s instructions of what JavaScript executes: the op number is in field `imm`. */

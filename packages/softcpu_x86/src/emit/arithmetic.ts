@@ -134,7 +134,7 @@ function truncated(o: Operands, first: number, second: number): void {
 
 // ── division ──
 
-const divideError = (e: Emitter, condition: I32): void => e.if(condition, () => e.service(DIVIDE_ERROR), undefined, false);
+const divideError = (e: Emitter, condition: I32): void => e.if(condition, () => e.fault(DIVIDE_ERROR), undefined, false);
 
 /** Writes quotient and remainder. */
 function quotientAndRemainder(e: Emitter, size: Size, quotient: I64, remainder: I64): void {

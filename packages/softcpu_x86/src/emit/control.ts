@@ -24,7 +24,7 @@ const pointer = (e: Emitter, long: boolean, linear: I64): I64 => (long ? linear 
 function target(e: Emitter, ip: I64, taken: I32 = i32.const(1)): I64 {
   const beyond = (): I32 => i64.gt_u(ip, i64.extend_i32_u(e.state('i32.load', CS_LIMIT)));
   // Flat segments end where pointers do.
-  e.if(i32.and(e.field('k'), i32.const(K.segmented)), () => e.if(i32.and(taken, beyond()), () => e.service(GENERAL_PROTECTION), undefined, false));
+  e.if(i32.and(e.field('k'), i32.const(K.segmented)), () => e.if(i32.and(taken, beyond()), () => e.fault(GENERAL_PROTECTION), undefined, false));
   return zext(i64.add(ip, segmentBase(e, Seg.cs)), 32);
 }
 
@@ -56,7 +56,7 @@ function jump({ e, variant }: Operands): void {
 function absolute(e: Emitter, ip: I64, long: boolean): I64 {
   if (!long) return e.let(target(e, ip));
   const spare = i64.extend_i32_u(e.state('i32.load', NON_ADDRESS_BITS));
-  e.if(i64.ne(i64.shr_s(i64.shl(ip, spare), spare), ip), () => e.service(GENERAL_PROTECTION), undefined, false);
+  e.if(i64.ne(i64.shr_s(i64.shl(ip, spare), spare), ip), () => e.fault(GENERAL_PROTECTION), undefined, false);
   return ip;
 }
 

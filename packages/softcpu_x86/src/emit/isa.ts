@@ -177,7 +177,7 @@ export const defined: readonly (Defined | undefined)[] = rows.map((row) => {
   return { definition, relative: kinds[0] === 'J', absolute: kinds.includes('O'), handlers: handlersOf(row, definition) };
 });
 
-const fault = (service: string): number => instructions.push({ name: service, lengths: 'any', emit: (e) => e.service(service) }) - 1;
+const fault = (service: string): number => instructions.push({ name: service, lengths: 'any', emit: (e) => e.fault(service) }) - 1;
 /** Index of what is no instruction, and of what is too long for one. */
 export const UNALLOCATED: number = fault(UNDEFINED);
 export const OVERLONG: number = fault(GENERAL_PROTECTION);

@@ -104,7 +104,7 @@ export function checkSegment(e: Emitter, offset: I64, bytes: number, write: bool
     const ok = e.call(SEGMENT_OK, 'i32', [bound, i32.wrap_i64(offset), i32.const(bytes - 1), i32.const(write ? 1 : 0)]);
     e.if(i32.eqz(ok), () => {
       e.setState('i64.store', ARG0, i64.extend_i32_u(bound));
-      e.service(SEGMENT_FAULT);
+      e.fault(SEGMENT_FAULT);
     }, undefined, false);
   }, undefined, false);
 }

@@ -35,7 +35,7 @@ export function exchangePair(o: Operands, half: 32 | 64): void {
       setGpr(e, 2, 32, i64.shr_u(old.get, constant(32)));
     });
   } else {
-    e.if(i32.wrap_i64(i64.and(linear, constant(15))), () => e.service(GENERAL_PROTECTION), undefined, false);
+    e.if(i32.wrap_i64(i64.and(linear, constant(15))), () => e.fault(GENERAL_PROTECTION), undefined, false);
     const place = e.hostAddress(8, linear);
     const lower = e.variable(e.read('i64.load', place));
     const upper = e.variable(e.read('i64.load', place, 8));

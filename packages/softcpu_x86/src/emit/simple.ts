@@ -10,7 +10,7 @@ export const UNDEFINED = 'undefined';
 export const BOUND = 'bound';
 
 const nothing: Definition = define(() => {}, { record: (fields) => void (fields.k = 0) });
-const undefinedInstruction: Definition = define(({ e }) => e.service(UNDEFINED), { ends: true });
+const undefinedInstruction: Definition = define(({ e }) => e.fault(UNDEFINED), { ends: true });
 /** They fault as a load of a byte would. */
 const flush: Definition = define((o) => void o.raw(0), { outline: true });
 
@@ -28,6 +28,6 @@ export const simple: Definitions = {
     const access = size === 16 ? 's16' : 's32';
     const lower = e.load(access, linear);
     const upper = e.load(access, i64.add(linear, c(size / 8)));
-    e.if(i32.or(i64.lt_s(index, lower), i64.gt_s(index, upper)), () => e.service(BOUND), undefined, false);
+    e.if(i32.or(i64.lt_s(index, lower), i64.gt_s(index, upper)), () => e.fault(BOUND), undefined, false);
   }, { bySize: true, outline: true }),
 };

@@ -108,7 +108,7 @@ function repeated(body: Body, many: boolean, stop?: (e: Emitter, rep: number) =>
         again(i32.and(more.get, i32.eqz(i64.eqz(turn.get))));
       });
     });
-    e.if(more.get, () => e.service(REPEAT), undefined, false);
+    e.if(more.get, () => e.fault(REPEAT), undefined, false);
   }, { bySize: true, byAddress: true, byMode: true, byRep: true, outline: true, interpreted: (v) => v.rep !== 0, record: dataSegment });
 }
 

@@ -56,7 +56,7 @@ function point(e: Emitter, operand: I64 | undefined): void {
 
 function execute({ e, variant, size }: Operands, row: Row): void {
   const { name } = row;
-  e.if(e.state('i32.load', FPU_TRAP), () => e.service(FPU_FAULT), undefined, false);
+  e.if(e.state('i32.load', FPU_TRAP), () => e.fault(FPU_FAULT), undefined, false);
   const memory = row.memory === true;
   const store = STORES.test(name);
   // Environments of 16-bit operand size are half as wide.
@@ -76,7 +76,7 @@ function execute({ e, variant, size }: Operands, row: Row): void {
   if (moves !== undefined) e.setState('i32.store', VT, condition(e, CONDITIONS[moves] as number));
   const call = (behind: 0 | 1): I32 => e.call(X87_EXEC, 'i32', [i32.const(row.op), memory ? i32.const(0) : e.field('r'), i32.const(behind), i32.const(wide ? 1 : 0)]);
   const status = call(0);
-  e.if(i32.eq(status, i32.const(X87Status.pending)), () => e.service(X87_EXCEPTION), undefined, false);
+  e.if(i32.eq(status, i32.const(X87Status.pending)), () => e.fault(X87_EXCEPTION), undefined, false);
   if (!CONTROL.test(name)) point(e, offset);
   if (name === 'fnstsw' && !memory) setGpr(e, Gpr.rax, 16, e.state('i64.load', VT));
   else if (memory && store) {

@@ -262,7 +262,7 @@ const ofAll = (names: readonly string[], make: (kind: Kind) => Definition, kinds
 const loadControl: Definition = simd((o) => {
   const { e } = o;
   const value = e.let(i32.wrap_i64(e.load('u32', o.address(4, false))));
-  e.if(i32.and(value, i32.const(~0xffff)), () => e.service('generalProtection'), undefined, false);
+  e.if(i32.and(value, i32.const(~0xffff)), () => e.fault('generalProtection'), undefined, false);
   e.setState('i32.store', MXCSR, value);
 });
 const storeControl: Definition = simd((o) => o.e.store(4, o.address(4, true), i64.extend_i32_u(o.e.state('i32.load', MXCSR))));

@@ -106,8 +106,8 @@ export class SimdOperands {
   guard(): void {
     const { e } = this;
     const mmx = this.row.operands.some(isMmx) || this.row.features.includes('mmx');
-    if (mmx) e.if(e.state('i32.load', FPU_TRAP), () => e.service(FPU_FAULT), undefined, false);
-    else e.if(e.state('i32.load', SSE_TRAP), () => e.service(SSE_FAULT), undefined, false);
+    if (mmx) e.if(e.state('i32.load', FPU_TRAP), () => e.fault(FPU_FAULT), undefined, false);
+    else e.if(e.state('i32.load', SSE_TRAP), () => e.fault(SSE_FAULT), undefined, false);
   }
 
   /** Executes the body of the definition, for each half. */
@@ -177,7 +177,7 @@ export class SimdOperands {
     const { linear, offset } = memoryAddress(e, fast);
     if (!fast) checkSegment(e, offset, bytes, write);
     if (this.isAligned(bytes)) {
-      e.if(i32.wrap_i64(i64.and(linear, i64.const(bytes - 1))), () => e.service(GENERAL_PROTECTION), undefined, false);
+      e.if(i32.wrap_i64(i64.and(linear, i64.const(bytes - 1))), () => e.fault(GENERAL_PROTECTION), undefined, false);
     }
     this.#linear = linear;
     return linear;
@@ -267,7 +267,7 @@ export class SimdOperands {
 
   /** An exception that is not masked: raised if the condition holds. */
   raise(condition: I32): void {
-    this.e.if(condition, () => this.e.service(SIMD_EXCEPTION), undefined, false);
+    this.e.if(condition, () => this.e.fault(SIMD_EXCEPTION), undefined, false);
   }
 }
 

@@ -49,7 +49,7 @@ export class VexOperands extends SimdOperands {
 
   override guard(): void {
     const { e } = this;
-    e.if(e.state('i32.load', AVX_TRAP), () => e.service(AVX_FAULT), undefined, false);
+    e.if(e.state('i32.load', AVX_TRAP), () => e.fault(AVX_FAULT), undefined, false);
   }
 
   override execute(body: () => void): void {
