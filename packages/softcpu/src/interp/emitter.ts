@@ -8,31 +8,27 @@ import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
-import type { Isa } from '../isa.ts';
+import type { Field, Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import { AccessEmitter } from '../tlb/access.ts';
 import { COMPUTED, COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
-/** Locals that carry the state of the loop; outlined instructions get the first four as parameters, in this order. */
+/** Locals that carry the state of the loop; outlined instructions get them as parameters, in this order. */
 export interface Frame {
   readonly ip: number;
-  readonly recBase: number;
-  readonly pcBase: number;
   readonly budget: number;
-  /** Byte offset of the current mode's TLB tables among all. */
-  readonly mmu: number;
 }
-export const FRAME_PARAMS = ['i32', 'i32', 'i64', 'i32'] as const;
+export const FRAME_PARAMS = ['i32', 'i32'] as const;
 /** The frame of a function whose first parameters these are. */
-export const PARAMETER_FRAME = { ip: 0, recBase: 1, pcBase: 2, budget: 3 } as const;
+export const PARAMETER_FRAME: Frame = { ip: 0, budget: 1 };
+
+/** How far the place of a record moves the pc. */
+export const distanceOf = (isa: Isa, record: I32): I64 => i64.extend_i32_u(i32.shr_u(record, i32.const(recordShift(isa))));
 
 /** The pc of the record at `ip`. */
-export function pcOf(isa: Isa, { ip, recBase, pcBase }: Pick<Frame, 'ip' | 'recBase' | 'pcBase'>): I64 {
-  const distance = i32.shr_u(i32.sub(local('i32', ip), local('i32', recBase)), i32.const(recordShift(isa)));
-  return i64.add(local('i64', pcBase), i64.extend_i32_u(distance));
-}
+export const pcOf = (isa: Isa, layout: Layout, { ip }: Frame): I64 => i64.add(read('i64.load', i32.const(0), layout.engine + ENGINE.origin), distanceOf(isa, local('i32', ip)));
 
 /** What one handler is being generated for. */
 export interface Variant {
@@ -73,7 +69,7 @@ export interface Runtime {
 export class InterpreterEmitter extends AccessEmitter implements Emitter {
   /** A jump was emitted: nothing falls through. */
   jumped = false;
-  /** A service was called on every way: the TLB mode may have changed, and regions end here. */
+  /** A service was called on every way: regions end here. */
   serviced = false;
   readonly #isa: Isa;
   readonly #layout: Layout;
@@ -95,14 +91,22 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   // ── operands ──
 
-  field(name: string): I32 {
+  #fieldOf(name: string): Field {
     const field = this.#isa.fields[name];
     if (field === undefined) throw new RangeError(`${this.#isa.name} records have no field ${name}`);
-    return read(field.op, local('i32', this.#frame.ip), field.offset);
+    return field;
+  }
+
+  field(name: string): I32 {
+    const { op, offset } = this.#fieldOf(name);
+    return read(op, local('i32', this.#frame.ip), offset);
   }
 
   field64(name: string): I64 {
-    return i64.extend_i32_s(this.field(name));
+    const { op, offset } = this.#fieldOf(name);
+    // As one operation: V8 makes two loads of a load and an extension.
+    const wide = op === 'i32.load' ? 'i64.load32_s' : (op.replace('i32', 'i64') as MemoryOp & `i64.load${string}`);
+    return read(wide, local('i32', this.#frame.ip), offset);
   }
 
   reg(field: string): I64 {
@@ -130,7 +134,21 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   pc(): I64 {
-    return pcOf(this.#isa, this.#frame);
+    return pcOf(this.#isa, this.#layout, this.#frame);
+  }
+
+  /** The page whose records begin at `records` is executed from now on. */
+  setOrigin(page: I64, records: I32): void {
+    this.write('i64.store', i32.const(0), i64.sub(page, distanceOf(this.#isa, records)), this.#layout.engine + ENGINE.origin);
+  }
+
+  /** A word of the engine block. */
+  engine(offset: number): I32 {
+    return this.read('i32.load', i32.const(0), this.#layout.engine + offset);
+  }
+
+  setEngine(offset: number, value: I32): void {
+    this.write('i32.store', i32.const(0), value, this.#layout.engine + offset);
   }
 
   nextPc(): I64 {
@@ -141,10 +159,6 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   // ── guest memory ──
 
   protected override readonly traps = true;
-
-  protected override mmu(): I32 {
-    return local('i32', this.#frame.mmu);
-  }
 
   protected override slow(at: I64, value: I64, mode: number): I32 {
     lower(this.code, at);
@@ -162,8 +176,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   // ── leaving ──
 
   #frameArguments(): void {
-    const { ip, recBase, pcBase, budget } = this.#frame;
-    for (const index of [ip, recBase, pcBase, budget]) this.code.get(index);
+    this.code.get(this.#frame.ip);
+    this.code.get(this.#frame.budget);
   }
 
   #leaveIf(condition: I32): void {
@@ -200,9 +214,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   service(name: string): void {
     this.helper(this.#service(name));
-    if (this.#exits === undefined || this.#conditional === 0) this.serviced = true;
-    else this.count(false, i32.add(local('i32', this.#frame.ip), this.#step));
-    if (this.#exits !== undefined) this.reloadMmu();
+    if (this.#conditional === 0) this.serviced = true;
+    else if (this.#exits !== undefined) this.count(false, i32.add(local('i32', this.#frame.ip), this.#step));
   }
 
   fault(name: string): void {
@@ -226,12 +239,11 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     return status;
   }
 
-  /** Calls an outlined instruction; `serviced` if it may have changed the TLB mode. */
-  callOutlined(index: number, serviced: boolean): void {
+  /** Calls an outlined instruction. */
+  callOutlined(index: number): void {
     this.#frameArguments();
     this.code.call(index);
     this.#leaveIf(this.pop('i32'));
-    if (serviced) this.reloadMmu();
   }
 
   /** Calls the outlined instruction whose function stands in a table at the number in a local. */
@@ -240,13 +252,6 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.get(number);
     this.code.callIndirect(type, table);
     this.#leaveIf(this.pop('i32'));
-    this.reloadMmu();
-  }
-
-  /** Sets the TLB mode from the state block. */
-  reloadMmu(): void {
-    lower(this.code, i32.shl(this.state('i32.load', this.#isa.state.mmuIdx), i32.const(this.#layout.windowBits - 8)));
-    this.code.set(this.#frame.mmu);
   }
 
   // ── control transfer ──
@@ -278,7 +283,6 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     const bound = this.let(target);
     this.setState('i32.store', mmuIdx, i32.const(mode));
     if (fetch !== undefined) this.setState('i32.store', fetchIdx, i32.const(fetch));
-    this.reloadMmu();
     this.countFromHere();
     this.jumpTo(bound);
   }

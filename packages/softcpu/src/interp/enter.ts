@@ -43,15 +43,13 @@ export function jumpEntry(isa: Pick<Isa, 'unit'>, address: I64): I32 {
 /** Runs the region that begins at the record at `ip`. @returns the handler to be dispatched where it may not run. */
 export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, handlers: number, type: number, { lookup, target }: Exits): I32 {
   const { code } = e;
-  const step = code.local('i32');
   const number = e.let(i32.sub(read('i32.load16_u', local('i32', frame.ip)), i32.const(handlers)));
   const descriptor = e.let(i32.shl(number, i32.const(Math.log2(REGION_SIZE))));
   const mode = e.let(i32.add(i32.mul(e.state('i32.load', isa.state.fetchIdx), i32.const(MMU_MODES)), e.state('i32.load', isa.state.mmuIdx)));
   const pc = e.let(e.pc());
-  const stepHere = i32.and(local('i32', step), i64.eq(pc, e.state('i64.load', isa.state.pc)));
+  const stepHere = i32.and(e.engine(ENGINE.step), i64.eq(pc, e.state('i64.load', isa.state.pc)));
   const mayRun = e.let(i32.gt_u(i32.eq(mode, read('i32.load16_u', descriptor, layout.regions + 2)), stepHere));
-  code.i32(0);
-  code.set(step);
+  e.setEngine(ENGINE.step, i32.const(0));
   e.if(mayRun, () => {
     const entry = e.let(i32.add(jumpEntry(isa, pc), i32.mul(mode, i32.const(JUMP_CACHE_SIZE))));
     const key = e.read('i64.load32_u', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.jumpKeys);
@@ -62,8 +60,10 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
     lower(code, i32.add(local('i32', frame.budget), i32.const(1)));
     lower(code, number);
     code.callIndirect(type);
-    code.set(step);
-    e.reloadMmu();
+    const exit = code.local('i32');
+    code.set(exit);
+    e.setEngine(ENGINE.step, local('i32', exit));
+    code.release(exit);
     lower(code, e.state('i32.load', isa.state.budget));
     code.set(frame.budget);
     e.countFromHere();

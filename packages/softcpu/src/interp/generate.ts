@@ -1,8 +1,8 @@
 /**
  * Generates tier 0 of an ISA: one WebAssembly function, `loop` + `br_table` over decoded records.
  *
- * Frame: `ip` (record of the instruction), `recBase` (first record of its page), `pcBase` (address of that page), `budget`
- * (steps left), `mmu` (TLB tables in use). No pc is kept: it is `pcBase + ((ip - recBase) >> shift)` where it is needed.
+ * Frame: `ip` (record of the instruction), `budget` (steps left). What else the loop would carry takes a register, or its place in the frame is
+ * written and read at every dispatch; it is in the engine block. No pc is kept: it is `origin + (ip >> shift)` where it is needed.
  * Each dispatch takes one step off the budget and leaves, pc and budget stored, when none is left; the handlers that are
  * no instructions (LOOKUP, undecoded, STRADDLE) give their step back. An instruction that traps keeps its step, so that a
  * guest that traps on every instruction still runs out of budget.
@@ -25,7 +25,7 @@ import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
 import { LATER, generateOutlined, sharedCalls } from './outlined.ts';
-import type { Outlined, SharedCall } from './outlined.ts';
+import type { SharedCall } from './outlined.ts';
 
 /** Import module names of a generated interpreter. */
 export const IMPORTS = {
@@ -86,7 +86,7 @@ export function generateInterpreter({ slots, table }: Handlers, { isa, layout, m
       if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
     }
   }
-  const outlined = later ? new Map<number, Outlined>() : generateOutlined(module, isa, layout, runtime);
+  const outlined = later ? new Map<number, number>() : generateOutlined(module, isa, layout, runtime);
   generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, table.count);
   return module.build();
 }
@@ -113,7 +113,7 @@ function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Call
 function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
   const { index, code } = module.func('save', FRAME_PARAMS, []);
   const block = new BlockEmitter(code, layout.state, new Map());
-  block.setState('i64.store', isa.state.pc, pcOf(isa, PARAMETER_FRAME));
+  block.setState('i64.store', isa.state.pc, pcOf(isa, layout, PARAMETER_FRAME));
   block.setState('i32.store', isa.state.budget, local('i32', PARAMETER_FRAME.budget));
   block.write('i32.store', i32.const(0), local('i32', PARAMETER_FRAME.ip), layout.engine + ENGINE.record);
   code.end();
@@ -160,7 +160,7 @@ function generateLoop(
   layout: Layout,
   runtime: Runtime,
   helpers: Helpers,
-  outlined: ReadonlyMap<number, Outlined>,
+  outlined: ReadonlyMap<number, number>,
   countStarts: boolean,
   slots: readonly Slot[],
   count: number,
@@ -169,12 +169,10 @@ function generateLoop(
   module.export('run', 'func', run);
   const frame: Frame = {
     ip: code.local('i32'),
-    recBase: code.local('i32'),
     budget: code.local('i32'),
-    mmu: code.local('i32'),
-    pcBase: code.local('i64'),
   };
   const target = code.local('i64');
+  const translating = runtime.hot !== undefined;
   const emitterFor = (variant: Variant, exits?: Exits): InterpreterEmitter => new InterpreterEmitter(code, isa, layout, runtime, frame, variant, exits);
   const plain = emitterFor(NO_VARIANT);
   const setI32 = (index: number, value: I32): void => {
@@ -183,16 +181,18 @@ function generateLoop(
   };
   const addToBudget = (steps: number): void => setI32(frame.budget, i32.add(local('i32', frame.budget), i32.const(steps)));
 
+  if (translating) {
+    plain.setEngine(ENGINE.quiet, i32.const(0));
+    plain.setEngine(ENGINE.step, i32.const(0));
+  }
   const left = code.block(); // with pc and budget stored
   const stopped = code.block(); // the budget is used up
   const restart = code.loop(); // from the state block
   setI32(frame.budget, plain.state('i32.load', isa.state.budget));
   plain.countFromHere();
-  setI32(frame.recBase, i32.const(layout.engine + ENGINE.boot));
-  setI32(frame.ip, local('i32', frame.recBase));
-  lower(code, plain.state('i64.load', isa.state.pc));
-  code.set(frame.pcBase);
-  plain.reloadMmu();
+  const boot = i32.const(layout.engine + ENGINE.boot);
+  setI32(frame.ip, boot);
+  plain.setOrigin(plain.state('i64.load', isa.state.pc), boot);
 
   const trapped = code.block();
   const loop = code.loop();
@@ -221,14 +221,13 @@ function generateLoop(
     else code.brTable(labels, otherwise);
   };
   const exits: Exits = { loop, trapped, lookup, target };
-  const translating = runtime.hot !== undefined;
   // Where a run happens to begin says nothing about what is executed often.
-  const quiet = translating && !countStarts ? code.local('i32') : undefined;
+  const quiet = translating && !countStarts;
   const enter = translating ? code.block() : undefined;
 
-  lower(code, i32.eqz(local('i32', frame.budget)));
-  code.brIf(stopped, false);
   addToBudget(-1);
+  lower(code, i32.lt_s(local('i32', frame.budget), i32.const(0)));
+  code.brIf(stopped, false);
   const handler = read('i32.load16_u', local('i32', frame.ip));
   lower(code, handler);
   dispatch(enter);
@@ -256,12 +255,12 @@ function generateLoop(
     if (slot !== undefined) {
       const call = outlined.get(slot.instruction);
       if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);
-      else emitter.callOutlined(call.index, call.serviced);
+      else emitter.callOutlined(call);
       if ((isa.instructions[slot.instruction] as Instruction).interpreted === true) emitter.serviced = true;
       if (!emitter.jumped) emitter.next();
     } else if (number === Handler.lookup || number === Handler.start) {
       addToBudget(1);
-      if (number === Handler.start && quiet !== undefined) setI32(quiet, i32.const(1));
+      if (number === Handler.start && quiet) emitter.setEngine(ENGINE.quiet, i32.const(1));
       emitter.jumpTo(emitter.pc());
     } else {
       if (number === Handler.undecoded) emitter.helper(helpers.decode);
@@ -273,11 +272,11 @@ function generateLoop(
   }
   code.end(); // lookup
   emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
-  if (quiet === undefined) {
-    plain.count(true);
+  if (quiet) {
+    plain.if(i32.eqz(plain.engine(ENGINE.quiet)), () => plain.count(true));
+    plain.setEngine(ENGINE.quiet, i32.const(0));
   } else {
-    plain.if(i32.eqz(local('i32', quiet)), () => plain.count(true));
-    setI32(quiet, i32.const(0));
+    plain.count(true);
   }
   code.br(loop);
   code.end(); // loop
@@ -287,7 +286,9 @@ function generateLoop(
   code.br(left);
   code.end(); // restart
   code.end(); // stopped
-  for (const index of [frame.ip, frame.recBase, frame.pcBase, frame.budget]) code.get(index);
+  addToBudget(1);
+  code.get(frame.ip);
+  code.get(frame.budget);
   code.call(runtime.save);
   code.end(); // left
   code.end();

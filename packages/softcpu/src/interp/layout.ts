@@ -10,6 +10,8 @@ export const ENGINE = {
   status: 0,
   /** i32: record of the instruction that called a helper. */
   record: 4,
+  /** i64: pc of a record = this + its place >> {@link recordShift}, for records of the page that tier 0 executes. */
+  origin: 8,
   /** A record with the START handler: where execution starts whenever only the pc is known. */
   boot: 16,
   /** 16 bytes: data of accesses that JavaScript carries out itself. */
@@ -24,6 +26,8 @@ export const ENGINE = {
   counted: 68,
   /** i32: the record that was last jumped to, with {@link COMPUTED}. */
   jumped: 72,
+  /** i32: the next look-up is not counted. */
+  quiet: 76,
   /** i32 by MMU mode: what the tags of data translations have in their low 12 bits, of those that are not global. */
   dataTags: 80,
   /** i32 by fetch mode: the same of fetch translations. */
@@ -32,7 +36,9 @@ export const ENGINE = {
   jumpKeys: 160,
   /** i32 by MMU mode: the same as {@link ENGINE.dataTags}, of global translations. */
   globalTags: 224,
-  size: 240,
+  /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
+  step: 240,
+  size: 256,
 } as const;
 
 /** Fetch modes that are told apart: `fetchIdx` is below this. */
@@ -161,7 +167,7 @@ export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / is
 export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength'>): number =>
   (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * RECORD_SIZE;
 
-/** log2 of record bytes per code byte: `pc = pcBase + ((ip - recBase) >> recordShift)`. */
+/** log2 of record bytes per code byte. */
 export const recordShift = (isa: Pick<Isa, 'unit'>): number => Math.log2(RECORD_SIZE / isa.unit);
 
 /**

@@ -47,7 +47,7 @@ export function generateHas(module: ModuleBuilder, layout: Layout): number {
   return index;
 }
 
-/** Ends with `ip`, `recBase` and `pcBase` set for the address in local `target`; a failed fetch changes it to the trap handler's. */
+/** Ends with `ip` and the origin set for the address in local `target`; a failed fetch changes it to the trap handler's. */
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
   const { code } = e;
   const at = local('i64', target);
@@ -71,16 +71,12 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.set(frame.budget);
   lower(code, e.state('i64.load', isa.state.pc));
   code.set(target);
-  e.reloadMmu();
   code.br(retry);
   code.end();
   code.end();
-  lower(code, page);
-  code.set(frame.pcBase);
-  lower(code, read('i32.load', entry, layout.fetchCache + 8));
-  code.tee(frame.recBase);
-  lower(code, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
-  code.op(numeric['i32.add']);
+  const records = e.let(read('i32.load', entry, layout.fetchCache + 8));
+  e.setOrigin(page, records);
+  lower(code, i32.add(records, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa)))));
   code.set(frame.ip);
 }
 
@@ -91,16 +87,16 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
  */
 export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {
   const { code } = e;
-  const page = local('i64', frame.pcBase);
+  const pc = e.let(e.pc());
+  const page = e.let(i64.and(pc, i64.const(-PAGE_SIZE)));
   const entry = e.let(entryOffset(pageNumber(page), STRADDLE_ENTRIES));
-  const distance = e.let(i32.sub(local('i32', frame.ip), local('i32', frame.recBase)));
+  const distance = e.let(i32.shl(i32.wrap_i64(i64.and(pc, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
   const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(fetchTag(e, isa, layout))));
   lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
   code.if(true);
-  lower(code, read('i32.load', entry, layout.straddleCache + 8));
-  code.tee(frame.recBase);
-  lower(code, distance);
-  code.op(numeric['i32.add']);
+  const records = e.let(read('i32.load', entry, layout.straddleCache + 8));
+  e.setOrigin(page, records);
+  lower(code, i32.add(records, distance));
   code.set(frame.ip);
   code.else();
   e.helper(straddle);

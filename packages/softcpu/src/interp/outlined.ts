@@ -15,30 +15,22 @@ import type { HandlerTable, Slot } from './handlers.ts';
 import { FIRST_HANDLER } from './layout.ts';
 import type { Layout } from './layout.ts';
 
-/** An outlined instruction in the interpreter's module. */
-export interface Outlined {
-  readonly index: number;
-  /** It may have changed the TLB mode. */
-  readonly serviced: boolean;
-}
-
-/** One instruction as a function. @returns whether it may have changed the TLB mode. */
-function outline(code: Code, isa: Isa, layout: Layout, runtime: Runtime, { emit }: Instruction): boolean {
-  const emitter = new InterpreterEmitter(code, isa, layout, runtime, { ...PARAMETER_FRAME, mmu: code.local('i32') }, NO_VARIANT, undefined);
-  emitter.reloadMmu();
+/** One instruction as a function. */
+function outline(code: Code, isa: Isa, layout: Layout, runtime: Runtime, { emit }: Instruction): void {
+  const emitter = new InterpreterEmitter(code, isa, layout, runtime, PARAMETER_FRAME, NO_VARIANT, undefined);
   emit(emitter);
   code.i32(0);
   code.end();
-  return emitter.serviced;
 }
 
-/** Puts all of them into the interpreter's module. */
-export function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runtime: Runtime): ReadonlyMap<number, Outlined> {
-  const functions = new Map<number, Outlined>();
+/** Puts all of them into the interpreter's module. @returns the functions by number of the instruction. */
+export function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout, runtime: Runtime): ReadonlyMap<number, number> {
+  const functions = new Map<number, number>();
   isa.instructions.forEach((definition, instruction) => {
     if (definition.outline !== true) return;
     const { index, code } = module.func(definition.name, FRAME_PARAMS, ['i32']);
-    functions.set(instruction, { index, serviced: outline(code, isa, layout, runtime, definition) });
+    outline(code, isa, layout, runtime, definition);
+    functions.set(instruction, index);
   });
   return functions;
 }

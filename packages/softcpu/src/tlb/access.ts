@@ -58,8 +58,10 @@ export abstract class AccessEmitter extends BlockEmitter {
     else restore();
   }
 
-  /** Byte offset of the current mode's tables among all. */
-  protected abstract mmu(): I32;
+  /** The MMU mode of accesses, outside {@link inMode}. */
+  protected mmu(): I32 {
+    return this.state('i32.load', this.#mmuIdx);
+  }
 
   /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. */
   protected abstract slow(address: I64, value: I64, mode: number): I32;
@@ -167,18 +169,20 @@ export abstract class AccessEmitter extends BlockEmitter {
   }
 
   /** Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window or below the alignment. */
-  #lookUp(size: AccessSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
+  #lookUp(bytes: AccessSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
     const { windowBits: w, tlb } = this.#layout;
     const slots = 2 ** (w - 11);
     // With a 4 GiB window the index needs address bit 32.
     const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
-    const mmu = this.#mode === undefined ? this.mmu() : i32.shl(this.#mode, i32.const(w - 8));
+    const mode = this.#mode ?? this.mmu();
+    const size = tlbTableSize(w);
     const index = i32.and(shifted, i32.const((slots - 1) * 8));
-    const table = tlb + (write ? MMU_MODES * tlbTableSize(w) : 0);
+    const table = tlb + (write ? MMU_MODES * size : 0);
     // A mode known now is an immediate of the load.
-    const entry = mmu.kind === 'const' ? read('i64.load', index, table + (mmu.value as number)) : read('i64.load', i32.add(index, mmu), table);
+    const ofMode = i32.shl(mode, i32.const(Math.log2(size)));
+    const entry = mode.kind === 'const' ? read('i64.load', index, table + (mode.value as number) * size) : read('i64.load', i32.add(index, ofMode), table);
     const host = this.let(i64.add(at, entry));
-    const misfit = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(size - 1)));
+    const misfit = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(bytes - 1)));
     // What lies at the distance is in the next page if the sum changes the number of the page.
     const next = i64.and(i64.xor(host, i64.add(host, i64.const(distance))), i64.const(PAGE_SIZE));
     const outside = distance === 0 ? misfit : i64.or(misfit, next);

@@ -3,7 +3,7 @@
  * region is left. An instruction that cannot be finished leaves the region with the pc on it, and tier 0 does it again.
  */
 import { RegionExit, jumpEntry } from '../interp/enter.ts';
-import { ENGINE, JUMP_CACHE_SIZE, tlbTableSize } from '../interp/layout.ts';
+import { ENGINE, JUMP_CACHE_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
@@ -140,7 +140,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   }
 
   protected override mmu(): I32 {
-    return i32.const((this.#place.mode % MMU_MODES) * tlbTableSize(this.#layout.windowBits));
+    return i32.const(this.#place.mode % MMU_MODES);
   }
 
   protected override slow(address: I64, value: I64, mode: number): I32 {
