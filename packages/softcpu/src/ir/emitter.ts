@@ -74,6 +74,8 @@ export interface Block {
 export type Access = 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 'u64';
 /** Bytes of a guest access. */
 export type AccessSize = 1 | 2 | 4 | 8;
+/** Bytes that are read, modified and written at once. */
+export type ExclusiveSize = AccessSize | 16;
 
 /**
  * A jump that calls, or returns: what is behind a call may be expected to be returned to. `link` is the field of the register that gets the
@@ -128,9 +130,9 @@ export interface Emitter extends Block {
    * Translates for a read-modify-write of `size` aligned bytes and yields the place in linear memory. Whoever writes
    * there does so before the next guest access; a page holding decoded code has been taken care of.
    */
-  hostAddress(size: AccessSize, address: I64): I32;
+  hostAddress(size: ExclusiveSize, address: I64): I32;
   /** The same for a read alone. */
-  hostAddressRead(size: AccessSize, address: I64): I32;
+  hostAddressRead(size: ExclusiveSize, address: I64): I32;
   /** The place of a byte that may be written, or with `write` false read, if the TLB knows it; 0 otherwise, without asking further. */
   cachedAddress(address: I64, write?: boolean): I32;
   /** Guest accesses of `body` are made in the MMU mode of a number, not that of the state block; it must be one that is always entered. */

@@ -1,7 +1,7 @@
 /** Guest accesses in generated code: the inline test of the delta TLB (see `tlb.ts`), the same in both tiers. */
 import { BlockEmitter } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Access, AccessSize, Variable } from '../ir/emitter.ts';
+import type { Access, AccessSize, ExclusiveSize, Variable } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
 import type { I32, I64, V128 } from '../ir/expr.ts';
 import { i64x2 } from '../ir/vector.ts';
@@ -139,16 +139,16 @@ export abstract class AccessEmitter extends BlockEmitter {
     bound.forEach((value, i) => this.write(stores[size], place, value, i * size));
   }
 
-  hostAddress(size: AccessSize, address: I64): I32 {
+  hostAddress(size: ExclusiveSize, address: I64): I32 {
     return this.#translate(size, this.let(address), i64.const(0), true, ACCESS_EXACT);
   }
 
-  hostAddressRead(size: AccessSize, address: I64): I32 {
+  hostAddressRead(size: ExclusiveSize, address: I64): I32 {
     return this.#translate(size, this.let(address), i64.const(0), false, ACCESS_EXACT);
   }
 
   /** @param count - of values of this size in a row, all in one page. */
-  #translate(size: AccessSize, at: I64, value: I64, write: boolean, flags: number, count = 1): I32 {
+  #translate(size: ExclusiveSize, at: I64, value: I64, write: boolean, flags: number, count = 1): I32 {
     const { host, outside } = this.#lookUp(size, at, write, (count - 1) * size);
     const place = this.variable(i32.wrap_i64(host));
     this.if(
@@ -169,7 +169,7 @@ export abstract class AccessEmitter extends BlockEmitter {
   }
 
   /** Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window or below the alignment. */
-  #lookUp(bytes: AccessSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
+  #lookUp(bytes: ExclusiveSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
     const { windowBits: w, tlb } = this.#layout;
     const slots = 2 ** (w - 11);
     // With a 4 GiB window the index needs address bit 32.

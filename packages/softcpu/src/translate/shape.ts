@@ -1,5 +1,5 @@
 /** What an instruction does to the flow of control and to registers, found by running its definition once without generating code. */
-import type { Access, AccessSize, Emit, Emitter, Linkage, Variable } from '../ir/emitter.ts';
+import type { Access, AccessSize, Emit, Emitter, ExclusiveSize, Linkage, Variable } from '../ir/emitter.ts';
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
@@ -209,11 +209,11 @@ class ShapeEmitter implements Emitter {
   storeVectors(_address: I64, _values: readonly V128[]): void {
     this.#memory();
   }
-  hostAddress(_size: AccessSize, _address: I64): I32 {
+  hostAddress(_size: ExclusiveSize, _address: I64): I32 {
     this.#memory();
     return i32Local;
   }
-  hostAddressRead(_size: AccessSize, _address: I64): I32 {
+  hostAddressRead(_size: ExclusiveSize, _address: I64): I32 {
     this.#memory();
     return i32Local;
   }

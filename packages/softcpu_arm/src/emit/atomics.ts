@@ -130,18 +130,8 @@ const storeExclusive = (size: AccessSize): Emit => (e) => {
 
 /** Pairs of words are one doubleword. */
 const joined = (low: I64, high: I64): I64 => i64.or(cut(low, 4), i64.shl(high, i64.const(32)));
-const SIXTEEN = i64.const(15);
-
-/** The place of 16 aligned bytes. */
-function pairPlace(e: Emitter, write: boolean): I32 {
-  const address = e.let(e.reg('n'));
-  // An address that is aligned to 8 but not to 16 must fault like one that is aligned to neither.
-  const checked = e.let(i64.add(address, i64.extend_i32_u(i64.ne(i64.and(address, SIXTEEN), i64.const(0)))));
-  return write ? e.hostAddress(8, checked) : e.hostAddressRead(8, checked);
-}
-
 const loadExclusivePair = (wide: boolean): Emit => (e) => {
-  const place = wide ? pairPlace(e, false) : e.hostAddressRead(8, e.reg('n'));
+  const place = e.hostAddressRead(wide ? 16 : 8, e.reg('n'));
   const first = e.let(atomicLoad(e, 8, place));
   if (!wide) {
     openMonitor(e, 8, place, first);
@@ -185,7 +175,7 @@ function exchangePair(e: Emitter, place: I32, expected: readonly [I64, I64], val
 }
 
 const storeExclusivePair = (wide: boolean): Emit => (e) => {
-  const place = wide ? pairPlace(e, true) : e.hostAddress(8, e.reg('n'));
+  const place = e.hostAddress(wide ? 16 : 8, e.reg('n'));
   const failed = e.variable(i64.const(1));
   e.if(monitorHolds(e, wide ? 16 : 8, place), () => {
     const expected = e.let(e.state('i64.load', EXCL_VALUE));
@@ -216,7 +206,7 @@ const compareAndSwapPair = (wide: boolean, zero: boolean): Emit => (e) => {
     e.setReg('m', i64.shr_u(old, i64.const(32)));
     return;
   }
-  const place = pairPlace(e, true);
+  const place = e.hostAddress(16, e.reg('n'));
   const expected = [e.let(e.reg('d')), e.let(second)] as const;
   const low = e.variable(expected[0]);
   const high = e.variable(expected[1]);

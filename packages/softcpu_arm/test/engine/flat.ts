@@ -22,6 +22,8 @@ export class FlatPe {
   readonly bytes: Uint8Array;
   /** What ended the run: a service's name or a fault; '' if nothing did. */
   stopped = '';
+  /** The address of the last fault or misaligned access. */
+  faulting: readonly [lo: number, hi: number] = [0, 0];
   readonly #places: readonly { readonly base: number; readonly size: number; readonly place: number }[];
 
   constructor(regions: readonly Region[], execution: Execution = 'interpreter') {
@@ -40,6 +42,10 @@ export class FlatPe {
       this.stopped = name;
       return Status.leave;
     };
+    const stopAt = (name: string, lo: number, hi: number): void => {
+      this.stopped = name;
+      this.faulting = [lo | 0, hi | 0];
+    };
     let writer: RecordWriter | undefined;
     this.engine = new Engine(
       {
@@ -47,12 +53,12 @@ export class FlatPe {
         translate: (lo, hi) => {
           const at = (lo >>> 0) + (hi & 0xffff) * 2 ** 32;
           if (hi === 0 && this.placeOf(at) >= 0) return at;
-          this.stopped = 'fault';
+          stopAt('fault', lo, hi);
           return -1;
         },
         place: (physical) => this.placeOf(physical),
-        accessFault: () => void (this.stopped = 'fault'),
-        misaligned: () => void (this.stopped = 'misaligned'),
+        accessFault: (lo, hi) => stopAt('fault', lo, hi),
+        misaligned: (lo, hi) => stopAt('misaligned', lo, hi),
         trap: () => Status.leave,
         deviceRead: () => false,
         deviceWrite: () => false,
