@@ -3,7 +3,7 @@ import { disassemble } from '../../src/isa/index.ts';
 import type { Insn } from '../../src/isa/index.ts';
 import { FlatPe } from '../engine/flat.ts';
 import { randomWords } from '../isa/words.ts';
-import { testedClasses } from './campaign.ts';
+import { Campaign, testedClasses } from './campaign.ts';
 import { CODE, DATA, difference } from './cases.ts';
 import { execute } from './execute.ts';
 import { randomCase } from './generate.ts';
@@ -47,4 +47,10 @@ describe.runIf(haveQemu)('against qemu-aarch64', () => {
     }
     expect(wrong).toEqual([]);
   }, 30_000);
+
+  it('where accesses fail', () => {
+    const campaign = new Campaign();
+    const wrong = testedClasses.filter(({ name }) => /load|atomic/i.test(name)).flatMap((tested) => campaign.slice(tested, 0, 300).wrong);
+    expect(wrong).toEqual([]);
+  }, 60_000);
 });

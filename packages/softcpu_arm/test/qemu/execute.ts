@@ -17,9 +17,9 @@ export function execute(pe: FlatPe, { seed, code }: Case): Int32Array {
   return answer(pe);
 }
 
-/** A number that stands for an answer: of what ended with a signal, only that. */
+/** A number that stands for an answer. */
 export function digest(words: Int32Array): number {
   let hash = 0x811c9dc5;
-  for (const word of words[0] === 0 ? words : words.subarray(0, 1)) hash = Math.imul(hash ^ word, 0x01000193);
+  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
   return hash >>> 0;
 }

@@ -2,8 +2,10 @@
  * Runs instructions on whatever executes AArch64 and tells what they did: the oracle of the differential tests.
  *
  * Input, per case: seed, count, then count words of code. All registers and the memory around x28 are made from the seed.
- * Output, per case: status (0 done, else the signal), hash of memory, nzcv, fpcr, fpsr, 0, x0 ... x29, sp, v0 ... v31.
+ * Output, per case: status (0 done, else the signal), hash of memory, nzcv, fpcr, fpsr, the number of the instruction that the signal is of,
+ * x0 ... x29, sp, v0 ... v31, the address that the signal is of.
  */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,17 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 struct state {
-  uint32_t status, hash, nzcv, fpcr, fpsr, pad;
+  uint32_t status, hash, nzcv, fpcr, fpsr, at;
   uint64_t x[30], sp;
   uint64_t v[64];
+  uint64_t address;
 };
 
 #define DATA 0x10000000ul
 #define DATA_SIZE 0x10000ul
 #define CODE 0x20000000ul
 #define WINDOW 2304
+#define END 0x1000ul
 
 static struct state state;
 static uint64_t saved[24];
@@ -95,7 +100,22 @@ static uint64_t floating(void) {
   }
 }
 
-static void on_signal(int number) { siglongjmp(back, number); }
+/* Keeps what the instruction found when it was interrupted. */
+static void on_signal(int number, siginfo_t *info, void *context) {
+  const mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
+  memcpy(state.x, machine->regs, sizeof state.x);
+  state.sp = machine->sp;
+  state.at = (uint32_t)(machine->pc - CODE) / 4;
+  state.nzcv = machine->pstate & 0xf0000000u;
+  state.address = (uint64_t)info->si_addr;
+  const struct _aarch64_ctx *record = (const struct _aarch64_ctx *)machine->__reserved;
+  while (record->magic != FPSIMD_MAGIC) record = (const struct _aarch64_ctx *)((const char *)record + record->size);
+  const struct fpsimd_context *floating = (const struct fpsimd_context *)record;
+  state.fpcr = floating->fpcr;
+  state.fpsr = floating->fpsr;
+  memcpy(state.v, floating->vregs, sizeof state.v);
+  siglongjmp(back, number);
+}
 
 static void run(uint32_t count, const uint32_t *code) {
   for (int i = 0; i < 30; i++) state.x[i] = integer();
@@ -107,8 +127,12 @@ static void run(uint32_t count, const uint32_t *code) {
   state.nzcv = bits & 0xf0000000u;
   state.fpcr = (bits & 1) ? (bits & 6) << 21 | (bits & 0x18) << 21 | (bits & 0x20) << 14 | (bits & 0x40) << 20 : 0;
   state.fpsr = (bits & 0x80) ? 0x10 : 0;
+  memset((void *)DATA, 0, END);
+  memset((void *)(DATA + DATA_SIZE - END), 0, END);
   uint32_t *data = (uint32_t *)(DATA + DATA_SIZE / 2 - WINDOW);
   for (int i = 0; i < WINDOW / 2; i++) data[i] = next();
+  state.at = 0;
+  state.address = 0;
   memcpy((void *)CODE, code, count * 4);
   *(uint32_t *)(CODE + count * 4) = 0x14000000u | ((0xf00 - count * 4) >> 2);
   __builtin___clear_cache((char *)CODE, (char *)CODE + count * 4 + 4);
@@ -124,7 +148,7 @@ int main(void) {
   static char stack[1 << 16];
   stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
   sigaltstack(&alternate, 0);
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_ONSTACK | SA_SIGINFO};
   int signals[] = {SIGILL, SIGSEGV, SIGBUS, SIGTRAP};
   for (int i = 0; i < 4; i++) sigaction(signals[i], &action, 0);
   mmap((void *)DATA, DATA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
