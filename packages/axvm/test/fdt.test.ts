@@ -2,9 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DeviceBus } from '@axvisor/axvisor_api/device';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cells64, isFdt, node, writeFdt, type DeviceTreeNode } from '../src/index.ts';
+import { virtAarch64 } from '../src/board/virt_aarch64.ts';
+import { linkAarch64 } from './machine_aarch64.ts';
 
 type Parsed = { properties: Record<string, number[]>; children: Record<string, Parsed> };
 
@@ -91,4 +94,17 @@ test.runIf(spawnSync('dtc', ['--version']).status === 0)('dtc accepts what is wr
   const file = join(mkdtempSync(join(tmpdir(), 'axvm-fdt-')), 'a.dtb');
   writeFileSync(file, writeFdt(node({ compatible: ['a,b', 'c'], '#address-cells': [2], '#size-cells': [2] }, { 'memory@80000000': node({ device_type: 'memory', reg: [...cells64(0x8000_0000n), ...cells64(0x1000_0000n)] }) })));
   expect(execFileSync('dtc', ['-I', 'dtb', '-O', 'dts', file], { encoding: 'utf8' })).toContain('memory@80000000');
+});
+
+test('a machine is given random bytes, under a virtual clock the same in every run', () => {
+  linkAarch64();
+  const bus = { devices: () => [] } as unknown as DeviceBus;
+  const seed = () => {
+    const tree = virtAarch64({ cpuNum: 1, memoryRegions: [] }).deviceTree?.({ cpuIds: [0n], memory: [], cmdline: undefined, initrd: undefined, bus, irqs: new Map() });
+    return parse(tree as Uint8Array).children['chosen']?.properties['rng-seed'];
+  };
+  const first = seed();
+  expect(new Set(first).size).toBeGreaterThan(8);
+  expect(first).toHaveLength(32);
+  expect(seed()).toEqual(first);
 });

@@ -1,7 +1,6 @@
 /** The virtio entropy device (virtio 1.2, 5.4). */
 import type { DeviceContext, DeviceSpec } from '@axvisor/axvisor_api/device';
-import { randomBytes } from '@axvisor/axvisor_api/entropy';
-import { currentTicks, isVirtualClock } from '@axvisor/axvisor_api/time';
+import { guestRandomBytes } from '@axvisor/axvisor_api/entropy';
 import type { Model } from '../models/model.ts';
 import { DeviceId } from './constants.ts';
 import type { VirtioDevice } from './device.ts';
@@ -11,19 +10,6 @@ import { TRANSPORT_OPTION, virtio } from './transport.ts';
 
 /** What one request gets at most; drivers ask for less. */
 const MAX_BYTES = 0x1000;
-
-/** Under a virtual clock runs are reproducible, so bytes come from a generator (splitmix64) whose seed is virtual time. */
-function reproducible(into: Uint8Array): void {
-  let state = currentTicks();
-  for (let i = 0; i < into.length; i += 8) {
-    state = BigInt.asUintN(64, state + 0x9e37_79b9_7f4a_7c15n);
-    let z = state;
-    z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58_476d_1ce4_e5b9n);
-    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn);
-    z ^= z >> 31n;
-    for (let j = i; j < Math.min(i + 8, into.length); j++, z >>= 8n) into[j] = Number(z & 0xffn);
-  }
-}
 
 class VirtioRng implements VirtioDevice {
   readonly deviceId = DeviceId.entropy;
@@ -45,8 +31,7 @@ class VirtioRng implements VirtioDevice {
       for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {
         const into = new SegmentStream(this.#memory, chain.writable);
         const bytes = new Uint8Array(Math.min(into.remaining, MAX_BYTES));
-        if (isVirtualClock()) reproducible(bytes);
-        else randomBytes(bytes);
+        guestRandomBytes(bytes);
         into.write(bytes);
         queue.push(chain.head, bytes.length);
       }

@@ -2,6 +2,7 @@
 import type { Device, FdtProperties } from '@axvisor/axvisor_api/device';
 import { cpuFdtProperties } from '@axvisor/axvisor_api/vcpu';
 import { cells64, node, writeFdt, type DeviceTreeNode } from '../fdt/writer.ts';
+import { rngSeed } from '../image/seed.ts';
 import type { BoardTree } from './board.ts';
 
 /** What one board adds. */
@@ -61,6 +62,7 @@ export function boardTree({ cpuIds, memory, cmdline, initrd, bus, irqs }: BoardT
     { '#address-cells': [2], '#size-cells': [2], compatible: parts.compatible, model: 'axvisor,virt', ...parts.root },
     {
       chosen: node({
+        'rng-seed': rngSeed(),
         ...(console === undefined ? {} : { 'stdout-path': `/soc/${console.name}` }),
         ...(cmdline === undefined ? {} : { bootargs: cmdline }),
         ...(initrd === undefined ? {} : { 'linux,initrd-start': cells64(initrd.start), 'linux,initrd-end': cells64(initrd.end) }),
