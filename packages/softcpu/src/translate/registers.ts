@@ -10,6 +10,7 @@ import type { Isa } from '../isa.ts';
 import { isCrossing } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
+import { addWithout, readBehind, writtenBefore } from './liveness.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
 import type { Held, VectorUse } from './vectors.ts';
 
@@ -133,22 +134,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
   });
 
-  const dirty = fresh();
-  for (let changed = true; changed; ) {
-    changed = false;
-    blocks.forEach((_, b) => {
-      for (const to of successors[b] as readonly number[]) {
-        const target = dirty[to] as Uint8Array;
-        for (let r = 0; r < count; r++) {
-          if (target[r] === 0 && ((dirty[b] as Uint8Array)[r] === 1 || (written[b] as Uint8Array)[r] === 1)) {
-            target[r] = 1;
-            changed = true;
-          }
-        }
-      }
-    });
-  }
-
+  const dirty = writtenBefore(written, successors);
   const exposed = fresh();
   const exits = new Map<string, Uint8Array>();
   const unwritten = new Uint8Array(count);
@@ -164,7 +150,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
       isNew = false;
       const key = setKey(differ);
       if (!exits.has(key)) exits.set(key, differ.slice());
-      if (isFirst) for (let r = 0; r < count; r++) if (differ[r] === 1 && w[r] === 0) x[r] = 1;
+      if (isFirst) addWithout(x, differ, w);
       isFirst = false;
     };
     if (checks(b)) leave();
@@ -180,25 +166,13 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
   });
 
-  const live = fresh();
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (let b = blocks.length - 1; b >= 0; b--) {
-      const inside = successors[b] as readonly number[];
-      const block = blocks[b] as Block;
-      const crosses = inside.some((to) => isCrossing(block, blocks[to] as Block));
-      const leaves = crosses || inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
-      const into = live[b] as Uint8Array;
-      for (let r = 0; r < count; r++) {
-        if (into[r] === 1) continue;
-        const through = (defined[b] as Uint8Array)[r] === 0 && inside.some((to) => (live[to] as Uint8Array)[r] === 1);
-        if ((exposed[b] as Uint8Array)[r] === 1 || through || (leaves && (dirty[b] as Uint8Array)[r] === 1)) {
-          into[r] = 1;
-          changed = true;
-        }
-      }
-    }
-  }
+  blocks.forEach((block, b) => {
+    const inside = successors[b] as readonly number[];
+    const crosses = inside.some((to) => isCrossing(block, blocks[to] as Block));
+    const leaves = crosses || inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
+    if (leaves) addWithout(exposed[b] as Uint8Array, dirty[b] as Uint8Array, unwritten);
+  });
+  const live = readBehind(exposed, defined, successors);
   const first = live[0] as Uint8Array;
   return {
     offsets,
