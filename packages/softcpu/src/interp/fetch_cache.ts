@@ -4,7 +4,7 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { advance } from '../slow/advance.ts';
 
@@ -113,7 +113,7 @@ export class FetchCache {
   /** Word index of the entry of an address in the fetch cache. */
   #fetchEntry(vaLo: number, tag: number): number {
     const place = (tag >>> TAG_SPACE_SHIFT) & (FETCH_PLACES - 1);
-    const entry = (vaLo >>> PAGE_SHIFT) ^ (place * (FETCH_ENTRIES / FETCH_PLACES));
+    const entry = (vaLo >>> PAGE_SHIFT) ^ (vaLo >>> FETCH_FOLD) ^ (place * (FETCH_ENTRIES / FETCH_PLACES));
     return (this.#layout.fetchCache + (entry & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
   }
 

@@ -60,6 +60,8 @@ export const FIRST_HANDLER = 4;
 /** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
 export const FETCH_ENTRIES = 4096;
 export const FETCH_ENTRY_SIZE = 16;
+/** Address bits from this one to bit 31 choose the entry too. */
+export const FETCH_FOLD = 24;
 /** A page has one of so many entries, by the low bits of the number of its address space. */
 export const FETCH_PLACES = 8;
 /** No page has this tag. */

@@ -11,7 +11,7 @@ import type { Label } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
@@ -24,14 +24,18 @@ export function fetchTag(e: InterpreterEmitter, isa: Isa, layout: Layout): I32 {
   return e.read('i32.load', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.fetchTags);
 }
 
-/** What the number of a page is changed by to find its entry in the fetch cache: one of {@link FETCH_PLACES} values. */
+/** What the number of a page is changed by for the space of a tag to find its entry in the fetch cache: one of {@link FETCH_PLACES} values. */
 const placeOf = (tag: I32): I32 => {
   const shift = Math.log2(FETCH_ENTRIES / FETCH_PLACES) - TAG_SPACE_SHIFT;
   return i32.shl(i32.and(tag, i32.const((FETCH_PLACES - 1) << TAG_SPACE_SHIFT)), i32.const(shift));
 };
 
-/** Place in the fetch cache of the entry of a page, for a fetch tag. */
-const entryOf = (page: I64, tag: I32): I32 => entryOffset(i32.xor(pageNumber(page), placeOf(tag)), FETCH_ENTRIES);
+/**
+ * Place in the fetch cache of the entry of a page, for a fetch tag. Bits above those that choose it are folded in: code that calls code at a
+ * distance of a power of two, as parts of a kernel are laid out, would find neither.
+ */
+const entryOf = (page: I64, tag: I32): I32 =>
+  entryOffset(i32.xor(i32.xor(pageNumber(page), i32.shr_u(i32.wrap_i64(page), i32.const(FETCH_FOLD))), placeOf(tag)), FETCH_ENTRIES);
 
 const isEntryOf = (entry: I32, page: I64, tag: I32, layout: Layout): I32 => i64.eq(read('i64.load', entry, layout.fetchCache), i64.or(page, i64.extend_i32_u(tag)));
 
