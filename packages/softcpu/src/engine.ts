@@ -122,6 +122,10 @@ export class Engine {
       },
       flushMode: (mode) => this.tlb.flushMode(mode),
       flushLocal: (mode) => this.tlb.flushLocal(mode),
+      flushDead: () => {
+        this.tlb.flushDead((tag) => this.spaces.isLive(tag));
+        this.pages.fetches.flushDead();
+      },
     });
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);

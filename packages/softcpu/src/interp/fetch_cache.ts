@@ -76,6 +76,21 @@ export class FetchCache {
     this.observer?.remapped();
   }
 
+  /** Forgets which records virtual pages have in address spaces whose tags are not live, and all jumps. */
+  flushDead(): void {
+    const words = this.#words;
+    const { fetchCache, straddleCache } = this.#layout;
+    const sweep = (first: number, entries: number): void => {
+      for (let at = first >>> 2; at < (first + entries * FETCH_ENTRY_SIZE) >>> 2; at += FETCH_ENTRY_SIZE / 4) {
+        const low = words[at] as number;
+        if (low !== NO_TAG && !this.#isLive(low & (PAGE_SIZE - 1))) words[at] = words[at + 1] = NO_TAG;
+      }
+    };
+    sweep(fetchCache, FETCH_ENTRIES);
+    sweep(straddleCache, STRADDLE_ENTRIES);
+    this.observer?.remapped();
+  }
+
   /** Forgets which records one virtual page has, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void {
     const words = this.#words;

@@ -73,6 +73,15 @@ export class SecondTlb {
     }
   }
 
+  /** Forgets the translations of tags that are not live. */
+  flushDead(isLive: (tag: number) => boolean): void {
+    const words = this.#words;
+    for (let at = this.#first; at < this.#first + SECOND_SETS * SET_WORDS; at += ENTRY_WORDS) {
+      const low = words[at] as number;
+      if (low !== NO_TAG && !isLive(low & (PAGE_SIZE - 1))) words[at] = words[at + 1] = NO_TAG;
+    }
+  }
+
   flush(): void {
     if (this.#used) this.#words.fill(NO_TAG, this.#first, this.#first + SECOND_SETS * SET_WORDS);
     this.#used = false;

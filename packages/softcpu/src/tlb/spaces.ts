@@ -36,6 +36,8 @@ export interface SpaceCaches {
   flushMode(mode: number): void;
   /** The same, but for those that are global. */
   flushLocal(mode: number): void;
+  /** Everything must be forgotten whose tag is not live: its number is about to be another space's. */
+  flushDead(): void;
 }
 
 export class Spaces {
@@ -48,6 +50,8 @@ export class Spaces {
   /** By number of a space: something may be cached for it. */
   readonly #used: Uint8Array = new Uint8Array(SPACES + 1).fill(1, 0, 1);
   #last = 0;
+  /** Numbers of spaces that are forgotten, of which nothing is cached any more. */
+  #free: number[] = [];
   #data: Space | undefined;
   #fetch: Space | undefined;
   #alike: readonly number[] = [];
@@ -163,10 +167,34 @@ export class Spaces {
   /** Sees to it that a space has a number; false if there is none left. */
   #number(space: Space): boolean {
     if (space.number !== 0) return true;
-    if (this.#last === SPACES - 1) return false;
-    space.number = ++this.#last;
+    if (this.#last < SPACES - 1) {
+      space.number = ++this.#last;
+    } else {
+      if (this.#free.length === 0) this.#reclaim();
+      const number = this.#free.pop();
+      if (number === undefined) return false;
+      space.number = number;
+    }
     this.#used[space.number] = 1;
     return true;
+  }
+
+  /** Frees the numbers of spaces that were forgotten. */
+  #reclaim(): void {
+    for (let number = SPACES - 1; number > 0; number--) if (this.#used[number] === 0) this.#free.push(number);
+    if (this.#free.length === 0) return;
+    this.#caches.flushDead();
+    // Modes that were not used since: whoever gets the number must not be taken for the one they were last in.
+    const words = this.#words;
+    for (let mode = 0; mode < MMU_MODES; mode++) {
+      if (!this.isLive(words[this.#globalTag(mode)] as number)) {
+        this.#caches.flushMode(mode);
+        words[this.#globalTag(mode)] = words[this.#dataTag(mode)] = mode;
+      } else if (!this.isLive(words[this.#dataTag(mode)] as number)) {
+        this.#caches.flushLocal(mode);
+        words[this.#dataTag(mode)] = mode;
+      }
+    }
   }
 
   /** Forgets all that is cached for spaces whose keys a condition holds for. */
@@ -182,6 +210,7 @@ export class Spaces {
       this.#fetchGlobal.fill(1);
       if (this.#last > SPACES / 2) {
         this.#last = 0;
+        this.#free = [];
         this.#caches.flushTagged();
       }
     }

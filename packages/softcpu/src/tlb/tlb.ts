@@ -164,6 +164,11 @@ export class Tlb {
     this.#flushLog(LOCAL_LOGS + MMU_MODES + mode);
   }
 
+  /** Forgets what is in the second level for tags that are not live. */
+  flushDead(isLive: (tag: number) => boolean): void {
+    this.#second.flushDead(isLive);
+  }
+
   /** Empties the tables of one mode. */
   flushMode(mode: number): void {
     this.#flushTable(mode);

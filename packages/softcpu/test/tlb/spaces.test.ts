@@ -16,6 +16,7 @@ class Model {
   /** What the first level has, by mode: for which key, and whether that is a regime's. */
   readonly modes: Map<number, string>[] = [new Map(), new Map(), new Map(), new Map()];
   tagged = 0;
+  swept = 0;
   readonly spaces = new Spaces(this.words, { unit: 4, state: { pc: 0, budget: 0, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX } }, { engine: ENGINE_BLOCK, state: STATE }, {
     flushTagged: () => {
       this.tagged++;
@@ -24,6 +25,10 @@ class Model {
     },
     flushMode: (mode) => this.modes[mode]?.clear(),
     flushLocal: (mode) => this.modes[mode]?.forEach((made, page, entries) => made.includes('s') && entries.delete(page)),
+    flushDead: () => {
+      this.swept++;
+      for (const tag of this.data.keys()) if (!this.spaces.isLive(tag)) this.data.delete(tag);
+    },
   });
   key = '';
   regime = '';
@@ -119,6 +124,45 @@ test('more spaces than numbers: everything is forgotten, now and then', () => {
   }
   expect(m.tagged).toBeGreaterThan(1);
   expect(m.tagged).toBeLessThan(30);
+});
+
+test('numbers of spaces that are forgotten are given to others, and nothing else is forgotten', () => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ mode: fc.nat(3), space: fc.nat(20), global: fc.boolean(), keeps: fc.nat(3) }), { minLength: 400, maxLength: 450 }), (steps) => {
+      const m = new Model();
+      m.enter(0, 0, 0);
+      for (const [page, { mode, space, global, keeps }] of steps.entries()) {
+        m.enter(mode, 0, space);
+        m.check((made) => made.startsWith('forgotten'));
+        m.fill(page % 5, global);
+        m.check((made) => made.startsWith('forgotten'));
+        if (keeps === 0) continue;
+        const key = `r0 s${(space + 1) % 21} `;
+        m.spaces.drop([key]);
+        for (const entries of m.data.values()) for (const [at, made] of entries) if (made === key) entries.set(at, `forgotten ${made}`);
+        m.modes.forEach((entries) => entries.forEach((made, at) => made === key && entries.set(at, `forgotten ${made}`)));
+      }
+      expect(m.tagged).toBe(0);
+    }),
+    { numRuns: 12 },
+  );
+});
+
+test('a mode that was last in a space that is forgotten has nothing of it for the one that gets its number', () => {
+  for (let others = 245; others < 265; others++) {
+    const m = new Model();
+    m.enter(2, 0, 0);
+    m.fill(0, false);
+    m.enter(1, 0, 1);
+    m.spaces.drop(['r0 s0 ']);
+    for (let i = 2; i < others; i++) {
+      m.enter(1, 0, i);
+      m.spaces.drop([`r0 s${i - 1} `]);
+    }
+    m.enter(2, 0, others - 1);
+    expect(m.modes[2]?.size).toBe(0);
+    expect(m.tagged).toBe(0);
+  }
 });
 
 test('modes that are alike are used without being entered', () => {
