@@ -1,6 +1,6 @@
 /**
  * The first part of the slow path of a data access, in WebAssembly: what missed the delta TLB only for its alignment, or is in
- * the second-level TLB, is answered here, and JavaScript is not asked.
+ * the second-level TLB, is answered here, and JavaScript is not asked. Nor is it of values in two pages, if both are there.
  */
 import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
@@ -13,15 +13,83 @@ import type { Code } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { GLOBAL, SET_BITS } from './second.ts';
 
-/** Export of the interpreter: `(address, mode) → place in linear memory, 0 if JavaScript must be asked`. */
+/** Export of the interpreter: `(address, value, mode) → place in linear memory, 0 if JavaScript must be asked`. */
 export const REFILL = 'refill';
-export const REFILL_PARAMS = ['i64', 'i32'] as const;
+export const REFILL_PARAMS = ['i64', 'i64', 'i32'] as const;
 
 const SET_SIZE = SECOND_WAYS * SECOND_ENTRY_SIZE;
 
 /** @param strict - no access may be misaligned. */
 export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
+  const within = generateWithin(module, isa, layout, strict);
   const { index, code } = module.func(REFILL, REFILL_PARAMS, ['i32']);
+  const b = new BlockEmitter(code, layout.state, new Map());
+  const address = local('i64', 0);
+  const mode = local('i32', 2);
+  const size = i32.and(mode, i32.const(ACCESS_SIZE));
+  const offset = i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1));
+  b.if(i32.gt_u(i32.add(offset, size), i32.const(PAGE_SIZE)), () => {
+    for (const parameter of REFILL_PARAMS.keys()) code.get(parameter);
+    code.returnCall(generateAcross(module, isa, layout, strict, within));
+  }, undefined, false);
+  code.get(0);
+  code.get(2);
+  code.returnCall(within);
+  code.end();
+  return index;
+}
+
+/** `(address, value, mode)`: the same of a value in two pages. What is loaded is put together in the scratch words; what is stored, stored. */
+function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean, within: number): number {
+  const { index, code } = module.func('across', REFILL_PARAMS, ['i32']);
+  const b = new BlockEmitter(code, layout.state, new Map());
+  const address = local('i64', 0);
+  const value = local('i64', 1);
+  const mode = local('i32', 2);
+  const giveUpIf = (condition: I32): void => b.if(condition, () => {
+    code.i32(0);
+    code.return();
+  });
+  const { aligned } = isa.state;
+  const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
+  const size = b.let(i32.and(mode, i32.const(ACCESS_SIZE)));
+  giveUpIf(i32.or(i32.gt_u(size, i32.const(8)), i32.ne(i32.or(i32.and(mode, i32.const(ACCESS_EXACT)), asked), i32.const(0))));
+  const placeOf = (at: I64): I32 => {
+    lower(code, at);
+    lower(code, i32.or(i32.and(mode, i32.const(~ACCESS_SIZE)), i32.const(1)));
+    code.call(within);
+    const place = code.local('i32');
+    code.set(place);
+    giveUpIf(i32.eqz(local('i32', place)));
+    return local('i32', place);
+  };
+  const next = b.let(i64.add(i64.and(address, i64.const(-PAGE_SIZE)), i64.const(PAGE_SIZE)));
+  const first = placeOf(address);
+  const second = placeOf(next);
+  const scratch = layout.engine + ENGINE.scratch;
+  const bytes = b.let(i32.wrap_i64(i64.sub(next, address)));
+  b.if(i32.and(mode, i32.const(ACCESS_STORE)), () => {
+    const i = b.variable(i32.const(0));
+    b.loop((again) => {
+      const place = select(i32.lt_u(i.get, bytes), i32.add(first, i.get), i32.add(second, i32.sub(i.get, bytes)));
+      b.write('i64.store8', place, i64.shr_u(value, i64.extend_i32_u(i32.shl(i.get, i32.const(3)))));
+      b.assign(i, i32.add(i.get, i32.const(1)));
+      again(i32.lt_u(i.get, size));
+    });
+  }, () => {
+    // The last bytes of the one page, and the first of the other.
+    const bits = b.let(i64.extend_i32_u(i32.shl(bytes, i32.const(3))));
+    const low = i64.shr_u(b.read('i64.load', i32.sub(i32.add(first, bytes), i32.const(8))), i64.sub(i64.const(64), bits));
+    b.write('i64.store', i32.const(0), i64.or(low, i64.shl(b.read('i64.load', second), bits)), scratch);
+  });
+  code.i32(scratch);
+  code.end();
+  return index;
+}
+
+/** `(address, mode)`: the same of what lies in one page. */
+function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
+  const { index, code } = module.func('within', ['i64', 'i32'], ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
   const address = local('i64', 0);
   const mode = local('i32', 1);
@@ -37,7 +105,6 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
 
   const size = b.let(i32.and(mode, i32.const(ACCESS_SIZE)));
   const offset = b.let(i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1)));
-  giveUpIf(i32.gt_u(i32.add(offset, size), i32.const(PAGE_SIZE)));
   const misaligned = i32.ne(i32.and(offset, i32.sub(size, i32.const(1))), i32.const(0));
   const { aligned } = isa.state;
   const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
@@ -100,8 +167,7 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
 /** Returns the answer of `refill`, if there is one, from a function whose parameters begin with `(address, value, mode)`. */
 export function emitRefill(code: Code, refill: number): void {
   const place = code.local('i32');
-  code.get(0);
-  code.get(2);
+  for (const parameter of REFILL_PARAMS.keys()) code.get(parameter);
   code.call(refill);
   code.tee(place);
   code.if(true);

@@ -124,6 +124,41 @@ describe.each(Object.values(Execution))('%s', (execution) => {
       );
     });
 
+    test('values in two pages that are known are found without asking, and stores to code are not', () => {
+      const machine = new Toy({ execution });
+      const program = [toy('store', 1, 2, 0), toy('load', 3, 2, 0)];
+      const run = (at: number, value: bigint): void => {
+        machine.load(program, 0x100);
+        machine.setReg(1, value);
+        machine.setReg(2, BigInt(machine.base + at));
+        expect(machine.engine.run(2)).toBe(2);
+      };
+      // Once for each page.
+      run(0x3000, 0n);
+      run(0x4000, 0n);
+      const { engine } = machine;
+      const known = engine.counters.tlb_misses;
+      fc.assert(
+        fc.property(fc.integer({ min: 0x3ff9, max: 0x3fff }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (at, value, around) => {
+          for (const place of [at - 8, at + 8]) machine.view.setBigUint64(machine.base + place, around, true);
+          run(at, value);
+          expect(machine.reg(3)).toBe(value);
+          expect(machine.view.getBigInt64(machine.base + at, true)).toBe(value);
+          for (const place of [at - 8, at + 8]) expect(machine.view.getBigUint64(machine.base + place, true)).toBe(around);
+        }),
+      );
+      expect(engine.counters.tlb_misses).toBe(known);
+      // The second page becomes code, which the store changes.
+      machine.load([toy('addi', 5, 0, 1), toy('jump', 0, 0, -4)], 0x4000);
+      engine.run(2);
+      expect(machine.reg(5)).toBe(1n);
+      run(0x3ffc, BigInt(toy('addi', 5, 0, 7)) << 32n);
+      expect(engine.counters.tlb_misses).toBeGreaterThan(known);
+      machine.pc = BigInt(machine.base + 0x4000);
+      engine.run(2);
+      expect(machine.reg(5)).toBe(7n);
+    });
+
     test('addresses that are the same in the low words are told apart', () => {
       const at = BigInt(machine.base + 0x8000);
       machine.setReg(2, at);
