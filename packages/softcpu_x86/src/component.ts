@@ -51,6 +51,7 @@ class Cpu extends HostedCpu {
     this.core = new Lp({
       ...host,
       frequency: tickFrequency(),
+      ...(isVirtualClock() ? {} : { clock: () => Number(currentTicks()) }),
       random: isVirtualClock() ? sequence(BigInt(id)) : runtimeRandom,
       apicId: id,
       ...(others === undefined ? {} : { others }),

@@ -6,6 +6,7 @@ import { Access, Core, CoreExit, Engine, SPLIT_EXCHANGE, Status, createSplitExch
 import type { CoreOptions, CorePlan, Machine, Service, Sharing } from '@axvisor/softcpu';
 import { isMisaligned, stackBitsOf } from './alignment.ts';
 import { DIVIDE_ERROR } from './emit/arithmetic.ts';
+import { CLOCK } from './emit/counter.ts';
 import { isa } from './emit/isa.ts';
 import { SEGMENT_FAULT } from './emit/operands.ts';
 import { GENERAL_PROTECTION } from './emit/pair.ts';
@@ -39,6 +40,8 @@ export const planLp = (base: number, memoryBytes: number, poolPages: number = PO
 export interface LpOptions extends CoreOptions, Omit<PrivilegedOptions, 'memory' | 'stateBase' | 'host' | 'hosted'> {
   /** The time-stamp counter before offset and adjustment. */
   readonly now: () => bigint;
+  /** The same below 2^53, if it does not depend on how many instructions were executed: generated code asks itself. */
+  readonly clock?: () => number;
   /** 64 random bits; absent: there is no RDRAND. */
   readonly random?: () => bigint;
   /** Others that write the same memory. */
@@ -74,12 +77,12 @@ export class Lp extends Core {
     this.engine = new Engine(this.#machine(), {
       ...engineOptions(options, others),
       isa,
-      functions: { [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state + VT, others?.lock) },
+      functions: { [CLOCK]: options.clock ?? ((): number => 0), [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state + VT, others?.lock) },
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);
     this.setWord32(SHARED, this.#shared ? 1 : 0);
-    this.priv = new Privileged({ ...options, stateBase: this.state, host: this.#host(random) });
+    this.priv = new Privileged({ ...options, stateBase: this.state, host: this.#host(random, options.clock !== undefined) });
   }
 
   // ── running ──
@@ -246,9 +249,10 @@ export class Lp extends Core {
     return (opcode & 0xf8) === 0xd8;
   }
 
-  #host(random: (() => bigint) | undefined): PrivilegedHost {
+  #host(random: (() => bigint) | undefined, hasClock: boolean): PrivilegedHost {
     return {
       ...this.coreHost(),
+      hasClock,
       now: () => this.#now(),
       flushFetch: () => {
         this.engine.pages.fetches.flush();

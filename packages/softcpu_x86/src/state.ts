@@ -133,8 +133,8 @@ export const GDTR_LIMIT = 1240;
 /** Nonzero where others write the memory too (i32). */
 export const SHARED = 1244;
 
-/** Besides instructions: NMIs are blocked, which IRET ends; and for each control register by number, from bit {@link CR_READS} on, that reading it takes more. */
-export const Intercepts = { pause: 1, pushf: 2, popf: 4, iret: 8, nmiBlocked: 16 } as const;
+/** Besides instructions: NMIs are blocked, which IRET ends; `counter`: reading the time-stamp counter takes more than to add words; and for each control register by number, from bit {@link CR_READS} on, that reading it takes more. */
+export const Intercepts = { pause: 1, pushf: 2, popf: 4, iret: 8, nmiBlocked: 16, counter: 32 } as const;
 export const CR_READS = 8;
 
 /** Control registers, MSRs and the like (i64 each, see {@link storedAt}). */

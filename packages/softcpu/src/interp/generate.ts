@@ -11,6 +11,7 @@ import { BlockEmitter, lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import { i32, local, read } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
+import { isEverywhere } from '../ir/emitter.ts';
 import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -82,8 +83,8 @@ export function generateInterpreter({ slots, table }: Handlers, { isa, layout, m
     module.export(REFILL, 'func', refill);
   }
   if (translating || later) {
-    for (const [name, { body }] of Object.entries(isa.functions)) {
-      if (body !== undefined) module.export(name, 'func', callees.get(name) as number);
+    for (const [name, definition] of Object.entries(isa.functions)) {
+      if (isEverywhere(definition)) module.export(name, 'func', callees.get(name) as number);
     }
   }
   const outlined = later ? new Map<number, number>() : generateOutlined(module, isa, layout, runtime);

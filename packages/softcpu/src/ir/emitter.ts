@@ -162,4 +162,9 @@ export interface FunctionDefinition {
   readonly result: ValueType;
   /** Absent: a JavaScript import of the same name. */
   readonly body?: (block: Block, ...params: Expr[]) => Expr;
+  /** A JavaScript import that regions call too: it asks for nothing that they hold in locals, registers or steps. */
+  readonly everywhere?: boolean;
 }
+
+/** Whether regions call a function, or leave an instruction that does to tier 0. */
+export const isEverywhere = (definition: FunctionDefinition | undefined): boolean => definition?.body !== undefined || definition?.everywhere === true;

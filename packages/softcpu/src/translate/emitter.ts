@@ -7,6 +7,7 @@ import { ENGINE, JUMP_CACHE_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
+import { isEverywhere } from '../ir/emitter.ts';
 import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
@@ -101,7 +102,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   }
 
   override call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
-    if (this.isa.functions[name]?.body !== undefined) return super.call(name, result, args);
+    if (isEverywhere(this.isa.functions[name])) return super.call(name, result, args);
     this.service();
     return local(result, this.code.local(result)); // never reached
   }

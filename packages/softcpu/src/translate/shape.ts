@@ -1,4 +1,5 @@
 /** What an instruction does to the flow of control and to registers, found by running its definition once without generating code. */
+import { isEverywhere } from '../ir/emitter.ts';
 import type { Access, AccessSize, Emit, Emitter, ExclusiveSize, Linkage, Variable } from '../ir/emitter.ts';
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
@@ -138,7 +139,7 @@ class ShapeEmitter implements Emitter {
     this.pinnedWrites.add(offset);
   }
   call<T extends ValueType>(name: string, result: T): Expr<T> {
-    if (this.#functions[name]?.body === undefined) this.#stop();
+    if (!isEverywhere(this.#functions[name])) this.#stop();
     else this.callees.add(name);
     return local(result, 0);
   }

@@ -9,12 +9,13 @@ describe.each(Object.values(Execution))('%s', (execution) => {
     const machine = new Toy({ execution });
 
     test('registers, fields, functions with a body, imported and outlined ones, loops', () => {
-      machine.load([toy('addi', 1, 0, 12), toy('square', 2, 1), toy('host', 3, 0, -7), toy('sum', 4, 0, 100), toy('pc', 5)]);
-      expect(machine.engine.run(5)).toBe(5);
+      machine.load([toy('addi', 1, 0, 12), toy('square', 2, 1), toy('host', 3, 0, -7), toy('sum', 4, 0, 100), toy('pc', 5), toy('clock', 6)]);
+      expect(machine.engine.run(6)).toBe(6);
+      expect(machine.reg(6)).toBe(2n ** 40n);
       expect([1, 2, 3, 4].map((i) => machine.reg(i))).toEqual([12n, 144n, -21n, 5050n]);
       expect(machine.reg(5)).toBe(BigInt(machine.base + 16));
-      expect(machine.pc).toBe(BigInt(machine.base + 20));
-      expect(machine.engine.retired).toBe(5);
+      expect(machine.pc).toBe(BigInt(machine.base + 24));
+      expect(machine.engine.retired).toBe(6);
     });
 
     test('direct jumps within the page and out of it, and indirect ones', () => {

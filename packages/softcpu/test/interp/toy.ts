@@ -56,6 +56,7 @@ export const toyIsa: Isa = {
       });
       e.setReg('a', sum.get);
     } },
+    { name: 'clock', lengths: [4], emit: (e) => e.setReg('a', i64.trunc_sat_f64_u(e.call('clock', 'f64', []))) },
   ],
   functions: {
     square: { params: ['i64'], result: 'i64', body: (b, x) => {
@@ -63,6 +64,7 @@ export const toyIsa: Isa = {
       return i64.mul(bound, bound);
     } },
     host: { params: ['i32'], result: 'i32' },
+    clock: { params: [], result: 'f64', everywhere: true },
   },
   services: ['service'],
 };
@@ -122,7 +124,7 @@ export class Toy implements Machine {
       translationBytes,
       ...(compiler === undefined ? {} : { compiler }),
       services: { service },
-      functions: { host: (x = 0) => x * 3 },
+      functions: { host: (x = 0) => x * 3, clock: () => 2 ** 40 },
     });
     this.#handlers = this.engine.handlers;
   }

@@ -12,6 +12,7 @@ import { control } from './control.ts';
 import { decimal } from './decimal.ts';
 import { lengthsOf, operandBits, operandSizes, placesOf } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
+import { counter, counterFunctions } from './counter.ts';
 import { functions } from './functions.ts';
 import { moves } from './move.ts';
 import { Operands, SEGMENT_FAULT } from './operands.ts';
@@ -30,7 +31,7 @@ import { SYSTEM, systemInstructions } from './system.ts';
 import type { Size } from './value.ts';
 import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
 
-const definitions: Definitions = { ...simple, ...systemInstructions, ...privileged, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
+const definitions: Definitions = { ...simple, ...systemInstructions, ...privileged, ...counter, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
 
 /** What a decoded instruction is executed by: the definition, and the choice among its handlers. */
 export interface Defined {
@@ -214,6 +215,7 @@ export const isa: Isa = {
   functions: {
     ...functions,
     ...iretFunctions,
+    ...counterFunctions,
     ...simdFunctions,
     [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' },
     [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },

@@ -60,6 +60,8 @@ export interface LocalApic {
 export interface PrivilegedHost extends Omit<CoreHost, 'stored'> {
   /** The time-stamp counter before offset and adjustment. */
   now(): bigint;
+  /** Generated code reads the same from a clock. */
+  readonly hasClock?: boolean;
   /** Forgets every cached fetch translation (all values of FETCH_IDX). */
   flushFetch(): void;
   /** The privileged architecture itself wrote linear memory at byte offset `place`: code translated from there is stale. */

@@ -338,7 +338,7 @@ export class Registers {
   /** Which instructions of generated code are intercepted: bits of `state.ts`. What CR2 and CR3 hold is what is read of them, unless said otherwise. */
   set intercepts(bits: number) {
     const at = this.base + (INTERCEPTS >> 2);
-    this.words[at] = bits | OTHER_CONTROL | (this.words[at]! & Intercepts.nmiBlocked);
+    this.words[at] = bits | OTHER_CONTROL | (this.host.hasClock === true ? 0 : Intercepts.counter) | (this.words[at]! & Intercepts.nmiBlocked);
   }
 
   get nmiBlocked(): boolean {

@@ -75,7 +75,7 @@ export class SvmGuest implements GuestMode {
     regs.nmiBlocked = this.blocksVirtualNmis && (this.virtualWord & VIRTUAL.nmiMask) !== 0;
     const intercepted = (bit: number, code: number): number => (vmcb.has(Vmcb.intercept3, bit) ? code : 0);
     regs.intercepts = intercepted(I3.PAUSE, Intercepts.pause) | intercepted(I3.PUSHF, Intercepts.pushf) | intercepted(I3.POPF, Intercepts.popf) |
-      intercepted(I3.IRET, Intercepts.iret) | ((vmcb.lo(Vmcb.interceptCr) & 0xffff) << CR_READS);
+      intercepted(I3.IRET, Intercepts.iret) | intercepted(I3.RDTSC, Intercepts.counter) | (vmcb.has(Vmcb.intercept4, I4.RDTSCP) ? Intercepts.counter : 0) | ((vmcb.lo(Vmcb.interceptCr) & 0xffff) << CR_READS);
   }
 
   private exit(code: number, details: SvmExitDetails): never {

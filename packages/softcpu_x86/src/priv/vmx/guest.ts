@@ -64,12 +64,14 @@ export class VmxGuest implements GuestMode {
     this.deadline =
       (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
     regs.ifAwaited = (this.primary & P.interruptWindowExiting) !== 0 || (this.pin & PinControl.externalInterruptExiting) === 0;
-    regs.intercepts = ((this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0) | ((this.primary & P.cr3StoreExiting) !== 0 ? 1 << (CR_READS + 3) : 0);
     regs.countPauses();
     const offset = (this.primary & P.useTscOffsetting) !== 0;
     regs.sys[slot.tscOffset] = offset ? vmcs.wordAt(TSC_OFFSET) : 0;
     regs.sys[slot.tscOffset + 1] = offset ? vmcs.wordAt(TSC_OFFSET + 1) : 0;
     regs.tscMultiplier = offset && (this.secondary & S.useTscScaling) !== 0 ? vmcs.read(F.tscMultiplier) : 0n;
+    const counts = (this.primary & P.rdtscExiting) === 0 && (this.secondary & S.enableRdtscp) !== 0 && regs.tscMultiplier === 0n;
+    regs.intercepts =
+      ((this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0) | ((this.primary & P.cr3StoreExiting) !== 0 ? 1 << (CR_READS + 3) : 0) | (counts ? 0 : Intercepts.counter);
   }
 
   /** A monitor trap that the entry injects: it exits before the first instruction. */
