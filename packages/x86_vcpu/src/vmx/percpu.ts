@@ -8,6 +8,7 @@ import { initProcessor } from '@axvisor/axvisor_api/processor';
 import type { AxArchPerCpu } from '@axvisor/axvisor_api/vcpu';
 import { zeroedFrame } from '../context.ts';
 import type { Cpus } from '../cpus.ts';
+import { noneIsCurrent } from './current.ts';
 
 const VMX_FEATURE = 1 << 5;
 const XSAVE_FEATURE = 1 << 26;
@@ -95,6 +96,7 @@ export class VmxPerCpu implements AxArchPerCpu {
     if (region === undefined) throw axError('BadState', `VMX is not in use on CPU ${this.#cpu}`);
     this.#cpus.disable(this.#cpu);
     vmxoff();
+    noneIsCurrent();
     writeCr(4, readCr(4) & ~Cr4.VMXE);
     deallocFrame(region);
     this.#region = undefined;
