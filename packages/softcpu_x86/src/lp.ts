@@ -2,27 +2,24 @@
  * A logical processor: the engine of `@axvisor/softcpu` over the instructions in `emit/`, with the privileged architecture of `priv/` behind its slow
  * paths.
  */
-import { Access, Core, CoreExit, Engine, SPLIT_EXCHANGE, Status, createSplitExchange, engineOptions, planCore } from '@axvisor/softcpu';
+import { Access, Core, CoreExit, Engine, Status, engineOptions, planCore } from '@axvisor/softcpu';
 import type { CoreOptions, CorePlan, Machine, Service, Sharing } from '@axvisor/softcpu';
 import { isMisaligned, stackBitsOf } from './alignment.ts';
 import { DIVIDE_ERROR } from './emit/arithmetic.ts';
-import { CLOCK } from './emit/counter.ts';
+import { hostFunctions } from './emit/host.ts';
 import { isa } from './emit/isa.ts';
 import { SEGMENT_FAULT } from './emit/operands.ts';
 import { GENERAL_PROTECTION } from './emit/pair.ts';
 import { RecordWriter } from './emit/record.ts';
-import { SIMD_EXEC } from './emit/simd/float.ts';
 import { AVX_FAULT, FPU_FAULT, SIMD_EXCEPTION, SSE_FAULT } from './emit/simd/operands.ts';
 import { BOUND, UNDEFINED } from './emit/simple.ts';
 import { REPEAT } from './emit/string.ts';
 import { SYSTEM } from './emit/system.ts';
-import { X87_EXCEPTION, X87_EXEC } from './emit/x87.ts';
-import { createSimdExec } from './fp/simd_exec.ts';
-import { createX87Exec } from './fp/x87_exec.ts';
+import { X87_EXCEPTION } from './emit/x87.ts';
 import { Decoder, MAX_LENGTH } from './isa/decode.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
-import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg, VT } from './state.ts';
+import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 64 KiB each. */
@@ -77,7 +74,7 @@ export class Lp extends Core {
     this.engine = new Engine(this.#machine(), {
       ...engineOptions(options, others),
       isa,
-      functions: { [CLOCK]: options.clock ?? ((): number => 0), [SIMD_EXEC]: createSimdExec(memory, this.state), [X87_EXEC]: createX87Exec(memory, this.state), [SPLIT_EXCHANGE]: createSplitExchange(memory, this.state + VT, others?.lock) },
+      functions: hostFunctions(memory, this.state, { lock: others?.lock, clock: options.clock }),
       services: this.#services(),
     });
     this.#writer = new RecordWriter(this.engine.handlers);

@@ -1,14 +1,11 @@
 /** A processor without privileged architecture, for tests: addresses are offsets in regions of RAM, exceptions end the run and are told. */
-import { Access, Engine, Permission, SPLIT_EXCHANGE, Status, createSplitExchange, planLayout, wasm } from '@axvisor/softcpu';
+import { Access, Engine, Permission, Status, planLayout, wasm } from '@axvisor/softcpu';
 import type { Execution } from '@axvisor/softcpu';
+import { hostFunctions } from '../emit/host.ts';
 import { isa } from '../emit/isa.ts';
-import { SIMD_EXEC } from '../emit/simd/float.ts';
-import { X87_EXEC } from '../emit/x87.ts';
-import { createSimdExec } from '../fp/simd_exec.ts';
-import { createX87Exec } from '../fp/x87_exec.ts';
 import { REPEAT } from '../emit/string.ts';
 import { RecordWriter } from '../emit/record.ts';
-import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, VT, WRITE_HIGH, WRITE_LOW } from '../state.ts';
+import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, INTERCEPTS, Intercepts, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
 
 const WASM_PAGE = 0x1_0000;
@@ -80,7 +77,7 @@ export class FlatProcessor {
         deviceWrite: () => false,
         decode: (place, available, record, offset) => (writer as RecordWriter).write(this.engine.bytes, this.engine.words, place, available, record, offset, mode),
       },
-      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: { [SIMD_EXEC]: createSimdExec(memory, STATE), [X87_EXEC]: createX87Exec(memory, STATE), [SPLIT_EXCHANGE]: createSplitExchange(memory, STATE + VT, undefined) } },
+      { isa, memory, memoryLimits: limits, layout, execution, services: { ...Object.fromEntries(isa.services.map((name) => [name, stop(name)])), [REPEAT]: () => Status.refetch }, functions: hostFunctions(memory, STATE) },
     );
     writer = new RecordWriter(this.engine.handlers);
     this.bytes = this.engine.bytes;
@@ -89,6 +86,7 @@ export class FlatProcessor {
     this.word(IF_ALLOWED, 1);
     this.word(CS_LIMIT, -1);
     this.word(NON_ADDRESS_BITS, 16);
+    this.word(INTERCEPTS, Intercepts.counter);
     for (let segment = 0; segment < 6; segment++) {
       this.word(READ_HIGH + 4 * segment, -1);
       this.word(WRITE_HIGH + 4 * segment, segment === Seg.cs ? 0 : -1);
