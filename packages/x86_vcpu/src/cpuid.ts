@@ -3,7 +3,10 @@
  * (SDM vol. 2, CPUID; APM vol. 3, appendix E).
  */
 import { cpuid, Cr4, type CpuidResult } from '@axvisor/axvisor_api/arch/x86';
+import type { LocalApic } from '@axvisor/axvisor_api/intc';
 import { tickFrequency } from '@axvisor/axvisor_api/time';
+import type { VmCpus } from './cpus.ts';
+import type { Guest } from './guest.ts';
 
 /** What the answers depend on. */
 export interface CpuidView {
@@ -14,6 +17,33 @@ export interface CpuidView {
   /** Whether there is a local APIC, and whether IA32_APIC_BASE enables it. */
   readonly apic: boolean;
   readonly apicEnabled: boolean;
+}
+
+/** What of a vCPU is asked for it. */
+interface CpuidSource {
+  readonly guest: Guest;
+  readonly apic: LocalApic | undefined;
+}
+
+/** {@link CpuidView} of a vCPU, as it is when it is asked. @param apicId - without a local APIC. */
+export function cpuidViewOf(vcpu: CpuidSource, apicId: number, vm: VmCpus): CpuidView {
+  return {
+    get apicId() {
+      return vcpu.apic?.id ?? apicId;
+    },
+    get cpus() {
+      return vm.count;
+    },
+    get cr4() {
+      return vcpu.guest.get('cr4');
+    },
+    get apic() {
+      return vcpu.apic !== undefined;
+    },
+    get apicEnabled() {
+      return vcpu.apic !== undefined && (vcpu.apic.base & 0x800n) !== 0n;
+    },
+  };
 }
 
 const ZEROES: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };

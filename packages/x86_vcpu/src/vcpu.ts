@@ -4,47 +4,35 @@ import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
-import { currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare, X86Start } from '@axvisor/axvisor_api/vcpu';
+import type { Ticks } from '@axvisor/axvisor_api/time';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { Context, Control } from './context.ts';
-import { loadMachineStatus, writeCr0, writeCr4 } from './control_registers.ts';
-import type { CpuidView } from './cpuid.ts';
+import { cpuidViewOf, type CpuidView } from './cpuid.ts';
 import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
 import { dumpRegisters, setRegisters } from './dump.ts';
 import { EMULATED } from './emulate/emulation.ts';
-import { Emulator, type EmulationHost } from './emulate/emulator.ts';
+import { Emulator } from './emulate/emulator.ts';
 import { EmulatedCpu } from './emulate/machine.ts';
 import { Events, PinBit } from './events.ts';
-import type { X86Exit } from './exit.ts';
-import { EventKind, type Guest, type GuestEvent } from './guest.ts';
-import { handleInstruction, type InstructionHost } from './instructions.ts';
+import { EventKind, type Guest } from './guest.ts';
+import { Interceptions, SHUTDOWN, type InterceptionHost } from './interceptions.ts';
 import { GuestMsrs } from './msr.ts';
 import { NestedMemory } from './nested.ts';
 import { GuestFault } from './paging.ts';
-import { entryPoint, resetRegisters, startRegisters } from './power_on.ts';
+import { PowerState } from './power_state.ts';
 import { SharedState } from './shared_state.ts';
-import { TaskSource, TaskSwitcher } from './task_switch.ts';
 
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
 const TF = Number(Rflags.TF);
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
-const SHUTDOWN: AxVCpuExitReason = { reason: 'SystemReset', warm: false };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
 
 /** vCPUs of a VM that are told apart. */
 const VCPUS = 64;
 
-/** What a guest may set in CR4. */
-const ALLOWED_CR4 =
-  Cr4.VME | Cr4.PVI | Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.UMIP | Cr4.LA57 | Cr4.FSGSBASE |
-  Cr4.PCIDE | Cr4.OSXSAVE | Cr4.SMEP | Cr4.SMAP;
-
 /** DR6: the instruction before was the step of one. */
 const DR6_BS = 0x4000n;
-/** DR6: the task has a debug exception at its start. */
-const DR6_BT = 0x8000n;
-
 /** An MSR that the hypervisor answers for. */
 interface PendingMsr {
   readonly isRead: boolean;
@@ -54,7 +42,7 @@ interface PendingMsr {
 /** Makes the guest of a vCPU: VMX or SVM. `share`: takes up the structures of one that another thread made. */
 export type NewGuest = (context: Context, share: VCpuShare | undefined) => Guest;
 
-export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resident {
+export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   readonly vmId: number;
   readonly vcpuId: number;
   readonly context: Context;
@@ -69,17 +57,15 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   readonly #attached: boolean;
   #apic: LocalApic | undefined;
   #emulated: EmulatedCpu | undefined;
-  readonly #start: X86Start | undefined;
-  #entry = 0n;
-  /** What is to be done before it runs next. */
-  #starts: (() => void) | undefined;
+  readonly #power: PowerState;
   #boundTo: Cpu | undefined;
   /** Where {@link SharedState} is on a processor. */
   #loadedOn: Cpu | undefined;
   /** RFLAGS.IF when it was last taken off a processor. */
   #interruptible = false;
   readonly #emulator: Emulator;
-  readonly cpuidView: CpuidView = this.#viewOfCpuid();
+  readonly #interceptions: Interceptions;
+  readonly cpuidView: CpuidView;
   #msr: PendingMsr | undefined;
   #isShutDown = false;
 
@@ -90,7 +76,6 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.vmId = vmId;
     this.vcpuId = vcpuId;
     this.#apicId = Number(config.cpuId);
-    this.#start = config.start;
     const { share } = config;
     this.#attached = share !== undefined;
     this.context = new Context(share?.['context'] as HostPhysAddr | undefined);
@@ -104,17 +89,20 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.msrs = new GuestMsrs(this.guest, this.context, () => this.#emulated?.memory);
     this.#events = new Events(this.context.control);
     this.#emulator = new Emulator(this);
+    this.#interceptions = new Interceptions(this, this.#events, this.#emulator);
     this.#vm = cpus.join(vmId);
+    this.cpuidView = cpuidViewOf(this, this.#apicId, this.#vm);
+    this.#power = new PowerState({ vcpuId, guest: this.guest, context: this.context, shared: this.#shared, msrs: this.msrs, cpus, vm: this.#vm, start: config.start });
   }
 
-  get #who(): string {
+  get who(): string {
     return `vCPU ${this.vcpuId} of VM ${this.vmId}`;
   }
 
   // ── life cycle ──
 
   setEntry(entry: GuestPhysAddr): void {
-    this.#entry = entry;
+    this.#power.entry = entry;
   }
 
   /** @throws {AxError} Unsupported for a format that the processor does not walk */
@@ -129,70 +117,23 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.#discard();
     if (this.#attached) return;
     this.#events.clearRequests();
-    // RESET is one moment for all of them: their counters agree.
-    if (this.vcpuId === 0) this.#vm.start = currentTicks();
-    this.#waitsForSipi = this.vcpuId !== 0;
-    this.#startBy(() => this.#powerOn());
-  }
-
-  /** It waits for a startup IPI. */
-  get #waitsForSipi(): boolean {
-    return this.context.control[Control.waitsForSipi] !== 0;
-  }
-
-  set #waitsForSipi(waits: boolean) {
-    this.context.control[Control.waitsForSipi] = Number(waits);
-  }
-
-  #startBy(starts: () => void): void {
-    this.#starts = starts;
-    if (this.#cpus.enabledHere) this.#started();
-  }
-
-  #powerOn(): void {
-    this.context.clear();
-    this.context.control[Control.translations] = 0;
-    this.#shared.reset();
-    this.guest.reset();
-    this.msrs.reset(this.#vm.start);
-    if (this.#start === undefined) {
-      const { selector, base, ip } = entryPoint(this.#entry);
-      resetRegisters(this.guest, selector, base, ip);
-    } else {
-      startRegisters(this.guest, this.#start);
-      setRegisters(this.guest, this.context, this.#start.registers);
-    }
+    this.#power.reset();
   }
 
   /** Starts execution at `entry` with `arg` in RDI. */
   setStartArgs(entry: GuestPhysAddr, arg: bigint): void {
-    this.#entry = entry;
+    this.#power.entry = entry;
     this.#discard();
     if (this.#attached) return;
     this.#events.clearRequests();
-    this.#waitsForSipi = false;
-    this.#startBy(() => {
-      this.#powerOn();
-      const { selector, base, ip } = entryPoint(entry);
-      resetRegisters(this.guest, selector, base, ip);
-      this.context.set(Gpr.RDI, arg);
-    });
+    this.#power.startAt(entry, arg);
   }
 
   /** Sets registers by the names of {@link X86VCpu.dump}. @throws {AxError} InvalidInput for a name that is none */
   setRegisters(registers: Readonly<Record<string, bigint>>): void {
-    this.#started();
+    this.#power.begin();
     setRegisters(this.guest, this.context, registers);
-    this.#waitsForSipi = false;
-  }
-
-  /** Puts the control structure in the state that was asked for. */
-  #started(): void {
-    const starts = this.#starts;
-    if (starts === undefined) return;
-    this.#starts = undefined;
-    starts();
-    this.guest.unbind();
+    this.#power.waitsForSipi = false;
   }
 
   /** Forgets what is under way, on the processor and here. */
@@ -207,8 +148,8 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
 
   bind(): void {
     const cpu = this.#cpus.current();
-    ensure(this.#emulated !== undefined, 'BadState', `${this.#who} has no nested page table`);
-    this.#started();
+    ensure(this.#emulated !== undefined, 'BadState', `${this.who} has no nested page table`);
+    this.#power.begin();
     this.guest.bind();
     this.#boundTo = cpu;
     // Elsewhere, or with other tables, it may have changed what is kept here.
@@ -251,7 +192,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   /** @throws {AxError} BadState if it is not bound to this CPU */
   run(): AxVCpuExitReason {
     const cpu = this.#boundTo;
-    if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.#who} is not bound to this CPU`);
+    if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.who} is not bound to this CPU`);
     if (this.#isShutDown) return SHUTDOWN;
     this.#load(cpu);
     this.#completeMsr();
@@ -259,14 +200,14 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     if (transfer !== undefined) return transfer;
     for (let exits = 0; exits < MAX_EXITS; exits++) {
       this.#takeApicEvents();
-      if (this.#waitsForSipi) return HALT;
+      if (this.#power.waitsForSipi) return HALT;
       this.#events.prepare(this.guest);
       const exit = this.guest.enter();
       if (this.guest.nmiDelivered) this.#events.nmiDelivered();
       const event = exit.kind === 'failEntry' ? undefined : this.guest.interrupted();
       this.#events.deliverAgain(event);
       const timer = this.#apic?.nextTimer();
-      const reason = this.#handle(exit, event);
+      const reason = this.#interceptions.handle(exit, event);
       if (reason !== undefined) return reason;
       // Whoever keeps the time has to hear of a timer that was set.
       if (this.#apic?.nextTimer() !== timer) break;
@@ -275,62 +216,6 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   }
 
   /** @param event - whose delivery was interrupted. */
-  #handle(exit: X86Exit, event: GuestEvent | undefined): AxVCpuExitReason | undefined {
-    try {
-      return this.#dispatch(exit, event);
-    } catch (e) {
-      if (!(e instanceof GuestFault)) throw e;
-      this.raise(e);
-      return undefined;
-    }
-  }
-
-  #dispatch(exit: X86Exit, event: GuestEvent | undefined): AxVCpuExitReason | undefined {
-    switch (exit.kind) {
-      case 'interrupt':
-        return { reason: 'ExternalInterrupt', vector: BigInt(exit.vector) };
-      case 'window':
-        return undefined;
-      case 'shutdown':
-        return SHUTDOWN;
-      case 'failEntry':
-        return { reason: 'FailEntry', hardwareEntryFailureReason: exit.reason };
-      case 'unexpected':
-        return { reason: 'GuestError', message: `${exit.message} at RIP 0x${this.guest.get('rip').toString(16)}` };
-      case 'instruction': {
-        const length = this.#lengthOf();
-        const reason = handleInstruction(this, exit.instruction);
-        if (this.#msr === undefined) this.advance(length);
-        return reason;
-      }
-      case 'cr':
-        this.#accessCr(exit);
-        return undefined;
-      case 'clts':
-        writeCr0(this.guest, this.cpu().memory, this.guest.get('cr0') & ~8n);
-        this.advance(this.#lengthOf());
-        return undefined;
-      case 'lmsw':
-        loadMachineStatus(this.guest, this.cpu().memory, exit.source);
-        this.advance(this.#lengthOf());
-        return undefined;
-      case 'task':
-        this.#switchTask(exit, exit.source === TaskSource.gate ? event : undefined);
-        return undefined;
-      case 'io':
-        return this.#emulator.accessPort(exit, () => this.#lengthOf());
-      case 'nested':
-        return this.#emulator.access(exit, event !== undefined);
-    }
-  }
-
-  /** Length of the instruction of the last exit. */
-  #lengthOf(): number {
-    const length = this.guest.instructionLength();
-    if (length === undefined) throw axError('BadState', `${this.#who}: the processor does not report the length of an intercepted instruction`);
-    return length;
-  }
-
   advance(length: number): void {
     if (!this.guest.skip(length)) {
       const rip = this.guest.get('rip') + BigInt(length);
@@ -352,49 +237,17 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.#events.raise({ vector, kind: EventKind.exception, ...(errorCode === undefined ? {} : { errorCode }) });
   }
 
+  get awaitsMsr(): boolean {
+    return this.#msr !== undefined;
+  }
+
   cpu(): EmulatedCpu {
-    if (this.#emulated === undefined) throw axError('BadState', `${this.#who} has no nested page table`);
+    if (this.#emulated === undefined) throw axError('BadState', `${this.who} has no nested page table`);
     return this.#emulated;
   }
 
   get cpl(): number {
     return (this.guest.rights('ss') & SegmentAccess.DPL) >>> 5;
-  }
-
-  // ── control registers ──
-
-  #accessCr({ cr, access, gpr }: Extract<X86Exit, { readonly kind: 'cr' }>): void {
-    const cpu = this.cpu();
-    if (access === 'read') {
-      cpu.setReg(gpr, cr === 8 ? BigInt(this.#apic?.tpr ?? 0) >> 4n : this.guest.get(`cr${cr as 0 | 4}`));
-    } else {
-      const value = cpu.mode.long ? cpu.reg(gpr) : BigInt.asUintN(32, cpu.reg(gpr));
-      if (cr === 0) writeCr0(this.guest, this.cpu().memory, value);
-      else if (cr === 4) writeCr4(this.guest, value, ALLOWED_CR4);
-      else this.#setTaskPriority(value);
-    }
-    this.advance(this.#lengthOf());
-  }
-
-  #setTaskPriority(value: bigint): void {
-    if (value > 15n) throw new GuestFault(Vector.GP, 0);
-    if (this.#apic !== undefined) this.#apic.tpr = Number(value) << 4;
-  }
-
-  // ── tasks ──
-
-  /** @param event - that comes by a task gate. */
-  #switchTask({ selector, source }: Extract<X86Exit, { readonly kind: 'task' }>, event: GuestEvent | undefined): void {
-    if (event !== undefined) this.#events.delivered();
-    if (event?.kind === EventKind.nmi) this.guest.blockNmis();
-    // Exceptions, interrupts and NMIs come before the instruction that RIP points to.
-    const length = event === undefined || event.length !== undefined ? this.#lengthOf() : 0;
-    const switcher = new TaskSwitcher(this.guest, this.context, this.cpu().memory);
-    const traps = switcher.run({ selector, source, length, ...(event?.errorCode === undefined ? {} : { errorCode: event.errorCode }) });
-    this.guest.clearShadow();
-    if (!traps) return;
-    this.guest.addToDr6(DR6_BT);
-    this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
   }
 
   // ── devices ──
@@ -414,7 +267,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     // Ones are no instruction.
     if (refused === 'fetch') this.raise(new GuestFault(Vector.UD));
     else if (refused === 'memory') this.#machineCheck();
-    else if (refused === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.#who}: no access was refused`);
+    else if (refused === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.who}: no access was refused`);
   }
 
   /** A page walk or the delivery of an event accessed what is no memory. Without CR4.MCE, and on the way to the handler, it is a shutdown (SDM vol. 3, 16.6). */
@@ -433,7 +286,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   #completeMsr(): void {
     const pending = this.#msr;
     this.#msr = undefined;
-    if (pending?.answered === true) this.advance(this.#lengthOf());
+    if (pending?.answered === true) this.advance(this.#interceptions.lengthOf());
   }
 
   // ── registers ──
@@ -467,7 +320,7 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
 
   /** @throws {AxError} BadState: CPUs are started by IPIs, not by calls */
   completeCpuUp(): void {
-    throw axError('BadState', `${this.#who} does not start a CPU`);
+    throw axError('BadState', `${this.who} does not start a CPU`);
   }
 
   // ── interrupts ──
@@ -505,8 +358,8 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     if (apic === undefined || (pins & (PinBit.init | PinBit.sipi | PinBit.nmi)) === 0) return;
     if ((pins & PinBit.init) !== 0 && apic.take('init')) this.#init();
     const vector = (pins & PinBit.sipi) === 0 ? undefined : apic.take('sipi');
-    if (this.#waitsForSipi) {
-      if (vector !== undefined) this.#startUp(vector);
+    if (this.#power.waitsForSipi) {
+      if (vector !== undefined) this.#power.startUp(vector);
       return;
     }
     // A startup IPI that nobody waited for is lost.
@@ -518,20 +371,11 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
     this.#emulator.discard();
     this.#msr = undefined;
     this.#events.reset();
-    for (let index = 0; index < 16; index++) if (index !== Gpr.RSP) this.context.set(index, 0n);
-    const { selector, base, ip } = entryPoint(0xffff_fff0n);
-    resetRegisters(this.guest, selector, base, ip);
-    this.#waitsForSipi = this.vcpuId !== 0;
-  }
-
-  #startUp(vector: number): void {
-    this.guest.setSegment('cs', { ...this.guest.segment('cs'), selector: vector << 8, base: BigInt(vector) << 12n });
-    this.guest.set('rip', 0n);
-    this.#waitsForSipi = false;
+    this.#power.init();
   }
 
   hasPendingInterrupt(): boolean {
-    if (this.#waitsForSipi) return (this.#events.pins & (PinBit.init | PinBit.sipi)) !== 0;
+    if (this.#power.waitsForSipi) return (this.#events.pins & (PinBit.init | PinBit.sipi)) !== 0;
     const interruptible = this.#boundTo === undefined ? this.#interruptible : (this.guest.get('rflags') & Rflags.IF) !== 0n;
     return this.#events.pending(interruptible);
   }
@@ -541,36 +385,14 @@ export class X86VCpu implements AxArchVCpu, InstructionHost, EmulationHost, Resi
   }
 
   share(): VCpuShare {
-    this.#started();
+    this.#power.begin();
     return { context: this.context.address, ...this.guest.share() };
-  }
-
-  /** What CPUID depends on, as it is when it is asked. */
-  #viewOfCpuid(): CpuidView {
-    const vcpu = this;
-    return {
-      get apicId() {
-        return vcpu.#apic?.id ?? vcpu.#apicId;
-      },
-      get cpus() {
-        return vcpu.#vm.count;
-      },
-      get cr4() {
-        return vcpu.guest.get('cr4');
-      },
-      get apic() {
-        return vcpu.#apic !== undefined;
-      },
-      get apicEnabled() {
-        return vcpu.#apic !== undefined && (vcpu.#apic.base & 0x800n) !== 0n;
-      },
-    };
   }
 
   // ── for people ──
 
   dump(): Readonly<Record<string, bigint>> {
-    this.#started();
+    this.#power.begin();
     return { ...dumpRegisters(this.guest, this.context), cr2: this.#loadedOn === undefined ? this.#shared.cr2 : readCr(2) };
   }
 }
