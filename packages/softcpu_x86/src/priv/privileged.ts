@@ -1,5 +1,5 @@
 /** The privileged architecture of one logical processor, put together: what the engine and native hypervisor software use. */
-import { GUEST_CONTEXT_SIZE, HOST_INTERRUPT_VECTOR, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { GUEST_CONTEXT_SIZE, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { CS_LIMIT, Flag, MMU, MMU_IDX } from '../state.ts';
 import { ABORT, Fault } from './abort.ts';
@@ -9,9 +9,10 @@ import { Debug } from './debug.ts';
 import { Ept } from './ept.ts';
 import { Events } from './events.ts';
 import { FastCalls } from './fast_calls.ts';
-import { DR6, SEG, SHADOW, V } from './fields.ts';
+import { SEG, V } from './fields.ts';
 import type { GuestMode } from './guest.ts';
 import { Access, Status, Waiting, type LocalApic, type PendingException, type PrivilegedLp, type PrivilegedOptions, type SystemInsn } from './interface.ts';
+import { Inputs } from './inputs.ts';
 import { Linear } from './linear.ts';
 import { Msrs } from './msrs.ts';
 import { Native } from './native.ts';
@@ -68,12 +69,8 @@ export class Privileged implements PrivilegedLp {
   private readonly apic: LocalApic | undefined;
   private readonly apicId: number;
   private readonly model: number;
+  private readonly inputs: Inputs;
   private guest: GuestMode | undefined;
-  // Interrupt inputs.
-  private nmi = false;
-  private initPending = false;
-  private sipi = -1;
-  private hostInterrupt = false;
   /** The next instruction is to be executed alone. */
   private meetsBreakpoint = false;
 
@@ -110,6 +107,7 @@ export class Privileged implements PrivilegedLp {
       random: options.host.random !== undefined,
       virtualization: this.hosted,
     });
+    this.inputs = new Inputs({ regs, events: this.events, apic, init: () => this.init() });
     const { cpuid, events, debug } = this;
     this.msrs = new Msrs(regs, cpuid, physicalBits, apic, this.hosted && !amd ? CAPABILITIES : new Map(), amd);
     const control = new ControlRegisters(regs, paging);
@@ -126,20 +124,15 @@ export class Privileged implements PrivilegedLp {
     } else if (this.hosted) {
       this.vmx = new VmxOperation(
         { regs, paging, physical, events, msrs, ept: new Ept(regs, physical, physicalBits), attach },
-        { regs, linear, paging, physical, events, acknowledge: () => this.acknowledge() },
+        { regs, linear, paging, physical, events, acknowledge: () => this.inputs.acknowledge() },
       );
     }
     this.reset();
   }
 
   private attach(guest: GuestMode): void {
-    this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = guest;
+    this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = this.inputs.guest = guest;
     this.debug.changed();
-  }
-
-  private acknowledge(): number {
-    this.hostInterrupt = false;
-    return HOST_INTERRUPT_VECTOR;
   }
 
   // ── what the engine looks at ──
@@ -239,83 +232,6 @@ export class Privileged implements PrivilegedLp {
     }
   }
 
-  // ── events between instructions ──
-
-  pendingEvent(): Status {
-    const { regs, events, guest } = this;
-    if (regs.exited) return Status.leave;
-    if (this.initPending || this.sipi >= 0) {
-      const status = this.signals();
-      if (status !== Status.next) return status;
-    }
-    const shadow = regs.currentShadow();
-    const down = regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi;
-    if (regs.pendingDebug !== 0 && (shadow & SHADOW.movSs) === 0 && !down) {
-      const bits = regs.pendingDebug & DR6.defined;
-      regs.pendingDebug = 0;
-      if (bits !== 0) return events.debugTrap(bits);
-    }
-    if (guest?.poll() === true) return Status.leave;
-    if (this.nmi && this.nmiOpen(shadow)) {
-      this.nmi = false;
-      if (guest?.interrupt(true) === true) return Status.leave;
-      if (regs.waiting === Waiting.sipi) return Status.leave;
-      return events.interrupt(V.NMI, true);
-    }
-    if (guest?.virtualNmi() === true) return events.interrupt(V.NMI, true);
-    const status = this.maskable(shadow, down);
-    if (status !== Status.next) return status;
-    return regs.waiting === Waiting.no ? Status.next : Status.leave;
-  }
-
-  private nmiOpen(shadow: number): boolean {
-    const { regs, guest } = this;
-    if (guest?.blocksVirtualNmis === true) return true;
-    if (regs.nmiBlocked) return false;
-    if (shadow === 0) return true;
-    regs.host.endSlice();
-    return false;
-  }
-
-  private maskable(shadow: number, down: boolean): Status {
-    const { regs, events, guest, apic } = this;
-    const enabled = (regs.systemFlags & Flag.IF) !== 0;
-    if (this.hostInterrupt && guest !== undefined && (guest.kind === 'vmx' || guest.hostMasksInterrupts || enabled)) {
-      if (guest.interrupt(false)) return Status.leave;
-      if (enabled && shadow === 0 && !down) return events.interrupt(this.acknowledge(), false);
-    }
-    if (down) return Status.next;
-    if (guest !== undefined) {
-      const vector = guest.virtualInterrupt();
-      if (vector >= 0) return events.interrupt(vector, false);
-    }
-    if (apic !== undefined && enabled && apic.pending() >= 0) {
-      if (shadow === 0) return events.interrupt(apic.acknowledge(), false);
-      regs.host.endSlice();
-    }
-    return Status.next;
-  }
-
-  /** INIT and SIPI. */
-  private signals(): Status {
-    const { regs, guest } = this;
-    if (this.initPending) {
-      this.initPending = false;
-      if (guest !== undefined) return guest.signal(true, 0) ? Status.leave : Status.next;
-      this.init();
-      return regs.waiting === Waiting.no ? Status.jump : Status.leave;
-    }
-    const vector = this.sipi;
-    this.sipi = -1;
-    if (guest !== undefined) return guest.signal(false, vector) ? Status.leave : Status.next;
-    if (regs.waiting !== Waiting.sipi) return Status.next;
-    regs.waiting = Waiting.no;
-    regs.setSegment(SEG.cs, vector << 8, vector << 12, 0, 0xffff, 0x9b);
-    regs.modeChanged();
-    regs.setRip(0, 0);
-    return Status.jump;
-  }
-
   /** Executes an instruction alone by `run`. */
   alone<T>(run: () => T): T {
     this.meetsBreakpoint = false;
@@ -329,41 +245,37 @@ export class Privileged implements PrivilegedLp {
 
   stepped(): Status {
     this.debug.step();
-    return this.pendingEvent();
+    return this.inputs.pendingEvent();
+  }
+
+  // ── events between instructions ──
+
+  pendingEvent(): Status {
+    return this.inputs.pendingEvent();
   }
 
   wakeable(): boolean {
-    const { regs, guest, apic } = this;
-    if (regs.exited || this.initPending || this.sipi >= 0 || this.hostInterrupt) return true;
-    if (this.nmi && !regs.nmiBlocked) return true;
-    if (guest?.pollable() === true) return true;
-    if (regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi) return false;
-    if (regs.pendingDebug !== 0) return true;
-    return (regs.systemFlags & Flag.IF) !== 0 && apic !== undefined && apic.pending() >= 0;
+    return this.inputs.wakeable();
+  }
+
+  setNmi(): void {
+    this.inputs.setNmi();
+  }
+
+  setInit(): void {
+    this.inputs.setInit();
+  }
+
+  setSipi(vector: number): void {
+    this.inputs.setSipi(vector);
+  }
+
+  setHostInterrupt(pending: boolean): void {
+    this.inputs.setHostInterrupt(pending);
   }
 
   preemptionTicks(): number | undefined {
     return this.guest !== undefined && this.guest === this.vmx?.guest ? this.vmx.guest.preemptionTicks() : undefined;
-  }
-
-  setNmi(): void {
-    this.nmi = true;
-    this.regs.host.endSlice();
-  }
-
-  setInit(): void {
-    this.initPending = true;
-    this.regs.host.endSlice();
-  }
-
-  setSipi(vector: number): void {
-    this.sipi = vector & 0xff;
-    this.regs.host.endSlice();
-  }
-
-  setHostInterrupt(pending: boolean): void {
-    this.hostInterrupt = pending;
-    if (pending) this.regs.host.endSlice();
   }
 
   // ── native software ──
@@ -421,8 +333,7 @@ export class Privileged implements PrivilegedLp {
   reset(): void {
     this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = undefined;
     this.paging.secondStage = undefined;
-    this.nmi = this.initPending = this.hostInterrupt = false;
-    this.sipi = -1;
+    this.inputs.reset();
     this.regs.reset(false, this.model);
     this.regs.intercepts = 0;
     this.regs.ifAwaited = this.apic !== undefined;
