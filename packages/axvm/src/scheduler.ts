@@ -43,6 +43,7 @@ export class Scheduler implements Executor {
   #perCpu: AxPerCpu | undefined;
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
+  #inSlice = false;
   #isVirtual = false;
 
   constructor(vms: () => Iterable<AxVm>) {
@@ -81,9 +82,12 @@ export class Scheduler implements Executor {
   }
 
   rouse(_vm: AxVm, slot: VCpuSlot): void {
-    // Whoever waits gets its turn soon. The one whose turn it is has left the guest, or this thread would not execute this, and
-    // takes notice when it enters it again.
-    if (this.#last !== slot) this.#yieldSoon = true;
+    // Whoever waits gets its turn soon. The one whose turn it is has left the guest, or this thread would not execute this; if it settles its
+    // exits itself, the host's timer makes it leave again.
+    if (this.#last !== slot) {
+      this.#yieldSoon = true;
+      if (this.#inSlice) setHostTimer(currentTicks());
+    }
     wake();
   }
 
@@ -148,6 +152,7 @@ export class Scheduler implements Executor {
     vm.accessing = vcpu.id;
     let end = this.#arm(currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS));
     this.time.enter('guest');
+    this.#inSlice = true;
     try {
       if (vcpu.state === VCpuState.Free) vcpu.bind();
       for (let exits = 1; ; exits++) {
@@ -172,6 +177,7 @@ export class Scheduler implements Executor {
       vm.end({ end: 'failed', message: isAxError(e) ? `${e.kind}: ${e.message}` : String(e instanceof Error ? (e.stack ?? e) : e) });
       this.#release();
     } finally {
+      this.#inSlice = false;
       this.time.enter('host');
     }
   }

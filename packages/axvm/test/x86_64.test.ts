@@ -10,6 +10,7 @@ import { createVmConfig } from '@axvisor/axvmconfig';
 import { component as memoryAddr } from '@axvisor/memory_addr';
 import { component as percpu } from '@axvisor/percpu';
 import { component as softcpu } from '@axvisor/softcpu_x86';
+import { assemble } from '@axvisor/softcpu_x86/asm';
 import { component as x86Vcpu } from '@axvisor/x86_vcpu';
 import { component as vlapic } from '@axvisor/x86_vlapic';
 import { beforeAll, expect, test } from 'vitest';
@@ -29,9 +30,9 @@ const kernel = (...code: readonly number[]): Uint8Array => {
 };
 
 /** Runs until the machine ends. */
-async function run(image: Uint8Array, cmdline = ''): Promise<{ readonly ended: Vm['ended']; readonly printed: string; readonly resets: number }> {
+async function run(image: Uint8Array, cmdline = '', cpuNum = 1): Promise<{ readonly ended: Vm['ended']; readonly printed: string; readonly resets: number }> {
   let printed = '';
-  await using vm = createVm(createVmConfig({ arch: 'x86_64', memory: 16n << 20n, cmdline }), { kernel: image }, {
+  await using vm = createVm(createVmConfig({ arch: 'x86_64', memory: 16n << 20n, cmdline, cpuNum }), { kernel: image }, {
     write: (bytes) => void (printed += String.fromCharCode(...bytes)), read: () => new Uint8Array(0), onInput: () => {},
   });
   vm.boot();
@@ -53,4 +54,30 @@ test('power-off by ACPI, after a reset by port CF9h', async () => {
     0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xf4,
   );
   expect(await run(image)).toEqual({ ended: { end: 'poweroff', code: 0 }, printed: '', resets: 1 });
+});
+
+test('a CPU that is started gets its turn while the one that started it spins', async () => {
+  // A tenth of a slice of a millisecond, of a counter with 10 MHz.
+  const ticks = 1 << 10;
+  const { bytes } = assemble(`
+    mov edi, 0x8000
+    lea esi, [other]
+    mov ecx, 16
+    cld
+    rep movsb
+    rdtsc
+    mov ebp, eax
+    mov dword ptr [0xfee00310], 0x01000000
+    mov dword ptr [0xfee00300], 0x4500
+    mov dword ptr [0xfee00300], 0x4608
+1:  cmp dword ptr [0x9000], 0
+    je 1b
+    rdtsc
+    sub eax, ebp
+    shr eax, ${Math.log2(ticks)}
+    out 0xf4, al
+    hlt
+other: .byte 0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0xf0, 0x66, 0xff, 0x06, 0x00, 0x90, 0xf4, 0xeb, 0xfd, 0, 0
+`, { base: 0x10_0020n, bits: 32 });
+  expect((await run(kernel(...bytes), '', 2)).ended).toEqual({ end: 'poweroff', code: 1 });
 });

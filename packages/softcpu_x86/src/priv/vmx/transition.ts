@@ -57,15 +57,21 @@ const HOST: readonly Move[] = [
 ];
 const PDPTES: Moves = movesOf(named(word, ['pdpte0', F.guestPdpte0], ['pdpte1', F.guestPdpte1], ['pdpte2', F.guestPdpte2], ['pdpte3', F.guestPdpte3]));
 
-/** What moves by a control word: the last one's is kept. */
+/** Control words that are remembered. */
+const MAX_CONTROLS = 16;
+
+/** What moves by a control word: those that guests have are few. */
 function byControls(list: (has: (bit: number) => boolean) => readonly Move[]): (controls: number) => Moves {
-  let known = NaN;
+  const known = new Map<number, Moves>();
+  let last = NaN;
   let moves = movesOf([]);
   return (controls) => {
-    if (controls !== known) {
-      moves = movesOf(list((bit) => (controls & bit) !== 0));
-      known = controls;
-    }
+    if (controls === last) return moves;
+    last = controls;
+    const found = known.get(controls);
+    if (found !== undefined) return (moves = found);
+    if (known.size === MAX_CONTROLS) known.clear();
+    known.set(controls, (moves = movesOf(list((bit) => (controls & bit) !== 0))));
     return moves;
   };
 }
