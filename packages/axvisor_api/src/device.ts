@@ -102,6 +102,8 @@ export interface DeviceContext {
   requestPower(action: 'poweroff' | 'reset', code: number): void;
   /** Registers what happens when somebody presses (and lets go of) the machine's power button; absent: there is none. */
   readonly onPowerButton?: (listener: (pressed: boolean) => void) => void;
+  /** Opens or closes the gate of address line 20 of a PC, from the processors' next access on; absent: the machine has none. */
+  readonly setA20?: (open: boolean) => void;
   /** Schedules work outside the guest's access (disk I/O). It runs on the VM's thread before the guest goes on. */
   defer(work: () => void): void;
 }

@@ -24,6 +24,7 @@ const MEMORY = 0x20;
 class I8042 extends PortDevice {
   readonly #irq: IrqLine | undefined;
   readonly #requestReset: () => void;
+  readonly #setA20: ((open: boolean) => void) | undefined;
   readonly #memory = new Uint8Array(MEMORY);
   #data = 0;
   #full = false;
@@ -33,11 +34,12 @@ class I8042 extends PortDevice {
   /** The command that waits for its data byte. */
   #pending: number | undefined;
 
-  constructor(spec: DeviceSpec, { irq, requestPower }: DeviceContext) {
+  constructor(spec: DeviceSpec, { irq, requestPower, setA20 }: DeviceContext) {
     const base = portOf(spec, 5);
     super(spec, [ports(base), ports(base + 4)]);
     this.#irq = irq;
     this.#requestReset = () => requestPower('reset', 0);
+    this.#setA20 = setA20;
     this.reset();
   }
 
@@ -113,11 +115,9 @@ class I8042 extends PortDevice {
         this.#memory[0] = this.#ctr & ~Ctr.disableAux;
         return;
       case Command.disableA20:
-        this.#output &= ~Output.a20;
-        return;
+        return this.#drive(this.#output & ~Output.a20);
       case Command.enableA20:
-        this.#output |= Output.a20;
-        return;
+        return this.#drive(this.#output | Output.a20);
       default:
         if ((command >= 0x60 && command < 0x80) || (command >= Command.writeOutput && command <= Command.writeAux)) this.#pending = command;
     }
@@ -131,10 +131,16 @@ class I8042 extends PortDevice {
       this.#answer(RESEND, true);
     } else if (command < 0x80) this.#memory[command & 0x1f] = value;
     else if (command === Command.writeOutput) {
-      this.#output = value;
+      this.#drive(value);
       if ((value & Output.notReset) === 0) this.#requestReset();
     } else if (command === Command.writeKeyboardBuffer) this.#answer(value);
     else if (command === Command.writeAux) this.#answer(RESEND, true);
+  }
+
+  /** The output port; of what hangs on it, the gate of A20. */
+  #drive(output: number): void {
+    this.#output = output;
+    this.#setA20?.((output & Output.a20) !== 0);
   }
 
   #update(): void {
@@ -144,7 +150,7 @@ class I8042 extends PortDevice {
 
 export const i8042: Model = {
   model: 'i8042',
-  summary: 'PC keyboard controller without keyboard: reset, A20 bit',
+  summary: 'PC keyboard controller without keyboard: reset, A20 gate',
   size: 5n,
   options: [],
   create: (spec, context) => new I8042(spec, context),

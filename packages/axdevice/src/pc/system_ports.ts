@@ -5,14 +5,16 @@ import { PortDevice, portOf, ports } from './port_device.ts';
 
 const PORT_A = { fastReset: 1, a20: 2 } as const;
 
-/** Port 92h of the PS/2: bit 0 resets the processor, bit 1 is A20. */
+/** Port 92h of the PS/2: bit 0 resets the processor, bit 1 opens the gate of A20. Of this one and the keyboard controller's, the last that was set counts. */
 class SystemControl extends PortDevice {
   readonly #requestReset: () => void;
+  readonly #setA20: ((open: boolean) => void) | undefined;
   #value: number = PORT_A.a20;
 
-  constructor(spec: DeviceSpec, { requestPower }: DeviceContext) {
+  constructor(spec: DeviceSpec, { requestPower, setA20 }: DeviceContext) {
     super(spec, [ports(portOf(spec, 1))]);
     this.#requestReset = () => requestPower('reset', 0);
+    this.#setA20 = setA20;
   }
 
   reset(): void {
@@ -26,6 +28,7 @@ class SystemControl extends PortDevice {
   protected writeByte(_offset: number, value: number): void {
     if ((value & ~this.#value & PORT_A.fastReset) !== 0) this.#requestReset();
     this.#value = value & ~PORT_A.fastReset;
+    this.#setA20?.((value & PORT_A.a20) !== 0);
   }
 }
 
@@ -76,7 +79,7 @@ class DebugExit extends PortDevice {
 }
 
 export const systemControl: Model = {
-  model: 'port92', summary: 'system control port A: fast reset, A20 bit', size: 1n, options: [],
+  model: 'port92', summary: 'system control port A: fast reset, A20 gate', size: 1n, options: [],
   create: (spec, context) => new SystemControl(spec, context),
 };
 

@@ -1,10 +1,14 @@
 /** Starts of a PC without Linux: firmware that boots a disk, and the boot stub at 0x8000 that starts a raw kernel; under VMX and under SVM. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { assemble } from '@axvisor/softcpu_x86/asm';
+import { present } from '@axvisor/tooling/testing';
 import { axvisor, Session } from './session.ts';
+
+const QEMU = 'qemu-system-x86_64';
 
 const SEABIOS = ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'].find((path) => existsSync(path));
 const folder = mkdtempSync(join(tmpdir(), 'axvisor-pc-'));
@@ -140,4 +144,84 @@ tss2:   .fill 32, 1, 0                      # EIP, EFLAGS; eight registers; ES t
 `, { base: 0x20_0000n, bits: 32 });
   const { status, output } = await axvisor('run', '--arch', 'x86_64', '--virt', virt, '--kernel', file(`tasks-${virt}`, bytes), '--load-addr', '0x200000', '--memory', '16M');
   expect([status, output]).toEqual([0, 'it boots']);
+});
+
+/** Real mode: closes and opens the gate of A20 by both of its ways, and looks each time whether the megabytes are one. */
+const A20 = `
+.code16
+        cli
+        xor ax, ax
+        mov ds, ax
+        mov ss, ax
+        mov sp, 0x7000
+        dec ax
+        mov es, ax
+        mov bx, 0x0001                      # what is in the second megabyte
+        mov es:[0x0610], bx
+        mov word ptr [0x0600], 0x0700
+        call differ
+        in al, 0x92
+        and al, 0xfd
+        out 0x92, al
+        call same
+        mov word ptr es:[0x0610], 0x1234    # goes to the first one
+        cmp word ptr [0x0600], 0x1234
+        jne fail
+        or al, 2
+        out 0x92, al
+        call differ
+        mov al, 0xd1
+        out 0x64, al
+        mov al, 0xdd
+        out 0x60, al
+        call same
+        mov al, 0xdf
+        out 0x64, al
+        call differ
+        mov al, 0xdd
+        out 0x64, al
+        call same
+        mov al, 0xd1
+        out 0x64, al
+        mov al, 0xdf
+        out 0x60, al
+        call differ
+        cmp word ptr es:[0x0610], 1         # as it was left
+        jne fail
+        push cs
+        pop ds
+        mov si, offset text
+${HELLO.replace('hlt', 'xor ax, ax\n out 0xf4, al\n hlt')}
+same:   inc word ptr [0x0600]
+        mov dx, [0x0600]
+        cmp es:[0x0610], dx
+        jne fail
+        ret
+differ: inc word ptr [0x0600]
+        mov dx, [0x0600]
+        cmp es:[0x0610], dx
+        je fail
+        ret
+fail:   mov al, 1
+        out 0xf4, al
+        hlt
+`;
+
+/** An image that a BIOS would be: it starts at the top of the first megabyte. */
+function bios(text: string): Uint8Array {
+  const image = new Uint8Array(0x1_0000);
+  image.set(assemble(text, { base: 0n, bits: 16 }).bytes);
+  image.set([0xea, 0x00, 0x00, 0x00, 0xf0], 0xfff0); // jmp f000:0000
+  return image;
+}
+
+test.each(['--virt=vmx', '--virt=svm', '--threads=1'])('the gate of A20 opens and closes: %s', async (options) => {
+  const config = file('a20.toml', `[base]\nid = 1\nname = "pc"\ncpu_num = 1\narch = "x86_64"\n[kernel]\nbios_path = "${file('a20.bin', bios(A20))}"\nmemory = "4M"\n`);
+  const { status, output } = await axvisor('run', '--arch', 'x86_64', ...options.split(' '), config);
+  expect([status, output]).toEqual([0, 'it boots']);
+});
+
+test.skipIf(!present(QEMU))('the gate of A20 opens and closes in QEMU', () => {
+  const { stdout, status } = spawnSync(QEMU, ['-bios', file('a20.bin', bios(A20)), '-m', '4', '-nographic', '-monitor', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4'], { input: '', timeout: 30_000 });
+  expect([stdout.toString('latin1'), status]).toEqual(['it boots', 1]);
 });

@@ -14,6 +14,7 @@ import type { BootPlan } from '../image/boot_plan.ts';
 import { buildAddressSpace, buildMachine, buildVCpus, chooseBoard, guestCpuIds, planRam, type GuestRam, type Machine } from './build.ts';
 import { loadPieces, planBoot } from './load.ts';
 import { SharedWords } from './shared_words.ts';
+import { A20Gate } from './a20_gate.ts';
 import type { VCpuSlot } from './vcpu_slot.ts';
 
 /** What happens in guest context and is done once the guest has been left. */
@@ -64,6 +65,7 @@ export class AxVm implements Vm {
   readonly #plan: BootPlan;
   readonly #startsAllCpus: boolean;
   readonly #onClose: () => void;
+  readonly #a20: A20Gate;
   #status: VMStatus = 'loading';
   #ended: VmEnd | undefined;
   #powerRequest: PowerRequest | undefined;
@@ -93,6 +95,7 @@ export class AxVm implements Vm {
     this.#startsAllCpus = board?.startsAllCpus === true;
     this.#plan = board?.plan?.({ config, images, ram: this.#ram.regions, cpuIds }) ?? planBoot(config, images, this.#ram.regions, first.base);
     this.addressSpace = buildAddressSpace(board, this.#ram, this.#plan, options.vmid);
+    this.#a20 = new A20Gate(this.addressSpace, options.vmid);
     const undo: Disposable[] = [this.addressSpace, this.intcWords];
     try {
       this.slots = buildVCpus(cpuIds, config, this.#plan, undo);
@@ -115,6 +118,7 @@ export class AxVm implements Vm {
           console,
           requestPower: (action, code) => void (this.#powerRequest ??= { action, code }),
           defer: (work) => void this.#deferred.push(work),
+          setA20: (open) => (this.#a20.wanted = open),
           onPowerButton: (listener) => void this.#powerButton.push(listener),
         },
       );
@@ -210,6 +214,7 @@ export class AxVm implements Vm {
     this.#executor.halt(this);
     for (const slot of this.slots) slot.power = 'off';
     this.#machine.bus.reset();
+    this.#a20.reset();
     this.#ram.unmap(this.addressSpace);
     this.#ram.map(this.addressSpace);
     this.#load();
@@ -248,11 +253,19 @@ export class AxVm implements Vm {
       this.#deferred = [];
       for (const w of work) w();
     }
+    if (this.#status === 'running' && this.#a20.isDue) this.#aside(() => this.#a20.settle());
     const request = this.#powerRequest;
     if (request === undefined || this.#status !== 'running') return;
     this.#powerRequest = undefined;
     if (request.action === 'reset') this.reset();
     else this.end({ end: 'poweroff', code: request.code });
+  }
+
+  /** Does something to memory while no vCPU is in the guest. */
+  #aside(work: () => void): void {
+    this.#executor.suspend(this);
+    work();
+    this.#executor.resume(this);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -266,6 +279,7 @@ export class AxVm implements Vm {
     for (const { vcpu } of this.slots) vcpu[Symbol.dispose]();
     // A device that cannot save its data must not keep the others from doing so.
     const closed = await Promise.allSettled(this.bus.devices().map((device) => device.close?.()));
+    this.#a20.reset();
     this.addressSpace[Symbol.dispose]();
     this.intcWords[Symbol.dispose]();
     this.#onClose();
