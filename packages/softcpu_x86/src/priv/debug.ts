@@ -17,26 +17,31 @@ export class Debug {
   /** Instructions retired behind one that said itself whether it is a step. */
   private decidedAt = -1;
   private readonly regs: Registers;
+  private readonly amd: boolean;
 
-  constructor(regs: Registers) {
+  constructor(regs: Registers, amd: boolean) {
     this.regs = regs;
+    this.amd = amd;
   }
 
   /** To be called when DR0 to DR3, DR7 or CR4.DE changed. */
   changed(): void {
     const { regs } = this;
-    const dr7 = regs.sys[slot.dr7]!;
-    const before = this.onFetch || this.onData;
+    const { sys } = regs;
+    const dr7 = sys[slot.dr7]!;
     this.onFetch = this.onData = this.onPort = false;
     for (let i = 0; i < 4; i++) {
       if (((dr7 >>> (2 * i)) & 3) === 0) continue;
       const kind = this.kind(i);
+      if (kind === KIND.io) {
+        this.onPort = (regs.cr4 & CR4.DE) !== 0;
+        continue;
+      }
       if (kind === KIND.execute) this.onFetch = true;
-      else if (kind === KIND.io) this.onPort = (regs.cr4 & CR4.DE) !== 0;
       else this.onData = true;
+      // Pages with breakpoints must not be cached.
+      regs.translations.forgetPage(sys[slot.dr0 + 2 * i]!, sys[slot.dr0 + 2 * i + 1]!);
     }
-    // Pages with breakpoints must not be cached, and those without may be again.
-    if (before || this.onFetch || this.onData) regs.translations.flush();
   }
 
   private kind(i: number): number {
@@ -80,6 +85,8 @@ export class Debug {
     const { regs } = this;
     const hits = this.matches(lo, hi, 1, (kind) => kind === KIND.execute);
     if (hits === 0 || !this.enabled(hits)) return true;
+    // Behind an instruction that loads SS, Intel's processors do not see them (SDM vol. 3, 6.8.3).
+    if (!this.amd && (regs.currentShadow() & SHADOW.movSs) !== 0) return true;
     if ((regs.systemFlags & Flag.RF) !== 0) {
       regs.systemFlags &= ~Flag.RF;
       // RF left over from an instruction that retired long ago is none.

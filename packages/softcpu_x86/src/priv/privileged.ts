@@ -90,7 +90,7 @@ export class Privileged implements PrivilegedLp {
     this.paging = new Paging(regs, physical, physicalBits);
     this.linear = new Linear(regs, this.paging, physical);
     const { linear, paging } = this;
-    this.debug = new Debug(regs);
+    this.debug = new Debug(regs, amd);
     linear.watch = this.debug;
     const segments = new Segments(regs, linear);
     const tss = new Tss(regs, linear);

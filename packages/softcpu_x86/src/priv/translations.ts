@@ -174,6 +174,11 @@ export class Translations {
       this.flush();
       return;
     }
+    this.forgetPage(lo, hi);
+  }
+
+  /** Drops what is cached of a page of 4 KiB in all address spaces, of whatever size the page is. */
+  forgetPage(lo: number, hi: number): void {
     this.flushed(lo, hi, false);
     this.host.flushPage(lo, hi);
   }

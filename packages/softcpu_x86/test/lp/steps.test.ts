@@ -1,5 +1,6 @@
 /** Single steps where they are special: behind MOV SS, with INT1, with SYSRET; and what of segments a return to user mode keeps. */
 import { expect, test } from 'vitest';
+import type { LpOptions } from '../../src/lp.ts';
 import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
@@ -33,10 +34,13 @@ const START = `
 `;
 const TRAP_FLAG = 'pushf\n pop ax\n or ax, 0x100\n push ax\n';
 
+/** The same, and breakpoints hit once. */
+const LOG_ONCE = LOG.replace('mov dr6, eax', 'mov dr6, eax\n xor eax, eax\n mov dr7, eax');
+
 /** What is logged: labels, or addresses where there is none, and the bits of DR6. */
-function log(engine: 'interpreter' | 'translator', source: string): string[] {
-  const m = new Machine(engine);
-  m.load(0x1100, LOG);
+function log(engine: 'interpreter' | 'translator', source: string, handler = LOG, options: Partial<LpOptions> = {}): string[] {
+  const m = new Machine(engine, options);
+  m.load(0x1100, handler);
   const symbols = m.load(0x2000, `${START}${source}`);
   expect(m.boot(0x2000)).toBe('waiting');
   const names = new Map([...symbols].map(([name, at]) => [Number(at), name]));
@@ -67,6 +71,12 @@ written: mov ax, [bx + 0x900]\n add bp, ax\n loop again
 
 test.each(engines)('%s: a data breakpoint of MOV SS comes with the INT1 behind it', (engine) => {
   expect(log(engine, `mov eax, 0x900\n mov dr0, eax\n mov word ptr [0x900], 0\n mov eax, 0x30002\n mov dr7, eax\n mov ss, [0x900]\n .byte 0xf1\nbehind: xor eax, eax\n mov dr7, eax\n hlt`)).toEqual(['behind 1']);
+});
+
+test.each(engines)('%s: an instruction breakpoint behind MOV SS is for AMD to see', (engine) => {
+  const source = `mov eax, offset first\n mov dr0, eax\n mov eax, offset second\n mov dr1, eax\n mov eax, 5\n mov dr7, eax
+ mov dx, ss\n mov ss, dx\nfirst: xor bx, bx\nsecond: inc bx\n hlt`;
+  expect([log(engine, source, LOG_ONCE), log(engine, source, LOG_ONCE, { vendor: 'amd' })]).toEqual([['second 2'], ['first 1']]);
 });
 
 test.each(engines)('%s: a repeated string instruction is a step an element', (engine) => {
