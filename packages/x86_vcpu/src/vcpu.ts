@@ -225,6 +225,11 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     this.trapStep();
   }
 
+  jumped(): void {
+    this.guest.clearShadow();
+    this.trapStep();
+  }
+
   /** An instruction, or a part of one that repeats, was carried out for a guest that steps: #DB follows (SDM vol. 3, 18.3.1.4). */
   trapStep(): void {
     if ((this.guest.low('rflags') & TF) === 0) return;

@@ -7,7 +7,7 @@ import { CODE, gpa, withMachine, type Machine } from './fixture.ts';
 
 const F = VmcsField;
 const DEVICE = 0x20_0000n;
-const [RAX, RCX, RBX, RSI, RDI] = [0, 1, 3, 6, 7] as const;
+const [RAX, RCX, RBX, RSP, RBP, RSI, RDI] = [0, 1, 3, 4, 5, 6, 7] as const;
 
 /** One instruction that accesses the device at [RBX]; what it reads is `value`. @returns the transfers, as text. */
 function access(m: Machine, bytes: readonly number[], value = 0n, write = false, address = DEVICE): string[] {
@@ -90,6 +90,54 @@ describe('instructions', () => {
     });
   }
 
+  /** With the stack at the device's 0x100 and RBP there too; what is read is 0x9000. What follows is RSP, RBP and RIP, from the device and the code. */
+  const onStack: readonly (readonly [name: string, bytes: readonly number[], log: readonly string[], rsp: bigint, rbp: bigint, rip: bigint])[] = [
+    ['push rax', [0x50], ['write64 f8 1111111111111111'], 0xf8n, 0x100n, 1n],
+    ['push r9', [0x41, 0x51], ['write64 f8 9999'], 0xf8n, 0x100n, 2n],
+    ['push ax', [0x66, 0x50], ['write16 fe 1111'], 0xfen, 0x100n, 2n],
+    ['push -7', [0x6a, 0xf9], ['write64 f8 fffffffffffffff9'], 0xf8n, 0x100n, 2n],
+    ['push 0x12345678', [0x68, 0x78, 0x56, 0x34, 0x12], ['write64 f8 12345678'], 0xf8n, 0x100n, 5n],
+    ['push [rbx]', [0xff, 0x33], ['read64 0', 'write64 f8 9000'], 0xf8n, 0x100n, 2n],
+    ['pop rbp', [0x5d], ['read64 100'], 0x108n, 0x9000n - DEVICE, 1n],
+    ['pop [rsp]', [0x8f, 0x04, 0x24], ['read64 100', 'write64 108 9000'], 0x108n, 0x100n, 3n],
+    ['call +0x10', [0xe8, 0x10, 0, 0, 0], ['write64 f8 8005'], 0xf8n, 0x100n, 0x15n],
+    ['call [rbx]', [0xff, 0x13], ['read64 0', 'write64 f8 8002'], 0xf8n, 0x100n, 0x1000n],
+    ['jmp [rbx]', [0xff, 0x23], ['read64 0'], 0x100n, 0x100n, 0x1000n],
+    ['ret', [0xc3], ['read64 100'], 0x108n, 0x100n, 0x1000n],
+    ['ret 0x20', [0xc2, 0x20, 0], ['read64 100'], 0x128n, 0x100n, 0x1000n],
+    ['enter 0x40, 0', [0xc8, 0x40, 0, 0], ['write64 f8 200100'], 0xb8n, 0xf8n, 4n],
+    ['leave', [0xc9], ['read64 100'], 0x108n, 0x9000n - DEVICE, 1n],
+  ];
+  test.each(onStack)('%s with its stack in a device', (_name, bytes, log, rsp, rbp, rip) => {
+    withMachine((m) => {
+      m.vcpu.setGpr(RAX, 0x1111_1111_1111_1111n);
+      m.vcpu.setGpr(9, 0x9999n);
+      m.vcpu.setGpr(RSP, DEVICE + 0x100n);
+      m.vcpu.setGpr(RBP, DEVICE + 0x100n);
+      expect(access(m, bytes, 0x9000n, log[0]?.startsWith('write') ?? false)).toEqual(log);
+      expect([m.vcpu.getGpr(RSP) - DEVICE, m.vcpu.getGpr(RBP) - DEVICE, m.cpu.field(F.guestRip) - CODE]).toEqual([rsp, rbp, rip]);
+    }, 64);
+  });
+
+  test('a return to no address', () => {
+    withMachine((m) => {
+      m.vcpu.setGpr(RSP, DEVICE);
+      let info = 0n;
+      m.code(0xc3);
+      m.run((cpu) => {
+        cpu.exit(ExitReason.eptViolation, 0x181);
+        cpu.setField(F.guestPhysicalAddress, DEVICE);
+      });
+      m.vcpu.decodeMmio();
+      m.vcpu.setGpr(EMULATED, 1n << 47n);
+      m.run((cpu) => {
+        info = cpu.field(F.entryInterruptionInformation);
+        cpu.exit(ExitReason.externalInterrupt);
+      });
+      expect([info, m.cpu.field(F.guestRip), m.vcpu.getGpr(RSP)]).toEqual([0x8000_0b0dn, CODE, DEVICE]);
+    }, 64);
+  });
+
   test('a division that has no result', () => {
     withMachine((m) => {
       m.code(0xf7, 0x3b); // idiv dword [rbx]
@@ -147,8 +195,8 @@ describe('instructions', () => {
       expect(access(m, [0xf3, 0xa4], 0x5an)).toEqual(['read8 0', 'read8 1', 'read8 2']);
       expect(m.space.readValue(gpa(0x9000), 4)).toBe(0x5a_5a5an);
       expect([m.vcpu.getGpr(RCX), m.vcpu.getGpr(RSI)]).toEqual([0n, DEVICE + 3n]);
-      // A call through device memory is not emulated.
-      m.code(0xff, 0x13);
+      // A far call through device memory is not emulated.
+      m.code(0xff, 0x1b);
       m.run((cpu) => {
         cpu.exit(ExitReason.eptViolation, 0x181);
         cpu.setField(F.guestPhysicalAddress, DEVICE);

@@ -3,8 +3,8 @@ import type { SegmentName } from '../guest.ts';
 import type { EmulatedCpu, Size } from './machine.ts';
 import { truncate } from './machine.ts';
 
-/** What follows the opcode: nothing, a byte, 2 or 4 bytes by operand size, an address. */
-export type Immediate = 'none' | 'byte' | 'word' | 'offset';
+/** What follows the opcode: nothing, a byte, 2 or 4 bytes by operand size, an address, 2 bytes, the 3 of ENTER. */
+export type Immediate = 'none' | 'byte' | 'word' | 'offset' | 'half' | 'frame';
 
 /** What must be known of an opcode to find the instruction's end. */
 export interface Shape {
@@ -28,6 +28,8 @@ export interface Instruction {
   readonly reg: number;
   readonly rm: number;
   readonly register: boolean;
+  /** REX.B as a register's number: 0 or 8. */
+  readonly extension: 0 | 8;
   /** The memory operand. */
   readonly segment: SegmentName;
   readonly offset: bigint;
@@ -153,7 +155,7 @@ export function decode(bytes: Uint8Array, cpu: EmulatedCpu, shapeOf: (opcode: nu
     reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
     found = place(cpu, cursor, modrm >> 6, modrm & 7, rex, addressSize, long);
   }
-  const immediateSizes: Readonly<Record<Immediate, number>> = { none: 0, byte: 1, word: Math.min(size, 4), offset: addressSize };
+  const immediateSizes: Readonly<Record<Immediate, number>> = { none: 0, byte: 1, word: Math.min(size, 4), offset: addressSize, half: 2, frame: 3 };
   const bytesOfImmediate = immediateSizes[immediateOf(opcode, reg, shape)];
   const immediate = bytesOfImmediate === 0 ? 0n : cursor.signed(bytesOfImmediate);
   if (cursor.ended) return undefined;
@@ -161,7 +163,7 @@ export function decode(bytes: Uint8Array, cpu: EmulatedCpu, shapeOf: (opcode: nu
   const offset = found.relative ? truncate(found.offset + cpu.guest.get('rip') + BigInt(length), addressSize) : found.offset;
   return {
     opcode, length, size, addressSize, rex: rex !== 0, operandPrefix: operand, repeat, lock, reg,
-    rm: found.rm, register: found.register,
+    rm: found.rm, register: found.register, extension: (rex & 1) === 0 ? 0 : 8,
     segment: segment ?? (found.stack ? 'ss' : 'ds'),
     offset: shape.immediate === 'offset' ? truncate(immediate, addressSize) : offset,
     source: segment ?? 'ds',

@@ -3,13 +3,14 @@ import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { GuestFault } from '../paging.ts';
 import type { Steps, Transfer } from './machine.ts';
+import { JUMPED } from './operands.ts';
 import { Unfinished } from './string.ts';
 
 /** The register in which exits say that a value read is for the instruction that is being emulated. */
 export const EMULATED = 16;
 
 /** How an emulated instruction ended. */
-export type Outcome = 'running' | 'done' | 'again' | GuestFault;
+export type Outcome = 'running' | 'done' | typeof JUMPED | 'again' | GuestFault;
 
 export type TransferExit = Extract<AxVCpuExitReason, { readonly reason: 'MmioRead' | 'MmioWrite' | 'IoRead' | 'IoWrite' }>;
 
@@ -41,14 +42,14 @@ export interface Emulated {
 }
 
 export class Emulation implements Emulated {
-  readonly #steps: Steps;
+  readonly #steps: Steps<typeof JUMPED | void>;
   readonly #local: Local;
   readonly length: number;
   outcome: Outcome = 'running';
   /** What the last transfer read. */
   #value = 0n;
 
-  constructor(steps: Steps, length: number, local: Local) {
+  constructor(steps: Steps<typeof JUMPED | void>, length: number, local: Local) {
     this.#steps = steps;
     this.length = length;
     this.#local = local;
@@ -64,7 +65,7 @@ export class Emulation implements Emulated {
         const { done, value: transfer } = this.#steps.next(this.#value);
         this.#value = 0n;
         if (done === true) {
-          this.outcome = 'done';
+          this.outcome = transfer ?? 'done';
           return undefined;
         }
         const answer = this.#local(transfer);

@@ -11,6 +11,7 @@ import { Emulation, type Emulated, type Local, type TransferExit } from './emula
 import { execute, shapeOf, usesVectors } from './execute.ts';
 import type { EmulatedCpu, Steps, Transfer } from './machine.ts';
 import { Moves } from './move.ts';
+import { JUMPED } from './operands.ts';
 import { PortAccess } from './port.ts';
 import { portString, portStringShape, undecodable } from './string.ts';
 
@@ -24,6 +25,8 @@ export interface EmulationHost {
   readonly apic: LocalApic | undefined;
   /** The instruction is done: RIP moves on. */
   advance(length: number): void;
+  /** The instruction is done, and has set RIP. */
+  jumped(): void;
   /** A part of one that repeats is done. */
   trapStep(): void;
   raise(fault: GuestFault): void;
@@ -123,7 +126,7 @@ export class Emulator {
   }
 
   /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
-  #begin(steps: Steps, length: number): TransferExit | undefined {
+  #begin(steps: Steps<typeof JUMPED | void>, length: number): TransferExit | undefined {
     this.#emulation = new Emulation(steps, length, this.#answers);
     return this.#continue();
   }
@@ -136,6 +139,7 @@ export class Emulator {
     this.#emulation = undefined;
     const { outcome } = emulation;
     if (outcome === 'done') this.#host.advance(emulation.length);
+    else if (outcome === JUMPED) this.#host.jumped();
     else if (outcome instanceof GuestFault) this.#host.raise(outcome);
     else this.#host.trapStep();
     return undefined;
@@ -154,7 +158,7 @@ export class Emulator {
 }
 
 /** With vector registers fetched from the processor before, and given back behind. */
-function stepsOf(cpu: EmulatedCpu, instruction: Instruction): Steps | undefined {
+function stepsOf(cpu: EmulatedCpu, instruction: Instruction): ReturnType<typeof execute> {
   const steps = execute(cpu, instruction);
   if (steps === undefined || !usesVectors(instruction)) return steps;
   const area = cpu.context.xsaveArea;

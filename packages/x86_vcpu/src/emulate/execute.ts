@@ -9,6 +9,7 @@ import { ARITHMETIC_DEFINITIONS, multiplyGroup } from './arithmetic.ts';
 import { AND, ARITHMETIC, CMP, STATUS, add, condition, subtract } from './flags.ts';
 import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts';
 import { carry, linearOf, modrm, offset, plain, probeWrite, readRm, register, setRegister, withByte, withWord, writeRm, type Definition, type Run } from './operands.ts';
+import { STACK_DEFINITIONS, isFar, isNested, transferGroup } from './stack.ts';
 import { loadString, moveString, compareString, scanString, storeString } from './string.ts';
 
 /** memory = memory op value; CMP and TEST write nothing. */
@@ -52,7 +53,10 @@ const unaryGroup: Run = function* (cpu, i) {
 
 const step: Run = function* (cpu, i) {
   const size = sizeOf(i);
-  if ((i.reg & 7) > 1) throw new GuestFault(Vector.UD);
+  if ((i.reg & 7) > 1) {
+    if (i.opcode === 0xfe) throw new GuestFault(Vector.UD);
+    return yield* transferGroup(cpu, i);
+  }
   probeWrite(cpu, i, size);
   const old = yield* readRm(cpu, i, size);
   const { value, flags } = (i.reg & 7) === 0 ? add(old, 1n, 0n, size) : subtract(old, 1n, 0n, size);
@@ -190,7 +194,7 @@ const definitions = new Map<number, Definition>([
   [0x0fb0, modrm(compareExchange)], [0x0fb1, modrm(compareExchange)], [0x0fc0, modrm(exchangeAdd)], [0x0fc1, modrm(exchangeAdd)],
   [0x0fb6, modrm(extended(1, false))], [0x0fb7, modrm(extended(2, false))], [0x0fbe, modrm(extended(1, true))], [0x0fbf, modrm(extended(2, true))],
   [0x0fc3, modrm(nonTemporal)],
-  ...ARITHMETIC_DEFINITIONS,
+  ...ARITHMETIC_DEFINITIONS, ...STACK_DEFINITIONS,
 ]);
 
 /** Opcodes of MMX without a prefix, which have other registers. */
@@ -202,11 +206,12 @@ export const shapeOf = (opcode: number): Shape | undefined => definitions.get(op
 export const usesVectors = ({ opcode }: Instruction): boolean => VECTOR_MOVES.has(opcode);
 
 /** The work of an instruction, undefined for one that is not emulated. */
-export function execute(cpu: EmulatedCpu, i: Instruction): Steps | undefined {
+export function execute(cpu: EmulatedCpu, i: Instruction): ReturnType<Run> | undefined {
   const { opcode, repeat, operandPrefix } = i;
   // Scalar moves (F2, F3 10, 11) and MMX moves are shorter than 16 bytes.
   if ((opcode | 1) === 0x0f11 && repeat !== 0) return undefined;
   if ((opcode === 0x0f6f || opcode === 0x0f7f) && !operandPrefix && repeat !== 0xf3) return undefined;
   if (opcode === 0x0fe7 && !operandPrefix) return undefined;
+  if (isFar(i) || isNested(i)) return undefined;
   return definitions.get(opcode)?.run(cpu, i);
 }

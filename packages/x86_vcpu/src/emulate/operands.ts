@@ -3,7 +3,10 @@ import { Rflags } from '@axvisor/axvisor_api/arch/x86';
 import type { Instruction, Shape } from './decode.ts';
 import type { EmulatedCpu, Size, Steps } from './machine.ts';
 
-export type Run = (cpu: EmulatedCpu, i: Instruction) => Steps;
+/** What an instruction returns that has set RIP itself. */
+export const JUMPED = 'jumped';
+
+export type Run = (cpu: EmulatedCpu, i: Instruction) => Steps<typeof JUMPED | void>;
 
 /** An instruction: what must be known to find its end, and what it does. */
 export interface Definition extends Shape {
