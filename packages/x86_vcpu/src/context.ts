@@ -22,8 +22,12 @@ const CONTROL = 3840;
 const MAX_WORDS = (CONTROL - WORDS) / 8;
 /** XSTATE_BV, behind the legacy region. */
 const XSTATE_BV = XSAVE_OFFSET + 512;
-/** Where the legacy region has XMM0. */
+/** Where the legacy region has XMM0, and the AVX component in standard form the upper half of YMM0. */
 const XMM = XSAVE_OFFSET + 160;
+const UPPER = XSAVE_OFFSET + 576;
+/** Bits of XSTATE_BV. */
+const SSE = 2n;
+const AVX = 4n;
 const FCW_RESET = 0x37f;
 const MXCSR_RESET = 0x1f80;
 
@@ -127,7 +131,19 @@ export class Context implements Disposable {
 
   setXmm(index: number, half: 0 | 1, value: bigint): void {
     this.#view.setBigUint64(XMM + index * 16 + half * 8, value, true);
-    this.#view.setBigUint64(XSTATE_BV, this.#view.getBigUint64(XSTATE_BV, true) | 2n, true);
+    this.#view.setBigUint64(XSTATE_BV, this.#view.getBigUint64(XSTATE_BV, true) | SSE, true);
+  }
+
+  /** A quarter of a YMM register: half of its upper half. */
+  upper(index: number, half: 0 | 1): bigint {
+    return (this.#view.getBigUint64(XSTATE_BV, true) & AVX) === 0n ? 0n : this.#view.getBigUint64(UPPER + index * 16 + half * 8, true);
+  }
+
+  setUpper(index: number, half: 0 | 1, value: bigint): void {
+    const present = this.#view.getBigUint64(XSTATE_BV, true);
+    if ((present & AVX) === 0n) for (let at = UPPER; at < XSAVE_OFFSET + XSAVE_AREA_SIZE; at += 8) this.#view.setBigUint64(at, 0n, true);
+    this.#view.setBigUint64(UPPER + index * 16 + half * 8, value, true);
+    this.#view.setBigUint64(XSTATE_BV, present | AVX, true);
   }
 
   [Symbol.dispose](): void {

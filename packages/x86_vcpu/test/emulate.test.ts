@@ -10,12 +10,13 @@ const DEVICE = 0x20_0000n;
 const [RAX, RCX, RBX, RSP, RBP, RSI, RDI] = [0, 1, 3, 4, 5, 6, 7] as const;
 
 /** One instruction that accesses the device at [RBX]; what it reads is `value`. @returns the transfers, as text. */
-function access(m: Machine, bytes: readonly number[], value = 0n, write = false, address = DEVICE): string[] {
+function access(m: Machine, bytes: readonly number[], value = 0n, write = false, before: (cpu: Machine['cpu']) => void = () => {}): string[] {
   m.code(...bytes);
   m.vcpu.setGpr(RBX, DEVICE);
   let exit: AxVCpuExitReason | undefined = m.run((cpu) => {
+    before(cpu);
     cpu.exit(ExitReason.eptViolation, (write ? 2 : 1) | 0x180);
-    cpu.setField(F.guestPhysicalAddress, address);
+    cpu.setField(F.guestPhysicalAddress, DEVICE);
   });
   const log: string[] = [];
   if (exit.reason === 'NestedPageFault') exit = m.vcpu.decodeMmio();
@@ -135,6 +136,39 @@ describe('instructions', () => {
         cpu.exit(ExitReason.externalInterrupt);
       });
       expect([info, m.cpu.field(F.guestRip), m.vcpu.getGpr(RSP)]).toEqual([0x8000_0b0dn, CODE, DEVICE]);
+    }, 64);
+  });
+
+  /** Register 1 has bytes 0x10 and up, upper half included; a load reads 8 bytes of 0x77. What follows are the quadwords of the register. */
+  const quads = (...hex: string[]): bigint[] => hex.map((h) => BigInt(`0x${h}`));
+  const OLD = quads('1716151413121110', '1f1e1d1c1b1a1918', '2726252423222120', '2f2e2d2c2b2a2928');
+  const SEVEN = 0x7777_7777_7777_7777n;
+  const vectors: readonly (readonly [name: string, bytes: readonly number[], log: readonly string[], register: readonly bigint[]])[] = [
+    ['movups xmm1, [rbx]', [0x0f, 0x10, 0x0b], ['read64 0', 'read64 8'], [SEVEN, SEVEN, OLD[2]!, OLD[3]!]],
+    ['vmovups ymm1, [rbx]', [0xc5, 0xfc, 0x10, 0x0b], ['read64 0', 'read64 8', 'read64 10', 'read64 18'], [SEVEN, SEVEN, SEVEN, SEVEN]],
+    ['vmovdqu xmm1, [rbx]', [0xc4, 0xe1, 0x7a, 0x6f, 0x0b], ['read64 0', 'read64 8'], [SEVEN, SEVEN, 0n, 0n]],
+    ['vmovdqu [rbx], ymm1', [0xc5, 0xfe, 0x7f, 0x0b], ['write64 0 1716151413121110', 'write64 8 1f1e1d1c1b1a1918', 'write64 10 2726252423222120', 'write64 18 2f2e2d2c2b2a2928'], OLD],
+    ['movntdq [rbx], xmm1', [0x66, 0x0f, 0xe7, 0x0b], ['write64 0 1716151413121110', 'write64 8 1f1e1d1c1b1a1918'], OLD],
+    ['movss xmm1, [rbx]', [0xf3, 0x0f, 0x10, 0x0b], ['read32 0'], [0x7777_7777n, 0n, OLD[2]!, OLD[3]!]],
+    ['movsd [rbx], xmm1', [0xf2, 0x0f, 0x11, 0x0b], ['write64 0 1716151413121110'], OLD],
+    ['movhps xmm1, [rbx]', [0x0f, 0x16, 0x0b], ['read64 0'], [OLD[0]!, SEVEN, OLD[2]!, OLD[3]!]],
+    ['movhps [rbx], xmm1', [0x0f, 0x17, 0x0b], ['write64 0 1f1e1d1c1b1a1918'], OLD],
+    ['movd [rbx], xmm1', [0x66, 0x0f, 0x7e, 0x0b], ['write32 0 13121110'], OLD],
+    ['vmovq [rbx], xmm1', [0xc4, 0xe1, 0xf9, 0x7e, 0x0b], ['write64 0 1716151413121110'], OLD],
+    ['vmovq xmm1, [rbx]', [0xc5, 0xfa, 0x7e, 0x0b], ['read64 0'], [SEVEN, 0n, 0n, 0n]],
+    ['vmovlps xmm1, xmm2, [rbx], which has three operands', [0xc5, 0xe8, 0x12, 0x0b], [], OLD],
+    ['movq mm1, [rbx], which is MMX', [0x0f, 0x6f, 0x0b], [], OLD],
+  ];
+  test.each(vectors)('%s', (_name, bytes, log, register) => {
+    withMachine((m) => {
+      const { vectors: area } = m.cpu;
+      const fill = (): void => {
+        for (let i = 0; i < 32; i++) area[(i < 16 ? 160 + 16 : 576) + i] = 0x10 + i;
+        area[512] = 7;
+      };
+      expect(access(m, bytes, SEVEN & (log[0]?.startsWith('read32') === true ? 0xffff_ffffn : SEVEN), log[0]?.startsWith('write') ?? false, fill)).toEqual(log);
+      const view = new DataView(area.buffer);
+      expect([176, 184, 592, 600].map((at) => view.getBigUint64(at, true))).toEqual(register);
     }, 64);
   });
 

@@ -3,8 +3,9 @@
  * guest state and leaves with an exit.
  */
 import { apiImpl, component, type Component } from '@axvisor/axvisor_api';
-import { ExitReason, Msr, VMFAIL_INVALID, VMSUCCEED, VmcsField, x86, type X86Processor } from '@axvisor/axvisor_api/arch/x86';
+import { ExitReason, Msr, VMFAIL_INVALID, VMSUCCEED, VmcsField, XSAVE_AREA_SIZE, x86, type X86Processor } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
+import { physMemory } from '@axvisor/axvisor_api/memory';
 import { processor } from '@axvisor/axvisor_api/processor';
 
 const both = (mustBe1: number, mayBe1: number): bigint => (BigInt(mayBe1) << 32n) | BigInt(mustBe1);
@@ -31,6 +32,8 @@ export class FakeCpu {
   readonly invalidations: string[] = [];
   script: Step[] = [];
   current: bigint | undefined;
+  /** As an XSAVE area has them. */
+  readonly vectors: Uint8Array = new Uint8Array(XSAVE_AREA_SIZE);
   xcr0 = 1n;
   on = false;
   entries = 0;
@@ -89,8 +92,8 @@ export class FakeCpu {
       writeDr: (dr, value) => void this.drs.set(dr, value),
       xgetbv: () => this.xcr0,
       xsetbv: (value) => void (this.xcr0 = value),
-      xsave: () => {},
-      xrstor: () => {},
+      xsave: (area) => physMemory().bytes.set(this.vectors, Number(area)),
+      xrstor: (area) => this.vectors.set(physMemory().bytes.subarray(Number(area), Number(area) + XSAVE_AREA_SIZE)),
       hostSegments: () => ({ es: 16, cs: 8, ss: 16, ds: 16, fs: 0, gs: 0, tr: 24, trBase: 0n, gdtrBase: 0n, idtrBase: 0n }),
       vmxon: () => {
         this.on = true;

@@ -24,6 +24,8 @@ export interface Instruction {
   /** F2 or F3, 0 if none. */
   readonly repeat: 0 | 0xf2 | 0xf3;
   readonly lock: boolean;
+  /** Bytes of vectors, of instructions with VEX; else 0. */
+  readonly vex: 0 | 16 | 32;
   /** ModRM.reg and .rm with their REX bits; `register`: rm names a register. */
   readonly reg: number;
   readonly rm: number;
@@ -95,6 +97,20 @@ function prefixes(cursor: Cursor, bytes: Uint8Array, long: boolean): Prefixes {
   return { rex, operand, address, repeat, lock, segment };
 }
 
+/** The VEX prefix, which has REX, a mandatory prefix, the opcode map and the length of vectors in it (SDM vol. 2, 2.3); outside 64-bit code its bytes may be LES and LDS. */
+function vexOf(cursor: Cursor, bytes: Uint8Array, long: boolean): (Pick<Prefixes, 'rex' | 'operand' | 'repeat'> & { readonly vex: 16 | 32; readonly map: number }) | undefined {
+  const first = bytes[cursor.at];
+  const second = bytes[cursor.at + 1] ?? 0;
+  if ((first !== 0xc4 && first !== 0xc5) || (!long && second < 0xc0)) return undefined;
+  const isShort = first === 0xc5;
+  const last = isShort ? second : (bytes[cursor.at + 2] ?? 0);
+  cursor.at += isShort ? 2 : 3;
+  const inverted = ~second >> 5;
+  const rex = 0x40 | (isShort ? inverted & 4 : (inverted & 7) | ((last >> 4) & 8));
+  const mandatory = last & 3;
+  return { rex, operand: mandatory === 1, repeat: mandatory === 2 ? 0xf3 : mandatory === 3 ? 0xf2 : 0, vex: (last & 4) === 0 ? 16 : 32, map: isShort ? 1 : second & 31 };
+}
+
 interface Place {
   readonly rm: number;
   readonly register: boolean;
@@ -140,9 +156,13 @@ function place(cpu: EmulatedCpu, cursor: Cursor, mod: number, low: number, rex: 
 export function decode(bytes: Uint8Array, cpu: EmulatedCpu, shapeOf: (opcode: number) => Shape | undefined): Instruction | undefined {
   const { long, size: defaultSize } = cpu.mode;
   const cursor = new Cursor(bytes);
-  const { rex, operand, address, repeat, lock, segment } = prefixes(cursor, bytes, long);
+  const before = prefixes(cursor, bytes, long);
+  const { address, lock, segment } = before;
+  const { rex, operand, repeat, vex, map } = vexOf(cursor, bytes, long) ?? { ...before, vex: 0 as const, map: 0 };
   let opcode = cursor.byte();
-  if (opcode === 0x0f) opcode = 0x0f00 | cursor.byte();
+  if (map > 1) return undefined;
+  if (map === 1) opcode |= 0x0f00;
+  else if (opcode === 0x0f) opcode = 0x0f00 | cursor.byte();
   const shape = shapeOf(opcode);
   if (shape === undefined) return undefined;
   const otherSize = defaultSize === 2 ? 4 : 2;
@@ -162,7 +182,7 @@ export function decode(bytes: Uint8Array, cpu: EmulatedCpu, shapeOf: (opcode: nu
   const length = cursor.at;
   const offset = found.relative ? truncate(found.offset + cpu.guest.get('rip') + BigInt(length), addressSize) : found.offset;
   return {
-    opcode, length, size, addressSize, rex: rex !== 0, operandPrefix: operand, repeat, lock, reg,
+    opcode, length, size, addressSize, rex: rex !== 0, operandPrefix: operand, repeat, lock, vex, reg,
     rm: found.rm, register: found.register, extension: (rex & 1) === 0 ? 0 : 8,
     segment: segment ?? (found.stack ? 'ss' : 'ds'),
     offset: shape.immediate === 'offset' ? truncate(immediate, addressSize) : offset,

@@ -8,12 +8,13 @@ import type { X86Exit } from '../exit.ts';
 import { GuestFault } from '../paging.ts';
 import { decode, type Instruction } from './decode.ts';
 import { Emulation, type Emulated, type Local, type TransferExit } from './emulation.ts';
-import { execute, shapeOf, usesVectors } from './execute.ts';
+import { execute, shapeOf } from './execute.ts';
 import type { EmulatedCpu, Steps, Transfer } from './machine.ts';
 import { Moves } from './move.ts';
 import { JUMPED } from './operands.ts';
 import { PortAccess } from './port.ts';
 import { portString, portStringShape, undecodable } from './string.ts';
+import { usesVectors } from './vector.ts';
 
 type PortExit = Extract<X86Exit, { readonly kind: 'io' }>;
 type NestedExit = Extract<X86Exit, { readonly kind: 'nested' }>;

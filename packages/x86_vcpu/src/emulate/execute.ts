@@ -1,6 +1,6 @@
 /**
- * Instructions that access devices: every form of MOV, arithmetic, bit and exchange instruction with a memory operand, string instructions, SSE
- * moves, and those of `arithmetic.ts` (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
+ * Instructions that access devices: every form of MOV, arithmetic, bit and exchange instruction with a memory operand, string instructions, and
+ * those of `arithmetic.ts`, `stack.ts` and `vector.ts` (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
  */
 import { Gpr, Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
 import { GuestFault } from '../paging.ts';
@@ -11,6 +11,7 @@ import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts'
 import { carry, linearOf, modrm, offset, plain, probeWrite, readRm, register, setRegister, withByte, withWord, writeRm, type Definition, type Run } from './operands.ts';
 import { STACK_DEFINITIONS, isFar, isNested, transferGroup } from './stack.ts';
 import { loadString, moveString, compareString, scanString, storeString } from './string.ts';
+import { VECTOR_DEFINITIONS, moveVector, usesVectors } from './vector.ts';
 
 /** memory = memory op value; CMP and TEST write nothing. */
 function* toMemory(cpu: EmulatedCpu, i: Instruction, size: Size, operation: number, value: bigint, writes: boolean): Steps {
@@ -149,22 +150,6 @@ const nonTemporal: Run = function* (cpu, i) {
   yield* writeRm(cpu, i, i.size, register(cpu, i, i.size));
 };
 
-/** Moves of 16 bytes between an XMM register and memory. */
-const vectorMove = (isLoad: boolean): Run =>
-  function* (cpu, i) {
-    const linear = linearOf(cpu, i);
-    if (i.register) throw new GuestFault(Vector.UD);
-    if (isLoad) {
-      const low = yield* cpu.read(linear, 8);
-      cpu.context.setXmm(i.reg, 1, yield* cpu.read(BigInt.asUintN(64, linear + 8n), 8));
-      cpu.context.setXmm(i.reg, 0, low);
-      return;
-    }
-    yield* cpu.write(linear, 8, cpu.context.xmm(i.reg, 0));
-    yield* cpu.write(BigInt.asUintN(64, linear + 8n), 8, cpu.context.xmm(i.reg, 1));
-  };
-
-
 const bitGroup: Run = function* (cpu, i) {
   if ((i.reg & 7) < 4) throw new GuestFault(Vector.UD);
   yield* bit((i.reg & 7) - 4, false)(cpu, i);
@@ -186,32 +171,20 @@ const definitions = new Map<number, Definition>([
   [0xc6, withByte(storeImmediate)], [0xc7, withWord(storeImmediate)],
   [0xf6, withByte(unaryGroup)], [0xf7, withWord(unaryGroup)],
   [0xfe, modrm(step)], [0xff, modrm(step)],
-  [0x0f10, modrm(vectorMove(true))], [0x0f11, modrm(vectorMove(false))], [0x0f28, modrm(vectorMove(true))], [0x0f29, modrm(vectorMove(false))],
-  [0x0f2b, modrm(vectorMove(false))], [0x0f6f, modrm(vectorMove(true))], [0x0f7f, modrm(vectorMove(false))], [0x0fe7, modrm(vectorMove(false))],
   ...Array.from({ length: 16 }, (_, cc): [number, Definition] => [0x0f40 + cc, modrm(conditionalMove)]),
   ...Array.from({ length: 16 }, (_, cc): [number, Definition] => [0x0f90 + cc, modrm(setCondition)]),
   [0x0fa3, modrm(bit(0, true))], [0x0fab, modrm(bit(1, true))], [0x0fb3, modrm(bit(2, true))], [0x0fbb, modrm(bit(3, true))], [0x0fba, withByte(bitGroup)],
   [0x0fb0, modrm(compareExchange)], [0x0fb1, modrm(compareExchange)], [0x0fc0, modrm(exchangeAdd)], [0x0fc1, modrm(exchangeAdd)],
   [0x0fb6, modrm(extended(1, false))], [0x0fb7, modrm(extended(2, false))], [0x0fbe, modrm(extended(1, true))], [0x0fbf, modrm(extended(2, true))],
   [0x0fc3, modrm(nonTemporal)],
-  ...ARITHMETIC_DEFINITIONS, ...STACK_DEFINITIONS,
+  ...ARITHMETIC_DEFINITIONS, ...STACK_DEFINITIONS, ...VECTOR_DEFINITIONS,
 ]);
-
-/** Opcodes of MMX without a prefix, which have other registers. */
-const VECTOR_MOVES: ReadonlySet<number> = new Set([0x0f10, 0x0f11, 0x0f28, 0x0f29, 0x0f2b, 0x0f6f, 0x0f7f, 0x0fe7]);
 
 export const shapeOf = (opcode: number): Shape | undefined => definitions.get(opcode);
 
-/** Whether the instruction uses XMM registers, which must be in the context then. */
-export const usesVectors = ({ opcode }: Instruction): boolean => VECTOR_MOVES.has(opcode);
-
 /** The work of an instruction, undefined for one that is not emulated. */
 export function execute(cpu: EmulatedCpu, i: Instruction): ReturnType<Run> | undefined {
-  const { opcode, repeat, operandPrefix } = i;
-  // Scalar moves (F2, F3 10, 11) and MMX moves are shorter than 16 bytes.
-  if ((opcode | 1) === 0x0f11 && repeat !== 0) return undefined;
-  if ((opcode === 0x0f6f || opcode === 0x0f7f) && !operandPrefix && repeat !== 0xf3) return undefined;
-  if (opcode === 0x0fe7 && !operandPrefix) return undefined;
-  if (isFar(i) || isNested(i)) return undefined;
-  return definitions.get(opcode)?.run(cpu, i);
+  if (usesVectors(i)) return moveVector(cpu, i);
+  if (i.vex !== 0 || isFar(i) || isNested(i)) return undefined;
+  return definitions.get(i.opcode)?.run(cpu, i);
 }
