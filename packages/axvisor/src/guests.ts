@@ -88,4 +88,7 @@ export async function defaultGuest(
 }
 
 /** Names for `--guest`. */
-export const guestNames = (): string[] => [EMBEDDED_NAME, ...images.map((image) => image.name)];
+export const guestNames = (): string[] => [...new Set([EMBEDDED_NAME, ...images.map((image) => image.name)])];
+
+/** What the guest `name` is for; undefined for one that every architecture has, or none. */
+export const guestArchitecture = (name: string): string | undefined => (name === EMBEDDED_NAME ? undefined : images.find((image) => image.name === name)?.architecture);

@@ -71,6 +71,8 @@ test('a generated configuration checks, and its schema is JSON', async () => {
   expect(generated.status).toBe(0);
   const checked = await axvisor('config', 'check', file('generated.toml', generated.output));
   expect([checked.status, checked.output]).toEqual([0, expect.stringContaining('is well described')]);
+  const json = await axvisor('config', 'check', '--json', join(folder, 'generated.toml'));
+  expect([json.status, JSON.parse(json.output)]).toEqual([0, [{ file: join(folder, 'generated.toml'), vm: { id: 1, name: 'guest' }, problems: [] }]]);
   const arm = await axvisor('config', 'generate', '--kernel', 'Image', '--arch', 'aarch64', '--gic', '2');
   expect(arm.output).toMatch(/arch = "aarch64"[\s\S]*gic_version = 2[\s\S]*gpa = 0x4000_0000/);
   const svm = await axvisor('config', 'generate', '--kernel', 'bzImage', '--arch', 'x86_64', '--virt', 'svm');

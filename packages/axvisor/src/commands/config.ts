@@ -13,17 +13,30 @@ import { gicVersion, oneOf, readConfig, virtualization } from './run_options.ts'
 const HOST = { memory: 64 * 1024 * 1024 };
 const DEFAULT_ARCH: Architecture = 'riscv64';
 
-export async function configCheck(files: readonly string[]): Promise<void> {
-  const problems: string[] = [];
-  for (const file of files) {
-    try {
-      const { id, name } = readConfig(await readFile(file, 'utf8'), file);
-      process.stdout.write(`${file}: VM ${id} (${name}) is well described\n`);
-    } catch (e) {
-      problems.push(e instanceof Error ? e.message : String(e));
-    }
-  }
+/** @throws {CliError} with every problem of all files */
+export async function configCheck(files: readonly string[], { json = false }: { readonly json?: boolean } = {}): Promise<void> {
+  const checked = await Promise.all(files.map(checkedFile));
+  if (json) process.stdout.write(`${JSON.stringify(checked, null, 2)}\n`);
+  else for (const { file, vm } of checked) if (vm !== null) process.stdout.write(`${file}: VM ${vm.id} (${vm.name}) is well described\n`);
+  const problems = checked.flatMap((c) => c.problems);
   if (problems.length > 0) throw usageError(problems.join('\n'));
+}
+
+/** What `--json` says of a file. */
+interface Checked {
+  readonly file: string;
+  readonly vm: { readonly id: number; readonly name: string } | null;
+  /** A line each. */
+  readonly problems: readonly string[];
+}
+
+async function checkedFile(file: string): Promise<Checked> {
+  try {
+    const { id, name } = readConfig(await readFile(file, 'utf8'), file);
+    return { file, vm: { id, name }, problems: [] };
+  } catch (e) {
+    return { file, vm: null, problems: (e instanceof Error ? e.message : String(e)).split('\n') };
+  }
 }
 
 export interface GenerateOptions {
