@@ -8,19 +8,8 @@
         .equ U, 0x10
         .equ WINDOW, 0x40000000         # virtual; pages of it are named by their number
 
-        jal open
-        la t0, strap
-        csrw stvec, t0
-        li t0, 0xb1ff                   # all exceptions but the environment calls of S-mode
-        csrw medeleg, t0
-        la t0, root
-        srli t0, t0, 12
-        li t1, 8 << 60
-        or t0, t0, t1
-        csrw satp, t0
-        sfence.vma
-        li a0, 1
-        jal lower
+        la a0, root
+        jal supervise
 
 # identity-mapped code, aliases of data
         li a1, WINDOW

@@ -56,3 +56,20 @@ lower:  li t0, 3 << 11
         csrs mstatus, a0
         csrw mepc, ra
         mret
+
+# The same in S-mode, with Sv39 by the root table at a0; exceptions are its own but for its environment calls.
+supervise: mv s10, a0
+        mv s11, ra
+        jal open
+        la t0, strap
+        csrw stvec, t0
+        li t0, 0xb1ff
+        csrw medeleg, t0
+        srli s10, s10, 12
+        li t0, 8 << 60
+        or s10, s10, t0
+        csrw satp, s10
+        sfence.vma
+        li a0, 1
+        mv ra, s11
+        j lower

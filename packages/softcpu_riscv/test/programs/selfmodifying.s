@@ -76,16 +76,8 @@ patch:  addi s2, s2, 1                  # its immediate becomes 1 + the number o
         check a1, 0x444
 
 # in S-mode, written through one mapping and executed through another, and the other way round
-        la t0, strap
-        csrw stvec, t0
-        la t0, root
-        srli t0, t0, 12
-        li t1, 8 << 60
-        or t0, t0, t1
-        csrw satp, t0
-        sfence.vma
-        li a0, 1
-        jal lower
+        la a0, root
+        jal supervise
         la s0, buffer
         li t0, 0x1fffff
         and s2, s0, t0

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
+import { Machine, TABLES, toLongMode } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 
@@ -30,7 +30,7 @@ protected:
         mov esp, 0x7000
         mov al, 0x50
         out 0xe9, al
-${TO_LONG_MODE}wide:   mov al, 0x4c
+${toLongMode('wide', 24)}wide:   mov al, 0x4c
         out 0xe9, al
 `;
 

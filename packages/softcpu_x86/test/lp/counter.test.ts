@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Execution } from '@axvisor/softcpu';
 import type { Stored } from '../../src/priv/registers.ts';
 import { Intercepts } from '../../src/state.ts';
-import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
+import { Machine, TABLES, toLongMode } from './machine.ts';
 
 const CODE = 0x4000;
 const IDT = 0x2000;
@@ -33,7 +33,7 @@ protected:
         mov ax, 16
         mov ds, ax
         mov ss, ax
-        ${TO_LONG_MODE}
+        ${toLongMode('wide', 24)}
 wide:   hlt
 ${TABLES}`, 16);
   m.boot(0x4800);

@@ -71,10 +71,10 @@ gdtr:   .word 63
 `;
 
 /**
- * From 32-bit code with paging off to the label `wide` in 64-bit code, by the descriptor at 24 of the GDT: the first 2 MiB are mapped one to one,
- * for user code too, with tables at 0x10000.
+ * From 32-bit code with paging off to a label in 64-bit code, by the selector of its segment: the first 2 MiB are mapped one to one, for user code
+ * too, with tables at 0x10000.
  */
-export const TO_LONG_MODE = `mov dword ptr [0x10000], 0x11007
+export const toLongMode = (label: string, selector: number): string => `mov dword ptr [0x10000], 0x11007
         mov dword ptr [0x11000], 0x12007
         mov dword ptr [0x12000], 0x87
         mov eax, 0x10000
@@ -89,7 +89,7 @@ export const TO_LONG_MODE = `mov dword ptr [0x10000], 0x11007
         or eax, 0x80000022
         mov cr0, eax
         .byte 0xea
-        .long wide
-        .word 24
+        .long ${label}
+        .word ${selector}
 .code64
 `;

@@ -1,7 +1,7 @@
 /** Single steps where they are special: behind MOV SS, with INT1, with SYSRET; and what of segments a return to user mode keeps. */
 import { expect, test } from 'vitest';
 import type { LpOptions } from '../../src/lp.ts';
-import { Machine, TABLES, TO_LONG_MODE } from './machine.ts';
+import { Machine, TABLES, toLongMode } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 
@@ -109,7 +109,7 @@ protected:
         mov ss, eax
         mov gs, eax
         mov esp, 0x7000
-${TO_LONG_MODE}wide:   mov ax, 48
+${toLongMode('wide', 24)}wide:   mov ax, 48
         ltr ax
         lidt [rip + idtr]
         mov dword ptr [0x3004], 0x6000     # RSP0

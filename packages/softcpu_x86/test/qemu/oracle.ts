@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '@axvisor/tooling/testing';
 import { assemble } from '../../src/isa/asm.ts';
-import { Machine, RAM } from '../lp/machine.ts';
+import { Machine, RAM, toLongMode } from '../lp/machine.ts';
 
 const QEMU = 'qemu-system-x86_64';
 
@@ -185,24 +185,7 @@ ${TABLES(0x7ff)}`);
 export function longImage(cases: string): Uint8Array {
   return image(`${ENTER_PROTECTED}
         lgdt [gdtr2]
-        mov dword ptr [0x10000], 0x11007
-        mov dword ptr [0x11000], 0x87
-        mov eax, 0x10000
-        mov cr3, eax
-        mov eax, 0x620
-        mov cr4, eax
-        mov ecx, 0xc0000080
-        rdmsr
-        or eax, 0x901
-        wrmsr
-        mov eax, cr0
-        or eax, 0x80000000
-        mov cr0, eax
-        .byte 0xea
-        .long deep
-        .word 0x28
-.code64
-deep:   lidt [rip + idtr]
+        ${toLongMode('deep', 0x28)}deep:   lidt [rip + idtr]
         mov edi, IDT
         mov eax, offset_of_stubs
         mov ecx, 256
