@@ -65,3 +65,14 @@ test('the programs in READMEs compile', () => {
   }
   expect(errors).toBe('');
 });
+
+test('the README of every package says how to get it, shows a program, and leads to the others', () => {
+  for (const name of readdirSync(join(ROOT, 'packages'))) {
+    const { private: isPrivate } = JSON.parse(readFileSync(join(ROOT, `packages/${name}/package.json`), 'utf8')) as { readonly private?: boolean };
+    if (isPrivate === true) continue;
+    const text = readFileSync(join(ROOT, `packages/${name}/README.md`), 'utf8');
+    expect(text, name).toMatch(new RegExp(`^npm install .*@axvisor/${name}\\b`, 'm'));
+    expect(text, name).toMatch(/^```ts$/m);
+    expect(text, name).toContain('(../../README.md)');
+  }
+});
