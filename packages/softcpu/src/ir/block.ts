@@ -86,6 +86,14 @@ export class BlockEmitter implements Block {
     return { get: this.pop(initial.type as T) };
   }
 
+  /** A variable that is set before it is read. */
+  protected unset<T extends ValueType>(type: T): Variable<T> {
+    return { get: local(type, this.#temporary(type)) };
+  }
+
+  /** What a variable was set to, on every way here, is like a value in what is known of its bits. */
+  protected noted<T extends ValueType>(_variable: Variable<T>, _like: Expr<T>): void {}
+
   assign<T extends ValueType>(variable: Variable<T>, value: Expr<T>): void {
     lower(this.code, value);
     this.code.set((variable.get as unknown as { readonly index: number }).index);

@@ -97,9 +97,26 @@ const inverses: ReadonlyMap<NumericOp, NumericOp> = new Map([
   ['i64.reinterpret_f64', 'f64.reinterpret_i64'],
 ]);
 
+const LOW = 0xffff_ffffn;
+const isMasked = (e: Expr): e is Expr & Binary<'i64'> => e.kind === 'binary' && e.op.name === 'i64.and' && isConst(e.b, LOW);
+const isExtended = (e: Expr): e is Expr & Unary<'i64'> => e.kind === 'unary' && e.op.name.startsWith('i64.extend_i32');
+/** Sums that are to be cut to 32 bits and how they are computed with so many: optimizing compilers leave out what takes the operands' low bits. */
+const SUMS: ReadonlyMap<NumericOp, NumericOp> = new Map([
+  ['i64.add', 'i32.add'],
+  ['i64.sub', 'i32.sub'],
+]);
+
+/** The low 32 bits of a 64-bit value. */
+function low(e: Expr): Expr {
+  if (isMasked(e)) return low(e.a);
+  if (isExtended(e)) return e.a;
+  return e.kind === 'const' ? constant('i32', Number(BigInt.asIntN(32, e.value as bigint))) : unary(numeric['i32.wrap_i64'], e);
+}
+
 function unary(op: Numeric, a: Expr): Expr {
   const fold = a.kind === 'const' ? folds.get(op.name) : undefined;
   if (fold !== undefined) return constant(op.result, fold((a as Const<ScalarType>).value));
+  if (op.name === 'i32.wrap_i64' && (isMasked(a) || isExtended(a))) return low(a);
   if (a.kind === 'unary' && inverses.get(op.name) === a.op.name) return a.a;
   return { kind: 'unary', type: op.result, op, a } as unknown as Expr;
 }
@@ -125,6 +142,8 @@ function binary(op: Numeric, a: Expr, b: Expr): Expr {
     if (rightZero.has(suffix) && isConst(b, 0n)) return a;
     if (suffix === 'and' && isConst(b, -1n)) return a;
     if (suffix === 'and' && isConst(b, 0n)) return b;
+    const sum = op.name === 'i64.and' && a.kind === 'binary' && isConst(b, LOW) ? SUMS.get(a.op.name) : undefined;
+    if (sum !== undefined) return unary(numeric['i64.extend_i32_u'], binary(numeric[sum], low((a as Binary<'i64'>).a), low((a as Binary<'i64'>).b)));
     if (suffix === 'mul' && isConst(b, 1n)) return a;
   } else if (a.kind === 'const') {
     if (leftZero.has(suffix) && isConst(a, 0n)) return b;

@@ -1,7 +1,7 @@
 /** Guest accesses in generated code: the inline test of the delta TLB (see `tlb.ts`), the same in both tiers. */
 import { BlockEmitter } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
-import type { Access, AccessSize, ExclusiveSize, Variable } from '../ir/emitter.ts';
+import type { Access, AccessSize, ExclusiveSize } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
 import type { I32, I64, V128 } from '../ir/expr.ts';
 import { i64x2 } from '../ir/vector.ts';
@@ -44,18 +44,18 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.#mode = undefined;
   }
 
-  /** As {@link slow}, in the mode of {@link inMode}. */
-  #slowInMode(place: Variable<'i32'>, at: I64, value: I64, mode: number): void {
-    if (this.#mode === undefined) {
-      this.assign(place, this.slow(at, value, mode));
-      return;
+  /** As {@link slow}, in the mode of {@link inMode}; bound. Leaves the instruction if there is no place. */
+  #slowInMode(at: I64, value: I64, mode: number): I32 {
+    const own = this.#mode === undefined ? undefined : this.let(this.state('i32.load', this.#mmuIdx));
+    if (this.#mode !== undefined) this.setState('i32.store', this.#mmuIdx, this.#mode);
+    const place = this.slow(at, value, mode);
+    if (own !== undefined) {
+      const restore = (): void => this.setState('i32.store', this.#mmuIdx, own);
+      if (this.traps) this.if(place, restore);
+      else restore();
     }
-    const own = this.let(this.state('i32.load', this.#mmuIdx));
-    this.setState('i32.store', this.#mmuIdx, this.#mode);
-    this.assign(place, this.slow(at, value, mode));
-    const restore = (): void => this.setState('i32.store', this.#mmuIdx, own);
-    if (this.traps) this.if(place.get, restore);
-    else restore();
+    this.fail(i32.eqz(place));
+    return place;
   }
 
   /** The MMU mode of accesses, outside {@link inMode}. */
@@ -63,7 +63,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     return this.state('i32.load', this.#mmuIdx);
   }
 
-  /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. */
+  /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. Bound. */
   protected abstract slow(address: I64, value: I64, mode: number): I32;
 
   /** Leaves an instruction whose access failed. */
@@ -80,13 +80,22 @@ export abstract class AccessEmitter extends BlockEmitter {
   #load(access: Access, address: I64, flags: number): I64 {
     const { size, op } = loads[access];
     const at = this.let(address);
-    return this.let(read(op, this.#translate(size, at, i64.const(0), false, flags)));
+    const result = this.unset('i64');
+    this.#access(size, at, i64.const(0), flags, (place) => this.assign(result, read(op, place)));
+    this.noted(result, read(op, i32.const(0)));
+    return result.get;
   }
 
   store(size: AccessSize, address: I64, value: I64): void {
     const at = this.let(address);
     const bound = this.let(value);
-    this.write(stores[size], this.#translate(size, at, bound, true, 0), bound);
+    this.#access(size, at, bound, ACCESS_STORE, (place) => this.write(stores[size], place, bound));
+  }
+
+  /** One access. `emit` has a copy for what the TLB lets through, whose place is then no variable that two ways lead to. */
+  #access(size: AccessSize, at: I64, value: I64, flags: number, emit: (place: I32) => void): void {
+    const { host, outside } = this.#lookUp(size, at, (flags & ACCESS_STORE) !== 0);
+    this.if(outside, () => emit(this.#slowInMode(at, value, size | flags)), () => emit(i32.wrap_i64(host)), false);
   }
 
   loadRow(access: Access, address: I64, count: number): readonly I64[] {
@@ -154,8 +163,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.if(
       outside,
       () => {
-        this.#slowInMode(place, at, value, (count * size) | (write ? ACCESS_STORE : 0) | flags);
-        this.fail(i32.eqz(place.get));
+        this.assign(place, this.#slowInMode(at, value, (count * size) | (write ? ACCESS_STORE : 0) | flags));
       },
       undefined,
       false,

@@ -278,4 +278,8 @@ export abstract class RegisterEmitter extends AccessEmitter {
     super.assign(variable, value);
     this.#extended.forget((variable.get as unknown as { readonly index: number }).index);
   }
+
+  protected override noted<T extends ValueType>(variable: Variable<T>, like: Expr<T>): void {
+    this.#extended.note((variable.get as unknown as { readonly index: number }).index, like);
+  }
 }

@@ -43,11 +43,14 @@ function binary(operation: (e: Emitter) => Operation): Definition {
       return;
     }
     const a = o.update(0);
-    const result = e.let(compute(e, size, a, b));
+    const result = e.let(cut(size, compute(e, size, a, b)));
     o.set(0, result);
     setFlags(e, size, a, b, result);
   }, narrow);
 }
+
+/** A result as registers take it, where that is a sum of 32 bits. */
+const cut = (size: Size, result: I64): I64 => (size === 32 ? zext(result, 32) : result);
 
 const plain = (compute: Compute, setFlags: SetFlags): Definition => binary(() => ({ compute, setFlags }));
 
@@ -83,7 +86,7 @@ const unary = (compute: (size: Size, a: I64) => I64, setFlags: (e: Emitter, size
       return;
     }
     const a = o.update(0);
-    const result = e.let(compute(size, a));
+    const result = e.let(cut(size, compute(size, a)));
     o.set(0, result);
     setFlags(e, size, a, result);
   }, narrow);

@@ -102,7 +102,9 @@ const ofAll = (result: 'i32' | 'i64', body: (words: Words) => Expr): FunctionDef
   body: (block, ...params) => body(anyWords(block, ...(params as [I64, I64, I64, I64]))),
 });
 
-/** A condition: differences of 64 and 32 bits and words, which are most of all, come first. */
+const PARITY: Positive = 5;
+
+/** A condition: differences of 64 and 32 bits, which are most of all, come first. */
 const holdsFunction = (positive: Positive): FunctionDefinition => ({
   params: ['i64', 'i64', 'i64', 'i64'],
   result: 'i32',
@@ -112,7 +114,12 @@ const holdsFunction = (positive: Positive): FunctionDefinition => ({
     const isDifference = (size: Size): I32 => i64.eq(kind, i64.const(FlagKind.difference | ((64 - size) << 8)));
     block.if(isDifference(64), () => block.assign(result, ofDifference(64, a, b, positive)), () => {
       block.if(isDifference(32), () => block.assign(result, ofDifference(32, a, b, positive)), () => {
-        block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
+        // Of bytes and 16-bit words: of their operands moved to the top, which leaves all conditions but that of the low byte.
+        const difference = i64.eq(i64.and(kind, i64.const(0xff)), i64.const(FlagKind.difference));
+        const top = (value: I64): I64 => (positive === PARITY ? value : i64.shl(value, i64.shr_u(kind, i64.const(8))));
+        block.if(difference, () => block.assign(result, ofDifference(64, top(a), top(b), positive)), () => {
+          block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
+        });
       });
     });
     return result.get;

@@ -162,20 +162,24 @@ export function ofWords(words: Words, positive: Positive): I32 {
   }
 }
 
+/** Whether a constant is none that instructions on 64 bits have, as it is no sign-extended one of 32. */
+const isLarge = (value: I64): boolean => value.kind === 'const' && (value.value as bigint) > 0x7fff_ffffn;
+
 /** The same of a difference of zero-extended operands: one comparison, mostly. */
 export function ofDifference(size: Size, a: I64, b: I64, positive: Positive): I32 {
-  const top = (value: I64): I64 => (size === 64 ? value : shl(value, 64 - size));
-  const order = (wide: (x: I64, y: I64) => I32, narrow: (x: I32, y: I32) => I32): I32 =>
-    size === 32 ? narrow(i32.wrap_i64(a), i32.wrap_i64(b)) : wide(top(a), top(b));
+  const low = (value: I64): I32 => i32.wrap_i64(value);
+  const signed = (value: I64): I32 => (size === 32 ? low(value) : size === 16 ? i32.extend16_s(low(value)) : i32.extend8_s(low(value)));
+  const unsignedOrder = (wide: (x: I64, y: I64) => I32, narrow: (x: I32, y: I32) => I32): I32 => (size === 32 && isLarge(b) ? narrow(low(a), low(b)) : wide(a, b));
+  const signedOrder = (wide: (x: I64, y: I64) => I32, narrow: (x: I32, y: I32) => I32): I32 => (size === 64 ? wide(a, b) : narrow(signed(a), signed(b)));
   switch (positive) {
-    case 0: return negative(top(i64.and(i64.xor(a, b), i64.xor(a, i64.sub(a, b)))));
-    case 1: return order(i64.lt_u, i32.lt_u);
-    case 2: return order(i64.eq, i32.eq);
-    case 3: return order(i64.le_u, i32.le_u);
-    case 4: return negative(top(i64.sub(a, b)));
+    case 0: return negative(shl(i64.and(i64.xor(a, b), i64.xor(a, i64.sub(a, b))), 64 - size));
+    case 1: return unsignedOrder(i64.lt_u, i32.lt_u);
+    case 2: return unsignedOrder(i64.eq, i32.eq);
+    case 3: return unsignedOrder(i64.le_u, i32.le_u);
+    case 4: return negative(shl(i64.sub(a, b), 64 - size));
     case 5: return parity(i64.sub(a, b), ZERO);
-    case 6: return order(i64.lt_s, i32.lt_s);
-    default: return order(i64.le_s, i32.le_s);
+    case 6: return signedOrder(i64.lt_s, i32.lt_s);
+    default: return signedOrder(i64.le_s, i32.le_s);
   }
 }
 

@@ -9,7 +9,7 @@ import { ADJ, AUX, FLAG_KIND, Flag, FlagKind, RES } from '../state.ts';
 import { CARRIES, PACK_FLAGS, holdsName } from './flag_functions.ts';
 import { CARRY, carriesOf, holds, ofWords, shl, shr, wordsOf } from './flag_words.ts';
 import type { Known, Positive, Words } from './flag_words.ts';
-import { fromBool, sext } from './value.ts';
+import { fromBool } from './value.ts';
 import type { Size } from './value.ts';
 
 export { carriesOf };
@@ -81,10 +81,7 @@ export const addCarryFlags = (e: Flags, size: Size, a: I64, b: I64, carry: I64):
 export const subBorrowFlags = (e: Flags, size: Size, a: I64, b: I64, borrow: I64): void => setOperands(e, FlagKind.borrow, size, a, b, borrow);
 
 /** Flags of a logical result (zero-extended and bound), CF, OF and AF being 0: of the difference of it and nothing. */
-export function logicFlags(e: Flags, size: Size, result: I64): void {
-  if (size >= 32) subFlags(e, size, result, i64.const(0));
-  else if (flagsWanted(e)) subFlags(e, 64, e.let(sext(result, size)), i64.const(0));
-}
+export const logicFlags = (e: Flags, size: Size, result: I64): void => subFlags(e, size, result, i64.const(0));
 
 /** Flags of a shift of `a` (zero-extended and bound) by `count`, which is not 0. */
 export const shiftFlags = (e: Flags, kind: 'left' | 'right' | 'rightSigned', size: Size, a: I64, count: I64): void => setOperands(e, FlagKind[kind], size, a, count);
