@@ -69,6 +69,11 @@ export abstract class AccessEmitter extends BlockEmitter {
   /** Leaves an instruction whose access failed. */
   protected abstract fail(failed: I32): void;
 
+  /** Number of the page in which an address lies whatever registers hold; undefined where that is not known. */
+  protected pageOf(_address: I64): bigint | undefined {
+    return undefined;
+  }
+
   load(access: Access, address: I64): I64 {
     return this.#load(access, address, 0);
   }
@@ -184,7 +189,8 @@ export abstract class AccessEmitter extends BlockEmitter {
     const shifted = w < 32 ? i32.shr_u(i32.wrap_i64(at), i32.const(9)) : i32.wrap_i64(i64.shr_u(at, i64.const(9)));
     const mode = this.#mode ?? this.mmu();
     const size = tlbTableSize(w);
-    const index = i32.and(shifted, i32.const((slots - 1) * 8));
+    const page = this.pageOf(at);
+    const index = page === undefined ? i32.and(shifted, i32.const((slots - 1) * 8)) : i32.const(Number(BigInt.asUintN(w - 11, page)) * 8);
     const table = tlb + (write ? MMU_MODES * size : 0);
     // A mode known now is an immediate of the load.
     const ofMode = i32.shl(mode, i32.const(Math.log2(size)));

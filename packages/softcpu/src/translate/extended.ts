@@ -1,8 +1,9 @@
 /**
- * What is known of the upper bits of locals: which hold 32-bit numbers, sign-extended, and how many bits others have, zero-extended. Extending
- * them once more, as compilers and definitions do where they cannot know, changes nothing, and would be a link in the chain that the next
- * address waits for.
+ * What is known of the values of locals: which hold 32-bit numbers, sign-extended, how many bits others have, zero-extended, and which lie in one
+ * page. Extending them once more, as compilers and definitions do where they cannot know, changes nothing, and would be a link in the chain that the
+ * next address waits for; so would looking for the translation of a page that is known.
  */
+import { PAGE_SIZE } from '../interp/layout.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Numeric } from '../wasm/opcodes.ts';
 import type { Expr } from '../ir/expr.ts';
@@ -23,36 +24,75 @@ const WHOLE = 64;
 /** Bits of a number that is not negative. */
 const bitsOf = (value: bigint): number => (value < 0n ? WHOLE : value.toString(2).length);
 
+const PAGE = BigInt(PAGE_SIZE);
+
+/** The least and the greatest value. */
+type Range = readonly [least: bigint, greatest: bigint];
+
 export class Extensions {
   readonly #signed: Set<number>;
   /** Bits of locals that have not all of them. */
   readonly #bits: Map<number, number>;
+  /** Of locals whose values are less than a page apart. */
+  readonly #ranges: Map<number, Range>;
 
   /** @param known - what was known before. */
   constructor(known?: Extensions) {
     this.#signed = new Set(known === undefined ? [] : known.#signed);
     this.#bits = new Map(known === undefined ? [] : known.#bits);
+    this.#ranges = new Map(known === undefined ? [] : known.#ranges);
   }
 
   /** Nothing is known any more. */
   clear(): void {
     this.#signed.clear();
     this.#bits.clear();
+    this.#ranges.clear();
   }
 
   /** A local was set to something unknown. */
   forget(index: number): void {
     this.#signed.delete(index);
     this.#bits.delete(index);
+    this.#ranges.delete(index);
   }
 
   /** A local was set to a value. */
   note(index: number, value: Expr): void {
     const bits = this.#width(value);
+    const range = this.#range(value);
     if (this.#isSigned(value)) this.#signed.add(index);
     else this.#signed.delete(index);
     if (bits < WHOLE) this.#bits.set(index, bits);
     else this.#bits.delete(index);
+    if (range !== undefined && range[1] - range[0] < PAGE) this.#ranges.set(index, range);
+    else this.#ranges.delete(index);
+  }
+
+  /** Number of the page in which an address lies whatever it is, as a signed number; undefined where that is not known. */
+  pageOf(address: Expr): bigint | undefined {
+    const [least, greatest] = this.#range(address) ?? [0n, PAGE];
+    const page = least / PAGE - (least % PAGE < 0n ? 1n : 0n);
+    return greatest < (page + 1n) * PAGE ? page : undefined;
+  }
+
+  #range(e: Expr): Range | undefined {
+    if (e.type !== 'i32' && e.type !== 'i64') return undefined;
+    if (e.kind === 'const') {
+      const value = e.type === 'i32' ? BigInt((e.value as number) >>> 0) : (e.value as bigint);
+      return [value, value];
+    }
+    const own = e.kind === 'local' ? this.#ranges.get(e.index) : undefined;
+    if (own !== undefined) return own;
+    if (e.kind === 'unary' && e.op === numeric['i64.extend_i32_u']) return this.#range(e.a);
+    if (e.kind === 'binary' && (e.op === numeric['i64.add'] || e.op === numeric['i32.add'])) {
+      const [a, b] = [this.#range(e.a), this.#range(e.b)];
+      if (a === undefined || b === undefined) return undefined;
+      // What overflows goes on in another page.
+      return e.type === 'i32' && a[1] + b[1] >> 32n !== 0n ? undefined : [a[0] + b[0], a[1] + b[1]];
+    }
+    const bits = this.#width(e);
+    return bits < WHOLE ? [0n, (1n << BigInt(bits)) - 1n] : undefined;
   }
 
   #isSigned(e: Expr): boolean {

@@ -279,6 +279,10 @@ export abstract class RegisterEmitter extends AccessEmitter {
     this.#extended.forget((variable.get as unknown as { readonly index: number }).index);
   }
 
+  protected override pageOf(address: I64): bigint | undefined {
+    return this.#extended.pageOf(address);
+  }
+
   protected override noted<T extends ValueType>(variable: Variable<T>, like: Expr<T>): void {
     this.#extended.note((variable.get as unknown as { readonly index: number }).index, like);
   }
