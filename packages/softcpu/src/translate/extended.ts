@@ -91,6 +91,11 @@ export class Extensions {
       // What overflows goes on in another page.
       return e.type === 'i32' && a[1] + b[1] >> 32n !== 0n ? undefined : [a[0] + b[0], a[1] + b[1]];
     }
+    if (e.kind === 'binary' && e.op === numeric['i64.shl'] && e.b.kind === 'const' && this.#width(e) < WHOLE) {
+      const count = e.b.value as bigint;
+      const [least, greatest] = this.#range(e.a) as Range;
+      return [least << count, greatest << count];
+    }
     const bits = this.#width(e);
     return bits < WHOLE ? [0n, (1n << BigInt(bits)) - 1n] : undefined;
   }

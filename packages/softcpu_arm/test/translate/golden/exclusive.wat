@@ -35,16 +35,17 @@
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 8
-                  (local.tee 9
-                    (call 2
-                      (local.get 6)
-                      (i64.const 0)
-                      (i32.const 260)))))
+                (local.tee 9
+                  (call 2
+                    (local.get 6)
+                    (i64.const 0)
+                    (i32.const 260))))
               (then
                 (local.set 5
                   (i64.const 0))
-                (br 3 (;@1;))))))
+                (br 3 (;@1;))))
+            (local.set 8
+              (local.get 9))))
         (local.set 11
           (i64.extend_i32_u
             (local.tee 10
@@ -92,16 +93,17 @@
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 10
-                  (local.tee 9
-                    (call 2
-                      (local.get 11)
-                      (i64.const 0)
-                      (i32.const 388)))))
+                (local.tee 9
+                  (call 2
+                    (local.get 11)
+                    (i64.const 0)
+                    (i32.const 388))))
               (then
                 (local.set 5
                   (i64.const 524290))
-                (br 2 (;@2;))))))
+                (br 2 (;@2;))))
+            (local.set 10
+              (local.get 9))))
         (local.set 6
           (i64.const 1))
         (if  ;; label = @3

@@ -55,16 +55,17 @@
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 13
-                      (local.tee 14
-                        (call 2
-                          (local.get 11)
-                          (i64.const 0)
-                          (i32.const 16)))))
+                    (local.tee 14
+                      (call 2
+                        (local.get 11)
+                        (i64.const 0)
+                        (i32.const 16))))
                   (then
                     (local.set 9
                       (i64.const 0))
-                    (br 5 (;@1;))))))
+                    (br 5 (;@1;))))
+                (local.set 13
+                  (local.get 14))))
             (local.set 15
               (i64.load
                 (local.get 13)))
@@ -117,16 +118,17 @@
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 14
-                      (local.tee 13
-                        (call 2
-                          (local.get 15)
-                          (i64.const 0)
-                          (i32.const 144)))))
+                    (local.tee 13
+                      (call 2
+                        (local.get 15)
+                        (i64.const 0)
+                        (i32.const 144))))
                   (then
                     (local.set 9
                       (i64.const 262145))
-                    (br 4 (;@2;))))))
+                    (br 4 (;@2;))))
+                (local.set 14
+                  (local.get 13))))
             (i64.store
               (local.get 14)
               (local.get 12))
@@ -135,84 +137,87 @@
               (local.get 11))
             (local.set 5
               (local.get 16))
-            (local.set 13
-              (i32.wrap_i64
-                (local.tee 11
-                  (i64.add
-                    (local.tee 10
-                      (i64.add
-                        (local.get 4)
-                        (i64.and
-                          (local.get 7)
-                          (i64.const 4294967295))))
-                    (i64.load offset=54912
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 10))
-                          (i32.const 9))
-                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 11)
+                    (local.tee 12
+                      (i64.add
+                        (local.tee 10
+                          (i64.add
+                            (local.get 4)
+                            (i64.and
+                              (local.get 7)
+                              (i64.const 4294967295))))
+                        (i64.load offset=54912
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 10))
+                              (i32.const 9))
+                            (i32.const 16376)))))
                     (i64.const -4194304))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
                     (local.tee 13
-                      (local.tee 14
-                        (call 2
-                          (local.get 10)
-                          (i64.const 0)
-                          (i32.const 1)))))
+                      (call 2
+                        (local.get 10)
+                        (i64.const 0)
+                        (i32.const 1))))
                   (then
                     (local.set 9
                       (i64.const 524290))
-                    (br 3 (;@3;))))))
+                    (br 3 (;@3;))))
+                (local.set 11
+                  (i64.load8_u
+                    (local.get 13))))
+              (else
+                (local.set 11
+                  (i64.load8_u
+                    (i32.wrap_i64
+                      (local.get 12))))))
             (local.set 6
-              (local.tee 12
-                (i64.load8_u
-                  (local.get 13))))
+              (local.get 11))
             (local.set 12
               (local.get 5))
             (local.set 11
               (local.get 6))
-            (local.set 14
-              (i32.wrap_i64
-                (local.tee 10
-                  (i64.add
-                    (local.get 12)
-                    (i64.load offset=120448
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 12))
-                          (i32.const 9))
-                        (i32.const 16376)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 10)
+                    (local.tee 10
+                      (i64.add
+                        (local.get 12)
+                        (i64.load offset=120448
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 12))
+                              (i32.const 9))
+                            (i32.const 16376)))))
                     (i64.const -4194301))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 14
-                      (local.tee 13
-                        (call 2
-                          (local.get 12)
-                          (local.get 11)
-                          (i32.const 132)))))
+                    (local.tee 13
+                      (call 2
+                        (local.get 12)
+                        (local.get 11)
+                        (i32.const 132))))
                   (then
                     (local.set 9
                       (i64.const 786435))
-                    (br 2 (;@4;))))))
-            (i64.store32
-              (local.get 14)
-              (local.get 11))
+                    (br 2 (;@4;))))
+                (i64.store32
+                  (local.get 13)
+                  (local.get 11)))
+              (else
+                (i64.store32
+                  (i32.wrap_i64
+                    (local.get 10))
+                  (local.get 11))))
             (if  ;; label = @5
               (i64.ne
                 (local.tee 12

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i32 i32 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 3
@@ -19,83 +19,86 @@
             (local.set 6
               (i64.const 0))
             (br 2 (;@1;))))
-        (local.set 9
-          (i32.wrap_i64
-            (local.tee 8
-              (i64.add
-                (local.tee 7
-                  (local.get 3))
-                (i64.load offset=54528
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 7))
-                      (i32.const 9))
-                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
               (i64.and
-                (local.get 8)
-                (i64.const -4194297))))
-          (then
-            (if  ;; label = @4
-              (i32.eqz
                 (local.tee 9
-                  (local.tee 10
-                    (call 2
-                      (local.get 7)
-                      (i64.const 0)
-                      (i32.const 8)))))
-              (then
-                (local.set 6
-                  (i64.const 0))
-                (br 3 (;@1;))))))
-        (local.set 2
-          (local.tee 11
-            (i64.load
-              (local.get 9))))
-        (local.set 11
-          (i64.add
-            (local.get 4)
-            (i64.const 8)))
-        (local.set 8
-          (local.get 2))
-        (local.set 10
-          (i32.wrap_i64
-            (local.tee 7
-              (i64.add
-                (local.get 11)
-                (i64.load offset=120064
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 11))
-                      (i32.const 9))
-                    (i32.const 16376)))))))
-        (if  ;; label = @3
-          (i32.eqz
-            (i64.eqz
-              (i64.and
-                (local.get 7)
+                  (i64.add
+                    (local.tee 7
+                      (local.get 3))
+                    (i64.load offset=54528
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 7))
+                          (i32.const 9))
+                        (i32.const 16376)))))
                 (i64.const -4194297))))
           (then
             (if  ;; label = @4
               (i32.eqz
                 (local.tee 10
-                  (local.tee 9
-                    (call 2
-                      (local.get 11)
-                      (local.get 8)
-                      (i32.const 136)))))
+                  (call 2
+                    (local.get 7)
+                    (i64.const 0)
+                    (i32.const 8))))
+              (then
+                (local.set 6
+                  (i64.const 0))
+                (br 3 (;@1;))))
+            (local.set 8
+              (i64.load
+                (local.get 10))))
+          (else
+            (local.set 8
+              (i64.load
+                (i32.wrap_i64
+                  (local.get 9))))))
+        (local.set 2
+          (local.get 8))
+        (local.set 9
+          (i64.add
+            (local.get 4)
+            (i64.const 8)))
+        (local.set 8
+          (local.get 2))
+        (if  ;; label = @3
+          (i32.eqz
+            (i64.eqz
+              (i64.and
+                (local.tee 7
+                  (i64.add
+                    (local.get 9)
+                    (i64.load offset=120064
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 9))
+                          (i32.const 9))
+                        (i32.const 16376)))))
+                (i64.const -4194297))))
+          (then
+            (if  ;; label = @4
+              (i32.eqz
+                (local.tee 10
+                  (call 2
+                    (local.get 9)
+                    (local.get 8)
+                    (i32.const 136))))
               (then
                 (local.set 6
                   (i64.const 262145))
-                (br 2 (;@2;))))))
-        (i64.store
-          (local.get 10)
-          (local.get 8))
-        (local.set 11
+                (br 2 (;@2;))))
+            (i64.store
+              (local.get 10)
+              (local.get 8)))
+          (else
+            (i64.store
+              (i32.wrap_i64
+                (local.get 7))
+              (local.get 8))))
+        (local.set 9
           (local.tee 8
             (local.tee 7
               (i64.and
@@ -109,12 +112,12 @@
         (if  ;; label = @3
           (i64.eq
             (i64.load offset=2180800
-              (local.tee 9
+              (local.tee 10
                 (i32.and
                   (i32.shl
                     (i32.wrap_i64
                       (local.tee 8
-                        (local.get 11)))
+                        (local.get 9)))
                     (i32.const 3))
                   (i32.const 65520))))
             (i64.xor
@@ -128,7 +131,7 @@
                 (local.get 1)
                 (i32.const 3))
               (i32.load offset=2180808
-                (local.get 9)))))
+                (local.get 10)))))
         (return_call 3
           (local.get 8)
           (i32.sub

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 5
@@ -16,42 +16,44 @@
             (local.set 7
               (i64.const 0))
             (br 2 (;@1;))))
-        (local.set 10
-          (i32.wrap_i64
-            (local.tee 9
-              (i64.add
-                (local.tee 8
-                  (local.get 5))
-                (i64.load offset=54528
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 8))
-                      (i32.const 9))
-                    (i32.const 16376)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
               (i64.and
-                (local.get 9)
+                (local.tee 10
+                  (i64.add
+                    (local.tee 8
+                      (local.get 5))
+                    (i64.load offset=54528
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 8))
+                          (i32.const 9))
+                        (i32.const 16376)))))
                 (i64.const -4194301))))
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 10
-                  (local.tee 11
-                    (call 2
-                      (local.get 8)
-                      (i64.const 0)
-                      (i32.const 4)))))
+                (local.tee 11
+                  (call 2
+                    (local.get 8)
+                    (i64.const 0)
+                    (i32.const 4))))
               (then
                 (local.set 7
                   (i64.const 0))
-                (br 3 (;@1;))))))
+                (br 3 (;@1;))))
+            (local.set 9
+              (i64.load32_s
+                (local.get 11))))
+          (else
+            (local.set 9
+              (i64.load32_s
+                (i32.wrap_i64
+                  (local.get 10))))))
         (local.set 2
-          (local.tee 12
-            (i64.load32_s
-              (local.get 10))))
+          (local.get 9))
         (local.set 3
           (i64.extend_i32_s
             (i32.shr_u

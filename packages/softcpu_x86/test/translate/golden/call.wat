@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -28,105 +28,108 @@
                 (i64.const 8)))))
         (local.set 12
           (local.get 8))
-        (local.set 14
-          (i32.wrap_i64
-            (local.tee 13
-              (i64.add
-                (local.get 11)
-                (i64.load offset=661440
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 11))
-                      (i32.const 9))
-                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
               (i64.and
-                (local.get 13)
+                (local.tee 13
+                  (i64.add
+                    (local.get 11)
+                    (i64.load offset=661440
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 11))
+                          (i32.const 9))
+                        (i32.const 131064)))))
                 (i64.const -33554425))))
           (then
             (if  ;; label = @4
               (i32.eqz
                 (local.tee 14
-                  (local.tee 15
-                    (call 2
-                      (local.get 11)
-                      (local.get 12)
-                      (i32.const 136)))))
+                  (call 2
+                    (local.get 11)
+                    (local.get 12)
+                    (i32.const 136))))
               (then
                 (local.set 7
                   (i64.const 0))
-                (br 3 (;@1;))))))
-        (i64.store
-          (local.get 14)
-          (local.get 12))
+                (br 3 (;@1;))))
+            (i64.store
+              (local.get 14)
+              (local.get 12)))
+          (else
+            (i64.store
+              (i32.wrap_i64
+                (local.get 13))
+              (local.get 12))))
         (local.set 2
           (local.get 9))
         (local.set 3
-          (i64.and
-            (local.tee 12
-              (i64.add
-                (local.tee 13
-                  (i64.and
-                    (local.get 3)
-                    (i64.const 4294967295)))
-                (i64.const 2)))
-            (i64.const 4294967295)))
+          (local.tee 12
+            (i64.extend_i32_u
+              (i32.add
+                (i32.wrap_i64
+                  (local.tee 13
+                    (i64.and
+                      (local.get 3)
+                      (i64.const 4294967295))))
+                (i32.const 2)))))
         (local.set 4
           (local.get 13))
         (local.set 5
           (i64.const 2))
         (local.set 6
           (i64.const 8194))
-        (local.set 15
-          (i32.wrap_i64
-            (local.tee 11
-              (i64.add
-                (local.tee 13
-                  (local.tee 12
-                    (local.get 2)))
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 13))
-                      (i32.const 9))
-                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
               (i64.and
-                (local.get 11)
+                (local.tee 10
+                  (i64.add
+                    (local.tee 13
+                      (local.tee 12
+                        (local.get 2)))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 13))
+                          (i32.const 9))
+                        (i32.const 131064)))))
                 (i64.const -33554425))))
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 15
-                  (local.tee 14
-                    (call 2
-                      (local.get 13)
-                      (i64.const 0)
-                      (i32.const 8)))))
+                (local.tee 14
+                  (call 2
+                    (local.get 13)
+                    (i64.const 0)
+                    (i32.const 8))))
               (then
                 (local.set 7
                   (i64.const 786434))
-                (br 2 (;@2;))))))
+                (br 2 (;@2;))))
+            (local.set 11
+              (i64.load
+                (local.get 14))))
+          (else
+            (local.set 11
+              (i64.load
+                (i32.wrap_i64
+                  (local.get 10))))))
         (if  ;; label = @3
           (i64.ne
             (i64.shr_s
               (i64.shl
-                (local.tee 10
-                  (i64.load
-                    (local.get 15)))
+                (local.get 11)
                 (i64.extend_i32_u
                   (i32.load offset=4412
                     (i32.const 0))))
               (i64.extend_i32_u
                 (i32.load offset=4412
                   (i32.const 0))))
-            (local.get 10))
+            (local.get 11))
           (then
             (local.set 7
               (i64.const 786434))
@@ -137,7 +140,7 @@
             (i64.const 8)))
         (local.set 8
           (local.tee 9
-            (local.get 10)))
+            (local.get 11)))
         (block  ;; label = @3
           (if  ;; label = @4
             (i64.eq
@@ -147,13 +150,13 @@
                 (i64.const 5)))
             (then
               (local.set 3
-                (i64.and
-                  (local.tee 10
-                    (i64.add
-                      (local.tee 9
-                        (local.get 3))
-                      (i64.const 1)))
-                  (i64.const 4294967295)))
+                (local.tee 10
+                  (i64.extend_i32_u
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.tee 9
+                          (local.get 3)))
+                      (i32.const 1)))))
               (local.set 4
                 (local.get 9))
               (local.set 5

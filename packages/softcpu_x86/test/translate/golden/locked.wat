@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 5
@@ -50,16 +50,17 @@
               (then
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.tee 13
-                      (local.tee 14
-                        (call 2
-                          (local.get 11)
-                          (i64.const 0)
-                          (i32.const 388)))))
+                    (local.tee 14
+                      (call 2
+                        (local.get 11)
+                        (i64.const 0)
+                        (i32.const 388))))
                   (then
                     (local.set 7
                       (i64.const 0))
-                    (br 4 (;@1;))))))
+                    (br 4 (;@1;))))
+                (local.set 13
+                  (local.get 14))))
             (loop  ;; label = @4
               (local.set 15
                 (i64.and
@@ -79,79 +80,82 @@
                       (local.get 15)))
                   (local.get 10)))))
           (else
-            (local.set 19
-              (i32.wrap_i64
-                (local.tee 18
-                  (i64.add
-                    (local.tee 17
-                      (local.get 9))
-                    (i64.load offset=137152
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 17))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 18)
+                    (local.tee 19
+                      (i64.add
+                        (local.tee 17
+                          (local.get 9))
+                        (i64.load offset=137152
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 17))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554429))))
               (then
                 (if  ;; label = @5
                   (i32.eqz
-                    (local.tee 19
-                      (local.tee 20
-                        (call 2
-                          (local.get 17)
-                          (i64.const 0)
-                          (i32.const 516)))))
+                    (local.tee 20
+                      (call 2
+                        (local.get 17)
+                        (i64.const 0)
+                        (i32.const 516))))
                   (then
                     (local.set 7
                       (i64.const 0))
-                    (br 4 (;@1;))))))
-            (local.set 22
-              (local.tee 21
-                (i64.load32_u
-                  (local.get 19))))
-            (local.set 25
+                    (br 4 (;@1;))))
+                (local.set 18
+                  (i64.load32_u
+                    (local.get 20))))
+              (else
+                (local.set 18
+                  (i64.load32_u
+                    (i32.wrap_i64
+                      (local.get 19))))))
+            (local.set 21
+              (local.get 18))
+            (local.set 24
               (i32.wrap_i64
-                (local.tee 24
+                (local.tee 23
                   (i64.add
-                    (local.tee 23
+                    (local.tee 22
                       (local.get 9))
                     (i64.load offset=661440
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
-                            (local.get 23))
+                            (local.get 22))
                           (i32.const 9))
                         (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 24)
+                    (local.get 23)
                     (i64.const -33554432))))
               (then
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 25
-                      (local.tee 26
-                        (call 2
-                          (local.get 23)
-                          (i64.const 0)
-                          (i32.const 385)))))
+                      (call 2
+                        (local.get 22)
+                        (i64.const 0)
+                        (i32.const 385))))
                   (then
                     (local.set 7
                       (i64.const 0))
-                    (br 4 (;@1;))))))
-            (local.set 29
+                    (br 4 (;@1;))))
+                (local.set 24
+                  (local.get 25))))
+            (local.set 28
               (i32.wrap_i64
-                (local.tee 28
+                (local.tee 27
                   (i64.add
-                    (local.tee 27
+                    (local.tee 26
                       (i64.add
                         (local.get 9)
                         (i64.const 3)))
@@ -159,35 +163,36 @@
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
-                            (local.get 27))
+                            (local.get 26))
                           (i32.const 9))
                         (i32.const 131064)))))))
             (if  ;; label = @4
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 28)
+                    (local.get 27)
                     (i64.const -33554432))))
               (then
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 29
-                      (local.tee 30
-                        (call 2
-                          (local.get 27)
-                          (i64.const 0)
-                          (i32.const 385)))))
+                      (call 2
+                        (local.get 26)
+                        (i64.const 0)
+                        (i32.const 385))))
                   (then
                     (local.set 7
                       (i64.const 0))
-                    (br 4 (;@1;))))))
+                    (br 4 (;@1;))))
+                (local.set 28
+                  (local.get 29))))
             (loop  ;; label = @4
               (i64.store offset=5248
                 (i32.const 0)
-                (local.get 22))
+                (local.get 21))
               (local.set 8
                 (i64.add
-                  (local.get 22)
+                  (local.get 21)
                   (i64.const 1)))
               (i64.store offset=5264
                 (i32.const 0)
@@ -198,53 +203,55 @@
                 (i64.const 0))
               (br 3 (;@1;)))
             (local.set 10
-              (local.get 22))))
+              (local.get 21))))
         (local.set 2
           (local.get 10))
         (local.set 3
           (i64.const 1))
         (local.set 4
           (i64.const 8194))
-        (local.set 30
-          (i32.wrap_i64
-            (local.tee 24
-              (i64.add
-                (local.tee 27
-                  (local.tee 28
-                    (local.get 5)))
-                (i64.load offset=137152
-                  (i32.and
-                    (i32.shr_u
-                      (i32.wrap_i64
-                        (local.get 27))
-                      (i32.const 9))
-                    (i32.const 131064)))))))
         (if  ;; label = @3
           (i32.eqz
             (i64.eqz
               (i64.and
-                (local.get 24)
+                (local.tee 22
+                  (i64.add
+                    (local.tee 26
+                      (local.tee 27
+                        (local.get 5)))
+                    (i64.load offset=137152
+                      (i32.and
+                        (i32.shr_u
+                          (i32.wrap_i64
+                            (local.get 26))
+                          (i32.const 9))
+                        (i32.const 131064)))))
                 (i64.const -33554425))))
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 30
-                  (local.tee 29
-                    (call 2
-                      (local.get 27)
-                      (i64.const 0)
-                      (i32.const 8)))))
+                (local.tee 29
+                  (call 2
+                    (local.get 26)
+                    (i64.const 0)
+                    (i32.const 8))))
               (then
                 (local.set 7
                   (i64.const 262145))
-                (br 2 (;@2;))))))
+                (br 2 (;@2;))))
+            (local.set 23
+              (i64.load
+                (local.get 29))))
+          (else
+            (local.set 23
+              (i64.load
+                (i32.wrap_i64
+                  (local.get 22))))))
         (if  ;; label = @3
           (i64.ne
             (i64.shr_s
               (i64.shl
-                (local.tee 23
-                  (i64.load
-                    (local.get 30)))
+                (local.get 23)
                 (i64.extend_i32_u
                   (i32.load offset=4412
                     (i32.const 0))))
@@ -260,8 +267,8 @@
           (i64.add
             (local.get 5)
             (i64.const 8)))
-        (local.set 21
-          (local.tee 22
+        (local.set 19
+          (local.tee 21
             (local.get 23)))
         (block  ;; label = @3
         )
@@ -285,28 +292,28 @@
                   (i32.shl
                     (i32.xor
                       (i32.wrap_i64
-                        (local.tee 22
-                          (local.get 21)))
+                        (local.tee 21
+                          (local.get 19)))
                       (i32.shr_u
                         (i32.wrap_i64
-                          (local.get 22))
+                          (local.get 21))
                         (i32.const 12)))
                     (i32.const 4))
                   (i32.const 65520))))
             (i64.xor
-              (local.get 22)
+              (local.get 21)
               (i64.load32_u offset=5984
                 (i32.const 0))))
           (then
             (return_call_indirect (type 0)
-              (local.get 22)
+              (local.get 21)
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
               (i32.load offset=3748488
                 (local.get 29)))))
         (return_call 3
-          (local.get 22)
+          (local.get 21)
           (i32.sub
             (local.get 1)
             (i32.const 2))

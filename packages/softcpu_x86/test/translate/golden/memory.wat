@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (block  ;; label = @3
@@ -30,253 +30,266 @@
                 (local.set 11
                   (i64.const 0))
                 (br 4 (;@1;))))
-            (local.set 15
-              (i32.wrap_i64
-                (local.tee 14
-                  (i64.add
-                    (local.tee 13
-                      (local.tee 12
-                        (i64.add
-                          (i64.add
-                            (local.get 9)
-                            (i64.shl
-                              (local.get 8)
-                              (i64.const 3)))
-                          (i64.const 16))))
-                    (i64.load offset=137152
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 13))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 14)
+                    (local.tee 15
+                      (i64.add
+                        (local.tee 13
+                          (local.tee 12
+                            (i64.add
+                              (i64.add
+                                (local.get 9)
+                                (i64.shl
+                                  (local.get 8)
+                                  (i64.const 3)))
+                              (i64.const 16))))
+                        (i64.load offset=137152
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 13))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554425))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 15
-                      (local.tee 16
-                        (call 2
-                          (local.get 13)
-                          (i64.const 0)
-                          (i32.const 8)))))
+                    (local.tee 16
+                      (call 2
+                        (local.get 13)
+                        (i64.const 0)
+                        (i32.const 8))))
                   (then
                     (local.set 11
                       (i64.const 0))
-                    (br 5 (;@1;))))))
-            (local.set 17
+                    (br 5 (;@1;))))
+                (local.set 14
+                  (i64.load
+                    (local.get 16))))
+              (else
+                (local.set 14
+                  (i64.load
+                    (i32.wrap_i64
+                      (local.get 15))))))
+            (local.set 15
               (i64.and
                 (local.tee 2
-                  (local.tee 17
-                    (i64.load
-                      (local.get 15))))
+                  (local.get 14))
                 (i64.const 4294967295)))
-            (local.set 16
-              (i32.wrap_i64
-                (local.tee 12
-                  (i64.add
-                    (local.tee 13
-                      (local.tee 14
-                        (local.get 10)))
-                    (i64.load offset=137152
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 13))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 12)
+                    (local.tee 17
+                      (i64.add
+                        (local.tee 13
+                          (local.tee 14
+                            (local.get 10)))
+                        (i64.load offset=137152
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 13))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554429))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
                     (local.tee 16
-                      (local.tee 15
-                        (call 2
-                          (local.get 13)
-                          (i64.const 0)
-                          (i32.const 516)))))
+                      (call 2
+                        (local.get 13)
+                        (i64.const 0)
+                        (i32.const 516))))
                   (then
                     (local.set 11
                       (i64.const 327681))
-                    (br 4 (;@2;))))))
-            (local.set 19
-              (i64.add
-                (local.tee 18
+                    (br 4 (;@2;))))
+                (local.set 12
                   (i64.load32_u
-                    (local.get 16)))
-                (local.get 17)))
-            (local.set 20
+                    (local.get 16))))
+              (else
+                (local.set 12
+                  (i64.load32_u
+                    (i32.wrap_i64
+                      (local.get 17))))))
+            (local.set 18
+              (i64.extend_i32_u
+                (i32.add
+                  (i32.wrap_i64
+                    (local.get 12))
+                  (i32.wrap_i64
+                    (local.get 15)))))
+            (local.set 19
               (local.get 14))
-            (local.set 21
-              (local.get 19))
-            (local.set 23
-              (i32.wrap_i64
-                (local.tee 22
-                  (i64.add
-                    (local.get 20)
-                    (i64.load offset=661440
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 20))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
+            (local.set 20
+              (local.get 18))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 22)
+                    (local.tee 21
+                      (i64.add
+                        (local.get 19)
+                        (i64.load offset=661440
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 19))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554429))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 23
-                      (local.tee 24
-                        (call 2
-                          (local.get 20)
-                          (local.get 21)
-                          (i32.const 132)))))
+                    (local.tee 22
+                      (call 2
+                        (local.get 19)
+                        (local.get 20)
+                        (i32.const 132))))
                   (then
                     (local.set 11
                       (i64.const 327681))
-                    (br 4 (;@2;))))))
-            (i64.store32
-              (local.get 23)
-              (local.get 21))
+                    (br 4 (;@2;))))
+                (i64.store32
+                  (local.get 22)
+                  (local.get 20)))
+              (else
+                (i64.store32
+                  (i32.wrap_i64
+                    (local.get 21))
+                  (local.get 20))))
             (local.set 3
-              (local.get 18))
+              (local.get 12))
             (local.set 4
-              (local.get 17))
+              (local.get 15))
             (local.set 5
               (i64.const 8194))
-            (local.set 24
-              (i32.wrap_i64
-                (local.tee 20
-                  (i64.add
-                    (local.tee 21
-                      (local.tee 22
-                        (local.get 9)))
-                    (i64.load offset=137152
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 21))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 20)
+                    (local.tee 18
+                      (i64.add
+                        (local.tee 20
+                          (local.tee 21
+                            (local.get 9)))
+                        (i64.load offset=137152
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 20))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554432))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 24
-                      (local.tee 23
-                        (call 2
-                          (local.get 21)
-                          (i64.const 0)
-                          (i32.const 1)))))
+                    (local.tee 22
+                      (call 2
+                        (local.get 20)
+                        (i64.const 0)
+                        (i32.const 1))))
                   (then
                     (local.set 11
                       (i64.const 458754))
-                    (br 3 (;@3;))))))
+                    (br 3 (;@3;))))
+                (local.set 19
+                  (i64.load8_u
+                    (local.get 22))))
+              (else
+                (local.set 19
+                  (i64.load8_u
+                    (i32.wrap_i64
+                      (local.get 18))))))
             (local.set 6
-              (local.tee 19
-                (i64.load8_u
-                  (local.get 24))))
-            (local.set 20
-              (local.tee 19
+              (local.get 19))
+            (local.set 19
+              (local.tee 18
                 (i64.add
                   (local.get 10)
                   (i64.const 4))))
-            (local.set 21
+            (local.set 20
               (local.get 6))
-            (local.set 23
-              (i32.wrap_i64
-                (local.tee 22
-                  (i64.add
-                    (local.get 20)
-                    (i64.load offset=661440
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 20))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 22)
+                    (local.tee 21
+                      (i64.add
+                        (local.get 19)
+                        (i64.load offset=661440
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 19))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554431))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 23
-                      (local.tee 24
-                        (call 2
-                          (local.get 20)
-                          (local.get 21)
-                          (i32.const 130)))))
+                    (local.tee 22
+                      (call 2
+                        (local.get 19)
+                        (local.get 20)
+                        (i32.const 130))))
                   (then
                     (local.set 11
                       (i64.const 655363))
-                    (br 2 (;@4;))))))
-            (i64.store16
-              (local.get 23)
-              (local.get 21))
-            (local.set 24
-              (i32.wrap_i64
-                (local.tee 20
-                  (i64.add
-                    (local.tee 21
-                      (local.tee 22
-                        (local.get 7)))
-                    (i64.load offset=137152
-                      (i32.and
-                        (i32.shr_u
-                          (i32.wrap_i64
-                            (local.get 21))
-                          (i32.const 9))
-                        (i32.const 131064)))))))
+                    (br 2 (;@4;))))
+                (i64.store16
+                  (local.get 22)
+                  (local.get 20)))
+              (else
+                (i64.store16
+                  (i32.wrap_i64
+                    (local.get 21))
+                  (local.get 20))))
             (if  ;; label = @5
               (i32.eqz
                 (i64.eqz
                   (i64.and
-                    (local.get 20)
+                    (local.tee 18
+                      (i64.add
+                        (local.tee 20
+                          (local.tee 21
+                            (local.get 7)))
+                        (i64.load offset=137152
+                          (i32.and
+                            (i32.shr_u
+                              (i32.wrap_i64
+                                (local.get 20))
+                              (i32.const 9))
+                            (i32.const 131064)))))
                     (i64.const -33554425))))
               (then
                 (if  ;; label = @6
                   (i32.eqz
-                    (local.tee 24
-                      (local.tee 23
-                        (call 2
-                          (local.get 21)
-                          (i64.const 0)
-                          (i32.const 8)))))
+                    (local.tee 22
+                      (call 2
+                        (local.get 20)
+                        (i64.const 0)
+                        (i32.const 8))))
                   (then
                     (local.set 11
                       (i64.const 917508))
-                    (br 2 (;@4;))))))
+                    (br 2 (;@4;))))
+                (local.set 19
+                  (i64.load
+                    (local.get 22))))
+              (else
+                (local.set 19
+                  (i64.load
+                    (i32.wrap_i64
+                      (local.get 18))))))
             (if  ;; label = @5
               (i64.ne
                 (i64.shr_s
                   (i64.shl
-                    (local.tee 19
-                      (i64.load
-                        (local.get 24)))
+                    (local.get 19)
                     (i64.extend_i32_u
                       (i32.load offset=4412
                         (i32.const 0))))
@@ -293,7 +306,7 @@
                 (local.get 7)
                 (i64.const 8)))
             (local.set 12
-              (local.tee 18
+              (local.tee 17
                 (local.get 19)))
             (block  ;; label = @5
             )
@@ -318,33 +331,33 @@
             (if  ;; label = @5
               (i64.eq
                 (i64.load offset=3748480
-                  (local.tee 23
+                  (local.tee 22
                     (i32.and
                       (i32.shl
                         (i32.xor
                           (i32.wrap_i64
-                            (local.tee 18
+                            (local.tee 17
                               (local.get 12)))
                           (i32.shr_u
                             (i32.wrap_i64
-                              (local.get 18))
+                              (local.get 17))
                             (i32.const 12)))
                         (i32.const 4))
                       (i32.const 65520))))
                 (i64.xor
-                  (local.get 18)
+                  (local.get 17)
                   (i64.load32_u offset=5984
                     (i32.const 0))))
               (then
                 (return_call_indirect (type 0)
-                  (local.get 18)
+                  (local.get 17)
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
                   (i32.load offset=3748488
-                    (local.get 23)))))
+                    (local.get 22)))))
             (return_call 3
-              (local.get 18)
+              (local.get 17)
               (i32.sub
                 (local.get 1)
                 (i32.const 5))

@@ -1,0 +1,756 @@
+  (func $region1 (type 0) (param i64 i32) (result i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64)
+    (block  ;; label = @1
+      (block  ;; label = @2
+        (local.set 2
+          (i64.load offset=4096
+            (i32.const 0)))
+        (local.set 3
+          (i64.load offset=4120
+            (i32.const 0)))
+        (local.set 4
+          (i64.load offset=4288
+            (i32.const 0)))
+        (local.set 5
+          (i64.load offset=4296
+            (i32.const 0)))
+        (local.set 6
+          (i64.load offset=4592
+            (i32.const 0)))
+        (local.set 7
+          (i64.load offset=4144
+            (i32.const 0)))
+        (local.set 8
+          (i64.load offset=4304
+            (i32.const 0)))
+        (loop  ;; label = @3
+          (if  ;; label = @4
+            (i32.lt_s
+              (local.get 1)
+              (i32.const 20))
+            (then
+              (local.set 9
+                (i64.const 0))
+              (br 2 (;@2;))))
+          (if  ;; label = @4
+            (i32.eqz
+              (i64.eqz
+                (i64.and
+                  (local.tee 13
+                    (i64.add
+                      (local.tee 11
+                        (local.tee 10
+                          (local.get 7)))
+                      (i64.load offset=137152
+                        (i32.and
+                          (i32.shr_u
+                            (i32.wrap_i64
+                              (local.get 11))
+                            (i32.const 9))
+                          (i32.const 131064)))))
+                  (i64.const -33554432))))
+            (then
+              (if  ;; label = @5
+                (i32.eqz
+                  (local.tee 14
+                    (call 3
+                      (local.get 11)
+                      (i64.const 0)
+                      (i32.const 1))))
+                (then
+                  (local.set 9
+                    (i64.const 0))
+                  (br 3 (;@2;))))
+              (local.set 12
+                (i64.load8_u
+                  (local.get 14))))
+            (else
+              (local.set 12
+                (i64.load8_u
+                  (i32.wrap_i64
+                    (local.get 13))))))
+          (if  ;; label = @4
+            (i32.eqz
+              (i64.eqz
+                (i64.and
+                  (local.tee 10
+                    (i64.add
+                      (local.tee 12
+                        (local.tee 13
+                          (i64.add
+                            (i64.shl
+                              (local.tee 2
+                                (local.get 12))
+                              (i64.const 2))
+                            (i64.const 1051648))))
+                      (i64.load offset=137152
+                        (i32.const 2048))))
+                  (i64.const -33554429))))
+            (then
+              (if  ;; label = @5
+                (i32.eqz
+                  (local.tee 14
+                    (call 3
+                      (local.get 12)
+                      (i64.const 0)
+                      (i32.const 4))))
+                (then
+                  (local.set 9
+                    (i64.const 196609))
+                  (br 3 (;@2;))))
+              (local.set 11
+                (i64.load32_u
+                  (local.get 14))))
+            (else
+              (local.set 11
+                (i64.load32_u
+                  (i32.wrap_i64
+                    (local.get 10))))))
+          (local.set 3
+            (local.get 11))
+          (if  ;; label = @4
+            (i32.eqz
+              (i64.eqz
+                (i64.and
+                  (local.tee 13
+                    (i64.add
+                      (local.tee 11
+                        (local.tee 10
+                          (i64.add
+                            (i64.shl
+                              (local.get 2)
+                              (i64.const 2))
+                            (i64.const 1051652))))
+                      (i64.load offset=137152
+                        (i32.and
+                          (i32.shr_u
+                            (i32.wrap_i64
+                              (local.get 11))
+                            (i32.const 9))
+                          (i32.const 131064)))))
+                  (i64.const -33554429))))
+            (then
+              (if  ;; label = @5
+                (i32.eqz
+                  (local.tee 14
+                    (call 3
+                      (local.get 11)
+                      (i64.const 0)
+                      (i32.const 4))))
+                (then
+                  (local.set 9
+                    (i64.const 655362))
+                  (br 3 (;@2;))))
+              (local.set 12
+                (i64.load32_u
+                  (local.get 14))))
+            (else
+              (local.set 12
+                (i64.load32_u
+                  (i32.wrap_i64
+                    (local.get 13))))))
+          (local.set 15
+            (local.get 12))
+          (local.set 17
+            (i64.and
+              (local.tee 3
+                (local.tee 17
+                  (i64.extend_i32_u
+                    (i32.add
+                      (i32.wrap_i64
+                        (local.tee 16
+                          (local.get 3)))
+                      (i32.wrap_i64
+                        (local.get 15))))))
+              (i64.const 255)))
+          (local.set 16
+            (local.get 2))
+          (local.set 15
+            (i64.sub
+              (local.get 17)
+              (local.get 16)))
+          (local.set 4
+            (local.get 17))
+          (local.set 5
+            (local.get 16))
+          (local.set 6
+            (i64.const 14337))
+          (if  ;; label = @4
+            (local.tee 14
+              (i64.lt_u
+                (local.get 4)
+                (local.get 5)))
+            (then
+              (if  ;; label = @5
+                (i32.eqz
+                  (i64.eqz
+                    (i64.and
+                      (local.tee 13
+                        (i64.add
+                          (local.tee 16
+                            (local.tee 15
+                              (local.get 7)))
+                          (i64.load offset=137152
+                            (i32.and
+                              (i32.shr_u
+                                (i32.wrap_i64
+                                  (local.get 16))
+                                (i32.const 9))
+                              (i32.const 131064)))))
+                      (i64.const -33554432))))
+                (then
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (local.tee 14
+                        (call 3
+                          (local.get 16)
+                          (i64.const 0)
+                          (i32.const 1))))
+                    (then
+                      (local.set 9
+                        (i64.const 5))
+                      (br 4 (;@2;))))
+                  (local.set 17
+                    (i64.load8_u
+                      (local.get 14))))
+                (else
+                  (local.set 17
+                    (i64.load8_u
+                      (i32.wrap_i64
+                        (local.get 13))))))
+              (if  ;; label = @5
+                (i32.eqz
+                  (i64.eqz
+                    (i64.and
+                      (local.tee 15
+                        (i64.add
+                          (local.tee 17
+                            (local.tee 13
+                              (i64.add
+                                (i64.shl
+                                  (local.tee 2
+                                    (local.get 17))
+                                  (i64.const 2))
+                                (i64.const 1051648))))
+                          (i64.load offset=137152
+                            (i32.const 2048))))
+                      (i64.const -33554429))))
+                (then
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (local.tee 14
+                        (call 3
+                          (local.get 17)
+                          (i64.const 0)
+                          (i32.const 4))))
+                    (then
+                      (local.set 9
+                        (i64.const 196614))
+                      (br 4 (;@2;))))
+                  (local.set 16
+                    (i64.load32_u
+                      (local.get 14))))
+                (else
+                  (local.set 16
+                    (i64.load32_u
+                      (i32.wrap_i64
+                        (local.get 15))))))
+              (local.set 3
+                (local.get 16))
+              (if  ;; label = @5
+                (i32.eqz
+                  (i64.eqz
+                    (i64.and
+                      (local.tee 13
+                        (i64.add
+                          (local.tee 16
+                            (local.tee 15
+                              (i64.add
+                                (i64.shl
+                                  (local.get 2)
+                                  (i64.const 2))
+                                (i64.const 1051652))))
+                          (i64.load offset=137152
+                            (i32.and
+                              (i32.shr_u
+                                (i32.wrap_i64
+                                  (local.get 16))
+                                (i32.const 9))
+                              (i32.const 131064)))))
+                      (i64.const -33554429))))
+                (then
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (local.tee 14
+                        (call 3
+                          (local.get 16)
+                          (i64.const 0)
+                          (i32.const 4))))
+                    (then
+                      (local.set 9
+                        (i64.const 655367))
+                      (br 4 (;@2;))))
+                  (local.set 17
+                    (i64.load32_u
+                      (local.get 14))))
+                (else
+                  (local.set 17
+                    (i64.load32_u
+                      (i32.wrap_i64
+                        (local.get 13))))))
+              (local.set 12
+                (local.get 17))
+              (local.set 10
+                (i64.and
+                  (local.tee 3
+                    (local.tee 10
+                      (i64.extend_i32_u
+                        (i32.add
+                          (i32.wrap_i64
+                            (local.tee 11
+                              (local.get 3)))
+                          (i32.wrap_i64
+                            (local.get 12))))))
+                  (i64.const 255)))
+              (local.set 11
+                (local.get 2))
+              (local.set 12
+                (i64.sub
+                  (local.get 10)
+                  (local.get 11)))
+              (local.set 4
+                (local.get 10))
+              (local.set 5
+                (local.get 11))
+              (local.set 6
+                (i64.const 14337))
+              (if  ;; label = @5
+                (local.tee 14
+                  (i64.lt_u
+                    (local.get 4)
+                    (local.get 5)))
+                (then
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (i64.eqz
+                        (i64.and
+                          (local.tee 13
+                            (i64.add
+                              (local.tee 11
+                                (local.tee 12
+                                  (local.get 7)))
+                              (i64.load offset=137152
+                                (i32.and
+                                  (i32.shr_u
+                                    (i32.wrap_i64
+                                      (local.get 11))
+                                    (i32.const 9))
+                                  (i32.const 131064)))))
+                          (i64.const -33554432))))
+                    (then
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (local.tee 14
+                            (call 3
+                              (local.get 11)
+                              (i64.const 0)
+                              (i32.const 1))))
+                        (then
+                          (local.set 9
+                            (i64.const 10))
+                          (br 5 (;@2;))))
+                      (local.set 10
+                        (i64.load8_u
+                          (local.get 14))))
+                    (else
+                      (local.set 10
+                        (i64.load8_u
+                          (i32.wrap_i64
+                            (local.get 13))))))
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (i64.eqz
+                        (i64.and
+                          (local.tee 12
+                            (i64.add
+                              (local.tee 10
+                                (local.tee 13
+                                  (i64.add
+                                    (i64.shl
+                                      (local.tee 2
+                                        (local.get 10))
+                                      (i64.const 2))
+                                    (i64.const 1051648))))
+                              (i64.load offset=137152
+                                (i32.const 2048))))
+                          (i64.const -33554429))))
+                    (then
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (local.tee 14
+                            (call 3
+                              (local.get 10)
+                              (i64.const 0)
+                              (i32.const 4))))
+                        (then
+                          (local.set 9
+                            (i64.const 196619))
+                          (br 5 (;@2;))))
+                      (local.set 11
+                        (i64.load32_u
+                          (local.get 14))))
+                    (else
+                      (local.set 11
+                        (i64.load32_u
+                          (i32.wrap_i64
+                            (local.get 12))))))
+                  (local.set 3
+                    (local.get 11))
+                  (if  ;; label = @6
+                    (i32.eqz
+                      (i64.eqz
+                        (i64.and
+                          (local.tee 13
+                            (i64.add
+                              (local.tee 11
+                                (local.tee 12
+                                  (i64.add
+                                    (i64.shl
+                                      (local.get 2)
+                                      (i64.const 2))
+                                    (i64.const 1051652))))
+                              (i64.load offset=137152
+                                (i32.and
+                                  (i32.shr_u
+                                    (i32.wrap_i64
+                                      (local.get 11))
+                                    (i32.const 9))
+                                  (i32.const 131064)))))
+                          (i64.const -33554429))))
+                    (then
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (local.tee 14
+                            (call 3
+                              (local.get 11)
+                              (i64.const 0)
+                              (i32.const 4))))
+                        (then
+                          (local.set 9
+                            (i64.const 655372))
+                          (br 5 (;@2;))))
+                      (local.set 10
+                        (i64.load32_u
+                          (local.get 14))))
+                    (else
+                      (local.set 10
+                        (i64.load32_u
+                          (i32.wrap_i64
+                            (local.get 13))))))
+                  (local.set 17
+                    (local.get 10))
+                  (local.set 15
+                    (i64.and
+                      (local.tee 3
+                        (local.tee 15
+                          (i64.extend_i32_u
+                            (i32.add
+                              (i32.wrap_i64
+                                (local.tee 16
+                                  (local.get 3)))
+                              (i32.wrap_i64
+                                (local.get 17))))))
+                      (i64.const 255)))
+                  (local.set 16
+                    (local.get 2))
+                  (local.set 17
+                    (i64.sub
+                      (local.get 15)
+                      (local.get 16)))
+                  (local.set 4
+                    (local.get 15))
+                  (local.set 5
+                    (local.get 16))
+                  (local.set 6
+                    (i64.const 14337))
+                  (if  ;; label = @6
+                    (local.tee 14
+                      (i64.lt_u
+                        (local.get 4)
+                        (local.get 5)))
+                    (then
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (i64.eqz
+                            (i64.and
+                              (local.tee 13
+                                (i64.add
+                                  (local.tee 16
+                                    (local.tee 17
+                                      (local.get 7)))
+                                  (i64.load offset=137152
+                                    (i32.and
+                                      (i32.shr_u
+                                        (i32.wrap_i64
+                                          (local.get 16))
+                                        (i32.const 9))
+                                      (i32.const 131064)))))
+                              (i64.const -33554432))))
+                        (then
+                          (if  ;; label = @8
+                            (i32.eqz
+                              (local.tee 14
+                                (call 3
+                                  (local.get 16)
+                                  (i64.const 0)
+                                  (i32.const 1))))
+                            (then
+                              (local.set 9
+                                (i64.const 15))
+                              (br 6 (;@2;))))
+                          (local.set 15
+                            (i64.load8_u
+                              (local.get 14))))
+                        (else
+                          (local.set 15
+                            (i64.load8_u
+                              (i32.wrap_i64
+                                (local.get 13))))))
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (i64.eqz
+                            (i64.and
+                              (local.tee 17
+                                (i64.add
+                                  (local.tee 15
+                                    (local.tee 13
+                                      (i64.add
+                                        (i64.shl
+                                          (local.tee 2
+                                            (local.get 15))
+                                          (i64.const 2))
+                                        (i64.const 1051648))))
+                                  (i64.load offset=137152
+                                    (i32.const 2048))))
+                              (i64.const -33554429))))
+                        (then
+                          (if  ;; label = @8
+                            (i32.eqz
+                              (local.tee 14
+                                (call 3
+                                  (local.get 15)
+                                  (i64.const 0)
+                                  (i32.const 4))))
+                            (then
+                              (local.set 9
+                                (i64.const 196624))
+                              (br 6 (;@2;))))
+                          (local.set 16
+                            (i64.load32_u
+                              (local.get 14))))
+                        (else
+                          (local.set 16
+                            (i64.load32_u
+                              (i32.wrap_i64
+                                (local.get 17))))))
+                      (local.set 3
+                        (local.get 16))
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (i64.eqz
+                            (i64.and
+                              (local.tee 13
+                                (i64.add
+                                  (local.tee 16
+                                    (local.tee 17
+                                      (i64.add
+                                        (i64.shl
+                                          (local.get 2)
+                                          (i64.const 2))
+                                        (i64.const 1051652))))
+                                  (i64.load offset=137152
+                                    (i32.and
+                                      (i32.shr_u
+                                        (i32.wrap_i64
+                                          (local.get 16))
+                                        (i32.const 9))
+                                      (i32.const 131064)))))
+                              (i64.const -33554429))))
+                        (then
+                          (if  ;; label = @8
+                            (i32.eqz
+                              (local.tee 14
+                                (call 3
+                                  (local.get 16)
+                                  (i64.const 0)
+                                  (i32.const 4))))
+                            (then
+                              (local.set 9
+                                (i64.const 655377))
+                              (br 6 (;@2;))))
+                          (local.set 15
+                            (i64.load32_u
+                              (local.get 14))))
+                        (else
+                          (local.set 15
+                            (i64.load32_u
+                              (i32.wrap_i64
+                                (local.get 13))))))
+                      (local.set 10
+                        (local.get 15))
+                      (local.set 12
+                        (i64.and
+                          (local.tee 3
+                            (local.tee 12
+                              (i64.extend_i32_u
+                                (i32.add
+                                  (i32.wrap_i64
+                                    (local.tee 11
+                                      (local.get 3)))
+                                  (i32.wrap_i64
+                                    (local.get 10))))))
+                          (i64.const 255)))
+                      (local.set 11
+                        (local.get 2))
+                      (local.set 10
+                        (i64.sub
+                          (local.get 12)
+                          (local.get 11)))
+                      (local.set 4
+                        (local.get 12))
+                      (local.set 5
+                        (local.get 11))
+                      (local.set 6
+                        (i64.const 14337))
+                      (if  ;; label = @7
+                        (local.tee 14
+                          (i64.lt_u
+                            (local.get 4)
+                            (local.get 5)))
+                        (then
+                          (local.set 1
+                            (i32.sub
+                              (local.get 1)
+                              (i32.const 20)))
+                          (br 4 (;@3;))))
+                      (i64.store offset=4096
+                        (i32.const 0)
+                        (local.get 2))
+                      (i64.store offset=4120
+                        (i32.const 0)
+                        (local.get 3))
+                      (i64.store offset=4288
+                        (i32.const 0)
+                        (local.get 4))
+                      (i64.store offset=4296
+                        (i32.const 0)
+                        (local.get 5))
+                      (i64.store offset=4592
+                        (i32.const 0)
+                        (local.get 6))
+                      (return_call 4
+                        (i64.add
+                          (local.get 0)
+                          (i64.const 21))
+                        (i32.sub
+                          (local.get 1)
+                          (i32.const 20))
+                        (i32.const 0))))
+                  (i64.store offset=4096
+                    (i32.const 0)
+                    (local.get 2))
+                  (i64.store offset=4120
+                    (i32.const 0)
+                    (local.get 3))
+                  (i64.store offset=4288
+                    (i32.const 0)
+                    (local.get 4))
+                  (i64.store offset=4296
+                    (i32.const 0)
+                    (local.get 5))
+                  (i64.store offset=4592
+                    (i32.const 0)
+                    (local.get 6))
+                  (return_call 4
+                    (i64.add
+                      (local.get 0)
+                      (i64.const 21))
+                    (i32.sub
+                      (local.get 1)
+                      (i32.const 15))
+                    (i32.const 0))))
+              (i64.store offset=4096
+                (i32.const 0)
+                (local.get 2))
+              (i64.store offset=4120
+                (i32.const 0)
+                (local.get 3))
+              (i64.store offset=4288
+                (i32.const 0)
+                (local.get 4))
+              (i64.store offset=4296
+                (i32.const 0)
+                (local.get 5))
+              (i64.store offset=4592
+                (i32.const 0)
+                (local.get 6))
+              (return_call 4
+                (i64.add
+                  (local.get 0)
+                  (i64.const 21))
+                (i32.sub
+                  (local.get 1)
+                  (i32.const 10))
+                (i32.const 0))))
+          (i64.store offset=4096
+            (i32.const 0)
+            (local.get 2))
+          (i64.store offset=4120
+            (i32.const 0)
+            (local.get 3))
+          (i64.store offset=4288
+            (i32.const 0)
+            (local.get 4))
+          (i64.store offset=4296
+            (i32.const 0)
+            (local.get 5))
+          (i64.store offset=4592
+            (i32.const 0)
+            (local.get 6))
+          (return_call 4
+            (i64.add
+              (local.get 0)
+              (i64.const 21))
+            (i32.sub
+              (local.get 1)
+              (i32.const 5))
+            (i32.const 0)))
+        (unreachable))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 2))
+      (i64.store offset=4120
+        (i32.const 0)
+        (local.get 3))
+      (i64.store offset=4288
+        (i32.const 0)
+        (local.get 4))
+      (i64.store offset=4296
+        (i32.const 0)
+        (local.get 5))
+      (i64.store offset=4592
+        (i32.const 0)
+        (local.get 6)))
+    (return_call 4
+      (i64.add
+        (local.get 0)
+        (i64.shr_s
+          (local.get 9)
+          (i64.const 16)))
+      (i32.sub
+        (local.get 1)
+        (i32.and
+          (i32.wrap_i64
+            (local.get 9))
+          (i32.const 65535)))
+      (i32.const 1)))
