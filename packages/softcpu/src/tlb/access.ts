@@ -86,7 +86,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     const { size, op } = loads[access];
     const at = this.let(address);
     const result = this.unset('i64');
-    this.#access(size, at, i64.const(0), flags, (place) => this.assign(result, read(op, place)));
+    this.#access(size, at, i64.const(0), flags, (place, more) => this.assign(result, read(op, place, more)));
     this.noted(result, read(op, i32.const(0)));
     return result.get;
   }
@@ -94,13 +94,39 @@ export abstract class AccessEmitter extends BlockEmitter {
   store(size: AccessSize, address: I64, value: I64): void {
     const at = this.let(address);
     const bound = this.let(value);
-    this.#access(size, at, bound, ACCESS_STORE, (place) => this.write(stores[size], place, bound));
+    this.#access(size, at, bound, ACCESS_STORE, (place, more) => this.write(stores[size], place, bound, more));
   }
 
   /** One access. `emit` has a copy for what the TLB lets through, whose place is then no variable that two ways lead to. */
-  #access(size: AccessSize, at: I64, value: I64, flags: number, emit: (place: I32) => void): void {
-    const { host, outside } = this.#lookUp(size, at, (flags & ACCESS_STORE) !== 0);
-    this.if(outside, () => emit(this.#slowInMode(at, value, size | flags)), () => emit(i32.wrap_i64(host)), false);
+  #access(size: AccessSize, at: I64, value: I64, flags: number, emit: (place: I32, more: number) => void): void {
+    const write = (flags & ACCESS_STORE) !== 0;
+    const alone = this.#mode !== undefined;
+    const shared = alone ? undefined : this.shared(size, at, write);
+    const sharing = alone || shared !== undefined ? undefined : this.share(size, at, write);
+    const lookUp = (): void => {
+      const { host, outside } = this.#lookUp(size, at, write);
+      const slow = (): void => {
+        emit(this.#slowInMode(at, value, size | flags), 0);
+        sharing?.(undefined);
+      };
+      const fast = (): void => {
+        emit(i32.wrap_i64(host), 0);
+        sharing?.(i32.wrap_i64(host));
+      };
+      this.if(outside, slow, fast, false);
+    };
+    if (shared === undefined) lookUp();
+    else this.if(shared.place, () => emit(shared.place, shared.more), lookUp, true);
+  }
+
+  /** Where an address lies by the place that another access found; 0 in `place` if it does not. Undefined where that is not known. */
+  protected shared(_size: AccessSize, _at: I64, _write: boolean): { readonly place: I32; readonly more: number } | undefined {
+    return undefined;
+  }
+
+  /** Others are to use the place of an access: what is to be called where it is known, with undefined where it is of this access alone. */
+  protected share(_size: AccessSize, _at: I64, _write: boolean): ((place: I32 | undefined) => void) | undefined {
+    return undefined;
   }
 
   loadRow(access: Access, address: I64, count: number): readonly I64[] {

@@ -97,6 +97,8 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
 
   /** Emits one instruction, which is a step of a block. */
   emit(step: Step, block: number, index: number): void {
+    const { followers, steady } = this.plan;
+    this.expected = (followers[block]?.[index] ?? 0) + (steady[block]?.[index] === true ? this.repeated : 0);
     this.execute(step, this.plan.dead[block]?.[index], () => this.isa.instructions[step.instruction]?.emit(this));
     this.#spent++;
   }

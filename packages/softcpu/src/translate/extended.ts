@@ -4,6 +4,8 @@
  * next address waits for; so would looking for the translation of a page that is known.
  */
 import { PAGE_SIZE } from '../interp/layout.ts';
+import { Distances } from './distances.ts';
+import type { Distance } from './distances.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Numeric } from '../wasm/opcodes.ts';
 import type { Expr } from '../ir/expr.ts';
@@ -35,12 +37,14 @@ export class Extensions {
   readonly #bits: Map<number, number>;
   /** Of locals whose values are less than a page apart. */
   readonly #ranges: Map<number, Range>;
+  readonly #distances: Distances;
 
   /** @param known - what was known before. */
   constructor(known?: Extensions) {
     this.#signed = new Set(known === undefined ? [] : known.#signed);
     this.#bits = new Map(known === undefined ? [] : known.#bits);
     this.#ranges = new Map(known === undefined ? [] : known.#ranges);
+    this.#distances = new Distances(known === undefined ? undefined : known.#distances);
   }
 
   /** Nothing is known any more. */
@@ -48,6 +52,7 @@ export class Extensions {
     this.#signed.clear();
     this.#bits.clear();
     this.#ranges.clear();
+    this.#distances.clear();
   }
 
   /** A local was set to something unknown. */
@@ -55,6 +60,12 @@ export class Extensions {
     this.#signed.delete(index);
     this.#bits.delete(index);
     this.#ranges.delete(index);
+    this.#distances.forget(index);
+  }
+
+  /** How far the value of a local is from another one, if it was made of that. */
+  distanceOf(index: number): Distance | undefined {
+    return this.#distances.known(index);
   }
 
   /** A local was set to a value. */
@@ -67,6 +78,7 @@ export class Extensions {
     else this.#bits.delete(index);
     if (range !== undefined && range[1] - range[0] < PAGE) this.#ranges.set(index, range);
     else this.#ranges.delete(index);
+    this.#distances.note(index, value);
   }
 
   /** Number of the page in which an address lies whatever it is, as a signed number; undefined where that is not known. */

@@ -4,16 +4,18 @@
  */
 import type { Callees } from '../ir/block.ts';
 import { lower } from '../ir/block.ts';
-import type { Variable } from '../ir/emitter.ts';
+import type { AccessSize, Variable } from '../ir/emitter.ts';
 import { f64, i32, i64, local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import { VECTOR_SIZE, partOf, withPart } from '../ir/lanes.ts';
+import { PAGE_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
 import type { Code } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
+import type { Distance } from './distances.ts';
 import { Extensions } from './extended.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 import { registerAt } from './vectors.ts';
@@ -31,10 +33,30 @@ export interface Known {
   readonly extended: Extensions;
   /** The other page is mapped as it was. */
   readonly guarded: boolean;
+  /** Places that were found, the last ones. */
+  readonly places: readonly SharedPlace[];
 }
 
+/** A place in linear memory that an access found, from which others at known distances follow. */
+interface SharedPlace {
+  /** Local: {@link BEFORE} bytes before it; 0 where the page does not reach as far as {@link BEFORE} and {@link BEHIND} say. */
+  readonly place: number;
+  readonly of: Distance;
+  /** It is a multiple of that. */
+  readonly size: AccessSize;
+  readonly write: boolean;
+}
+
+/** Bytes before and behind a place that others may reach. */
+const BEFORE = 128;
+const BEHIND = 128;
+/** Places that are kept. */
+const PLACES = 4;
+/** From so many accesses that may follow it is worth it. */
+const WORTH = 2;
+
 /** What is known where ways meet. */
-export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions(), guarded: false };
+export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions(), guarded: false, places: [] };
 
 /** What the registers of a region are found by. */
 export interface Holding {
@@ -68,6 +90,12 @@ export abstract class RegisterEmitter extends AccessEmitter {
   protected guarded = false;
   /** Depth of what is executed on some ways only. */
   #conditional = 0;
+  #places: readonly SharedPlace[] = [];
+  readonly #placeLocals: number[] = [];
+  /** How many accesses may follow near the ones of this instruction. */
+  protected expected = 0;
+  /** How often the instruction is repeated behind this copy of it. */
+  repeated = 0;
 
   constructor(code: Code, callees: Callees, { isa, layout, field, plan, assumed }: Holding) {
     super(code, layout, isa.state.mmuIdx, callees);
@@ -83,7 +111,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
   }
 
   get known(): Known {
-    return { words: this.#known, extended: new Extensions(this.#extended), guarded: this.guarded };
+    return { words: this.#known, extended: new Extensions(this.#extended), guarded: this.guarded, places: this.#places };
   }
 
   get dirty(): Uint8Array {
@@ -101,6 +129,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     this.#dirty = dirty.slice();
     this.#known = known.words;
     this.guarded = known.guarded;
+    this.#places = known.places;
   }
 
   /** Emits one instruction. @param dead - registers that nobody reads behind it. */
@@ -281,6 +310,42 @@ export abstract class RegisterEmitter extends AccessEmitter {
 
   protected override pageOf(address: I64): bigint | undefined {
     return this.#extended.pageOf(address);
+  }
+
+  /** How far an address is from another one. */
+  #distanceOf(at: I64): Distance | undefined {
+    return at.kind === 'local' ? this.#extended.distanceOf(at.index) : undefined;
+  }
+
+  protected override shared(size: AccessSize, at: I64, write: boolean): { readonly place: I32; readonly more: number } | undefined {
+    const distance = this.#distanceOf(at);
+    if (distance === undefined) return undefined;
+    for (const { place, of, size: aligned, write: isWritten } of this.#places) {
+      const more = Number(distance.bytes - of.bytes);
+      if (of.from !== distance.from || write !== isWritten || size > aligned || more % size !== 0 || more < -BEFORE || more + size > BEHIND) continue;
+      return { place: local('i32', place), more: more + BEFORE };
+    }
+    return undefined;
+  }
+
+  protected override share(size: AccessSize, at: I64, write: boolean): ((place: I32 | undefined) => void) | undefined {
+    const of = this.#distanceOf(at);
+    if (of === undefined || this.expected < WORTH || this.#conditional > 0 || this.pageOf(at) !== undefined) return undefined;
+    // The oldest one gives its local up.
+    const taken = new Set(this.#places.map(({ place }) => place));
+    if (this.#placeLocals.length < PLACES) this.#placeLocals.push(this.code.local('i32'));
+    const place = this.#placeLocals.find((index) => !taken.has(index)) ?? (this.#places[0] as SharedPlace).place;
+    this.#places = [...this.#places.filter((other) => other.place !== place), { place, of, size, write }];
+    const set = (value: I32): void => {
+      lower(this.code, value);
+      this.code.set(place);
+    };
+    return (found) => {
+      if (found === undefined) return set(i32.const(0));
+      const offset = i32.and(i32.wrap_i64(at), i32.const(PAGE_SIZE - 1));
+      const isNear = i32.le_u(i32.sub(offset, i32.const(BEFORE)), i32.const(PAGE_SIZE - BEFORE - BEHIND));
+      this.if(isNear, () => set(i32.sub(found, i32.const(BEFORE))), () => set(i32.const(0)), true);
+    };
   }
 
   protected override noted<T extends ValueType>(variable: Variable<T>, like: Expr<T>): void {

@@ -186,6 +186,8 @@ export class RegionGenerator {
     const { steps, offset, targets } = this.#source.blocks[index] as Block;
     emitter.at(this.#dirty[index] as Uint8Array, spent, this.#isCheckpoint(index) && !again ? NOTHING_KNOWN : emitter.known);
     if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
+    emitter.repeated = 0;
+    for (const [header, cycle] of this.#repeated) if (cycle.has(index)) emitter.repeated = Math.max(emitter.repeated, (this.#left[header] as number) - 1);
     for (const [i, step] of steps.slice(0, -1).entries()) {
       emitter.emit(step, index, i);
       emitter.releaseTemporaries();

@@ -11,6 +11,7 @@ import { isCrossing } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
 import { addWithout, readBehind, writtenBefore } from './liveness.ts';
+import { followersOf, steadyOf } from './followers.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
 import type { Held, VectorUse } from './vectors.ts';
 
@@ -58,6 +59,10 @@ export interface RegisterPlan {
   readonly exits: ReadonlyMap<string, Uint8Array>;
   /** By block and step: registers that nobody reads before they are written again. */
   readonly dead: readonly (readonly (ReadonlySet<number> | undefined)[])[];
+  /** By block and step: how many of the next ones may access memory by a register that it reads too. */
+  readonly followers: readonly (readonly number[])[];
+  /** By block and step: it may access memory by a register that moves by constants, if at all, when the block is repeated. */
+  readonly steady: readonly (readonly boolean[])[];
   /** Registers that differ from the state block after a step. */
   writes(step: Step): readonly number[];
 }
@@ -182,6 +187,8 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     dirty,
     exits,
     dead: uses.map(deadBehind),
+    followers: uses.map(followersOf),
+    steady: uses.map(steadyOf),
     writes: (step) => writtenBy(step, vectorUse(field, step)),
   };
 }
