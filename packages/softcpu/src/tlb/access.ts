@@ -175,7 +175,11 @@ export abstract class AccessEmitter extends BlockEmitter {
   protected storeRowAtOnce(size: AccessSize, address: I64, values: readonly I64[]): void {
     const at = this.let(address);
     const bound = values.map((value) => this.let(value));
-    const place = this.#translate(size, at, i64.const(0), true, 0, values.length);
+    // Eight bytes in two pages are stored where their places are found, as one value is.
+    const bits = 8 * size;
+    const part = (value: I64, i: number): I64 => i64.shl(i64.and(value, i64.const((1n << BigInt(bits)) - 1n)), i64.const(i * bits));
+    const whole = size * values.length > 8 ? i64.const(0) : bound.map(part).reduce((sum, value) => i64.or(sum, value));
+    const place = this.#translate(size, at, whole, true, 0, values.length);
     bound.forEach((value, i) => this.write(stores[size], place, value, i * size));
   }
 
