@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 2
@@ -36,7 +36,7 @@
             (i32.eqz
               (i64.eqz
                 (i64.and
-                  (local.tee 13
+                  (local.tee 14
                     (i64.add
                       (local.tee 11
                         (local.tee 10
@@ -52,7 +52,7 @@
             (then
               (if  ;; label = @5
                 (i32.eqz
-                  (local.tee 14
+                  (local.tee 15
                     (call 3
                       (local.get 11)
                       (i64.const 0)
@@ -63,12 +63,32 @@
                   (br 3 (;@2;))))
               (local.set 12
                 (i64.load8_u
-                  (local.get 14))))
+                  (local.get 15)))
+              (local.set 13
+                (i32.const 0)))
             (else
               (local.set 12
                 (i64.load8_u
                   (i32.wrap_i64
-                    (local.get 13))))))
+                    (local.get 14))))
+              (if  ;; label = @5
+                (i32.le_u
+                  (i32.sub
+                    (i32.and
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 4095))
+                    (i32.const 128))
+                  (i32.const 3840))
+                (then
+                  (local.set 13
+                    (i32.sub
+                      (i32.wrap_i64
+                        (local.get 14))
+                      (i32.const 128))))
+                (else
+                  (local.set 13
+                    (i32.const 0))))))
           (if  ;; label = @4
             (i32.eqz
               (i64.eqz
@@ -76,7 +96,7 @@
                   (local.tee 10
                     (i64.add
                       (local.tee 12
-                        (local.tee 13
+                        (local.tee 14
                           (i64.add
                             (i64.shl
                               (local.tee 2
@@ -89,7 +109,7 @@
             (then
               (if  ;; label = @5
                 (i32.eqz
-                  (local.tee 14
+                  (local.tee 15
                     (call 3
                       (local.get 12)
                       (i64.const 0)
@@ -100,7 +120,7 @@
                   (br 3 (;@2;))))
               (local.set 11
                 (i64.load32_u
-                  (local.get 14))))
+                  (local.get 15))))
             (else
               (local.set 11
                 (i64.load32_u
@@ -112,7 +132,7 @@
             (i32.eqz
               (i64.eqz
                 (i64.and
-                  (local.tee 13
+                  (local.tee 14
                     (i64.add
                       (local.tee 11
                         (local.tee 10
@@ -132,7 +152,7 @@
             (then
               (if  ;; label = @5
                 (i32.eqz
-                  (local.tee 14
+                  (local.tee 15
                     (call 3
                       (local.get 11)
                       (i64.const 0)
@@ -143,93 +163,101 @@
                   (br 3 (;@2;))))
               (local.set 12
                 (i64.load32_u
-                  (local.get 14))))
+                  (local.get 15))))
             (else
               (local.set 12
                 (i64.load32_u
                   (i32.wrap_i64
-                    (local.get 13))))))
-          (local.set 15
+                    (local.get 14))))))
+          (local.set 16
             (local.get 12))
-          (local.set 17
+          (local.set 18
             (i64.and
               (local.tee 3
-                (local.tee 17
+                (local.tee 18
                   (i64.extend_i32_u
                     (i32.add
                       (i32.wrap_i64
-                        (local.tee 16
+                        (local.tee 17
                           (local.get 3)))
                       (i32.wrap_i64
-                        (local.get 15))))))
+                        (local.get 16))))))
               (i64.const 255)))
-          (local.set 16
+          (local.set 17
             (local.get 2))
-          (local.set 15
+          (local.set 16
             (i64.sub
-              (local.get 17)
-              (local.get 16)))
+              (local.get 18)
+              (local.get 17)))
           (local.set 4
-            (local.get 17))
+            (local.get 18))
           (local.set 5
-            (local.get 16))
+            (local.get 17))
           (local.set 6
             (i64.const 14337))
           (if  ;; label = @4
-            (local.tee 14
+            (local.tee 15
               (i64.lt_u
                 (local.get 4)
                 (local.get 5)))
             (then
+              (local.set 17
+                (local.tee 16
+                  (local.get 7)))
               (if  ;; label = @5
-                (i32.eqz
-                  (i64.eqz
-                    (i64.and
-                      (local.tee 13
-                        (i64.add
-                          (local.tee 16
-                            (local.tee 15
-                              (local.get 7)))
-                          (i64.load offset=137152
-                            (i32.and
-                              (i32.shr_u
-                                (i32.wrap_i64
-                                  (local.get 16))
-                                (i32.const 9))
-                              (i32.const 131064)))))
-                      (i64.const -33554432))))
+                (local.get 13)
                 (then
+                  (local.set 18
+                    (i64.load8_u offset=128
+                      (local.get 13))))
+                (else
                   (if  ;; label = @6
                     (i32.eqz
-                      (local.tee 14
-                        (call 3
-                          (local.get 16)
-                          (i64.const 0)
-                          (i32.const 1))))
+                      (i64.eqz
+                        (i64.and
+                          (local.tee 14
+                            (i64.add
+                              (local.get 17)
+                              (i64.load offset=137152
+                                (i32.and
+                                  (i32.shr_u
+                                    (i32.wrap_i64
+                                      (local.get 17))
+                                    (i32.const 9))
+                                  (i32.const 131064)))))
+                          (i64.const -33554432))))
                     (then
-                      (local.set 9
-                        (i64.const 5))
-                      (br 4 (;@2;))))
-                  (local.set 17
-                    (i64.load8_u
-                      (local.get 14))))
-                (else
-                  (local.set 17
-                    (i64.load8_u
-                      (i32.wrap_i64
-                        (local.get 13))))))
+                      (if  ;; label = @7
+                        (i32.eqz
+                          (local.tee 15
+                            (call 3
+                              (local.get 17)
+                              (i64.const 0)
+                              (i32.const 1))))
+                        (then
+                          (local.set 9
+                            (i64.const 5))
+                          (br 5 (;@2;))))
+                      (local.set 18
+                        (i64.load8_u
+                          (local.get 15))))
+                    (else
+                      (local.set 18
+                        (i64.load8_u
+                          (i32.wrap_i64
+                            (local.get 14))))))))
               (if  ;; label = @5
                 (i32.eqz
                   (i64.eqz
                     (i64.and
-                      (local.tee 15
+                      (local.tee 16
                         (i64.add
-                          (local.tee 17
-                            (local.tee 13
+                          (local.tee 18
+                            (local.tee 14
                               (i64.add
                                 (i64.shl
                                   (local.tee 2
-                                    (local.get 17))
+                                    (local.get 18))
                                   (i64.const 2))
                                 (i64.const 1051648))))
                           (i64.load offset=137152
@@ -238,33 +266,33 @@
                 (then
                   (if  ;; label = @6
                     (i32.eqz
-                      (local.tee 14
+                      (local.tee 15
                         (call 3
-                          (local.get 17)
+                          (local.get 18)
                           (i64.const 0)
                           (i32.const 4))))
                     (then
                       (local.set 9
                         (i64.const 196614))
                       (br 4 (;@2;))))
-                  (local.set 16
+                  (local.set 17
                     (i64.load32_u
-                      (local.get 14))))
+                      (local.get 15))))
                 (else
-                  (local.set 16
+                  (local.set 17
                     (i64.load32_u
                       (i32.wrap_i64
-                        (local.get 15))))))
+                        (local.get 16))))))
               (local.set 3
-                (local.get 16))
+                (local.get 17))
               (if  ;; label = @5
                 (i32.eqz
                   (i64.eqz
                     (i64.and
-                      (local.tee 13
+                      (local.tee 14
                         (i64.add
-                          (local.tee 16
-                            (local.tee 15
+                          (local.tee 17
+                            (local.tee 16
                               (i64.add
                                 (i64.shl
                                   (local.get 2)
@@ -274,32 +302,32 @@
                             (i32.and
                               (i32.shr_u
                                 (i32.wrap_i64
-                                  (local.get 16))
+                                  (local.get 17))
                                 (i32.const 9))
                               (i32.const 131064)))))
                       (i64.const -33554429))))
                 (then
                   (if  ;; label = @6
                     (i32.eqz
-                      (local.tee 14
+                      (local.tee 15
                         (call 3
-                          (local.get 16)
+                          (local.get 17)
                           (i64.const 0)
                           (i32.const 4))))
                     (then
                       (local.set 9
                         (i64.const 655367))
                       (br 4 (;@2;))))
-                  (local.set 17
+                  (local.set 18
                     (i64.load32_u
-                      (local.get 14))))
+                      (local.get 15))))
                 (else
-                  (local.set 17
+                  (local.set 18
                     (i64.load32_u
                       (i32.wrap_i64
-                        (local.get 13))))))
+                        (local.get 14))))))
               (local.set 12
-                (local.get 17))
+                (local.get 18))
               (local.set 10
                 (i64.and
                   (local.tee 3
@@ -325,48 +353,56 @@
               (local.set 6
                 (i64.const 14337))
               (if  ;; label = @5
-                (local.tee 14
+                (local.tee 15
                   (i64.lt_u
                     (local.get 4)
                     (local.get 5)))
                 (then
+                  (local.set 11
+                    (local.tee 12
+                      (local.get 7)))
                   (if  ;; label = @6
-                    (i32.eqz
-                      (i64.eqz
-                        (i64.and
-                          (local.tee 13
-                            (i64.add
-                              (local.tee 11
-                                (local.tee 12
-                                  (local.get 7)))
-                              (i64.load offset=137152
-                                (i32.and
-                                  (i32.shr_u
-                                    (i32.wrap_i64
-                                      (local.get 11))
-                                    (i32.const 9))
-                                  (i32.const 131064)))))
-                          (i64.const -33554432))))
+                    (local.get 13)
                     (then
+                      (local.set 10
+                        (i64.load8_u offset=128
+                          (local.get 13))))
+                    (else
                       (if  ;; label = @7
                         (i32.eqz
-                          (local.tee 14
-                            (call 3
-                              (local.get 11)
-                              (i64.const 0)
-                              (i32.const 1))))
+                          (i64.eqz
+                            (i64.and
+                              (local.tee 14
+                                (i64.add
+                                  (local.get 11)
+                                  (i64.load offset=137152
+                                    (i32.and
+                                      (i32.shr_u
+                                        (i32.wrap_i64
+                                          (local.get 11))
+                                        (i32.const 9))
+                                      (i32.const 131064)))))
+                              (i64.const -33554432))))
                         (then
-                          (local.set 9
-                            (i64.const 10))
-                          (br 5 (;@2;))))
-                      (local.set 10
-                        (i64.load8_u
-                          (local.get 14))))
-                    (else
-                      (local.set 10
-                        (i64.load8_u
-                          (i32.wrap_i64
-                            (local.get 13))))))
+                          (if  ;; label = @8
+                            (i32.eqz
+                              (local.tee 15
+                                (call 3
+                                  (local.get 11)
+                                  (i64.const 0)
+                                  (i32.const 1))))
+                            (then
+                              (local.set 9
+                                (i64.const 10))
+                              (br 6 (;@2;))))
+                          (local.set 10
+                            (i64.load8_u
+                              (local.get 15))))
+                        (else
+                          (local.set 10
+                            (i64.load8_u
+                              (i32.wrap_i64
+                                (local.get 14))))))))
                   (if  ;; label = @6
                     (i32.eqz
                       (i64.eqz
@@ -374,7 +410,7 @@
                           (local.tee 12
                             (i64.add
                               (local.tee 10
-                                (local.tee 13
+                                (local.tee 14
                                   (i64.add
                                     (i64.shl
                                       (local.tee 2
@@ -387,7 +423,7 @@
                     (then
                       (if  ;; label = @7
                         (i32.eqz
-                          (local.tee 14
+                          (local.tee 15
                             (call 3
                               (local.get 10)
                               (i64.const 0)
@@ -398,7 +434,7 @@
                           (br 5 (;@2;))))
                       (local.set 11
                         (i64.load32_u
-                          (local.get 14))))
+                          (local.get 15))))
                     (else
                       (local.set 11
                         (i64.load32_u
@@ -410,7 +446,7 @@
                     (i32.eqz
                       (i64.eqz
                         (i64.and
-                          (local.tee 13
+                          (local.tee 14
                             (i64.add
                               (local.tee 11
                                 (local.tee 12
@@ -430,7 +466,7 @@
                     (then
                       (if  ;; label = @7
                         (i32.eqz
-                          (local.tee 14
+                          (local.tee 15
                             (call 3
                               (local.get 11)
                               (i64.const 0)
@@ -441,93 +477,101 @@
                           (br 5 (;@2;))))
                       (local.set 10
                         (i64.load32_u
-                          (local.get 14))))
+                          (local.get 15))))
                     (else
                       (local.set 10
                         (i64.load32_u
                           (i32.wrap_i64
-                            (local.get 13))))))
-                  (local.set 17
+                            (local.get 14))))))
+                  (local.set 18
                     (local.get 10))
-                  (local.set 15
+                  (local.set 16
                     (i64.and
                       (local.tee 3
-                        (local.tee 15
+                        (local.tee 16
                           (i64.extend_i32_u
                             (i32.add
                               (i32.wrap_i64
-                                (local.tee 16
+                                (local.tee 17
                                   (local.get 3)))
                               (i32.wrap_i64
-                                (local.get 17))))))
+                                (local.get 18))))))
                       (i64.const 255)))
-                  (local.set 16
-                    (local.get 2))
                   (local.set 17
+                    (local.get 2))
+                  (local.set 18
                     (i64.sub
-                      (local.get 15)
-                      (local.get 16)))
+                      (local.get 16)
+                      (local.get 17)))
                   (local.set 4
-                    (local.get 15))
-                  (local.set 5
                     (local.get 16))
+                  (local.set 5
+                    (local.get 17))
                   (local.set 6
                     (i64.const 14337))
                   (if  ;; label = @6
-                    (local.tee 14
+                    (local.tee 15
                       (i64.lt_u
                         (local.get 4)
                         (local.get 5)))
                     (then
+                      (local.set 17
+                        (local.tee 18
+                          (local.get 7)))
                       (if  ;; label = @7
-                        (i32.eqz
-                          (i64.eqz
-                            (i64.and
-                              (local.tee 13
-                                (i64.add
-                                  (local.tee 16
-                                    (local.tee 17
-                                      (local.get 7)))
-                                  (i64.load offset=137152
-                                    (i32.and
-                                      (i32.shr_u
-                                        (i32.wrap_i64
-                                          (local.get 16))
-                                        (i32.const 9))
-                                      (i32.const 131064)))))
-                              (i64.const -33554432))))
+                        (local.get 13)
                         (then
+                          (local.set 16
+                            (i64.load8_u offset=128
+                              (local.get 13))))
+                        (else
                           (if  ;; label = @8
                             (i32.eqz
-                              (local.tee 14
-                                (call 3
-                                  (local.get 16)
-                                  (i64.const 0)
-                                  (i32.const 1))))
+                              (i64.eqz
+                                (i64.and
+                                  (local.tee 14
+                                    (i64.add
+                                      (local.get 17)
+                                      (i64.load offset=137152
+                                        (i32.and
+                                          (i32.shr_u
+                                            (i32.wrap_i64
+                                              (local.get 17))
+                                            (i32.const 9))
+                                          (i32.const 131064)))))
+                                  (i64.const -33554432))))
                             (then
-                              (local.set 9
-                                (i64.const 15))
-                              (br 6 (;@2;))))
-                          (local.set 15
-                            (i64.load8_u
-                              (local.get 14))))
-                        (else
-                          (local.set 15
-                            (i64.load8_u
-                              (i32.wrap_i64
-                                (local.get 13))))))
+                              (if  ;; label = @9
+                                (i32.eqz
+                                  (local.tee 15
+                                    (call 3
+                                      (local.get 17)
+                                      (i64.const 0)
+                                      (i32.const 1))))
+                                (then
+                                  (local.set 9
+                                    (i64.const 15))
+                                  (br 7 (;@2;))))
+                              (local.set 16
+                                (i64.load8_u
+                                  (local.get 15))))
+                            (else
+                              (local.set 16
+                                (i64.load8_u
+                                  (i32.wrap_i64
+                                    (local.get 14))))))))
                       (if  ;; label = @7
                         (i32.eqz
                           (i64.eqz
                             (i64.and
-                              (local.tee 17
+                              (local.tee 18
                                 (i64.add
-                                  (local.tee 15
-                                    (local.tee 13
+                                  (local.tee 16
+                                    (local.tee 14
                                       (i64.add
                                         (i64.shl
                                           (local.tee 2
-                                            (local.get 15))
+                                            (local.get 16))
                                           (i64.const 2))
                                         (i64.const 1051648))))
                                   (i64.load offset=137152
@@ -536,33 +580,33 @@
                         (then
                           (if  ;; label = @8
                             (i32.eqz
-                              (local.tee 14
+                              (local.tee 15
                                 (call 3
-                                  (local.get 15)
+                                  (local.get 16)
                                   (i64.const 0)
                                   (i32.const 4))))
                             (then
                               (local.set 9
                                 (i64.const 196624))
                               (br 6 (;@2;))))
-                          (local.set 16
+                          (local.set 17
                             (i64.load32_u
-                              (local.get 14))))
+                              (local.get 15))))
                         (else
-                          (local.set 16
+                          (local.set 17
                             (i64.load32_u
                               (i32.wrap_i64
-                                (local.get 17))))))
+                                (local.get 18))))))
                       (local.set 3
-                        (local.get 16))
+                        (local.get 17))
                       (if  ;; label = @7
                         (i32.eqz
                           (i64.eqz
                             (i64.and
-                              (local.tee 13
+                              (local.tee 14
                                 (i64.add
-                                  (local.tee 16
-                                    (local.tee 17
+                                  (local.tee 17
+                                    (local.tee 18
                                       (i64.add
                                         (i64.shl
                                           (local.get 2)
@@ -572,32 +616,32 @@
                                     (i32.and
                                       (i32.shr_u
                                         (i32.wrap_i64
-                                          (local.get 16))
+                                          (local.get 17))
                                         (i32.const 9))
                                       (i32.const 131064)))))
                               (i64.const -33554429))))
                         (then
                           (if  ;; label = @8
                             (i32.eqz
-                              (local.tee 14
+                              (local.tee 15
                                 (call 3
-                                  (local.get 16)
+                                  (local.get 17)
                                   (i64.const 0)
                                   (i32.const 4))))
                             (then
                               (local.set 9
                                 (i64.const 655377))
                               (br 6 (;@2;))))
-                          (local.set 15
+                          (local.set 16
                             (i64.load32_u
-                              (local.get 14))))
+                              (local.get 15))))
                         (else
-                          (local.set 15
+                          (local.set 16
                             (i64.load32_u
                               (i32.wrap_i64
-                                (local.get 13))))))
+                                (local.get 14))))))
                       (local.set 10
-                        (local.get 15))
+                        (local.get 16))
                       (local.set 12
                         (i64.and
                           (local.tee 3
@@ -623,7 +667,7 @@
                       (local.set 6
                         (i64.const 14337))
                       (if  ;; label = @7
-                        (local.tee 14
+                        (local.tee 15
                           (i64.lt_u
                             (local.get 4)
                             (local.get 5)))
