@@ -30,6 +30,8 @@ export { GuestPages, pageNumber } from './tlb/guest_pages.ts';
 export { Space, Spaces } from './tlb/spaces.ts';
 export { compileBatch } from './translate/batch.ts';
 export type { CompiledBatch, RegionBatch, RegionCompiler } from './translate/batch.ts';
+export { CompilerService, connectCompiler, createCompilerShare } from './translate/elsewhere.ts';
+export type { CompilerShare } from './translate/elsewhere.ts';
 export type { TranslatorStats } from './translate/translator.ts';
 export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts';
 export { wasm } from './wasm/api.ts';

@@ -30,11 +30,10 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const tape = await replay?.openTape(raw, plans, console.isTerminal);
   const processor = processorOptions(settings, plans);
   const guestCpus = usableThreads(threadsFor(plans, settings));
-  const remote = compilesElsewhere(settings, guestCpus) ? await import('../threads/compiler.ts') : undefined;
   // It loads what it needs while this thread does.
-  const compiler = remote === undefined ? undefined : threads.use(new remote.CompilerThread(arch));
+  const compiler = compilesElsewhere(settings) ? threads.use(new (await import('../threads/compiler.ts')).CompilerThread(arch, guestCpus)) : undefined;
   if (guestCpus === 1) {
-    const own = { ...processor, ...interpreterStore(), ...(remote === undefined || compiler === undefined ? {} : { compiler: remote.connectedCompiler(compiler.connect()) }) };
+    const own = { ...processor, ...interpreterStore(), ...(compiler === undefined ? {} : { compiler: compiler.connect(0) }) };
     await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
   } else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor, compiler }));
   // Before anything could end the process.
@@ -105,9 +104,9 @@ function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSett
   return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());
 }
 
-/** Whether translations are compiled on a thread of their own: where a CPU is left, and nothing has to be the same from run to run. */
-function compilesElsewhere({ clock, dumpDtb, engine, taped }: RunSettings, guestCpus: number): boolean {
-  return engine === 'auto' && clock === 'real' && !taped && dumpDtb === undefined && availableParallelism() > guestCpus;
+/** Whether translations are compiled on a thread of their own, one for all guest CPUs: where it does not keep the only one waiting, and nothing has to be the same from run to run. */
+function compilesElsewhere({ clock, dumpDtb, engine, taped }: RunSettings): boolean {
+  return engine === 'auto' && clock === 'real' && !taped && dumpDtb === undefined && availableParallelism() > 1;
 }
 
 async function dumpDtb(vms: readonly Vm[], file: string): Promise<ExitStatus> {

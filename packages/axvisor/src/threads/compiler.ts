@@ -1,23 +1,12 @@
 /** A thread that compiles the translations of all guest CPUs, in Node. */
-import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { CompiledBatch, RegionCompiler } from '@axvisor/softcpu';
-
-/** One CPU's end of its channel to the thread. May be transferred. */
-export interface CompilerPort {
-  readonly port: MessagePort;
-  /** Batches that were answered, modulo 2^32: asking costs less than looking for a message. */
-  readonly answered: Int32Array;
-}
-
-/** Why a batch was not compiled. */
-export interface CompileFailure {
-  readonly failure: string;
-}
+import { connectCompiler, createCompilerShare, type CompilerShare, type RegionCompiler } from '@axvisor/softcpu';
 
 /** What the thread knows from its start. */
 export interface CompilerThreadData {
   readonly arch: Architecture;
+  readonly share: CompilerShare;
 }
 
 /** As this module itself: from source, or compiled. */
@@ -25,37 +14,22 @@ const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './compiler_thread.ts'
 
 /** The thread, until it is disposed of. */
 export class CompilerThread implements AsyncDisposable {
+  /** What guest CPUs on other threads connect to it with. */
+  readonly share: CompilerShare;
   readonly #worker: Worker;
 
-  constructor(arch: Architecture) {
-    this.#worker = new Worker(PROGRAM, { name: 'compiler', workerData: { arch } satisfies CompilerThreadData });
+  constructor(arch: Architecture, guestCpus: number) {
+    this.share = createCompilerShare(guestCpus);
+    this.#worker = new Worker(PROGRAM, { name: 'compiler', workerData: { arch, share: this.share } satisfies CompilerThreadData });
     this.#worker.unref();
   }
 
-  /** Opens a channel for one more CPU. */
-  connect(): CompilerPort {
-    const { port1, port2 } = new MessageChannel();
-    const answered = new Int32Array(new SharedArrayBuffer(4));
-    this.#worker.postMessage({ port: port2, answered } satisfies CompilerPort, [port2]);
-    return { port: port1, answered };
+  /** The compiler of a guest CPU that is this thread. */
+  connect(cpu: number): RegionCompiler {
+    return connectCompiler(this.share, cpu);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.terminate();
   }
-}
-
-/** The compiler of the CPU whose end this is. */
-export function connectedCompiler({ port, answered }: CompilerPort): RegionCompiler {
-  let taken = 0;
-  return {
-    submit: (batch) => port.postMessage(batch),
-    take: () => {
-      if (Atomics.load(answered, 0) === taken) return undefined;
-      taken = (taken + 1) | 0;
-      const { message } = receiveMessageOnPort(port) as { readonly message: CompiledBatch | CompileFailure };
-      if ('failure' in message) throw new Error(`a translation could not be compiled: ${message.failure}`);
-      return message;
-    },
-  };
 }

@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { failCpu, type HostOptions, type HostShare } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { PerCpuShare } from '@axvisor/percpu';
+import type { CompilerShare } from '@axvisor/softcpu';
 import type { ProcessorOptions } from '../compose/options.ts';
-import type { CompilerPort, CompilerThread } from './compiler.ts';
 
 /** What a thread knows from its start. */
 export interface CpuThreadData {
@@ -19,7 +19,7 @@ export interface CpuThreadOrder {
   readonly percpu: PerCpuShare;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
   /** Where translations are compiled, if not in the thread itself. */
-  readonly compiler?: CompilerPort;
+  readonly compiler?: CompilerShare;
 }
 
 /** As this module itself: from source, or compiled. */
@@ -45,11 +45,8 @@ export class CpuThreads implements AsyncDisposable {
   }
 
   /** Lets them run, once what they share is there. */
-  run(order: Omit<CpuThreadOrder, 'compiler'>, compiler?: CompilerThread): void {
-    for (const worker of this.#workers) {
-      const port = compiler?.connect();
-      worker.postMessage(port === undefined ? order : ({ ...order, compiler: port } satisfies CpuThreadOrder), port === undefined ? [] : [port.port]);
-    }
+  run(order: CpuThreadOrder): void {
+    for (const worker of this.#workers) worker.postMessage(order, []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,7 @@ import { assemble } from '@axvisor/softcpu_riscv/asm';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { ProcessorOptions } from '../../src/compose/options.ts';
 import { composeThreads } from '../../src/threads/compose.ts';
+import type { CompilerThread } from '../../src/threads/compiler.ts';
 import type { CpuThreads } from '../../src/threads/start.ts';
 
 const KERNEL = 0x8020_0000n;
@@ -54,6 +55,7 @@ export interface StartOptions {
   readonly program?: URL;
   readonly arch?: Architecture;
   readonly processor?: ProcessorOptions;
+  readonly compiler?: CompilerThread;
 }
 
 /** Links this thread, once. */

@@ -10,8 +10,6 @@ import { REGION_MODES } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { wasm } from '../wasm/api.ts';
-import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { isKnown } from './discover.ts';
 import type { Block, Step } from './discover.ts';
@@ -38,9 +36,8 @@ export interface RegionBatch {
 /** May be posted to another thread. */
 export interface CompiledBatch {
   readonly id: number;
-  readonly module: WasmModule;
-  /** Bytes that the module was compiled from. */
-  readonly bytes: number;
+  /** A WebAssembly module. */
+  readonly code: Uint8Array<ArrayBuffer>;
 }
 
 /** Compiles batches elsewhere, while the processor goes on. */
@@ -122,6 +119,5 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
 
 /** Compiles a batch for the instruction set that it was made for. */
 export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: RegionBatch): CompiledBatch {
-  const bytes = generateRegions(isa, layout, memoryLimits, unpackRegions(isa, words));
-  return { id, module: new wasm.Module(bytes), bytes: bytes.length };
+  return { id, code: generateRegions(isa, layout, memoryLimits, unpackRegions(isa, words)) };
 }

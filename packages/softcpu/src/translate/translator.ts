@@ -252,8 +252,7 @@ export class Translator implements CodeObserver {
     const sources = submitted.map(({ slot, extent }) => planner.source(slot, extent, 'given'));
     const { isa, layout, memoryLimits } = this.#options;
     if (this.#compiler === undefined) {
-      const bytes = generateRegions(isa, layout, memoryLimits, sources);
-      this.#install(submitted, new wasm.Module(bytes), bytes.length);
+      this.#install(submitted, generateRegions(isa, layout, memoryLimits, sources));
       return;
     }
     const id = this.#batches++;
@@ -294,7 +293,7 @@ export class Translator implements CodeObserver {
       this.#submitted.delete(compiled.id);
       const valid = submitted.filter(({ slot, extent }) => slot.extent === extent);
       if (valid.length === submitted.length) {
-        this.#install(submitted, compiled.module, compiled.bytes);
+        this.#install(submitted, compiled.code);
         continue;
       }
       // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
@@ -306,9 +305,9 @@ export class Translator implements CodeObserver {
     }
   }
 
-  #install(regions: readonly Submitted[], module: WasmModule, bytes: number): void {
+  #install(regions: readonly Submitted[], code: Uint8Array): void {
     const host = this.#host as TranslatorHost;
-    instantiate(module, {
+    instantiate(new wasm.Module(code), {
       [REGION_IMPORTS.host]: { memory: this.#options.memory },
       [REGION_IMPORTS.engine]: { table: host.exports[REGIONS], probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
@@ -321,8 +320,8 @@ export class Translator implements CodeObserver {
     }
     this.stats.regions += regions.length;
     this.stats.modules++;
-    this.stats.bytes += bytes;
-    this.#cost += MODULE_COST + BYTE_COST * bytes;
+    this.stats.bytes += code.length;
+    this.#cost += MODULE_COST + BYTE_COST * code.length;
   }
 
   // ── forgetting ──

@@ -1,0 +1,144 @@
+/**
+ * Compiling on a thread of its own, through memory that it shares with those of processors: these execute guest code without ever coming back to
+ * the loop in which a thread takes messages, and so does the compiling thread, which sleeps while there is nothing to do. The same in Node and
+ * in browsers, in whatever way the thread was started.
+ */
+import type { Layout } from '../interp/layout.ts';
+import type { Limits } from '../wasm/module.ts';
+import type { CompiledBatch, RegionBatch, RegionCompiler } from './batch.ts';
+import { PipeReader, PipeWriter, pipeWords } from './pipe.ts';
+
+/** Words of each pipe's ring. Most batches and modules are smaller. */
+const RING = 0x1_0000;
+const PIPE = pipeWords(RING);
+/** Words in front of the pipes; the first one changes when there is something to do. */
+const FRONT = 16;
+const BELL = 0;
+
+/** Memory through which processors and the thread reach each other. May be posted to other threads. */
+export interface CompilerShare {
+  readonly words: Int32Array;
+  readonly processors: number;
+}
+
+/** What does not change from batch to batch of a processor. */
+interface Setting {
+  readonly layout: Layout;
+  readonly memoryLimits: Limits;
+}
+
+/** In the place of a batch's number: a {@link Setting} follows. */
+const SETTING = -1;
+
+/** Why a batch was not compiled is sent instead of its module. */
+const Outcome = { compiled: 0, failed: 1 } as const;
+
+const encode = (text: string): Int32Array => Int32Array.from(text, (c) => c.codePointAt(0) as number);
+const decode = (words: Int32Array): string => Array.from(words, (word) => String.fromCodePoint(word)).join('');
+
+/** A message of some words and what follows them. */
+function message(head: readonly number[], rest: Int32Array): Int32Array {
+  const words = new Int32Array(head.length + rest.length);
+  words.set(head);
+  words.set(rest, head.length);
+  return words;
+}
+
+const pipe = (words: Int32Array, number: number): Int32Array => words.subarray(FRONT + number * PIPE, FRONT + (number + 1) * PIPE);
+
+/** Where the runtime has shared memory. @param processors - that will {@link connectCompiler connect} to the thread. */
+export function createCompilerShare(processors: number): CompilerShare {
+  return { words: new Int32Array(new SharedArrayBuffer(4 * (FRONT + 2 * processors * PIPE))), processors };
+}
+
+/** The compiler of processor `processor`, to be called once for each. */
+export function connectCompiler({ words }: CompilerShare, processor: number): RegionCompiler {
+  const ring = (): void => {
+    Atomics.add(words, BELL, 1);
+    Atomics.notify(words, BELL);
+  };
+  const batches = new PipeWriter(pipe(words, 2 * processor));
+  const modules = new PipeReader(pipe(words, 2 * processor + 1), ring);
+  let told: Layout | undefined;
+  return {
+    submit: ({ id, layout, memoryLimits, words: batch }) => {
+      if (layout !== told) batches.write(message([SETTING], encode(JSON.stringify({ layout, memoryLimits } satisfies Setting))));
+      told = layout;
+      batches.write(message([id], batch));
+      ring();
+    },
+    take: () => {
+      if (batches.flush()) ring();
+      const answer = modules.read();
+      if (answer === undefined) return undefined;
+      const [id, outcome, bytes] = answer as unknown as readonly [number, number, number];
+      if (outcome === Outcome.failed) throw new Error(`a translation could not be compiled: ${decode(answer.subarray(3))}`);
+      return { id, code: new Uint8Array(answer.buffer, 12, bytes) };
+    },
+  };
+}
+
+/** What the compiling thread keeps of a processor. */
+class Line {
+  readonly #batches: PipeReader;
+  readonly #modules: PipeWriter;
+  #setting: Setting | undefined;
+
+  constructor(words: Int32Array, processor: number) {
+    this.#batches = new PipeReader(pipe(words, 2 * processor));
+    this.#modules = new PipeWriter(pipe(words, 2 * processor + 1));
+  }
+
+  /** Takes what came, and answers it. @returns whether anything did */
+  turn(compile: (batch: RegionBatch) => CompiledBatch): boolean {
+    this.#modules.flush();
+    const received = this.#batches.read();
+    if (received === undefined) return false;
+    const id = received[0] as number;
+    const rest = received.subarray(1);
+    if (id === SETTING) this.#setting = JSON.parse(decode(rest)) as Setting;
+    else this.#modules.write(this.#answer({ id, ...(this.#setting as Setting), words: rest }, compile));
+    return true;
+  }
+
+  #answer(batch: RegionBatch, compile: (batch: RegionBatch) => CompiledBatch): Int32Array {
+    try {
+      const { code } = compile(batch);
+      const words = new Int32Array(3 + Math.ceil(code.length / 4));
+      words.set([batch.id, Outcome.compiled, code.length]);
+      new Uint8Array(words.buffer).set(code, 12);
+      return words;
+    } catch (e) {
+      return message([batch.id, Outcome.failed, 0], encode(e instanceof Error ? (e.stack ?? e.message) : String(e)));
+    }
+  }
+}
+
+/** The thread's side. */
+export class CompilerService {
+  readonly #words: Int32Array;
+  readonly #lines: readonly Line[];
+  readonly #compile: (batch: RegionBatch) => CompiledBatch;
+
+  /** @param compile - `compileBatch` of the processors' package. */
+  constructor({ words, processors }: CompilerShare, compile: (batch: RegionBatch) => CompiledBatch) {
+    this.#words = words;
+    this.#lines = Array.from({ length: processors }, (_, processor) => new Line(words, processor));
+    this.#compile = compile;
+  }
+
+  /** Compiles what waits, one batch of each processor. @returns whether there was anything */
+  turn(): boolean {
+    let some = false;
+    for (const line of this.#lines) if (line.turn(this.#compile)) some = true;
+    return some;
+  }
+
+  /** Compiles what comes. Never returns, so that the thread must be one that may block. */
+  run(): never {
+    for (;;) {
+      const heard = Atomics.load(this.#words, BELL);
+      if (!this.turn()) Atomics.wait(this.#words, BELL, heard);
+    }
+  }
+}

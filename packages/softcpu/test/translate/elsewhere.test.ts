@@ -1,0 +1,84 @@
+/** Translations that another thread compiles, through shared memory. */
+import { expect, test } from 'vitest';
+import { CompilerService, Execution, compileBatch, connectCompiler, createCompilerShare, planLayout } from '../../src/index.ts';
+import type { CompiledBatch, RegionBatch, RegionCompiler } from '../../src/index.ts';
+import { Toy, toy, toyIsa } from '../interp/toy.ts';
+
+const compile = (batch: RegionBatch): CompiledBatch => compileBatch(toyIsa, batch);
+
+/** Executes a loop, each machine another one. */
+function machineOf(compiler: RegionCompiler, step: number): Toy {
+  const machine = new Toy({ execution: Execution.auto, compiler });
+  machine.load([toy('addi', 1, 1, step), toy('jump', 0, 0, -4)]);
+  return machine;
+}
+
+const regions = (machine: Toy): number => machine.engine.translation?.regions ?? 0;
+
+/** Runs both until something was submitted and what came of it is in place. */
+function heat(machines: readonly Toy[], service: CompilerService): void {
+  for (let i = 0; i < 100 && machines.some((machine) => regions(machine) === 0); i++) {
+    for (const machine of machines) machine.engine.run(10_000);
+    while (service.turn());
+  }
+}
+
+test('each processor gets its own', () => {
+  const share = createCompilerShare(2);
+  const service = new CompilerService(share, compile);
+  const machines = [machineOf(connectCompiler(share, 0), 3), machineOf(connectCompiler(share, 1), 5)] as const;
+  expect(service.turn()).toBe(false);
+  heat(machines, service);
+  expect(machines.map(regions)).toEqual([1, 1]);
+  expect(service.turn()).toBe(false);
+  for (const [i, step] of [3n, 5n].entries()) {
+    const machine = machines[i] as Toy;
+    machine.setReg(1, 0n);
+    machine.pc = BigInt(machine.base);
+    machine.engine.run(2000);
+    expect(machine.reg(1)).toBe(1000n * step);
+  }
+});
+
+test('a batch whose code was written while it was being compiled is given up, and its processor goes on with what is there', () => {
+  const share = createCompilerShare(2);
+  const service = new CompilerService(share, compile);
+  const machines = [machineOf(connectCompiler(share, 0), 3), machineOf(connectCompiler(share, 1), 3)] as const;
+  const [written, other] = machines;
+  for (let i = 0; i < 50; i++) for (const machine of machines) machine.engine.run(10_000);
+  while (service.turn());
+  written.load([toy('addi', 1, 1, 7)]);
+  for (const machine of machines) {
+    machine.setReg(1, 0n);
+    machine.pc = BigInt(machine.base);
+    machine.engine.run(2000);
+    machine.engine.run(2000);
+  }
+  expect([written.reg(1), regions(written)]).toEqual([14_000n, 0]);
+  expect([other.reg(1), regions(other)]).toEqual([6000n, 1]);
+});
+
+test('what is longer than the memory between them comes in parts', () => {
+  const share = createCompilerShare(1);
+  const long = 300_000;
+  const service = new CompilerService(share, ({ id, words }) => ({ id, code: Uint8Array.from({ length: 4 * words.length + 1 }, (_, i) => (words[i >>> 2] ?? 255) & 0xff) }));
+  const compiler = connectCompiler(share, 0);
+  const layout = planLayout(toyIsa, { state: 0, base: 4096, memoryBytes: 1 << 22, poolPages: 4 });
+  const answers: CompiledBatch[] = [];
+  for (const id of [7, 8]) compiler.submit({ id, layout, memoryLimits: { min: 1 }, words: Int32Array.from({ length: long }, (_, i) => i + id) });
+  for (let i = 0; i < 100 && answers.length < 2; i++) {
+    service.turn();
+    const answer = compiler.take();
+    if (answer !== undefined) answers.push(answer);
+  }
+  expect(answers.map(({ id, code }) => [id, code.length, code[0], code[4 * (long - 1)], code[4 * long]])).toEqual([7, 8].map((id) => [id, 4 * long + 1, id, (long - 1 + id) & 0xff, 255]));
+});
+
+test('a failure is said where its batch came from', () => {
+  const share = createCompilerShare(1);
+  const service = new CompilerService(share, () => {
+    throw new RangeError('no such instruction ✗');
+  });
+  const machine = machineOf(connectCompiler(share, 0), 1);
+  expect(() => heat([machine], service)).toThrow(/a translation could not be compiled: RangeError: no such instruction ✗/);
+});
