@@ -93,3 +93,34 @@ export const toLongMode = (label: string, selector: number): string => `mov dwor
         .word ${selector}
 .code64
 `;
+
+/** From real-address mode to the label `wide` behind it, in 64-bit mode with 2 MiB mapped for users too; says on the way where it is. */
+export const ENTER_LONG = `
+.code16
+        cli
+        xor ax, ax
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        mov sp, 0x7000
+        mov al, 0x52
+        out 0xe9, al
+        lgdt [gdtr]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        .byte 0x66, 0xea
+        .long protected
+        .word 8
+.code32
+protected:
+        mov eax, 16
+        mov ds, eax
+        mov es, eax
+        mov ss, eax
+        mov esp, 0x7000
+        mov al, 0x50
+        out 0xe9, al
+${toLongMode('wide', 24)}wide:   mov al, 0x4c
+        out 0xe9, al
+`;
