@@ -39,14 +39,14 @@ export const FLAG_COND = 1288;
 export const Flags = {
   /** NZCV are bits 31…28 of A. */
   packed: 0,
-  /** Those of A - B, of 64 bits or of the lower 32. */
+  /** Those of A - B, of 64 bits or of the lower 32, from which both are then sign-extended: most conditions are the same comparison of 64 bits. */
   sub64: 1,
   sub32: 2,
-  /** Those of A + B. */
-  add64: 3,
-  add32: 4,
-  /** N and Z of A; C and V are 0. */
-  result: 5,
+  /** N and Z of A; C and V are 0, and so is B. */
+  result: 3,
+  /** Those of A + B, extended alike. */
+  add64: 4,
+  add32: 5,
   /** Of the comparison of A and B as double-precision numbers. */
   float: 6,
   kinds: [0, 1, 2, 3, 4, 5, 6],

@@ -124,7 +124,7 @@ const WORDS = (params: readonly Expr[]): Words => {
 };
 const pass = ({ kind, a, b, cond }: Words): readonly Expr[] => [kind, a, b, cond];
 
-/** Whether a condition with an even number holds: a function for each, which looks for the frequent kinds first. */
+/** Whether a condition with an even number holds: a function for each. */
 const holdsName = (positive: Positive): string => `holds${positive}`;
 const NZCV = 'nzcv';
 
@@ -155,16 +155,23 @@ const nzcvFunction: FunctionDefinition = {
 const holdsFunction = (positive: Positive): FunctionDefinition => ({
   params: parameters,
   result: 'i32',
-  body: (block, ...params) => {
-    const all = WORDS(params);
-    const result = block.variable(FALSE);
-    const is = (kind: number): I32 => i64.eq(all.kind, i64.const(kind));
-    const frequent = (kind: number, otherwise: () => void): void =>
-      block.if(is(kind), () => block.assign(result, ofKind(kind, all.a, all.b, positive)), otherwise, true);
-    frequent(Flags.sub64, () => frequent(Flags.sub32, () => block.assign(result, ofBits(block.let(block.call(NZCV, 'i32', pass(all))), positive))));
-    return result.get;
-  },
+  body: (block, ...params) => ofBits(block.let(block.call(NZCV, 'i32', pass(WORDS(params)))), positive),
 });
+
+/** By condition: the last of the kinds from {@link Flags.sub64} on for which it is the one comparison of A and B that it is for that; VS and MI have none. */
+const LAST_ALIKE: Readonly<Partial<Record<Positive, number>>> = { 0: Flags.result, 1: Flags.sub32, 4: Flags.sub32, 5: Flags.result, 6: Flags.result };
+
+/** The same where the kind is not known before: the frequent kinds at once, the others by a function. */
+function holdsOfAny(e: Block, positive: Positive): I32 {
+  const all = words(e);
+  const call = (): I32 => e.call(holdsName(positive), 'i32', pass(all));
+  const last = LAST_ALIKE[positive];
+  if (last === undefined) return call();
+  const result = e.variable(ofKind(Flags.sub64, all.a, all.b, positive));
+  const isAlike = i32.le_u(i32.sub(i32.wrap_i64(all.kind), i32.const(Flags.sub64)), i32.const(last - Flags.sub64));
+  e.if(i32.eqz(isAlike), () => e.assign(result, call()), undefined, false);
+  return result.get;
+}
 
 /** Functions that the definitions call. */
 export const flagFunctions: Readonly<Record<string, FunctionDefinition>> = {
@@ -175,7 +182,7 @@ export const flagFunctions: Readonly<Record<string, FunctionDefinition>> = {
 function holds(e: Block, positive: Positive): I32 {
   if (positive === 7) return TRUE;
   const all = words(e);
-  if (all.kind.kind !== 'const') return e.call(holdsName(positive), 'i32', pass(all));
+  if (all.kind.kind !== 'const') return holdsOfAny(e, positive);
   const kind = Number(all.kind.value);
   const base = ofKind(kind & (Flags.conditional - 1), all.a, all.b, positive);
   if ((kind & Flags.conditional) === 0) return base;
@@ -202,20 +209,22 @@ function leave(e: Emitter, kind: I64, a: I64, b?: I64): void {
 /** Sets the flags from NZCV in the lowest bits. */
 export const setFlagsFrom = (e: Emitter, bits: I32): void => leave(e, i64.const(Flags.packed), i64.extend_i32_u(i32.shl(bits, i32.const(28))));
 
+const extended = <T extends 'i32' | 'i64'>(w: Width<T>, value: Expr<T>): I64 => (w.bits === 32 ? i64.extend_i32_s(value as I32) : (value as I64));
+
 /** Flags of a logical result. */
 export const logicalFlags = <T extends 'i32' | 'i64'>(e: Emitter, w: Width<T>, result: Expr<T>): void =>
-  leave(e, i64.const(Flags.result), w.bits === 32 ? i64.extend_i32_s(result as I32) : (result as I64));
+  leave(e, i64.const(Flags.result), extended(w, result), i64.const(0));
 
 const kinds = { add: { 32: Flags.add32, 64: Flags.add64 }, sub: { 32: Flags.sub32, 64: Flags.sub64 } } as const;
 
 /** Flags of `a + b` or `a - b`; both bound. */
 export const arithmeticFlags = <T extends 'i32' | 'i64'>(e: Emitter, w: Width<T>, operation: 'add' | 'sub', a: Expr<T>, b: Expr<T>): void =>
-  leave(e, i64.const(kinds[operation][w.bits]), w.to64(a), w.to64(b));
+  leave(e, i64.const(kinds[operation][w.bits]), extended(w, a), extended(w, b));
 
 /** The same if `holds`, bound, is 1, else NZCV in the lowest bits of `otherwise`. */
 export function conditionalFlags<T extends 'i32' | 'i64'>(e: Emitter, w: Width<T>, operation: 'add' | 'sub', a: Expr<T>, b: Expr<T>, holds: I32, otherwise: I64): void {
   e.setState('i64.store', FLAG_COND, i64.extend_i32_u(holds));
-  leave(e, i64.or(i64.const(kinds[operation][w.bits] | Flags.conditional), i64.shl(otherwise, i64.const(Flags.nzcvShift))), w.to64(a), w.to64(b));
+  leave(e, i64.or(i64.const(kinds[operation][w.bits] | Flags.conditional), i64.shl(otherwise, i64.const(Flags.nzcvShift))), extended(w, a), extended(w, b));
 }
 
 /** Flags of a sum with a carry: N, Z, C and V as they are. */

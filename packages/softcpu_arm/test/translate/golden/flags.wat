@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 3
@@ -187,11 +187,25 @@
                 (i64.const 1048576))
               (br 2 (;@2;))))
           (local.set 13
-            (call 3
-              (local.get 3)
+            (i64.gt_u
               (local.get 4)
-              (local.get 5)
-              (local.get 8)))
+              (local.get 5)))
+          (if  ;; label = @4
+            (i32.eqz
+              (i32.le_u
+                (i32.sub
+                  (i32.wrap_i64
+                    (local.get 3))
+                  (i32.const 1))
+                (i32.const 1)))
+            (then
+              (local.set 13
+                (local.tee 14
+                  (call 3
+                    (local.get 3)
+                    (local.get 4)
+                    (local.get 5)
+                    (local.get 8))))))
           (local.set 7
             (select
               (local.get 2)
