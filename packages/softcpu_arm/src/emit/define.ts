@@ -40,20 +40,22 @@ export interface Definition {
 
 export type Definitions = Readonly<Record<string, Definition>>;
 
+const orAt31 = (register: number, special: number): number => (register === 31 ? special : X + register * 8);
+
 /** A register as a source: 31 is zero. */
 export const source =
   (field: string): Operand =>
-  (get) => (get(field) === 31 ? ZR : X + get(field) * 8);
+  (get) => orAt31(get(field), ZR);
 
 /** A register as destination: 31 is dropped. */
 export const target =
   (field: string): Operand =>
-  (get) => (get(field) === 31 ? ZSINK : X + get(field) * 8);
+  (get) => orAt31(get(field), ZSINK);
 
 /** A register of which 31 is SP. */
 export const orSp =
   (field: string): Operand =>
-  (get) => (get(field) === 31 ? SP : X + get(field) * 8);
+  (get) => orAt31(get(field), SP);
 
 /** A SIMD&FP register. */
 export const vector =

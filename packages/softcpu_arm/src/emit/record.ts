@@ -12,7 +12,7 @@ const RECORD_SHIFT = recordShift({ unit: 4 });
 const PAGE = 4096;
 
 /** Instructions whose records are kept, by a hash of their bits: programs repeat few of them very often. */
-const KEPT_BITS = 12;
+const KEPT_BITS = 14;
 const KEPT = 2 ** KEPT_BITS;
 /** Words of a record. */
 const WORDS = 4;
@@ -23,9 +23,10 @@ export class RecordWriter {
   readonly #undefined: number;
   #word = 0;
   #insn: Insn | undefined;
-  /** Instructions kept, what was answered of them (0: none is kept), and their records. */
+  /** Instructions kept, what was answered of them (0: none is kept), and their records; of direct branches with the index of the instruction and the distance. */
   readonly #kept: Int32Array = new Int32Array(KEPT);
   readonly #answers: Int8Array = new Int8Array(KEPT);
+  readonly #isDirect: Uint8Array = new Uint8Array(KEPT);
   readonly #records: Int32Array = new Int32Array(KEPT * WORDS);
   readonly #get: Get = (field) => {
     const { fields, name } = this.#insn as Insn;
@@ -49,6 +50,7 @@ export class RecordWriter {
     const known = this.#kept[hash] === word ? (this.#answers[hash] as number) : 0;
     if (known !== 0) {
       for (let i = 0; i < WORDS; i++) words[at + i] = this.#records[kept + i] as number;
+      if (this.#isDirect[hash] === 1) this.#aim(words, at, offset);
       return known;
     }
     words[at + 3] = word;
@@ -60,25 +62,33 @@ export class RecordWriter {
     }
     this.#word = word;
     this.#insn = insns[op];
-    const answer = this.#record(entry, words, at, word, offset);
-    // Records of branches depend on where they lie.
-    if (entry.definition.direct !== true) {
-      this.#kept[hash] = word;
-      this.#answers[hash] = answer;
-      for (let i = 0; i < WORDS; i++) this.#records[kept + i] = words[at + i] as number;
-    }
+    const answer = this.#record(entry, words, at, word);
+    const isDirect = entry.definition.direct === true;
+    this.#kept[hash] = word;
+    this.#answers[hash] = answer;
+    this.#isDirect[hash] = isDirect ? 1 : 0;
+    for (let i = 0; i < WORDS; i++) this.#records[kept + i] = words[at + i] as number;
+    if (isDirect) this.#aim(words, at, offset);
     return answer;
   }
 
-  #record({ definition, first }: Defined, words: Int32Array, at: number, word: number, offset: number): number {
+  /** Makes the record of a direct branch, which depends on where it lies, of one with the instruction's index and the distance in bytes. */
+  #aim(words: Int32Array, at: number, offset: number): void {
+    const first = words[at] as number;
+    const imm = words[at + 2] as number;
+    const near = offset + imm >= 0 && offset + imm < PAGE;
+    words[at] = this.#table.handler(first & 0xffff, 4, near, near && imm <= 0) | (first & ~0xffff);
+    if (near) words[at + 2] = imm << RECORD_SHIFT;
+  }
+
+  /** A record; of direct branches as {@link #aim} wants it. */
+  #record({ definition, first }: Defined, words: Int32Array, at: number, word: number): number {
     const { record, select, direct, ends } = definition;
     const value = (operand: Operand | undefined): number => operand?.(this.#get, word) ?? 0;
     const index = first + value(select);
-    const imm = value(record.imm);
-    const near = direct === true && offset + imm >= 0 && offset + imm < PAGE;
-    words[at] = this.#table.handler(index, 4, near, near && imm <= 0) | (value(record.d) << 16);
+    words[at] = (direct === true ? index : this.#table.handler(index, 4, false)) | (value(record.d) << 16);
     words[at + 1] = value(record.n) | (value(record.m) << 16);
-    words[at + 2] = record.imm === undefined ? value(record.a) | (value(record.s) << 16) : near ? imm << RECORD_SHIFT : imm;
+    words[at + 2] = record.imm === undefined ? value(record.a) | (value(record.s) << 16) : value(record.imm);
     if (record.high !== undefined) words[at + 3] = value(record.high);
     return ends === true ? -4 : 4;
   }
