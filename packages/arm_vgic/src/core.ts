@@ -10,7 +10,7 @@ import type { VirtualInterrupt } from '@axvisor/axvisor_api/intc';
 import { Bank, NOBODY } from './bank.ts';
 import { GicCpu, PRIVATE } from './cpu.ts';
 import { Lock } from './lock.ts';
-import { collectLpi, offerLpi } from './lpi_offer.ts';
+import { collectLpis, offerLpis } from './lpi_offer.ts';
 import type { Lpis } from './lpis.ts';
 import { Space } from './space.ts';
 
@@ -38,7 +38,7 @@ export interface GicContext {
   currentVcpu?(): number;
   /** Makes a redistributor's LPIs; absent: there are none, or they are on another thread. */
   lpis?(): Lpis;
-  /** A CPU has taken an LPI whose redistributor is on another thread. */
+  /** A CPU has taken the LPIs that its redistributor, on another thread, has offered. */
   lpiTaken?(): void;
 }
 
@@ -89,10 +89,10 @@ export class GicCore {
     if (lock === undefined) return work();
     lock.acquire();
     try {
-      for (const { lpis, lpiWord } of this.cpus) if (lpis !== undefined) collectLpi(lpiWord, lpis);
+      for (const { lpis, lpiWords } of this.cpus) if (lpis !== undefined) collectLpis(lpiWords, lpis);
       return work();
     } finally {
-      for (const { lpis, lpiWord } of this.cpus) if (lpis !== undefined) offerLpi(lpiWord, lpis);
+      for (const { lpis, lpiWords } of this.cpus) if (lpis !== undefined) offerLpis(lpiWords, lpis);
       lock.release();
       // The other thread may need the lock to answer.
       if (this.#lpiTaken) {

@@ -2,7 +2,7 @@
 import { Bank } from './bank.ts';
 import type { GicCore } from './core.ts';
 import { CpuInterface, INTERFACE_WORDS } from './cpu_interface.ts';
-import { OfferedLpi } from './lpi_offer.ts';
+import { OFFERED_LPIS, OfferedLpis } from './lpi_offer.ts';
 import type { Lpis, LpiView } from './lpis.ts';
 import type { Space } from './space.ts';
 
@@ -12,7 +12,7 @@ export const SGIS = 16;
 
 /** The pins that are asserted; with list registers what was signalled, whether they are used, and are to be filled again. */
 const Word = { outputs: 0, signalled: 1, usesLists: 2, changed: 3, lpi: 4 } as const;
-const WORDS = 5;
+const WORDS: number = Word.lpi + OFFERED_LPIS;
 
 export class GicCpu {
   readonly index: number;
@@ -22,8 +22,8 @@ export class GicCpu {
   readonly lpis: Lpis | undefined;
   /** The same as this CPU sees them. */
   readonly lpiView: LpiView;
-  /** The LPI that threads hand over. */
-  readonly lpiWord: Int32Array;
+  /** The LPIs that threads hand over. */
+  readonly lpiWords: Int32Array;
   readonly cpuInterface: CpuInterface;
   /** GICv2: a bit for each CPU that sent the SGI. */
   readonly sgiSources: Uint8Array;
@@ -35,11 +35,11 @@ export class GicCpu {
     this.index = index;
     this.affinity = affinity;
     this.#words = space.words(WORDS);
-    this.lpiWord = this.#words.subarray(Word.lpi, Word.lpi + 1);
+    this.lpiWords = this.#words.subarray(Word.lpi, Word.lpi + OFFERED_LPIS);
     this.sgiSources = space.bytes(SGIS);
     this.bank = new Bank(space, 0, PRIVATE, SGIS);
     this.lpis = lpis;
-    this.lpiView = lpis ?? new OfferedLpi(this.lpiWord, () => core.tellLpiTaken());
+    this.lpiView = lpis ?? new OfferedLpis(this.lpiWords, () => core.tellLpiTaken());
     this.cpuInterface = new CpuInterface(core, this, space.words(INTERFACE_WORDS));
   }
 
@@ -82,7 +82,7 @@ export class GicCpu {
   reset(): void {
     this.bank.reset();
     this.lpis?.reset();
-    this.lpiWord[0] = 0;
+    this.lpiWords.fill(0);
     this.sgiSources.fill(0);
     this.asleep = true;
     this.cpuInterface.reset();

@@ -1,8 +1,11 @@
 /**
- * LPIs for a CPU whose thread is not that of its redistributor: the one that comes first lies in a shared word, from which the CPU takes it. Both
- * sides work on it under the controller's lock.
+ * LPIs for a CPU whose thread is not that of its redistributor: those that come first lie in shared words, from which the CPU takes them. Both
+ * sides work on them under the controller's lock.
  */
 import type { LpiView, PendingLpi } from './lpis.ts';
+
+/** Words for a CPU: more than processors have list registers for. */
+export const OFFERED_LPIS = 16;
 
 /** Bits 15:0 the INTID, 23:16 its priority, 25:24 one of these. */
 const State = { none: 0, offered: 1, held: 2, done: 3 } as const;
@@ -11,44 +14,39 @@ const stateOf = (word: number): number => word >>> 24;
 const pack = (state: number, word: number): number => (state << 24) | (word & 0xff_ffff);
 
 /** The CPU's side. */
-export class OfferedLpi implements LpiView {
+export class OfferedLpis implements LpiView {
   readonly enabled = true;
-  readonly #word: Int32Array;
+  readonly #words: Int32Array;
   readonly #done: () => void;
 
-  /** @param done - the redistributor has to look at the word */
-  constructor(word: Int32Array, done: () => void) {
-    this.#word = word;
+  /** @param done - the redistributor has to look at the words: nothing is offered any more */
+  constructor(words: Int32Array, done: () => void) {
+    this.#words = words;
     this.#done = done;
   }
 
-  get #value(): number {
-    return this.#word[0] as number;
-  }
-
-  #is(state: number, intid: number): boolean {
-    return stateOf(this.#value) === state && (this.#value & INTID) === intid;
-  }
-
-  waiting(): readonly PendingLpi[] {
-    const value = this.#value;
-    return stateOf(value) === State.offered ? [{ intid: value & INTID, priority: (value >>> 16) & 0xff }] : [];
+  *waiting(): Generator<PendingLpi> {
+    for (const word of this.#words) if (stateOf(word) === State.offered) yield { intid: word & INTID, priority: (word >>> 16) & 0xff };
   }
 
   hold(intid: number): void {
-    if (this.#is(State.offered, intid)) this.#word[0] = pack(State.held, this.#value);
+    this.#change(intid, State.offered, State.held);
   }
 
   release(intid: number, pending: boolean): void {
-    if (!this.#is(State.held, intid)) return;
-    this.#word[0] = pack(pending ? State.offered : State.done, this.#value);
-    if (!pending) this.#done();
+    this.#change(intid, State.held, pending ? State.offered : State.done);
   }
 
   acknowledge(intid: number): void {
-    if (!this.#is(State.offered, intid)) return;
-    this.#word[0] = pack(State.done, this.#value);
-    this.#done();
+    this.#change(intid, State.offered, State.done);
+  }
+
+  #change(intid: number, from: number, to: number): void {
+    const words = this.#words;
+    const i = words.findIndex((word) => stateOf(word) === from && (word & INTID) === intid);
+    if (i < 0) return;
+    words[i] = pack(to, words[i] as number);
+    if (to === State.done && !words.some((word) => stateOf(word) === State.offered)) this.#done();
   }
 }
 
@@ -59,28 +57,33 @@ interface LpiStore extends LpiView {
 }
 
 /** Takes note of what the CPU did: before the redistributor is asked or changed. */
-export function collectLpi(word: Int32Array, lpis: LpiStore): void {
-  const value = word[0] as number;
-  const intid = value & INTID;
-  switch (stateOf(value)) {
-    case State.offered:
-      lpis.release(intid, true);
-      return;
-    case State.held:
-      lpis.hold(intid);
-      return;
-    case State.done:
-      if (lpis.held.has(intid)) lpis.release(intid, false);
-      else lpis.acknowledge(intid);
-      word[0] = State.none;
+export function collectLpis(words: Int32Array, lpis: LpiStore): void {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    const intid = word & INTID;
+    switch (stateOf(word)) {
+      case State.offered:
+        lpis.release(intid, true);
+        break;
+      case State.held:
+        lpis.hold(intid);
+        break;
+      case State.done:
+        if (lpis.held.has(intid)) lpis.release(intid, false);
+        else lpis.acknowledge(intid);
+        words[i] = State.none;
+    }
   }
 }
 
-/** Offers the most urgent one, unless the CPU has one that is still to be given. */
-export function offerLpi(word: Int32Array, lpis: LpiStore): void {
-  const value = word[0] as number;
-  if (stateOf(value) === State.held && lpis.held.has(value & INTID)) return;
-  let best: PendingLpi | undefined;
-  if (lpis.enabled) for (const lpi of lpis.waiting()) if (best === undefined || lpi.priority < best.priority || (lpi.priority === best.priority && lpi.intid < best.intid)) best = lpi;
-  word[0] = best === undefined ? State.none : pack(State.offered, best.intid | (best.priority << 16));
+/** Offers the most urgent ones, beside those that the CPU has and may give back. */
+export function offerLpis(words: Int32Array, lpis: LpiStore): void {
+  const best = lpis.enabled && lpis.pending.size > 0 ? [...lpis.waiting()].sort((a, b) => a.priority - b.priority || a.intid - b.intid) : [];
+  let next = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    if (stateOf(word) === State.held && lpis.held.has(word & INTID)) continue;
+    const lpi = best[next++];
+    words[i] = lpi === undefined ? State.none : pack(State.offered, lpi.intid | (lpi.priority << 16));
+  }
 }

@@ -198,6 +198,28 @@ describe.each(PLACES)('%s', (place) => {
     expect(port.highestPending()).toBeUndefined();
   });
 
+  test('as many LPIs at once as there are list registers, the most urgent first; more than a thread is offered come in turn', () => {
+    const COUNT = 40;
+    const b = started();
+    b.command(...MAPC(0n, 0n));
+    b.command(...MAPD(1n, ITT, 6n));
+    for (let i = 0; i < COUNT; i++) {
+      b.configure(8200 + i, (i < 4 ? 0x80 : 0x90) | 1);
+      b.command(...MAPTI(1n, BigInt(i), BigInt(8200 + i), 0n));
+    }
+    const port = b.port(0);
+    port.useListRegisters();
+    for (let i = COUNT - 1; i >= 0; i--) b.gic.signalMsi(1, i);
+    const seen: number[] = [];
+    while (port.highestPending() !== undefined) {
+      const taken = port.flush(4).interrupts.map(({ intid }) => intid);
+      expect(taken).toHaveLength(4);
+      seen.push(...taken);
+      port.sync(taken.map((intid) => ({ intid, pending: false, active: false })), 0);
+    }
+    expect(seen).toEqual(Array.from({ length: COUNT }, (_, i) => 8200 + i));
+  });
+
   test('a queue or tables outside of memory, unknown commands and a full queue hang nothing', () => {
     const b = started();
     b.setIts(0, 0n, 4);
