@@ -30,10 +30,18 @@ export function shifted(lo: number, hi: number, shift: number): number {
 }
 
 /** Cacheability of both stages, as a nibble of MAIR: stage 2 has 1 Non-cacheable, 2 Write-Through, 3 Write-Back. */
-export function weaker(first: number, second: number): number {
+function weaker(first: number, second: number): number {
   if (first === 4 || second === 1) return 4;
   // Write-Back has bit 2 set; without it the nibble says Write-Through.
   return second === 2 ? first & ~4 : first;
+}
+
+/** Attributes of both stages as a MAIR byte: the stronger of them, with the allocation hints of stage 1. */
+export function combined(first: number, second: number): number {
+  // MemAttr 0b00xx is Device, whose types are ordered as those of MAIR.
+  if (second >>> 2 === 0) return first >>> 4 === 0 ? Math.min(first, second << 2) : second << 2;
+  if (first >>> 4 === 0) return first;
+  return (weaker(first >>> 4, second >>> 2) << 4) | weaker(first & 0xf, second & 3);
 }
 
 /** The output address has bits beyond the output size. */

@@ -5,9 +5,11 @@ import type { ExceptionRecord } from './exception_record.ts';
 import { AbortIss, Ec, ESR_IL, Fsc, Hcr, Sctlr, Spsr } from './fields.ts';
 import { Access, Status } from './interface.ts';
 import { Interrupt, type Interrupts } from './interrupts.ts';
-import { slot, STEP, type State } from './registers.ts';
+import { STEP, type State } from './registers.ts';
+import { slot } from './stored.ts';
 import { instructionSyndrome, isAtomic, ISS_FP } from './syndrome.ts';
-import { Purpose, type Translation } from './translation.ts';
+import { Purpose } from './access_rights.ts';
+import type { Translation } from './translation.ts';
 
 const { SCTLR_EL1, HCR_EL2, HPFAR_EL2 } = slot;
 

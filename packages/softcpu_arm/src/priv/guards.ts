@@ -7,7 +7,8 @@
 
 import { Cntkctl, Cnthctl, Cptr, Hcr, Mdcr, Mdscr, Sctlr } from './fields.ts';
 import type { Pmu } from './pmu.ts';
-import { slot, type State } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
 import { Verdict, type Guard } from './sysreg.ts';
 
 const { allowed, trapEl1, trapEl2 } = Verdict;

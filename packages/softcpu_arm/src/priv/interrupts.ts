@@ -2,7 +2,8 @@
 
 import { Hcr, Spsr } from './fields.ts';
 import { Line } from './interface.ts';
-import { slot, type State } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
 
 const { HCR_EL2 } = slot;
 

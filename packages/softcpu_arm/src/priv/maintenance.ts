@@ -5,10 +5,12 @@ import type { ExceptionRecord } from './exception_record.ts';
 import { AbortIss, Fsc, Hcr } from './fields.ts';
 import type { Guards } from './guards.ts';
 import { Access, type TlbRequest } from './interface.ts';
-import { slot, type State } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
 import { sysRegKey, type Encoding, type Guard, type SysOp } from './sysreg.ts';
 import { LINE } from './sysreg_id.ts';
-import { Purpose, Stages, type Translation } from './translation.ts';
+import { Purpose, Stages } from './access_rights.ts';
+import type { Translation } from './translation.ts';
 
 const { PAR_EL1, HCR_EL2, VTTBR_EL2 } = slot;
 /** PAR_EL1: fault; stage 2 fault on a stage 1 walk; fault of stage 2; RES1; NS. */

@@ -10,7 +10,8 @@ import { Access, Status, type ExitKind, type HostedPe, type PendingException, ty
 import { Interrupts } from './interrupts.ts';
 import { Maintenance } from './maintenance.ts';
 import { Pmu } from './pmu.ts';
-import { highWord, lowWord, State, STEPPED, toBigint } from './registers.ts';
+import { State, STEPPED } from './registers.ts';
+import { highWord, lowWord, toBigint } from './words.ts';
 import { Parts, Verdict, type SysReg } from './sysreg.ts';
 import { SysRegFile } from './sysreg_file.ts';
 import { MIDR, ctrOf, mpidr } from './sysreg_id.ts';

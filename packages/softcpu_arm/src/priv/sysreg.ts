@@ -3,7 +3,9 @@
 import type { GicCpu } from './gic_cpu.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Pmu } from './pmu.ts';
-import { highWord, lowWord, slot, type State, type StoredReg } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot, type StoredReg } from './stored.ts';
+import { highWord, lowWord } from './words.ts';
 import type { Timers } from './timers.ts';
 
 /** Verdict on an access: what it raises, if anything. */

@@ -3,7 +3,7 @@
 import { createGuards } from './guards.ts';
 import { Hcr } from './fields.ts';
 import type { Maintenance } from './maintenance.ts';
-import { slot } from './registers.ts';
+import { slot } from './stored.ts';
 import { debugRegs } from './sysreg_debug.ts';
 import { gicRegs } from './sysreg_gic.ts';
 import { idRegs } from './sysreg_id.ts';

@@ -2,7 +2,7 @@
 
 import { Hcr } from './fields.ts';
 import type { Guards } from './guards.ts';
-import { slot } from './registers.ts';
+import { slot } from './stored.ts';
 import { longReg, RO0, RO1, RW1, storedReg, sysRegKey, wordReg, type Parts, type SysReg } from './sysreg.ts';
 
 /** Implementer 0 is reserved for software, architecture 0xf means that the ID registers tell. */

@@ -3,7 +3,7 @@
 import { ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, FAR_EL1, FAR_EL2, FPCR, FPSR, SPSR_EL1, SPSR_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0 } from '../state.ts';
 import { Cptr, Hcr, Sctlr, Spsr, SPSR_WRITABLE } from './fields.ts';
 import type { Guards } from './guards.ts';
-import { slot } from './registers.ts';
+import { slot } from './stored.ts';
 import { RO1, RO2, RW0, RW1, RW2, R0W1, sharedReg, storedReg, Verdict, wordReg, type Encoding, type Guard, type Parts, type Rights, type SysReg } from './sysreg.ts';
 
 /** FPCR: AHP, DN, FZ, RMode, FZ16. FPSR: QC, IDC, IXC, UFC, OFC, DZC, IOC. */

@@ -3,7 +3,7 @@
 import type { Guards } from './guards.ts';
 import { longReg, RO0, RW0, RW1, RW2, storedReg, wordReg, type Encoding, type Guard, type Parts, type Rights, type SysReg } from './sysreg.ts';
 import type { Timer } from './timers.ts';
-import type { StoredReg } from './registers.ts';
+import type { StoredReg } from './stored.ts';
 
 /** Whether an instruction writes a register with CRn 14 that moves the next timer interrupt. */
 export const isTimerAccess = (bits: number): boolean => (bits & 0xfff8_f000) === (0xd518_e000 | 0) && ((bits >>> 8) & 15) < 4;

@@ -2,7 +2,9 @@
 
 import { TimerCtl } from './fields.ts';
 import { Ppi, type PrivilegedHost } from './interface.ts';
-import { highWord, lowWord, slot, toBigint, type State, type StoredReg } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot, type StoredReg } from './stored.ts';
+import { highWord, lowWord, toBigint } from './words.ts';
 
 /** One comparator. Its condition is count - offset >= CVAL, unsigned. */
 export class Timer {

@@ -6,33 +6,21 @@
  */
 
 import { pageNumber } from '@axvisor/softcpu';
+import { permits, Purpose, stage1Permissions, Stages } from './access_rights.ts';
 import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
 import { Access, Permission } from './interface.ts';
-import { slot, toNumber, type State } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
+import { toNumber } from './words.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { paBits, WalkConfigs } from './walk_config.ts';
 import {
-  AF, AP1, AP2, AP_TABLE0, AP_TABLE1, DBM, DEVICE, NG, NORMAL, PXN, PXN_TABLE, S2_NORMAL, TABLE, VALID, XN, XN_TABLE, addressExceeds, leafIsLegal, shifted, weaker,
+  AF, AP1, AP2, DBM, DEVICE, NG, NORMAL, S2_NORMAL, TABLE, VALID, XN, addressExceeds, combined, leafIsLegal, shifted,
 } from './descriptors.ts';
 import { MMU } from '../state.ts';
 
 const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
 const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
-
-/** What asks for a translation. */
-export const Purpose = {
-  access: 0,
-  /** AT: no fault is an alignment fault, no descriptor is updated. */
-  at: 1,
-  /** Cache maintenance of what one may read, of anything (Clean at EL1), of what one may write (Invalidate). */
-  cacheRead: 2,
-  cache: 3,
-  cacheWrite: 4,
-} as const;
-export type Purpose = (typeof Purpose)[keyof typeof Purpose];
-
-/** Which stages an address goes through; `first` is AT S1Exx. */
-export const Stages = { all: 0, first: 1 } as const;
 
 /** Translates for one processing element. */
 export class Translation {
@@ -132,11 +120,7 @@ export class Translation {
   /** Attributes of the last translation as a MAIR byte: the stronger of both stages, with the allocation hints of stage 1. */
   combinedAttributes(stages: number): number {
     const { attributes, stage2Attributes } = this;
-    if (stages !== Stages.all || !this.hasStage2) return attributes;
-    // MemAttr 0b00xx is Device, whose types are ordered as those of MAIR.
-    if (stage2Attributes >>> 2 === 0) return attributes >>> 4 === 0 ? Math.min(attributes, stage2Attributes << 2) : stage2Attributes << 2;
-    if (attributes >>> 4 === 0) return attributes;
-    return (weaker(attributes >>> 4, stage2Attributes >>> 2) << 4) | weaker(attributes & 0xf, stage2Attributes & 3);
+    return stages !== Stages.all || !this.hasStage2 ? attributes : combined(attributes, stage2Attributes);
   }
 
   private misaligned(offset: number): -1 {
@@ -230,8 +214,8 @@ export class Translation {
       if ((dLo & AF) === 0 && !ha) return this.fault(Fsc.accessFlag + level);
       // With hardware dirty state, read-only with DBM means writable and clean.
       const clean = hd && (dHi & DBM) !== 0 && (dLo & AP2) !== 0;
-      let permissions = this.permissions1(clean ? dLo & ~AP2 : dLo, dHi, hierarchy, sctlr);
-      if (!this.permits(permissions)) return this.fault(Fsc.permission + level);
+      let permissions = stage1Permissions(this.index, clean ? dLo & ~AP2 : dLo, dHi, hierarchy, sctlr);
+      if (!permits(permissions, this.access, this.purpose)) return this.fault(Fsc.permission + level);
 
       if (this.purpose !== Purpose.at) {
         const update = (dLo | AF) & (clean && access === Access.store && this.purpose === Purpose.access ? ~AP2 : -1);
@@ -254,38 +238,6 @@ export class Translation {
       // Of a contiguous range nothing is cached but the page: who changes it cannot count on more being dropped than was named.
       if (this.size > 4096) this.state.blocks.add(vaLo, vaHi, this.size);
       return true;
-    }
-  }
-
-  /** What a stage 1 leaf permits in the current MMU mode ("AArch64.S1DirectBasePermissions" and its successors). */
-  private permissions1(dLo: number, dHi: number, hierarchy: number, sctlr: number): number {
-    const { index } = this;
-    const writable = (dLo & AP2) === 0 && (hierarchy & AP_TABLE1) === 0;
-    const xn = (dHi & XN) !== 0 || (hierarchy & XN_TABLE) !== 0;
-    const wxn = (sctlr & Sctlr.WXN) !== 0;
-    if (index === MMU.el2) return R | (writable ? W : 0) | (xn || (writable && wxn) ? 0 : X);
-    const user = (dLo & AP1) !== 0 && (hierarchy & AP_TABLE0) === 0;
-    if (index === MMU.el0) {
-      const write = user && writable;
-      return (user ? R : 0) | (write ? W : 0) | (xn || (write && wxn) ? 0 : X);
-    }
-    const pxn = (dHi & PXN) !== 0 || (hierarchy & PXN_TABLE) !== 0;
-    const execute = pxn || (writable && (wxn || user)) ? 0 : X;
-    if (index === MMU.el1Pan && user) return execute;
-    return R | (writable ? W : 0) | execute;
-  }
-
-  /** Whether the permissions suffice for the access. */
-  private permits(permissions: number): boolean {
-    switch (this.purpose) {
-      case Purpose.cacheRead:
-        return (permissions & R) !== 0;
-      case Purpose.cache:
-        return true;
-      case Purpose.cacheWrite:
-        return (permissions & W) !== 0;
-      default:
-        return (permissions & (1 << this.access)) !== 0;
     }
   }
 
@@ -337,7 +289,7 @@ export class Translation {
       // S2AP: bit 6 reads, bit 7 writes; execution needs reads too.
       const read = (dLo & AP1) !== 0;
       let permissions = (read ? R : 0) | (clean || (dLo & AP2) !== 0 ? W : 0) | (read && (dHi & XN) === 0 ? X : 0);
-      const permitted = cacheable ? (permissions & (1 << access)) !== 0 : this.permits(permissions);
+      const permitted = cacheable ? (permissions & (1 << access)) !== 0 : permits(permissions, this.access, this.purpose);
       if (!permitted || (ptw && attributes >>> 2 === 0)) return this.fault2(Fsc.permission + level, ipaLo, ipaHi, implicit);
       if (updates) {
         const dirties = clean && access === Access.store && (implicit || this.purpose === Purpose.access);

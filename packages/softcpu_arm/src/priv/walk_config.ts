@@ -4,7 +4,8 @@
  */
 
 import { Vtcr } from './fields.ts';
-import { slot, type State } from './registers.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
 
 const { TCR_EL1, TTBR0_EL1, TTBR1_EL1, TCR_EL2, TTBR0_EL2, VTCR_EL2, VTTBR_EL2 } = slot;
 
