@@ -40,7 +40,10 @@ const flag = (esr: bigint, bit: bigint): boolean => (esr & bit) !== 0n;
 const faultType = (esr: bigint): bigint => esr & Esr.FSC_TYPE;
 
 /** Whether stage 2 may repair it: translation, access flag, permission. */
-export const isStage2Fault = (esr: bigint): boolean => [Fsc.translation, Fsc.accessFlag, Fsc.permission].includes(faultType(esr) as 4n);
+export function isStage2Fault(esr: bigint): boolean {
+  const type = faultType(esr);
+  return type === Fsc.translation || type === Fsc.accessFlag || type === Fsc.permission;
+}
 
 /** Where the access goes to. HPFAR_EL2 does not say so for a permission fault of the access itself; the guest's stage 1 does, unless it changed. */
 function faultAddress({ esr, far, hpfar, pstate }: AbortRegisters): bigint | undefined {

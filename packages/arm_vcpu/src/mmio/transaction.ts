@@ -27,6 +27,9 @@ export const V = 32;
 
 const INSTRUCTION_BYTES = 4;
 
+/** Bits of an address that say how it is aligned. */
+const LOW = 0xfn;
+
 const ofWidth = (value: bigint, width: number): bigint => BigInt.asUintN(8 * width, value);
 
 function swapped(value: bigint, width: AccessWidth): bigint {
@@ -75,8 +78,8 @@ export class MmioTransaction {
   /** Starts `access` at `start`. `undefined` if no device can answer it: misaligned. */
   begin(access: DeviceAccess, start: GuestPhysAddr): MmioExit | undefined {
     this.cancel();
-    const isAligned = ({ offset, width }: Transfer): boolean => ((start + BigInt(offset)) & BigInt(width - 1)) === 0n;
-    if (!access.transfers.every(isAligned)) return undefined;
+    const low = Number(start & LOW);
+    if (!access.transfers.every(({ offset, width }) => ((low + offset) & (width - 1)) === 0)) return undefined;
     this.#running = { access, start, values: [] };
     return this.#next();
   }
@@ -127,7 +130,7 @@ export class MmioTransaction {
     const { access, start, values } = this.#running as Running;
     const transfer = access.transfers[values.length] as Transfer;
     const { width, offset } = transfer;
-    const addr = gpa(BigInt.asUintN(64, start + BigInt(offset)));
+    const addr = offset === 0 ? start : gpa(BigInt.asUintN(64, start + BigInt(offset)));
     const { bigEndian } = this.#registers;
     if (transfer.kind === 'store') {
       const { kind, reg, byte } = transfer.source;

@@ -206,6 +206,7 @@ export class Privileged implements PrivilegedPe, HostedPe {
   /** The register as EL2 sees it. */
   private el2Reg(key: number, write: boolean): SysReg {
     const reg = this.file.regs.get(key);
+    if (reg !== undefined && reg.guard === undefined && reg.rights[write ? 1 : 0] <= 2) return reg;
     const verdict = this.file.verdict(reg, key, write, 2);
     if (reg === undefined || (verdict !== Verdict.allowed && verdict !== Verdict.fp)) {
       throw new RangeError(`EL2 cannot ${write ? 'write' : 'read'} system register ${describe(key)}`);
