@@ -70,9 +70,9 @@ export const MMU_MODES = 4;
 
 export interface Isa {
   readonly name: string;
-  /** Bytes of code per record: the instruction alignment. */
+  /** The instruction alignment in bytes. */
   readonly unit: 1 | 2 | 4;
-  /** Records a page may need behind its last one: an instruction that begins in the page's last unit ends there. */
+  /** Bytes of the longest instruction. */
   readonly maxLength: number;
   readonly fields: Readonly<Record<string, Field>>;
   readonly state: StateLayout;

@@ -10,10 +10,8 @@ export const ENGINE = {
   status: 0,
   /** i32: record of the instruction that called a helper. */
   record: 4,
-  /** i64: pc of a record = this + its place >> {@link recordShift}, for records of the page that tier 0 executes. */
-  origin: 8,
-  /** A record with the START handler: where execution starts whenever only the pc is known. */
-  boot: 16,
+  /** i64: address of the page that tier 0 executes. */
+  page: 8,
   /** 16 bytes: data of accesses that JavaScript carries out itself. */
   scratch: 32,
   /** i64: guest address of a slow access. */
@@ -52,12 +50,25 @@ export const SPACES = 255;
 export const Status = { next: 0, refetch: 1, leave: 2 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** Handlers that are not instructions: a fresh record is all zeroes. */
-export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3 } as const;
+/** Handlers that are not instructions. `link`: goes on at the record whose place is in the second word. */
+export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3, link: 4 } as const;
 /** Handler number of the first instruction. */
-export const FIRST_HANDLER = 4;
+export const FIRST_HANDLER = 5;
 
-/** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
+/** Pages take records by so many. */
+export const CHUNK_BITS = 6;
+export const CHUNK_RECORDS: number = 2 ** CHUNK_BITS;
+/** Chunks that a code page has when it is decoded as far as most are. */
+const USUAL_CHUNKS = 6;
+
+/** Numbers of the records that are no page's, all in the first chunk. Where execution starts whenever only the pc is known: */
+export const START_RECORD = 0;
+/** The instruction of a page that may not be cached, and what is behind it. */
+export const UNCACHED_RECORD = 2;
+/** The same for each entry of the straddle cache. */
+export const STRADDLE_RECORD = 4;
+
+/** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 map of the page. */
 export const FETCH_ENTRIES = 4096;
 export const FETCH_ENTRY_SIZE = 16;
 /** Address bits from this one to bit 31 choose the entry too. */
@@ -71,10 +82,8 @@ export const NO_TAG = -1;
 export const SECOND_SETS = 1024;
 export const SECOND_WAYS = 4;
 export const SECOND_ENTRY_SIZE = 16;
-/** Entries of the straddle cache, each with a page of records of its own. */
+/** Entries of the straddle cache, of the same size: i64 tag, i32 offset of the instruction in its page. */
 export const STRADDLE_ENTRIES = 16;
-/** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
-export const STRADDLE_RECORD = 12;
 
 /** Said with a record that is jumped to often, in a bit that no record's place has: it was looked up. */
 export const COMPUTED = 1;
@@ -131,7 +140,6 @@ export interface Layout {
   readonly codePages: number;
   readonly fetchCache: number;
   readonly straddleCache: number;
-  readonly straddlePages: number;
   /** Counters that find what is executed often. */
   readonly counters: number;
   /** Descriptors of regions by number. */
@@ -142,11 +150,15 @@ export interface Layout {
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
   readonly jumpsUsed: number;
-  /** Record page for instructions of pages that may not be cached. */
-  readonly uncachedPage: number;
-  /** Pool of record pages. */
-  readonly pool: number;
-  /** Record pages in the pool. */
+  /** All records that are executed, in chunks. */
+  readonly records: number;
+  readonly chunks: number;
+  /** u16 by record: where in its page the instruction begins. */
+  readonly offsets: number;
+  /** Map of whatever page may not be cached. */
+  readonly uncachedMap: number;
+  /** Maps of the pages that have records. */
+  readonly maps: number;
   readonly poolPages: number;
   /** First byte behind all of it. */
   readonly end: number;
@@ -162,21 +174,26 @@ export const LOCAL_LOGS: number = 2 * MMU_MODES;
 /** Slots of a TLB table that may be filled between two flushes; one more flushes. */
 export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, windowBits - 11);
 
-/** Records of a code page, without its guards. */
-export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
+/** Places in a page where an instruction may begin. */
+export const placesPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
 
-/** Bytes from one record page to the next: the records, then LOOKUP guards for whatever falls out of the page. */
-export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength'>): number =>
-  (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * RECORD_SIZE;
+/**
+ * Chunks that one page can have, and one that none is. A map begins with their places, i32 each; then follows for every place of the page
+ * a u16: 0, or which of these chunks the record is in, above {@link CHUNK_BITS} bits for where in that.
+ */
+export const chunksPerPage = (isa: Pick<Isa, 'unit'>): number => (2 * placesPerPage(isa)) / CHUNK_RECORDS;
 
-/** log2 of record bytes per code byte. */
-export const recordShift = (isa: Pick<Isa, 'unit'>): number => Math.log2(RECORD_SIZE / isa.unit);
+/** Bytes of the first part of a map. */
+export const mapHeader = (isa: Pick<Isa, 'unit'>): number => 4 * chunksPerPage(isa);
+
+/** Bytes from one map to the next. */
+export const mapStride = (isa: Pick<Isa, 'unit'>): number => mapHeader(isa) + 2 * placesPerPage(isa);
 
 /**
  * Lays the engine's regions out from `base` on.
  *
  * @param memoryBytes - size that the linear memory may grow to; decides the size of the TLB.
- * @param poolPages - bound on the number of code pages with decoded records.
+ * @param poolPages - bound on the number of code pages with decoded records; there are records for as many, decoded as far as most are.
  */
 export function planLayout(isa: Isa, options: { readonly state: number; readonly base: number; readonly memoryBytes: number; readonly poolPages: number }): Layout {
   const { state, base, memoryBytes, poolPages } = options;
@@ -188,7 +205,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     next = Math.ceil((at + bytes) / 64) * 64;
     return at;
   };
-  const stride = recordPageStride(isa);
+  const chunks = Math.max(poolPages * USUAL_CHUNKS, chunksPerPage(isa)) + 1;
   const layout = {
     state,
     engine: region(ENGINE.size),
@@ -201,14 +218,16 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     codePages: region(2 ** (windowBits - 12)),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
-    straddlePages: region(STRADDLE_ENTRIES * stride),
     counters: region(COUNTERS * 4),
     regions: region(MAX_REGIONS * REGION_SIZE),
     borrowed: region(BORROWED_RECORDS * RECORD_SIZE),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
-    uncachedPage: region(stride),
-    pool: region(poolPages * stride),
+    records: region(chunks * CHUNK_RECORDS * RECORD_SIZE),
+    chunks,
+    offsets: region(chunks * CHUNK_RECORDS * 2),
+    uncachedMap: region(mapStride(isa)),
+    maps: region(poolPages * mapStride(isa)),
     poolPages,
     end: 0,
   };

@@ -6,12 +6,14 @@
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, read } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
+import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
+import { offsetOf } from './emitter.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
+import { CHUNK_BITS, CHUNK_RECORDS, ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, mapHeader } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
@@ -51,7 +53,7 @@ export function generateHas(module: ModuleBuilder, layout: Layout): number {
   return index;
 }
 
-/** Ends with `ip` and the origin set for the address in local `target`; a failed fetch changes it to the trap handler's. */
+/** Ends with `ip` and the page set for the address in local `target`; a failed fetch changes it to the trap handler's. */
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
   const { code } = e;
   const at = local('i64', target);
@@ -60,8 +62,17 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
   const tag = e.let(fetchTag(e, isa, layout));
   const entry = e.let(entryOf(page, tag));
-  lower(code, isEntryOf(entry, page, tag, layout));
+  const map = code.local('i32');
+  const number = code.local('i32');
+  const missed = code.block();
+  lower(code, i32.eqz(isEntryOf(entry, page, tag, layout)));
+  code.brIf(missed, false);
+  lower(code, read('i32.load', entry, layout.fetchCache + 8));
+  code.set(map);
+  lower(code, read('i32.load16_u', i32.add(local('i32', map), numberOffset(isa, i32.wrap_i64(at))), mapHeader(isa)));
+  code.tee(number);
   code.brIf(hit, true);
+  code.end();
   e.setState('i64.store', isa.state.pc, at);
   e.setState('i32.store', isa.state.budget, local('i32', frame.budget));
   lower(code, i32.eqz(local('i32', frame.budget))); // a trap would take a step
@@ -78,29 +89,29 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.br(retry);
   code.end();
   code.end();
-  const records = e.let(read('i32.load', entry, layout.fetchCache + 8));
-  e.setOrigin(page, records);
-  lower(code, i32.add(records, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa)))));
+  e.setPage(page);
+  const chunk = i32.shl(i32.shr_u(local('i32', number), i32.const(CHUNK_BITS)), i32.const(2));
+  const within = i32.mul(i32.and(local('i32', number), i32.const(CHUNK_RECORDS - 1)), i32.const(RECORD_SIZE));
+  lower(code, i32.add(read('i32.load', i32.add(local('i32', map), chunk)), within));
   code.set(frame.ip);
 }
 
-/**
- * An instruction of which a part lies in the next page: its record is in a page of records that belongs to an entry of
- * the straddle cache, in the same slot as here. Everywhere else that page holds LOOKUP, so that the instruction's jumps
- * and the one behind it find their way back.
- */
+/** Where in the second part of a map the record of an address is. */
+function numberOffset({ unit }: Pick<Isa, 'unit'>, address: I32): I32 {
+  const offset = i32.and(address, i32.const(PAGE_SIZE - unit));
+  if (unit === 2) return offset;
+  return unit === 1 ? i32.shl(offset, i32.const(1)) : i32.shr_u(offset, i32.const(1));
+}
+
+/** An instruction of which a part lies in the next page: its record is that of an entry of the straddle cache. What follows it is looked up. */
 export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {
   const { code } = e;
-  const pc = e.let(e.pc());
-  const page = e.let(i64.and(pc, i64.const(-PAGE_SIZE)));
+  const page = e.let(i64.and(e.pc(), i64.const(-PAGE_SIZE)));
   const entry = e.let(entryOffset(pageNumber(page), STRADDLE_ENTRIES));
-  const distance = e.let(i32.shl(i32.wrap_i64(i64.and(pc, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
   const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(fetchTag(e, isa, layout))));
-  lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
+  lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + 8), offsetOf(layout, frame))));
   code.if(true);
-  const records = e.let(read('i32.load', entry, layout.straddleCache + 8));
-  e.setOrigin(page, records);
-  lower(code, i32.add(records, distance));
+  lower(code, i32.add(i32.mul(entry, i32.const((2 * RECORD_SIZE) / FETCH_ENTRY_SIZE)), i32.const(layout.records + STRADDLE_RECORD * RECORD_SIZE)));
   code.set(frame.ip);
   code.else();
   e.helper(straddle);
