@@ -17,6 +17,9 @@ export const DIVIDE_ERROR = 'divideError';
 /** 8- and 16-bit forms, those with LOCK and those with other than plain addresses are functions of their own. */
 const narrow = { bySize: true, fast: true, outline: (v: Variant): boolean => v.lock || (v.sizes[0] as Size) < 32 || (v.places.includes('m') && !v.fast) };
 
+/** Of comparisons those of bytes are not: text is compared byte by byte. */
+const compared = { ...narrow, outline: (v: Variant): boolean => v.sizes[0] === 16 || (v.places.includes('m') && !v.fast) };
+
 type Compute = (e: Emitter, size: Size, a: I64, b: I64) => I64;
 type SetFlags = (e: Emitter, size: Size, a: I64, b: I64, result: I64) => void;
 
@@ -69,7 +72,7 @@ const comparison = (compute: Compute, setFlags: SetFlags): Definition =>
     const a = o.bound(0);
     const b = o.bound(1);
     setFlags(e, size, a, b, e.let(compute(e, size, a, b)));
-  }, narrow);
+  }, compared);
 
 const logic: SetFlags = (e, size, _a, _b, result) => logicFlags(e, size, result);
 const and: Compute = (_e, _size, a, b) => i64.and(a, b);

@@ -2,11 +2,10 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Block, Expr, FunctionDefinition, I32, I64, Variable } from '@axvisor/softcpu';
 import { Flag, FlagKind } from '../state.ts';
-import { carriesOf, negative, not, ofDifference, ofWords, parity, shl, shr } from './flag_words.ts';
+import { CARRY, PARITY, carriesOf, negative, not, ofDifference, ofWords, parity, shl, shr } from './flag_words.ts';
 import type { Positive, Words } from './flag_words.ts';
 import { multiplyHigh } from './multiply.ts';
 import { TOP, zext } from './value.ts';
-import type { Size } from './value.ts';
 
 /** Functions of the four words, by what they yield: the carries of kind `words`, or all flags in their places. */
 export const CARRIES = 'flagCarries';
@@ -102,25 +101,25 @@ const ofAll = (result: 'i32' | 'i64', body: (words: Words) => Expr): FunctionDef
   body: (block, ...params) => body(anyWords(block, ...(params as [I64, I64, I64, I64]))),
 });
 
-const PARITY: Positive = 5;
-
-/** A condition: differences of 64 and 32 bits, which are most of all, come first. */
+/**
+ * A condition. Most are of differences, whatever their size: put at the top, they compare as 64 bits do. Next comes the carry that
+ * INC and DEC keep, which each of them asks for.
+ */
 const holdsFunction = (positive: Positive): FunctionDefinition => ({
   params: ['i64', 'i64', 'i64', 'i64'],
   result: 'i32',
   body: (block, ...params) => {
     const [kind, a, b, third] = params as [I64, I64, I64, I64];
     const result = block.variable(i32.const(0));
-    const isDifference = (size: Size): I32 => i64.eq(kind, i64.const(FlagKind.difference | ((64 - size) << 8)));
-    block.if(isDifference(64), () => block.assign(result, ofDifference(64, a, b, positive)), () => {
-      block.if(isDifference(32), () => block.assign(result, ofDifference(32, a, b, positive)), () => {
-        // Of bytes and 16-bit words: of their operands moved to the top, which leaves all conditions but that of the low byte.
-        const difference = i64.eq(i64.and(kind, i64.const(0xff)), i64.const(FlagKind.difference));
-        const top = (value: I64): I64 => (positive === PARITY ? value : i64.shl(value, i64.shr_u(kind, i64.const(8))));
-        block.if(difference, () => block.assign(result, ofDifference(64, top(a), top(b), positive)), () => {
-          block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
-        });
-      });
+    const low = block.let(zext(kind, 8));
+    const general = (): void => block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
+    block.if(i64.eq(low, c(FlagKind.difference)), () => {
+      const shift = block.let(shr(kind, 8));
+      const [x, y] = [block.let(i64.shl(a, shift)), block.let(i64.shl(b, shift))];
+      block.assign(result, positive === PARITY ? ofDifference(64, a, b, positive) : ofDifference(64, x, y, positive));
+    }, () => {
+      if (positive === CARRY) block.if(isOneOf(low, [FlagKind.words, FlagKind.increment, FlagKind.decrement]), () => block.assign(result, negative(b)), general);
+      else general();
     });
     return result.get;
   },

@@ -133,6 +133,7 @@ export function wordsOf(bind: Bind, { kind, size }: Known, x: I64, y: I64, c: I6
 /** Conditions with an even number, by half of it: O, B, E, BE, S, P, L, LE. */
 export type Positive = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 export const CARRY: Positive = 1;
+export const PARITY: Positive = 5;
 
 /** PF: the low byte has an even number of ones. */
 export function parity(result: I64, adjust: I64): I32 {
