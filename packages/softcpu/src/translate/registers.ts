@@ -7,7 +7,6 @@
  * that those to be written back mostly are the first ones, some more at one place than at another.
  */
 import type { Isa } from '../isa.ts';
-import { isCrossing } from './discover.ts';
 import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
 import { addWithout, readBehind, writtenBefore } from './liveness.ts';
@@ -83,7 +82,7 @@ export function setKey(set: Uint8Array): string {
 /**
  * @param order - blocks as they are emitted, perhaps without some that are not.
  * @param successors - by block, within the region.
- * @param checks - by block: the region may be left at its beginning.
+ * @param checks - by block: the region may be left at its beginning. True of the first one, and of those that several ways lead to.
  */
 export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block[], order: readonly number[], successors: readonly (readonly number[])[], checks: (block: number) => boolean): RegisterPlan {
   const { zero, sink } = isa.state;
@@ -171,12 +170,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
   });
 
-  blocks.forEach((block, b) => {
-    const inside = successors[b] as readonly number[];
-    const crosses = inside.some((to) => isCrossing(block, blocks[to] as Block));
-    const leaves = crosses || inside.length < Math.max(1, block.targets.length) || block.steps.at(-1)?.shape.control === 'jumpTo';
-    if (leaves) addWithout(exposed[b] as Uint8Array, dirty[b] as Uint8Array, unwritten);
-  });
+  // Wherever else it is left, for other regions or another page: behind the last check only what is written on the one way from there was added to what differs.
   const live = readBehind(exposed, defined, successors);
   const first = live[0] as Uint8Array;
   return {
