@@ -8,7 +8,7 @@ import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
-import type { Field, Isa } from '../isa.ts';
+import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import { AccessEmitter } from '../tlb/access.ts';
@@ -94,22 +94,14 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   // ── operands ──
 
-  #fieldOf(name: string): Field {
+  field(name: string): I32 {
     const field = this.#isa.fields[name];
     if (field === undefined) throw new RangeError(`${this.#isa.name} records have no field ${name}`);
-    return field;
-  }
-
-  field(name: string): I32 {
-    const { op, offset } = this.#fieldOf(name);
-    return read(op, local('i32', this.#frame.ip), offset);
+    return read(field.op, local('i32', this.#frame.ip), field.offset);
   }
 
   field64(name: string): I64 {
-    const { op, offset } = this.#fieldOf(name);
-    // As one operation: V8 makes two loads of a load and an extension.
-    const wide = op === 'i32.load' ? 'i64.load32_s' : (op.replace('i32', 'i64') as MemoryOp & `i64.load${string}`);
-    return read(wide, local('i32', this.#frame.ip), offset);
+    return i64.extend_i32_s(this.field(name));
   }
 
   reg(field: string): I64 {
