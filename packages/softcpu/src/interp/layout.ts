@@ -177,17 +177,11 @@ export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, 
 /** Places in a page where an instruction may begin. */
 export const placesPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
 
-/**
- * Chunks that one page can have, and one that none is. A map begins with their places, i32 each; then follows for every place of the page
- * a u16: 0, or which of these chunks the record is in, above {@link CHUNK_BITS} bits for where in that.
- */
+/** Chunks that one page can have. */
 export const chunksPerPage = (isa: Pick<Isa, 'unit'>): number => (2 * placesPerPage(isa)) / CHUNK_RECORDS;
 
-/** Bytes of the first part of a map. */
-export const mapHeader = (isa: Pick<Isa, 'unit'>): number => 4 * chunksPerPage(isa);
-
-/** Bytes from one map to the next. */
-export const mapStride = (isa: Pick<Isa, 'unit'>): number => mapHeader(isa) + 2 * placesPerPage(isa);
+/** Bytes of a map: where the record of each place of the page is, i32 each, 0 without one. */
+export const mapSize = (isa: Pick<Isa, 'unit'>): number => 4 * placesPerPage(isa);
 
 /**
  * Lays the engine's regions out from `base` on.
@@ -226,8 +220,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     records: region(chunks * CHUNK_RECORDS * RECORD_SIZE),
     chunks,
     offsets: region(chunks * CHUNK_RECORDS * 2),
-    uncachedMap: region(mapStride(isa)),
-    maps: region(poolPages * mapStride(isa)),
+    uncachedMap: region(mapSize(isa)),
+    maps: region(poolPages * mapSize(isa)),
     poolPages,
     end: 0,
   };

@@ -13,7 +13,7 @@ import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import { offsetOf } from './emitter.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { CHUNK_BITS, CHUNK_RECORDS, ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, mapHeader } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
@@ -62,15 +62,12 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
   const tag = e.let(fetchTag(e, isa, layout));
   const entry = e.let(entryOf(page, tag));
-  const map = code.local('i32');
-  const number = code.local('i32');
+  const record = code.local('i32');
   const missed = code.block();
   lower(code, i32.eqz(isEntryOf(entry, page, tag, layout)));
   code.brIf(missed, false);
-  lower(code, read('i32.load', entry, layout.fetchCache + 8));
-  code.set(map);
-  lower(code, read('i32.load16_u', i32.add(local('i32', map), numberOffset(isa, i32.wrap_i64(at))), mapHeader(isa)));
-  code.tee(number);
+  lower(code, read('i32.load', i32.add(read('i32.load', entry, layout.fetchCache + 8), mapOffset(isa, i32.wrap_i64(at)))));
+  code.tee(record);
   code.brIf(hit, true);
   code.end();
   e.setState('i64.store', isa.state.pc, at);
@@ -90,18 +87,12 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.end();
   code.end();
   e.setPage(page);
-  const chunk = i32.shl(i32.shr_u(local('i32', number), i32.const(CHUNK_BITS)), i32.const(2));
-  const within = i32.mul(i32.and(local('i32', number), i32.const(CHUNK_RECORDS - 1)), i32.const(RECORD_SIZE));
-  lower(code, i32.add(read('i32.load', i32.add(local('i32', map), chunk)), within));
+  code.get(record);
   code.set(frame.ip);
 }
 
-/** Where in the second part of a map the record of an address is. */
-function numberOffset({ unit }: Pick<Isa, 'unit'>, address: I32): I32 {
-  const offset = i32.and(address, i32.const(PAGE_SIZE - unit));
-  if (unit === 2) return offset;
-  return unit === 1 ? i32.shl(offset, i32.const(1)) : i32.shr_u(offset, i32.const(1));
-}
+/** Where in a map the entry of an address is. */
+const mapOffset = ({ unit }: Pick<Isa, 'unit'>, address: I32): I32 => i32.shl(i32.and(address, i32.const(PAGE_SIZE - unit)), i32.const(Math.log2(4 / unit)));
 
 /** An instruction of which a part lies in the next page: its record is that of an entry of the straddle cache. What follows it is looked up. */
 export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {

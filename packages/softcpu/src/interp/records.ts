@@ -6,7 +6,7 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { CHUNK_BITS, CHUNK_RECORDS, Handler, PAGE_SIZE, START_RECORD, UNCACHED_RECORD, STRADDLE_ENTRIES, STRADDLE_RECORD, chunksPerPage, mapHeader, mapStride, placesPerPage } from './layout.ts';
+import { CHUNK_BITS, CHUNK_RECORDS, Handler, PAGE_SIZE, START_RECORD, UNCACHED_RECORD, STRADDLE_ENTRIES, STRADDLE_RECORD, chunksPerPage, mapSize, placesPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const RECORD_BITS: number = Math.log2(RECORD_SIZE);
@@ -18,8 +18,7 @@ export const NONE = -1;
 /** Room for records and their maps, of pages that are known by the number of their map. */
 export class RecordStore {
   readonly #layout: Pick<Layout, 'records' | 'offsets' | 'maps' | 'uncachedMap' | 'poolPages'>;
-  readonly #header: number;
-  readonly #stride: number;
+  readonly #mapSize: number;
   readonly #unitBits: number;
   readonly #places: number;
   readonly #maxChunks: number;
@@ -28,7 +27,10 @@ export class RecordStore {
   readonly #free: number[] = [];
   /** Given up since {@link recycle}: the interpreter may still be in one of them. */
   readonly #given: number[] = [];
-  /** By map: how many chunks the page has; in the last of them the first free record, and the first behind the free ones. */
+  /** By chunk: the one that the page took before it, 0 if none. Chunk 0 is no page's. */
+  readonly #before: Int32Array;
+  /** By map: the page's newest chunk, 0 if none, and how many it has; in the newest one the first free record, and the first behind the free ones. */
+  readonly #newest: Int32Array;
   readonly #taken: Uint16Array;
   readonly #tail: Int32Array;
   readonly #limit: Int32Array;
@@ -43,12 +45,13 @@ export class RecordStore {
     this.#words = words;
     this.#halves = new Uint16Array(words.buffer);
     this.#layout = layout;
-    this.#header = mapHeader(isa);
-    this.#stride = mapStride(isa);
+    this.#mapSize = mapSize(isa);
     this.#unitBits = Math.log2(isa.unit);
     this.#places = placesPerPage(isa);
     this.#maxChunks = chunksPerPage(isa);
     this.#owner = new Int32Array(layout.chunks).fill(-1);
+    this.#before = new Int32Array(layout.chunks);
+    this.#newest = new Int32Array(layout.poolPages);
     this.#taken = new Uint16Array(layout.poolPages);
     this.#tail = new Int32Array(layout.poolPages);
     this.#limit = new Int32Array(layout.poolPages);
@@ -56,7 +59,6 @@ export class RecordStore {
     for (let chunk = layout.chunks - 1; chunk > 0; chunk--) this.#free.push(chunk);
     this.#set(START_RECORD, Handler.start, 0);
     for (let entry = 0; entry < STRADDLE_ENTRIES; entry++) this.#set(STRADDLE_RECORD + 2 * entry, Handler.lookup, 0);
-    words[layout.uncachedMap >>> 2] = layout.records;
   }
 
   set words(words: Int32Array) {
@@ -68,12 +70,12 @@ export class RecordStore {
 
   /** Place of a map. */
   map(index: number): number {
-    return this.#layout.maps + index * this.#stride;
+    return this.#layout.maps + index * this.#mapSize;
   }
 
   /** Number of the map at a place. */
   indexOf(map: number): number {
-    return (map - this.#layout.maps) / this.#stride;
+    return (map - this.#layout.maps) / this.#mapSize;
   }
 
   place(record: number): number {
@@ -103,16 +105,15 @@ export class RecordStore {
     return (this.#layout.records >>> 2) + record * RECORD_WORDS;
   }
 
+  /** Number of the word of a map that says where the record of an offset is. */
   #entry(index: number, offset: number): number {
-    return ((this.map(index) + this.#header) >>> 1) + (offset >>> this.#unitBits);
+    return (this.map(index) >>> 2) + (offset >>> this.#unitBits);
   }
 
   /** The record of an offset in a page, {@link NONE} if it has none. */
   find(index: number, offset: number): number {
-    const entry = this.#halves[this.#entry(index, offset)] as number;
-    if (entry === 0) return NONE;
-    const chunk = this.#words[(this.map(index) >>> 2) + (entry >>> CHUNK_BITS)] as number;
-    return this.#number(chunk >>> 0) + (entry & (CHUNK_RECORDS - 1));
+    const place = this.#words[this.#entry(index, offset)] as number;
+    return place === 0 ? NONE : this.#number(place);
   }
 
   // ── room ──
@@ -128,25 +129,17 @@ export class RecordStore {
 
   /** A page takes another chunk; false if it cannot. */
   #open(index: number): boolean {
-    if ((this.#taken[index] as number) + 1 >= this.#maxChunks) return false;
+    if (this.#taken[index] === this.#maxChunks) return false;
     const chunk = this.#free.pop();
     if (chunk === undefined) return false;
     const first = chunk * CHUNK_RECORDS;
-    const number = ((this.#taken[index] as number) += 1);
+    (this.#taken[index] as number) += 1;
     this.#owner[chunk] = index;
-    this.#words[(this.map(index) >>> 2) + number] = this.place(first);
+    this.#before[chunk] = this.#newest[index] as number;
+    this.#newest[index] = chunk;
     this.#tail[index] = first;
     this.#limit[index] = first + CHUNK_RECORDS;
     return true;
-  }
-
-  /** Number of the chunk in a page's map that a record is in, which is its last one or the one before, and where in that it is. */
-  #mapped(index: number, record: number): number {
-    const table = this.map(index) >>> 2;
-    const first = this.place(record & -CHUNK_RECORDS) | 0;
-    let number = this.#taken[index] as number;
-    while (this.#words[table + number] !== first) number--;
-    return (number << CHUNK_BITS) | (record & (CHUNK_RECORDS - 1));
   }
 
   #set(record: number, handler: number, offset: number): void {
@@ -176,7 +169,7 @@ export class RecordStore {
     const record = this.#tail[index] as number;
     this.#tail[index] = record + 1;
     this.#set(record, Handler.undecoded, offset);
-    this.#halves[this.#entry(index, offset)] = this.#mapped(index, record);
+    this.#words[this.#entry(index, offset)] = this.place(record);
     return record;
   }
 
@@ -212,7 +205,7 @@ export class RecordStore {
   /** Behind the last record of a sequence: whether execution comes here is not known. */
   pause(index: number, offset: number): void {
     const record = this.#last(index, offset, Handler.undecoded);
-    this.#halves[this.#entry(index, offset)] = this.#mapped(index, record);
+    this.#words[this.#entry(index, offset)] = this.place(record);
   }
 
   /** Behind the last record of a sequence: the next page begins. */
@@ -236,7 +229,7 @@ export class RecordStore {
     const record = (this.#limit[index] as number) - 1;
     this.#limit[index] = record;
     this.#set(record, Handler.undecoded, offset);
-    this.#halves[this.#entry(index, offset)] = this.#mapped(index, record);
+    this.#words[this.#entry(index, offset)] = this.place(record);
     return record;
   }
 
@@ -276,21 +269,20 @@ export class RecordStore {
       const record = this.find(index, offset);
       if (record === NONE || this.handler(record) === Handler.undecoded) continue;
       this.#halves[this.place(record) >>> 1] = Handler.undecoded;
-      this.#halves[this.#entry(index, offset)] = 0;
+      this.#words[this.#entry(index, offset)] = 0;
     }
   }
 
   /** Gives all records of a page up. */
   clear(index: number): void {
-    const table = this.map(index) >>> 2;
-    for (let number = this.#taken[index] as number; number > 0; number--) {
-      const first = this.#number((this.#words[table + number] as number) >>> 0);
+    for (let chunk = this.#newest[index] as number; chunk !== 0; chunk = this.#before[chunk] as number) {
+      const first = chunk * CHUNK_RECORDS;
       for (let record = first; record < first + CHUNK_RECORDS; record++) this.#halves[this.place(record) >>> 1] = Handler.undecoded;
-      this.#owner[first >>> CHUNK_BITS] = -1;
-      this.#given.push(first >>> CHUNK_BITS);
+      this.#owner[chunk] = -1;
+      this.#given.push(chunk);
     }
-    this.#halves.fill(0, this.#entry(index, 0), this.#entry(index, 0) + this.#places);
-    this.#taken[index] = this.#tail[index] = this.#limit[index] = 0;
+    this.#words.fill(0, this.#entry(index, 0), this.#entry(index, 0) + this.#places);
+    this.#newest[index] = this.#taken[index] = this.#tail[index] = this.#limit[index] = 0;
   }
 
   // ── records that are no page's ──
@@ -309,8 +301,8 @@ export class RecordStore {
 
   /** The only record of the page that may not be cached is that of an offset, and not that of `before` any more. */
   mapUncached(before: number, offset: number): void {
-    const first = (this.#layout.uncachedMap + this.#header) >>> 1;
-    this.#halves[first + (before >>> this.#unitBits)] = 0;
-    this.#halves[first + (offset >>> this.#unitBits)] = UNCACHED_RECORD;
+    const first = this.#layout.uncachedMap >>> 2;
+    this.#words[first + (before >>> this.#unitBits)] = 0;
+    this.#words[first + (offset >>> this.#unitBits)] = this.place(UNCACHED_RECORD);
   }
 }
