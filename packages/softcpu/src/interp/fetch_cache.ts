@@ -2,7 +2,7 @@
  * The cache of fetch translations: which map of records a virtual page has, and the records of instructions that lie in two pages. Generated code
  * looks entries up (`lookup.ts`); here they are filled and forgotten.
  */
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, TARGETS, TARGET_SIZE } from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { RecordStore } from './records.ts';
 import { advance } from '../slow/advance.ts';
@@ -45,8 +45,20 @@ export class FetchCache {
     this.#words = words;
   }
 
+  /** Voids what tier 0 knows of targets. */
+  #voidTargets(): void {
+    const words = this.#words;
+    const { engine, targets } = this.#layout;
+    const word = (engine + ENGINE.targetsVoided) >>> 2;
+    const next = ((words[word] as number) + PAGE_SIZE) | 0;
+    if (next === 0) words.fill(0, targets >>> 2, (targets + TARGETS * TARGET_SIZE) >>> 2);
+    // Not 0, which entries have that never were used.
+    words[word] = next === 0 ? PAGE_SIZE : next;
+  }
+
   /** No virtual page has this map any more. */
   unlink(map: number): void {
+    this.#voidTargets();
     const words = this.#words;
     const first = this.#layout.fetchCache >>> 2;
     const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
@@ -60,6 +72,7 @@ export class FetchCache {
     const { fetchCache } = this.#layout;
     this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
     this.#evicted.fill(0);
+    this.#voidTargets();
     this.flushStraddle();
     this.observer?.remapped();
   }
@@ -76,12 +89,14 @@ export class FetchCache {
     };
     sweep(fetchCache, FETCH_ENTRIES);
     sweep(straddleCache, STRADDLE_ENTRIES);
+    this.#voidTargets();
     this.observer?.remapped();
   }
 
   /** Forgets which records one virtual page has, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void {
     const words = this.#words;
+    this.#voidTargets();
     const number = vaLo >>> PAGE_SHIFT;
     let modes = this.#evicted[number & (EVICTED - 1)] as number;
     for (let place = 0; place < FETCH_PLACES; place++) {

@@ -36,6 +36,8 @@ export const ENGINE = {
   globalTags: 224,
   /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
   step: 240,
+  /** i32: how often what is known of targets was voided, above the bits of a fetch tag. */
+  targetsVoided: 244,
   size: 256,
 } as const;
 
@@ -75,6 +77,12 @@ export const FETCH_ENTRY_SIZE = 16;
 export const FETCH_FOLD = 24;
 /** A page has one of so many entries, by the low bits of the number of its address space. */
 export const FETCH_PLACES = 8;
+/**
+ * Entries of the cache of targets, where tier 0 finds what it looked up before: i64 address, i32 its fetch tag and {@link ENGINE.targetsVoided},
+ * i32 its record.
+ */
+export const TARGETS = 4096;
+export const TARGET_SIZE = 16;
 /** No page has this tag. */
 export const NO_TAG = -1;
 
@@ -138,6 +146,7 @@ export interface Layout {
   readonly second: number;
   /** Bytes by number of the page in linear memory: it has decoded records. */
   readonly codePages: number;
+  readonly targets: number;
   readonly fetchCache: number;
   readonly straddleCache: number;
   /** Counters that find what is executed often. */
@@ -210,6 +219,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     tlbGlobal: region((2 * MMU_MODES * tlbTableSize(windowBits)) / 8),
     second: region(SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE),
     codePages: region(2 ** (windowBits - 12)),
+    targets: region(TARGETS * TARGET_SIZE),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
     counters: region(COUNTERS * 4),
