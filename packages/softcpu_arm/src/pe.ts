@@ -16,7 +16,7 @@ import { isTimerAccess } from './priv/sysreg_timer.ts';
 import { ALIGNED, FPCR, FPSR, PC, SP, STATE_SIZE, UNSYNCED, V, X } from './state.ts';
 
 /** Code pages whose decoded instructions are kept. */
-const POOL_PAGES = 3072;
+const POOL_PAGES = 2560;
 
 /**
  * Plans the region of a processing element.

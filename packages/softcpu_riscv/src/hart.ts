@@ -22,7 +22,7 @@ const UNTIMED_ENTRIES = 7;
 const UNTIMED_STEPS = 10_000;
 
 /** Code pages whose decoded instructions are kept. */
-const POOL_PAGES = 2304;
+const POOL_PAGES = 1664;
 
 /**
  * Plans the region of a hart.

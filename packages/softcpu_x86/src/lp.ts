@@ -23,7 +23,7 @@ import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg } fr
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept. */
-const POOL_PAGES = 3072;
+const POOL_PAGES = 2048;
 
 /**
  * Plans the region of a logical processor.

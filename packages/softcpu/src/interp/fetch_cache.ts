@@ -96,7 +96,6 @@ export class FetchCache {
   /** Forgets which records one virtual page has, in all address spaces. */
   flushPage(vaLo: number, vaHi: number): void {
     const words = this.#words;
-    this.#voidTargets();
     const number = vaLo >>> PAGE_SHIFT;
     let modes = this.#evicted[number & (EVICTED - 1)] as number;
     for (let place = 0; place < FETCH_PLACES; place++) {
@@ -110,7 +109,9 @@ export class FetchCache {
     for (const page of [number, number - 1]) {
       words[this.#straddleEntry(page)] = NO_TAG;
     }
-    if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
+    if (modes === 0) return;
+    this.#voidTargets();
+    this.observer?.remappedPage(vaLo, vaHi, modes);
   }
 
   /** Map of the page at a distance from a virtual page that has the given one in a fetch mode; 0 where none is known. */

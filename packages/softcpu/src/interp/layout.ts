@@ -81,7 +81,7 @@ export const FETCH_PLACES = 8;
  * Entries of the cache of targets, where tier 0 finds what it looked up before: i64 address, i32 its fetch tag and {@link ENGINE.targetsVoided},
  * i32 its record.
  */
-export const TARGETS = 4096;
+export const TARGETS = 16384;
 export const TARGET_SIZE = 16;
 /** No page has this tag. */
 export const NO_TAG = -1;
