@@ -8,7 +8,7 @@ import type { SharedCode } from './interp/codepages.ts';
 import { IMPORTS } from './interp/generate.ts';
 import type { HandlerTable } from './interp/handlers.ts';
 import { LaterInstructions } from './interp/outlined.ts';
-import { ENGINE, PAGE_SIZE, Status } from './interp/layout.ts';
+import { ENGINE, Handler, PAGE_SIZE, Status } from './interp/layout.ts';
 import type { Layout } from './interp/layout.ts';
 import { interpreter } from './interp/store.ts';
 import type { InterpreterStore } from './interp/store.ts';
@@ -129,6 +129,7 @@ export class Engine {
     });
     const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
     this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);
+    this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     const eager = execution === Execution.translator;
     const strict = options.misaligned === 'trap';
@@ -163,9 +164,7 @@ export class Engine {
         },
         fetch: () => {
           this.#data.forgetFault();
-          const status = this.#fetches.fetch();
-          if (eager && this.#fetches.fetched !== 0) this.#translator?.hot(this.#fetches.fetched);
-          return status;
+          return this.#fetches.fetch();
         },
         access: (mode: number) => this.#data.access(mode),
         hot: (ip: number) => this.#translator?.hot(ip),
@@ -189,7 +188,7 @@ export class Engine {
       pages: this.pages,
       handlers: this.handlers,
       exports,
-      decodeAt: (map, offset) => this.#fetches.decodeAt(map, offset),
+      decode: (ip) => this.#fetches.decodeBlock(ip),
       decodeAcross: (first, second, offset, record) => this.#fetches.decodeAcross(first, second, offset, record),
       probe: (mode) => this.#data.probe(mode),
     };

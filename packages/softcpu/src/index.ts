@@ -15,7 +15,7 @@ export { BusLock } from './interp/bus_lock.ts';
 export { copiesSize } from './interp/codepages.ts';
 export type { SharedCode } from './interp/codepages.ts';
 export { PageWrites } from './interp/page_writes.ts';
-export { Handler, PAGE_SIZE, Status, planLayout } from './interp/layout.ts';
+export { Handler, PAGE_SIZE, Status, planLayout, recordShift } from './interp/layout.ts';
 export type { Layout } from './interp/layout.ts';
 export type { Access as GuestAccess, AccessSize, Block, Emit, Emitter, FunctionDefinition, Linkage, Variable } from './ir/emitter.ts';
 export { f32, f64, i32, i64, select } from './ir/expr.ts';

@@ -70,9 +70,9 @@ export const MMU_MODES = 4;
 
 export interface Isa {
   readonly name: string;
-  /** The instruction alignment in bytes. */
+  /** Bytes of code per record: the instruction alignment. */
   readonly unit: 1 | 2 | 4;
-  /** Bytes of the longest instruction. */
+  /** Records a page may need behind its last one: an instruction that begins in the page's last unit ends there. */
   readonly maxLength: number;
   readonly fields: Readonly<Record<string, Field>>;
   readonly state: StateLayout;

@@ -37,7 +37,7 @@ export interface Machine {
   deviceWrite(physical: number, size: number, place: number): boolean;
   /**
    * Decodes the instruction at `place`, of which `available` bytes are there, into the record at `record`; its address
-   * ends in `offset` (within the page). Field `imm` of a direct branch is its distance in bytes, whichever handler it has.
+   * ends in `offset` (within the page).
    * @returns its length in bytes, negative if execution does not go on behind it, 0 if it is longer than `available`.
    */
   decode(place: number, available: number, record: number, offset: number): number;

@@ -15,15 +15,15 @@ import { Privileged } from './priv/privileged.ts';
 import { isTimerAccess } from './priv/sysreg_timer.ts';
 import { ALIGNED, FPCR, FPSR, PC, SP, STATE_SIZE, UNSYNCED, V, X } from './state.ts';
 
-/** Code pages whose decoded instructions are kept. */
-const POOL_PAGES = 2560;
+/** Code pages whose decoded instructions are kept, 16 KiB each. */
+const POOL_PAGES = 2048;
 
 /**
  * Plans the region of a processing element.
  *
  * @param base - where it may begin.
  * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
- * @param poolPages - code pages whose decoded instructions are kept.
+ * @param poolPages - code pages whose decoded instructions are kept, 16 KiB each.
  */
 export const planPe = (base: number, memoryBytes: number, poolPages: number = POOL_PAGES): CorePlan => planCore(isa, STATE_SIZE, base, memoryBytes, poolPages);
 

@@ -21,15 +21,15 @@ import { CBO_ZERO_CHECKED, F, FFLAGS, FRM, PC, STATE_SIZE, X } from './state.ts'
 const UNTIMED_ENTRIES = 7;
 const UNTIMED_STEPS = 10_000;
 
-/** Code pages whose decoded instructions are kept. */
-const POOL_PAGES = 1664;
+/** Code pages whose decoded instructions are kept, 33 KiB each. */
+const POOL_PAGES = 1024;
 
 /**
  * Plans the region of a hart.
  *
  * @param base - where it may begin.
  * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
- * @param poolPages - code pages whose decoded instructions are kept.
+ * @param poolPages - code pages whose decoded instructions are kept, 33 KiB each.
  */
 export const planHart = (base: number, memoryBytes: number, poolPages: number = POOL_PAGES): CorePlan => planCore(isa, STATE_SIZE, base, memoryBytes, poolPages);
 

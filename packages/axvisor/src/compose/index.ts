@@ -46,7 +46,7 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
     },
     loadCompiler: () => import('@axvisor/softcpu_x86/compile'),
     virt: ['vmx', 'svm'],
-    processorBytes: 68 * MIB,
+    processorBytes: 80 * MIB,
   },
   aarch64: {
     load: async () => {

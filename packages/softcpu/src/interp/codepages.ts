@@ -1,5 +1,5 @@
 /**
- * The decode cache: for each physical page that code was fetched from, a map of the records of its instructions.
+ * The decode cache: for each physical page that code was fetched from, a page of records out of a bounded pool.
  *
  * Pages are known by their place in linear memory. A page with records is write-protected (its entries leave the write
  * TLB), so every store to it passes through {@link CodePages.written}, which empties the records it touches. Pages that are
@@ -9,13 +9,13 @@
  * its records were allocated, as an instruction cache would hold it; {@link CodePages.fence} compares copies with memory, of
  * pages that anybody was in a position to write to, or has them compared before their records are used again if there are many.
  */
+import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FetchCache } from './fetch_cache.ts';
+import { FetchCache, guardRecords } from './fetch_cache.ts';
 import type { FetchObserver } from './fetch_cache.ts';
-import { PAGE_SIZE } from './layout.ts';
+import { PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { PageWrites } from './page_writes.ts';
-import { RecordStore } from './records.ts';
 
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
@@ -26,7 +26,7 @@ const FEW = 48;
 /** Comparisons after which those for whom they are made are asked to give up writing. */
 const PATIENCE = 512;
 
-/** Maps looked at for that of a page that is not translated, before another one has to go. */
+/** Record pages looked at for one that is not translated, before one that is has to go. */
 const VICTIM_TRIES = 64;
 
 const PAGE_SHIFT = 12;
@@ -56,15 +56,15 @@ export interface CodeObserver extends FetchObserver {
 export class CodePages {
   readonly #isa: Isa;
   readonly #layout: Layout;
+  readonly #records: number;
+  readonly #stride: number;
   readonly #protect: (page: number) => void;
-  /** The records, by the numbers of the pages' maps. */
-  readonly store: RecordStore;
-  /** Place of the map by number of the page, 0 if it has none. */
-  readonly #mapOf: Int32Array;
-  /** Page number by number of the map, -1 if free. */
+  /** Place of the records by number of the page, 0 if it has none. */
+  readonly #recordsOf: Int32Array;
+  /** Page number by number of the record page, -1 if free. */
   readonly #owner: Int32Array;
   readonly #writes: Uint8Array;
-  /** How the bytes of pages are understood, and by number of the map how they were. */
+  /** How the bytes of pages are understood, and by number of the record page how they were. */
   #mode = 0;
   readonly #modes: Uint8Array;
   readonly #free: number[] = [];
@@ -74,14 +74,14 @@ export class CodePages {
   /** First copy of the pages with records, 0 without copies. */
   readonly #copies: number;
   readonly #shared: SharedCode | undefined;
-  /** Fences so far, and by number of the map how many its copy has seen. */
+  /** Fences so far, and by number of the record page how many its copy has seen. */
   #fences = 0;
   readonly #seen: Float64Array;
-  /** By number of the map: this processor has written to the page, and fetches its own stores. */
+  /** By number of the record page: this processor has written to the page, and fetches its own stores. */
   readonly #dirty: Uint8Array;
-  /** By number of the map: others may have been writing to the page while its copy was made or compared. */
+  /** By number of the record page: others may have been writing to the page while its copy was made or compared. */
   readonly #uncertain: Uint8Array;
-  /** By number of the map: {@link PageWrites.events} of its copy. */
+  /** By number of the record page: {@link PageWrites.events} of its copy. */
   readonly #events: Int32Array;
   /** {@link PageWrites.notesOfOthers} when no page could differ. */
   #notes: number | undefined;
@@ -89,7 +89,7 @@ export class CodePages {
   #requests = 0;
   /** Comparisons since others were last asked to give up writing. */
   #comparisons = 0;
-  /** The next map to be taken back when none is free. */
+  /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
 
@@ -109,13 +109,14 @@ export class CodePages {
     this.#events = new Int32Array(layout.poolPages);
     this.#dirty = new Uint8Array(layout.poolPages);
     this.#uncertain = new Uint8Array(layout.poolPages);
-    this.store = new RecordStore(words, isa, layout);
-    this.#mapOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
+    this.#records = recordsPerPage(isa);
+    this.#stride = recordPageStride(isa);
+    this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
     this.#owner = new Int32Array(layout.poolPages).fill(-1);
     this.#writes = new Uint8Array(layout.poolPages);
     this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
-    this.fetches = new FetchCache(words, layout, this.store, isLive);
+    this.fetches = new FetchCache(words, isa, layout, isLive);
   }
 
   /**
@@ -130,13 +131,12 @@ export class CodePages {
 
   /** Whether the records of a page, by its number, are for the mode in force. */
   isCurrentMode(number: number): boolean {
-    return this.#modes[this.store.indexOf(this.mapOf(number))] === this.#mode;
+    return this.#modes[this.#indexOf((this.#recordsOf[number] as number) >>> 0)] === this.#mode;
   }
 
   set words(words: Int32Array) {
     this.#words = words;
     this.fetches.words = words;
-    this.store.words = words;
   }
 
   /** Whoever keeps code of its own made from the records. */
@@ -152,23 +152,18 @@ export class CodePages {
 
   /** Whether the page holding the byte at `place` has records. */
   has(place: number): boolean {
-    return this.#mapOf[place >>> PAGE_SHIFT] !== 0;
+    return this.#recordsOf[place >>> PAGE_SHIFT] !== 0;
   }
 
-  /** Place of the map of a page by its number, 0 if it has no records. */
-  mapOf(number: number): number {
-    return (this.#mapOf[number] as number) >>> 0;
+  /** Records of a page by its number, 0 if it has none. */
+  recordsOf(number: number): number {
+    return (this.#recordsOf[number] as number) >>> 0;
   }
 
-  /** Number of the page that has the map at a place. */
-  ofMap(map: number): number {
-    return this.#owner[this.store.indexOf(map)] as number;
-  }
-
-  /** Map of the page at `page` in linear memory, allocated if need be. */
+  /** Records of the page at `page` in linear memory, allocated if need be. */
   acquire(page: number): number {
     const number = page >>> PAGE_SHIFT;
-    const known = this.mapOf(number);
+    const known = (this.#recordsOf[number] as number) >>> 0;
     if (known !== 0 && this.#isCurrent(known, page)) return known;
     let index = this.#free.pop();
     if (index === undefined) {
@@ -176,12 +171,14 @@ export class CodePages {
       this.#release(index, false);
       this.#free.pop();
     }
-    const map = this.store.map(index);
+    const base = this.#layout.pool + index * this.#stride;
+    // Not before: most of the pool is never touched.
+    guardRecords(this.#words, this.#isa, base, this.#records);
     this.#owner[index] = number;
     this.#writes[index] = 0;
     this.#modes[index] = this.#mode;
     this.#dirty[index] = 0;
-    this.#mapOf[number] = map;
+    this.#recordsOf[number] = base;
     this.#mark(number, 1);
     this.#protect(page);
     if (this.#shared !== undefined) {
@@ -192,7 +189,7 @@ export class CodePages {
       this.#words.copyWithin(this.#copyOf(index) >>> 2, page >>> 2, (page + PAGE_SIZE) >>> 2);
       this.#seen[index] = this.#fences;
     }
-    return map;
+    return base;
   }
 
   /** Notes whether a page has records, where generated code looks. */
@@ -206,9 +203,13 @@ export class CodePages {
     return this.#copies + index * PAGE_SIZE;
   }
 
+  #indexOf(records: number): number {
+    return Math.floor((records - this.#layout.pool) / this.#stride);
+  }
+
   /** Whether the records were decoded in the mode in force from what the page holds since the last fence; if not, they are given up. */
-  #isCurrent(map: number, page: number): boolean {
-    const index = this.store.indexOf(map);
+  #isCurrent(records: number, page: number): boolean {
+    const index = this.#indexOf(records);
     if (this.#modes[index] !== this.#mode) {
       this.#release(index, false);
       return false;
@@ -237,13 +238,13 @@ export class CodePages {
     return true;
   }
 
-  /** Whether the page of a map may have been written to since its copy was made. */
+  /** Whether the page of a record page may have been written to since its copy was made. */
   #mayDiffer(index: number, { writes, self }: SharedCode): boolean {
     const number = this.#owner[index] as number;
     return number >= 0 && (this.#uncertain[index] === 1 || writes.events(number) !== this.#events[index] || writes.byOthers(number, self) !== 0);
   }
 
-  /** The pages that may differ, by their maps, at most one more than {@link FEW}. Mostly nothing was noted since there were none. */
+  /** The record pages that may differ, at most one more than {@link FEW}. Mostly nothing was noted since there were none. */
   #suspects(shared: SharedCode): readonly number[] {
     const found: number[] = [];
     const notes = shared.writes.notesOfOthers(shared.self);
@@ -276,9 +277,10 @@ export class CodePages {
     this.#shared?.writes.closed(this.#shared.self);
   }
 
-  /** Where the instructions of the page with a map, by its number, are read: its copy, or the page itself. */
-  textOf(index: number): number {
-    if (this.#copies === 0) return (this.#owner[index] as number) * PAGE_SIZE;
+  /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
+  textOf(ip: number): number {
+    if (this.#copies === 0) return this.pageOf(ip);
+    const index = this.#indexOf(ip);
     if (this.#dirty[index] === 1) this.#refresh(index);
     return this.#copyOf(index);
   }
@@ -320,32 +322,18 @@ export class CodePages {
     shared.writes.askToClose(writers);
   }
 
-  /** The page of the record at `ip`, or -1 if it belongs to none. */
+  /** The page whose records `ip` points into, or -1 if they belong to none. */
   pageOf(ip: number): number {
-    const index = this.store.ownerOf(ip);
-    return index < 0 ? -1 : (this.#owner[index] as number) * PAGE_SIZE;
+    const number = this.#owner[this.#indexOf(ip)] ?? -1;
+    return number < 0 ? -1 : number * PAGE_SIZE;
   }
 
-  /**
-   * To be called before instructions of the page with a map are decoded which are to be executed now: others give their records up if there is no room.
-   */
-  makeRoom(index: number): void {
-    const { store } = this;
-    store.recycle();
-    // Rather of pages that are not translated.
-    for (const translated of [false, true]) {
-      for (let tries = 0; !store.hasRoom && tries < this.#owner.length; tries++) {
-        const victim = this.#hand;
-        this.#hand = (victim + 1) % this.#owner.length;
-        const number = this.#owner[victim] as number;
-        if (victim === index || number < 0 || (!translated && this.#observer?.uses(number) === true)) continue;
-        this.#release(victim, false);
-        store.recycle();
-      }
-    }
+  /** First record of the record page that `ip` points into. */
+  baseOf(ip: number): number {
+    return ip - ((ip - this.#layout.pool) % this.#stride);
   }
 
-  /** The map to be taken back: the next one in turn, but rather one that is not translated. */
+  /** The record page to be taken back: the next one in turn, but rather one that is not translated. */
   #victim(): number {
     const { poolPages } = this.#layout;
     let index = this.#hand;
@@ -359,23 +347,28 @@ export class CodePages {
     return index;
   }
 
-  /** Gives the records up of the page with map `index`. */
-  release(index: number): void {
-    this.#release(index, false);
+  /**
+   * Makes records undecoded, and nothing more: the instruction that is being executed may be one of them, and has yet to read
+   * which registers it is about. The handler number is the first two bytes.
+   */
+  #forget(base: number, from: number, to: number): void {
+    const words = this.#words;
+    const word = base >>> 2;
+    for (let record = from; record < to; record++) (words[word + record * (RECORD_SIZE / 4)] as number) &= ~0xffff;
   }
 
+  /** Gives the records of record page `index` up. */
   #release(index: number, written: boolean): void {
     const number = this.#owner[index] as number;
     if (number < 0) return;
-    this.store.clear(index);
+    const base = this.#layout.pool + index * this.#stride;
+    this.#forget(base, 0, this.#records);
     this.#owner[index] = -1;
-    this.#mapOf[number] = 0;
+    this.#recordsOf[number] = 0;
     this.#mark(number, 0);
     this.#free.push(index);
     this.#observer?.released(number, written);
-    this.fetches.unlink(this.store.map(index));
-    // What is written there from now on is not noticed.
-    this.fetches.flushStraddle();
+    this.fetches.unlink(base);
   }
 
   /**
@@ -383,10 +376,10 @@ export class CodePages {
    * No effect on a page without records.
    */
   written(place: number, length: number): void {
-    const map = this.mapOf(place >>> PAGE_SHIFT);
-    if (map === 0) return;
+    const base = this.#recordsOf[place >>> PAGE_SHIFT] as number;
+    if (base === 0) return;
     this.#changed(place >>> PAGE_SHIFT, place % PAGE_SIZE, length);
-    const index = this.store.indexOf(map);
+    const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
     if (this.#shared !== undefined) {
       // The copy stays as it is until the next fence, or until an instruction of the page is decoded that may be what is written.
       if (this.#isa.coherentFetch === true) this.#dirty[index] = 1;
@@ -401,12 +394,12 @@ export class CodePages {
   /** The instructions that bytes of a page with records belong to are others from now on. */
   #changed(number: number, offset: number, length: number): void {
     const { unit, maxLength } = this.#isa;
-    const from = (Math.floor((offset - maxLength) / unit) + 1) * unit;
-    const to = (Math.floor((offset + length - 1) / unit) + 1) * unit;
+    const from = Math.floor((offset - maxLength + unit) / unit);
+    const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
-    this.store.forget(this.store.indexOf(this.mapOf(number)), first, to);
-    this.#observer?.written(number, first, to);
-    if (from < 0 || to === PAGE_SIZE) this.fetches.flushStraddle();
+    this.#forget(this.#recordsOf[number] as number, first, to + 1);
+    this.#observer?.written(number, first * unit, (to + 1) * unit);
+    if (from < 0 || to === this.#records - 1) this.fetches.flushStraddle();
   }
 
   /** Forgets all records. */

@@ -12,7 +12,7 @@ import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import { AccessEmitter } from '../tlb/access.ts';
-import { COMPUTED, COUNTERS, ENGINE, Status } from './layout.ts';
+import { COMPUTED, COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** Locals that carry the state of the loop; outlined instructions get them as parameters, in this order. */
@@ -24,20 +24,17 @@ export const FRAME_PARAMS = ['i32', 'i32'] as const;
 /** The frame of a function whose first parameters these are. */
 export const PARAMETER_FRAME: Frame = { ip: 0, budget: 1 };
 
-/** Where in its page the instruction of the record at `ip` begins. */
-export function offsetOf(layout: Layout, { ip }: Frame): I32 {
-  const bytes = RECORD_SIZE / 2;
-  return read('i32.load16_u', i32.shr_u(local('i32', ip), i32.const(Math.log2(bytes))), layout.offsets - layout.records / bytes);
-}
+/** How far the place of a record moves the pc. */
+export const distanceOf = (isa: Isa, record: I32): I64 => i64.extend_i32_u(i32.shr_u(record, i32.const(recordShift(isa))));
 
 /** The pc of the record at `ip`. */
-export const pcOf = (layout: Layout, frame: Frame): I64 => i64.add(read('i64.load', i32.const(0), layout.engine + ENGINE.page), i64.extend_i32_u(offsetOf(layout, frame)));
+export const pcOf = (isa: Isa, layout: Layout, { ip }: Frame): I64 => i64.add(read('i64.load', i32.const(0), layout.engine + ENGINE.origin), distanceOf(isa, local('i32', ip)));
 
 /** What one handler is being generated for. */
 export interface Variant {
   /** Length of the instruction in bytes; 0: the record says it. */
   readonly length: number;
-  /** The target of `branch` and `jump` lies in the same page, and field `imm` is the place of its record. */
+  /** The target of `branch` and `jump` lies in the same page, field `imm` is the distance in record bytes. */
   readonly near: boolean;
   /** Near, and not forward: what it jumps to is counted. */
   readonly back: boolean;
@@ -129,12 +126,12 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   pc(): I64 {
-    return pcOf(this.#layout, this.#frame);
+    return pcOf(this.#isa, this.#layout, this.#frame);
   }
 
-  /** The page at an address is executed from now on. */
-  setPage(page: I64): void {
-    this.write('i64.store', i32.const(0), page, this.#layout.engine + ENGINE.page);
+  /** The page whose records begin at `records` is executed from now on. */
+  setOrigin(page: I64, records: I32): void {
+    this.write('i64.store', i32.const(0), i64.sub(page, distanceOf(this.#isa, records)), this.#layout.engine + ENGINE.origin);
   }
 
   /** A word of the engine block. */
@@ -210,7 +207,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   service(name: string): void {
     this.helper(this.#service(name));
     if (this.#conditional === 0) this.serviced = true;
-    else if (this.#exits !== undefined) this.count(false, this.#behind);
+    else if (this.#exits !== undefined) this.count(false, i32.add(local('i32', this.#frame.ip), this.#step));
   }
 
   fault(name: string): void {
@@ -257,10 +254,10 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     return this.#exits;
   }
 
-  /** Continues with another record. */
-  #goTo(record: I32): void {
+  /** Continues with the record `distance` bytes further on. */
+  #advance(distance: I32): void {
     const { loop } = this.#exitsOfLoop();
-    lower(this.code, record);
+    lower(this.code, i32.add(local('i32', this.#frame.ip), distance));
     this.code.set(this.#frame.ip);
     this.code.br(loop);
   }
@@ -282,21 +279,23 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.jumpTo(bound);
   }
 
-  /** The record behind this one. */
-  get #behind(): I32 {
-    return i32.add(local('i32', this.#frame.ip), i32.const(RECORD_SIZE));
+  /** Record bytes from this instruction to the next. */
+  get #step(): I32 {
+    const { length } = this.#variant;
+    const scale = RECORD_SIZE / this.#isa.unit;
+    return length === 0 ? i32.shl(this.field(LENGTH), i32.const(Math.log2(scale))) : i32.const(length * scale);
   }
 
   /** Continues with the next instruction. Behind a service, which ends regions, one may begin. */
   next(): void {
-    if (this.serviced && this.#runtime.hot !== undefined) this.#countedGoTo(this.#behind);
-    else this.#goTo(this.#behind);
+    if (this.serviced && this.#runtime.hot !== undefined) this.#countedAdvance(this.#step);
+    else this.#advance(this.#step);
   }
 
   /** The same, and counts. */
-  #countedGoTo(record: I32): void {
+  #countedAdvance(distance: I32): void {
     const { loop } = this.#exitsOfLoop();
-    lower(this.code, record);
+    lower(this.code, i32.add(local('i32', this.#frame.ip), distance));
     this.code.set(this.#frame.ip);
     this.count();
     this.code.br(loop);
@@ -338,12 +337,12 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   branch(condition: I32): void {
     if (this.#variant.back && this.#runtime.hot !== undefined) {
-      this.if(condition, () => this.#countedGoTo(this.field('imm')));
-      this.#goTo(this.#behind);
+      this.if(condition, () => this.#countedAdvance(this.field('imm')));
+      this.#advance(this.#step);
       return;
     }
     if (this.#variant.near) {
-      this.#goTo(select(condition, this.field('imm'), this.#behind));
+      this.#advance(select(condition, this.field('imm'), this.#step));
       return;
     }
     this.if(condition, () => this.jump());
@@ -351,8 +350,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   jump(): void {
-    if (this.#variant.back) this.#countedGoTo(this.field('imm'));
-    else if (this.#variant.near) this.#goTo(this.field('imm'));
+    if (this.#variant.back) this.#countedAdvance(this.field('imm'));
+    else if (this.#variant.near) this.#advance(this.field('imm'));
     else this.jumpTo(i64.add(this.pc(), this.field64('imm')));
   }
 }

@@ -1,10 +1,11 @@
 /**
- * The cache of fetch translations: which map of records a virtual page has, and the records of instructions that lie in two pages. Generated code
+ * The cache of fetch translations: which records a virtual page has, and the records of instructions that lie in two pages. Generated code
  * looks entries up (`lookup.ts`); here they are filled and forgotten.
  */
-import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, TARGETS, TARGET_SIZE } from './layout.ts';
+import { RECORD_SIZE } from '../isa.ts';
+import type { Isa } from '../isa.ts';
+import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
-import type { RecordStore } from './records.ts';
 import { advance } from '../slow/advance.ts';
 
 /** Classes of virtual pages whose entries gave way to others. */
@@ -20,24 +21,35 @@ export interface FetchObserver {
   remappedPage(vaLo: number, vaHi: number, modes: number): void;
 }
 
+/** Fills a record page with LOOKUP from record `first` on. */
+export function guardRecords(words: Int32Array, isa: Isa, base: number, first: number): void {
+  for (let at = first * RECORD_SIZE; at < recordPageStride(isa); at += RECORD_SIZE) words[(base + at) >>> 2] = Handler.lookup;
+}
+
 export class FetchCache {
   observer: FetchObserver | undefined;
+  readonly #isa: Isa;
   readonly #layout: Layout;
-  readonly #store: RecordStore;
-  /** The entry of the page that may not be cached, and the offset that has a record. */
-  #uncached = -1;
-  #uncachedOffset = 0;
+  readonly #records: number;
+  readonly #stride: number;
   /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
   readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
   readonly #isLive: (tag: number) => boolean;
   #words: Int32Array;
 
   /** @param isLive - whether translations with a tag may still be used. */
-  constructor(words: Int32Array, layout: Layout, store: RecordStore, isLive: (tag: number) => boolean) {
+  constructor(words: Int32Array, isa: Isa, layout: Layout, isLive: (tag: number) => boolean) {
     this.#words = words;
+    this.#isa = isa;
     this.#layout = layout;
-    this.#store = store;
     this.#isLive = isLive;
+    this.#records = recordsPerPage(isa);
+    this.#stride = recordPageStride(isa);
+    for (let i = 0; i < STRADDLE_ENTRIES; i++) {
+      guardRecords(words, isa, layout.straddlePages + i * this.#stride, 0);
+      words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
+    }
+    guardRecords(words, isa, layout.uncachedPage, this.#records);
     this.flush();
   }
 
@@ -45,25 +57,13 @@ export class FetchCache {
     this.#words = words;
   }
 
-  /** Voids what tier 0 knows of targets. */
-  #voidTargets(): void {
-    const words = this.#words;
-    const { engine, targets } = this.#layout;
-    const word = (engine + ENGINE.targetsVoided) >>> 2;
-    const next = ((words[word] as number) + PAGE_SIZE) | 0;
-    if (next === 0) words.fill(0, targets >>> 2, (targets + TARGETS * TARGET_SIZE) >>> 2);
-    // Not 0, which entries have that never were used.
-    words[word] = next === 0 ? PAGE_SIZE : next;
-  }
-
-  /** No virtual page has this map any more. */
-  unlink(map: number): void {
-    this.#voidTargets();
+  /** No virtual page has these records any more. */
+  unlink(base: number): void {
     const words = this.#words;
     const first = this.#layout.fetchCache >>> 2;
     const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
     for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
-      if (words[word + 2] === (map | 0)) words[word] = words[word + 1] = NO_TAG;
+      if (words[word + 2] === (base | 0)) words[word] = words[word + 1] = NO_TAG;
     }
   }
 
@@ -72,7 +72,6 @@ export class FetchCache {
     const { fetchCache } = this.#layout;
     this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
     this.#evicted.fill(0);
-    this.#voidTargets();
     this.flushStraddle();
     this.observer?.remapped();
   }
@@ -89,7 +88,6 @@ export class FetchCache {
     };
     sweep(fetchCache, FETCH_ENTRIES);
     sweep(straddleCache, STRADDLE_ENTRIES);
-    this.#voidTargets();
     this.observer?.remapped();
   }
 
@@ -109,19 +107,17 @@ export class FetchCache {
     for (const page of [number, number - 1]) {
       words[this.#straddleEntry(page)] = NO_TAG;
     }
-    if (modes === 0) return;
-    this.#voidTargets();
-    this.observer?.remappedPage(vaLo, vaHi, modes);
+    if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
   }
 
-  /** Map of the page at a distance from a virtual page that has the given one in a fetch mode; 0 where none is known. */
-  beside(map: number, mode: number, distance: number): number {
+  /** Records of the page at a distance from a virtual page that has the given records in a fetch mode; 0 where none is known. */
+  beside(records: number, mode: number, distance: number): number {
     const words = this.#words;
     const first = this.#layout.fetchCache >>> 2;
     const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
     for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
       const low = words[word] as number;
-      if (words[word + 2] !== (map | 0) || low === NO_TAG || (low & (FETCH_MODES - 1)) !== mode) continue;
+      if (words[word + 2] !== (records | 0) || low === NO_TAG || (low & (FETCH_MODES - 1)) !== mode) continue;
       const [lo, hi] = advance(low, words[word + 1] as number, distance);
       const entry = this.#fetchEntry(lo, low);
       if (words[entry] === lo && words[entry + 1] === hi) return (words[entry + 2] as number) >>> 0;
@@ -147,54 +143,46 @@ export class FetchCache {
     for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
   }
 
-  /** Enters the map of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
-  fill(vaLo: number, vaHi: number, tag: number, map: number): void {
+  /** Enters the records of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
+  fill(vaLo: number, vaHi: number, tag: number, records: number): void {
     const word = this.#fetchEntry(vaLo, tag);
     const old = this.#words[word] as number;
     const low = (vaLo & -PAGE_SIZE) | tag;
     if (old !== NO_TAG && (old !== low || this.#words[word + 1] !== vaHi) && this.#isLive(old & (PAGE_SIZE - 1))) {
       (this.#evicted[(old >>> PAGE_SHIFT) & (EVICTED - 1)] as number) |= 1 << (old & (FETCH_MODES - 1));
     }
-    if (word === this.#uncached) this.#uncached = -1;
     this.#words[word] = low;
     this.#words[word + 1] = vaHi;
-    this.#words[word + 2] = map;
+    this.#words[word + 2] = records;
   }
 
-  /** Map of the page of an address, for a fetch tag; 0 if none is known, or it may not be cached. */
-  find(vaLo: number, vaHi: number, tag: number): number {
-    const words = this.#words;
-    const word = this.#fetchEntry(vaLo, tag);
-    if (words[word] !== ((vaLo & -PAGE_SIZE) | tag) || words[word + 1] !== vaHi || word === this.#uncached) return 0;
-    return (words[word + 2] as number) >>> 0;
-  }
-
-  /** The page that may not be cached is none. */
-  forgetUncached(): void {
-    const words = this.#words;
-    if (this.#uncached >= 0) words[this.#uncached] = words[this.#uncached + 1] = NO_TAG;
-    this.#uncached = -1;
-  }
-
-  /** Enters a map for one instruction of a page that may not be cached: everything else is looked up, so that the decoder is asked at each step. */
-  fillUncached(vaLo: number, vaHi: number, tag: number): void {
-    const offset = vaLo & (PAGE_SIZE - 1);
-    this.#store.mapUncached(this.#uncachedOffset, offset);
-    this.#uncachedOffset = offset;
-    this.fill(vaLo, vaHi, tag, this.#layout.uncachedMap);
-    this.#uncached = this.#fetchEntry(vaLo, tag);
+  /**
+   * Enters a record page for one instruction of a page that may not be cached: all its other records are undecoded, and
+   * belong to no page, so that the decoder is asked at each step.
+   * @returns the record to be written.
+   */
+  fillUncached(vaLo: number, vaHi: number, tag: number): number {
+    const base = this.#layout.uncachedPage;
+    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
+    this.fill(vaLo, vaHi, tag, base);
+    return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
   }
 
   /**
    * Enters the straddling instruction at a virtual address.
-   * @returns the first of two records to be written, those of the entry.
+   * @returns the record to be written, in the instruction's slot of the entry's own record page.
    */
   fillStraddle(vaLo: number, vaHi: number, tag: number): number {
     const page = vaLo >>> PAGE_SHIFT;
     const word = this.#straddleEntry(page);
+    const base = this.#layout.straddlePages + (page & (STRADDLE_ENTRIES - 1)) * this.#stride;
+    const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+    const last = word + STRADDLE_RECORD / 4;
+    this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
     this.#words[word] = (vaLo & -PAGE_SIZE) | tag;
     this.#words[word + 1] = vaHi;
-    this.#words[word + 2] = vaLo & (PAGE_SIZE - 1);
-    return STRADDLE_RECORD + 2 * (page & (STRADDLE_ENTRIES - 1));
+    this.#words[word + 2] = base;
+    this.#words[last] = record;
+    return base + record;
   }
 }

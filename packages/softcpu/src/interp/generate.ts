@@ -2,10 +2,9 @@
  * Generates tier 0 of an ISA: one WebAssembly function, `loop` + `br_table` over decoded records.
  *
  * Frame: `ip` (record of the instruction), `budget` (steps left). What else the loop would carry takes a register, or its place in the frame is
- * written and read at every dispatch; it is in the engine block. No pc is kept: where it is needed, it is the address of the page and what a
- * table beside the records says of the one at `ip`.
+ * written and read at every dispatch; it is in the engine block. No pc is kept: it is `origin + (ip >> shift)` where it is needed.
  * Each dispatch takes one step off the budget and leaves, pc and budget stored, when none is left; the handlers that are
- * no instructions (LOOKUP, LINK, undecoded, STRADDLE) give their step back. An instruction that traps keeps its step, so that a
+ * no instructions (LOOKUP, undecoded, STRADDLE) give their step back. An instruction that traps keeps its step, so that a
  * guest that traps on every instruction still runs out of budget.
  */
 import { BlockEmitter, lower } from '../ir/block.ts';
@@ -13,7 +12,6 @@ import type { Callees } from '../ir/block.ts';
 import { i32, local, read } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
 import { isEverywhere } from '../ir/emitter.ts';
-import { RECORD_SIZE } from '../isa.ts';
 import type { Instruction, Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -22,7 +20,7 @@ import type { ValueType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import type { Handlers, Slot } from './handlers.ts';
-import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, START_RECORD, Status } from './layout.ts';
+import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
@@ -116,7 +114,7 @@ function declareFunctions(module: ModuleBuilder, isa: Isa, layout: Layout): Call
 function generateSave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
   const { index, code } = module.func('save', FRAME_PARAMS, []);
   const block = new BlockEmitter(code, layout.state, new Map());
-  block.setState('i64.store', isa.state.pc, pcOf(layout, PARAMETER_FRAME));
+  block.setState('i64.store', isa.state.pc, pcOf(isa, layout, PARAMETER_FRAME));
   block.setState('i32.store', isa.state.budget, local('i32', PARAMETER_FRAME.budget));
   block.write('i32.store', i32.const(0), local('i32', PARAMETER_FRAME.ip), layout.engine + ENGINE.record);
   code.end();
@@ -193,8 +191,9 @@ function generateLoop(
   const restart = code.loop(); // from the state block
   setI32(frame.budget, plain.state('i32.load', isa.state.budget));
   plain.countFromHere();
-  setI32(frame.ip, i32.const(layout.records + START_RECORD * RECORD_SIZE));
-  plain.setPage(plain.state('i64.load', isa.state.pc));
+  const boot = i32.const(layout.engine + ENGINE.boot);
+  setI32(frame.ip, boot);
+  plain.setOrigin(plain.state('i64.load', isa.state.pc), boot);
 
   const trapped = code.block();
   const loop = code.loop();
@@ -264,10 +263,6 @@ function generateLoop(
       addToBudget(1);
       if (number === Handler.start && quiet) emitter.setEngine(ENGINE.quiet, i32.const(1));
       emitter.jumpTo(emitter.pc());
-    } else if (number === Handler.link) {
-      addToBudget(1);
-      setI32(frame.ip, read('i32.load', local('i32', frame.ip), 4));
-      code.br(loop);
     } else {
       if (number === Handler.undecoded) emitter.helper(helpers.decode);
       else emitStraddle(emitter, isa, layout, frame, helpers.straddle);

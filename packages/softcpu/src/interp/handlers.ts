@@ -9,8 +9,6 @@ export interface HandlerTable {
   has(index: number, length: number, near: boolean): boolean;
   /** Number of the handler of instruction `index` with this length and reach; `back`: near, and the target is not behind it. */
   handler(index: number, length: number, near: boolean, back?: boolean): number;
-  /** By number: what it is more than the number of the same with a target anywhere. 0: it is that, or has no target. */
-  readonly nearness: Uint8Array;
   /** What a handler is for, undefined for those that are no instructions. */
   slot(number: number): Slot | undefined;
   readonly count: number;
@@ -57,7 +55,6 @@ export function numberHandlers(isa: Isa): Handlers {
       if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
       return number;
     },
-    nearness: Uint8Array.from([...Array.from({ length: FIRST_HANDLER }, () => 0), ...slots.map(({ variant: { near, back } }) => (back ? 2 : near ? 1 : 0))]),
     slot: (number) => slots[number - FIRST_HANDLER],
   };
   return { slots, table };

@@ -10,8 +10,10 @@ export const ENGINE = {
   status: 0,
   /** i32: record of the instruction that called a helper. */
   record: 4,
-  /** i64: address of the page that tier 0 executes. */
-  page: 8,
+  /** i64: pc of a record = this + its place >> {@link recordShift}, for records of the page that tier 0 executes. */
+  origin: 8,
+  /** A record with the START handler: where execution starts whenever only the pc is known. */
+  boot: 16,
   /** 16 bytes: data of accesses that JavaScript carries out itself. */
   scratch: 32,
   /** i64: guest address of a slow access. */
@@ -36,8 +38,6 @@ export const ENGINE = {
   globalTags: 224,
   /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
   step: 240,
-  /** i32: how often what is known of targets was voided, above the bits of a fetch tag. */
-  targetsVoided: 244,
   size: 256,
 } as const;
 
@@ -52,37 +52,18 @@ export const SPACES = 255;
 export const Status = { next: 0, refetch: 1, leave: 2 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** Handlers that are not instructions. `link`: goes on at the record whose place is in the second word. */
-export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3, link: 4 } as const;
+/** Handlers that are not instructions: a fresh record is all zeroes. */
+export const Handler = { undecoded: 0, lookup: 1, straddle: 2, start: 3 } as const;
 /** Handler number of the first instruction. */
-export const FIRST_HANDLER = 5;
+export const FIRST_HANDLER = 4;
 
-/** Pages take records by so many. */
-export const CHUNK_BITS = 6;
-export const CHUNK_RECORDS: number = 2 ** CHUNK_BITS;
-/** Chunks that a code page has when it is decoded as far as most are. */
-const USUAL_CHUNKS = 6;
-
-/** Numbers of the records that are no page's, all in the first chunk. Where execution starts whenever only the pc is known: */
-export const START_RECORD = 0;
-/** The instruction of a page that may not be cached, and what is behind it. */
-export const UNCACHED_RECORD = 2;
-/** The same for each entry of the straddle cache. */
-export const STRADDLE_RECORD = 4;
-
-/** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 map of the page. */
+/** Entries of the fetch cache, and bytes of one: i64 tag (page address | fetch mode), i32 records of the page. */
 export const FETCH_ENTRIES = 4096;
 export const FETCH_ENTRY_SIZE = 16;
 /** Address bits from this one to bit 31 choose the entry too. */
 export const FETCH_FOLD = 24;
 /** A page has one of so many entries, by the low bits of the number of its address space. */
 export const FETCH_PLACES = 8;
-/**
- * Entries of the cache of targets, where tier 0 finds what it looked up before: i64 address, i32 its fetch tag and {@link ENGINE.targetsVoided},
- * i32 its record.
- */
-export const TARGETS = 16384;
-export const TARGET_SIZE = 16;
 /** No page has this tag. */
 export const NO_TAG = -1;
 
@@ -90,8 +71,10 @@ export const NO_TAG = -1;
 export const SECOND_SETS = 1024;
 export const SECOND_WAYS = 4;
 export const SECOND_ENTRY_SIZE = 16;
-/** Entries of the straddle cache, of the same size: i64 tag, i32 offset of the instruction in its page. */
+/** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
+/** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
+export const STRADDLE_RECORD = 12;
 
 /** Said with a record that is jumped to often, in a bit that no record's place has: it was looked up. */
 export const COMPUTED = 1;
@@ -146,9 +129,9 @@ export interface Layout {
   readonly second: number;
   /** Bytes by number of the page in linear memory: it has decoded records. */
   readonly codePages: number;
-  readonly targets: number;
   readonly fetchCache: number;
   readonly straddleCache: number;
+  readonly straddlePages: number;
   /** Counters that find what is executed often. */
   readonly counters: number;
   /** Descriptors of regions by number. */
@@ -159,15 +142,11 @@ export interface Layout {
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
   readonly jumpsUsed: number;
-  /** All records that are executed, in chunks. */
-  readonly records: number;
-  readonly chunks: number;
-  /** u16 by record: where in its page the instruction begins. */
-  readonly offsets: number;
-  /** Map of whatever page may not be cached. */
-  readonly uncachedMap: number;
-  /** Maps of the pages that have records. */
-  readonly maps: number;
+  /** Record page for instructions of pages that may not be cached. */
+  readonly uncachedPage: number;
+  /** Pool of record pages. */
+  readonly pool: number;
+  /** Record pages in the pool. */
   readonly poolPages: number;
   /** First byte behind all of it. */
   readonly end: number;
@@ -183,20 +162,21 @@ export const LOCAL_LOGS: number = 2 * MMU_MODES;
 /** Slots of a TLB table that may be filled between two flushes; one more flushes. */
 export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, windowBits - 11);
 
-/** Places in a page where an instruction may begin. */
-export const placesPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
+/** Records of a code page, without its guards. */
+export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
 
-/** Chunks that one page can have. */
-export const chunksPerPage = (isa: Pick<Isa, 'unit'>): number => (2 * placesPerPage(isa)) / CHUNK_RECORDS;
+/** Bytes from one record page to the next: the records, then LOOKUP guards for whatever falls out of the page. */
+export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength'>): number =>
+  (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * RECORD_SIZE;
 
-/** Bytes of a map: where the record of each place of the page is, i32 each, 0 without one. */
-export const mapSize = (isa: Pick<Isa, 'unit'>): number => 4 * placesPerPage(isa);
+/** log2 of record bytes per code byte. */
+export const recordShift = (isa: Pick<Isa, 'unit'>): number => Math.log2(RECORD_SIZE / isa.unit);
 
 /**
  * Lays the engine's regions out from `base` on.
  *
  * @param memoryBytes - size that the linear memory may grow to; decides the size of the TLB.
- * @param poolPages - bound on the number of code pages with decoded records; there are records for as many, decoded as far as most are.
+ * @param poolPages - bound on the number of code pages with decoded records.
  */
 export function planLayout(isa: Isa, options: { readonly state: number; readonly base: number; readonly memoryBytes: number; readonly poolPages: number }): Layout {
   const { state, base, memoryBytes, poolPages } = options;
@@ -208,7 +188,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     next = Math.ceil((at + bytes) / 64) * 64;
     return at;
   };
-  const chunks = Math.max(poolPages * USUAL_CHUNKS, chunksPerPage(isa)) + 1;
+  const stride = recordPageStride(isa);
   const layout = {
     state,
     engine: region(ENGINE.size),
@@ -219,19 +199,16 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     tlbGlobal: region((2 * MMU_MODES * tlbTableSize(windowBits)) / 8),
     second: region(SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE),
     codePages: region(2 ** (windowBits - 12)),
-    targets: region(TARGETS * TARGET_SIZE),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
+    straddlePages: region(STRADDLE_ENTRIES * stride),
     counters: region(COUNTERS * 4),
     regions: region(MAX_REGIONS * REGION_SIZE),
     borrowed: region(BORROWED_RECORDS * RECORD_SIZE),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
-    records: region(chunks * CHUNK_RECORDS * RECORD_SIZE),
-    chunks,
-    offsets: region(chunks * CHUNK_RECORDS * 2),
-    uncachedMap: region(mapSize(isa)),
-    maps: region(poolPages * mapSize(isa)),
+    uncachedPage: region(stride),
+    pool: region(poolPages * stride),
     poolPages,
     end: 0,
   };

@@ -1,20 +1,17 @@
 /**
  * The way from a guest address to its record: a direct-mapped fetch cache in linear memory, looked up inline. It is
  * tagged with the virtual page, address space and fetch mode, so that switching these flushes nothing; on a miss JavaScript
- * translates, fills the entry, or takes the trap. Regions look at it where they go on in another page. What was found is kept by address, in the
- * cache of targets, until any page's translation or records are forgotten.
+ * translates, fills the entry, or takes the trap. Regions look at it where they go on in another page.
  */
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, read } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Label } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
-import { offsetOf } from './emitter.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, TARGETS, TARGET_SIZE } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
@@ -54,47 +51,17 @@ export function generateHas(module: ModuleBuilder, layout: Layout): number {
   return index;
 }
 
-/** What the entry of an address says that is known now. */
-const targetTag = (e: InterpreterEmitter, isa: Isa, layout: Layout): I32 => i32.or(fetchTag(e, isa, layout), e.engine(ENGINE.targetsVoided));
-
-/** Where the entry of an address is in the cache of targets. */
-function targetOf({ unit }: Pick<Isa, 'unit'>, address: I64): I32 {
-  const low = i32.wrap_i64(address);
-  const number = i32.xor(i32.shr_u(low, i32.const(Math.log2(unit))), i32.shr_u(low, i32.const(Math.log2(PAGE_SIZE))));
-  return i32.shl(i32.and(number, i32.const(TARGETS - 1)), i32.const(Math.log2(TARGET_SIZE)));
-}
-
-const isTarget = (e: InterpreterEmitter, isa: Isa, layout: Layout, place: I32, address: I64): I32 =>
-  i32.and(i64.eq(read('i64.load', place, layout.targets), address), i32.eq(read('i32.load', place, layout.targets + 8), targetTag(e, isa, layout)));
-
-/** Ends with `ip` and the page set for the address in local `target`; a failed fetch changes it to the trap handler's. */
+/** Ends with `ip` and the origin set for the address in local `target`; a failed fetch changes it to the trap handler's. */
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
   const { code } = e;
   const at = local('i64', target);
-  const record = code.local('i32');
-  const map = code.local('i32');
   const hit = code.block();
-  const found = code.block();
-  const place = e.let(targetOf(isa, at));
-  lower(code, isTarget(e, isa, layout, place, at));
-  code.if(true);
-  lower(code, read('i32.load', place, layout.targets + 12));
-  code.set(record);
-  code.br(hit);
-  code.end();
   const retry = code.loop();
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
   const tag = e.let(fetchTag(e, isa, layout));
   const entry = e.let(entryOf(page, tag));
-  const missed = code.block();
-  lower(code, i32.eqz(isEntryOf(entry, page, tag, layout)));
-  code.brIf(missed, false);
-  lower(code, read('i32.load', entry, layout.fetchCache + 8));
-  code.set(map);
-  lower(code, read('i32.load', i32.add(local('i32', map), mapOffset(isa, i32.wrap_i64(at)))));
-  code.tee(record);
-  code.brIf(found, true);
-  code.end();
+  lower(code, isEntryOf(entry, page, tag, layout));
+  code.brIf(hit, true);
   e.setState('i64.store', isa.state.pc, at);
   e.setState('i32.store', isa.state.budget, local('i32', frame.budget));
   lower(code, i32.eqz(local('i32', frame.budget))); // a trap would take a step
@@ -111,31 +78,29 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.br(retry);
   code.end();
   code.end();
-  // What may not be cached is asked for each time.
-  e.if(i32.ne(local('i32', map), i32.const(layout.uncachedMap)), () => {
-    const free = e.let(targetOf(isa, at));
-    e.write('i64.store', free, at, layout.targets);
-    e.write('i32.store', free, targetTag(e, isa, layout), layout.targets + 8);
-    e.write('i32.store', free, local('i32', record), layout.targets + 12);
-  });
-  code.end();
-  e.setPage(i64.and(at, i64.const(-PAGE_SIZE)));
-  code.get(record);
+  const records = e.let(read('i32.load', entry, layout.fetchCache + 8));
+  e.setOrigin(page, records);
+  lower(code, i32.add(records, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa)))));
   code.set(frame.ip);
 }
 
-/** Where in a map the entry of an address is. */
-const mapOffset = ({ unit }: Pick<Isa, 'unit'>, address: I32): I32 => i32.shl(i32.and(address, i32.const(PAGE_SIZE - unit)), i32.const(Math.log2(4 / unit)));
-
-/** An instruction of which a part lies in the next page: its record is that of an entry of the straddle cache. What follows it is looked up. */
+/**
+ * An instruction of which a part lies in the next page: its record is in a page of records that belongs to an entry of
+ * the straddle cache, in the same slot as here. Everywhere else that page holds LOOKUP, so that the instruction's jumps
+ * and the one behind it find their way back.
+ */
 export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, straddle: number): void {
   const { code } = e;
-  const page = e.let(i64.and(e.pc(), i64.const(-PAGE_SIZE)));
+  const pc = e.let(e.pc());
+  const page = e.let(i64.and(pc, i64.const(-PAGE_SIZE)));
   const entry = e.let(entryOffset(pageNumber(page), STRADDLE_ENTRIES));
+  const distance = e.let(i32.shl(i32.wrap_i64(i64.and(pc, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
   const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(fetchTag(e, isa, layout))));
-  lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + 8), offsetOf(layout, frame))));
+  lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
   code.if(true);
-  lower(code, i32.add(i32.mul(entry, i32.const((2 * RECORD_SIZE) / FETCH_ENTRY_SIZE)), i32.const(layout.records + STRADDLE_RECORD * RECORD_SIZE)));
+  const records = e.let(read('i32.load', entry, layout.straddleCache + 8));
+  e.setOrigin(page, records);
+  lower(code, i32.add(records, distance));
   code.set(frame.ip);
   code.else();
   e.helper(straddle);

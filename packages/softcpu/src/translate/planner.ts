@@ -66,11 +66,11 @@ export class Planner {
   /** Pages that ways lead to, those that most lead to first, if the slot's page was executed with them lately. Only calls lead back from far away. */
   #choices({ page, mode, deep }: Slot, ways: Discovered['ways'], slice: number): NonNullable<Extent['other']>[] {
     const { pages } = this.#host;
-    const own = pages.mapOf(page);
+    const own = pages.recordsOf(page);
     const near = [...ways].filter(([distance]) => deep || Math.abs(distance) === PAGE_SIZE);
     return near.toSorted(([, a], [, b]) => b - a).slice(0, CHOICES).flatMap(([distance]) => {
       const records = pages.fetches.beside(own, Math.floor(mode / MMU_MODES), distance);
-      const number = records === 0 ? -1 : pages.ofMap(records);
+      const number = records === 0 ? -1 : pages.pageOf(records) / PAGE_SIZE;
       return number < 0 || number === page || this.#backoff.holds(number, slice) ? [] : { page: number, distance, records };
     });
   }

@@ -3,7 +3,6 @@ import type { CodePages } from '../interp/codepages.ts';
 import type { HandlerTable } from '../interp/handlers.ts';
 import { FIRST_HANDLER, Handler, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { NONE } from '../interp/records.ts';
 import { LENGTH, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { linkageOf } from './discover.ts';
@@ -19,11 +18,12 @@ export interface RecordsHost {
   readonly words: Int32Array;
   readonly pages: CodePages;
   readonly handlers: HandlerTable;
-  /** The record of an offset in the page with a map, by its number, decoded if need be; `NONE` without room. */
-  decodeAt(map: number, offset: number): number;
+  /** Decodes the instruction of an empty record. */
+  decode(ip: number): void;
   /** Decodes the instruction that begins at an offset of one page and ends in another one, both with records, into a record that is no page's. */
   decodeAcross(first: number, second: number, offset: number, record: number): void;
 }
+
 
 export class Records {
   readonly #isa: Isa;
@@ -41,36 +41,38 @@ export class Records {
   /** The instruction at an offset of a page; undefined where only tier 0 can go on, `cut` where it ends in the next page. */
   read(page: number, offset: number): Step | 'cut' | undefined {
     const { pages } = this.#host;
-    const map = pages.mapOf(page);
-    if (map === 0 || !pages.isCurrentMode(page)) return undefined;
-    const number = this.#host.decodeAt(pages.store.indexOf(map), offset);
-    if (number === NONE) return undefined;
-    const record = pages.store.place(number);
-    const handler = this.#handler(record);
+    const base = pages.recordsOf(page);
+    if (base === 0 || !pages.isCurrentMode(page)) return undefined;
+    const record = base + (offset / this.#isa.unit) * RECORD_SIZE;
+    let handler = this.#handler(record);
+    if (handler === Handler.undecoded) {
+      this.#host.decode(record);
+      handler = this.#handler(record);
+    }
     return handler === Handler.straddle ? 'cut' : this.#step(offset, record, handler);
   }
 
   /** The instruction that begins at an offset of one page and ends in another one. @param borrowed - which of `BORROWED_RECORDS` it takes. */
   readAcross(first: number, second: number, offset: number, borrowed: number): Step | undefined {
     const { pages } = this.#host;
-    if (pages.mapOf(second) === 0 || !pages.isCurrentMode(second)) return undefined;
+    if (pages.recordsOf(second) === 0 || !pages.isCurrentMode(second)) return undefined;
     const record = this.#layout.borrowed + borrowed * RECORD_SIZE;
     this.#host.decodeAcross(first, second, offset, record);
     return this.#step(offset, record, this.#handler(record));
   }
 
   #step(offset: number, record: number, handler: number): Step | undefined {
-    const { handlers, pages } = this.#host;
+    const { handlers } = this.#host;
     const isa = this.#isa;
     const slot = handler < FIRST_HANDLER ? undefined : handlers.slot(handler);
     if (slot === undefined) return undefined;
     const { instruction, variant } = slot;
     const shape = this.#shapes(instruction);
     const direct = isa.instructions[instruction]?.direct === true;
-    const imm = direct ? this.field(record, 'imm') : 0;
+    const distance = direct ? this.field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
     const length = variant.length === 0 ? this.field(record, LENGTH) : variant.length;
     const linkage = linkageOf(isa.state, shape.linkage, (name) => this.field(record, name));
-    return { offset, record, instruction, length, shape, target: variant.near ? pages.store.offsetOf(imm >>> 0) : offset + imm, linkage };
+    return { offset, record, instruction, length, shape, target: offset + distance, linkage };
   }
 
   readonly field = (record: number, name: string): number => fieldOf(this.#isa, this.#host.words, record, name);
@@ -83,20 +85,16 @@ export class Records {
     return region < 0 ? handler : (words[(this.#layout.regions + region * REGION_SIZE) >>> 2] as number) & 0xffff;
   }
 
-  /** Number of the first record's word; -1: there is none. */
-  #firstWord({ page, offset }: Slot): number {
-    const { pages } = this.#host;
-    const { store } = pages;
-    const map = pages.mapOf(page);
-    const record = map === 0 ? NONE : store.find(store.indexOf(map), offset);
-    return record === NONE ? -1 : store.word(record);
+  /** Number of the first record's word; -1: its page has no records. */
+  #firstWord(slot: Slot): number {
+    const base = this.#host.pages.recordsOf(slot.page);
+    return base === 0 ? -1 : (base + (slot.offset / this.#isa.unit) * RECORD_SIZE) >>> 2;
   }
 
   /** Puts a region in the place of its first record. */
   enter(slot: Slot): void {
     const { words, handlers } = this.#host;
     const word = this.#firstWord(slot);
-    if (word < 0) return;
     const original = this.#handler(word * 4);
     words[(this.#layout.regions + slot.number * REGION_SIZE) >>> 2] = original | (slot.mode << 16);
     words[word] = ((words[word] as number) & ~0xffff) | (handlers.count + slot.number);

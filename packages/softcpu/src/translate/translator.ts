@@ -10,7 +10,7 @@ import type { CodeObserver } from '../interp/codepages.ts';
 import { REGIONS, UNLINKED } from '../interp/enter.ts';
 import { COMPUTED, COUNTERS, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { MMU_MODES } from '../isa.ts';
+import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from '../wasm/api.ts';
@@ -176,7 +176,7 @@ export class Translator implements CodeObserver {
     if (mode >= REGION_MODES) return;
     const page = place / PAGE_SIZE;
     if (this.#backoff.holds(page, this.#slice)) return;
-    const offset = host.pages.store.offsetOf(ip);
+    const offset = ((ip - host.pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
     const step = this.#instructions.read(page, offset);
     if (step === undefined || step === 'cut' || step.shape.control === 'stop') return;
     const slot = this.#slots.at(page, offset, mode);
@@ -209,11 +209,11 @@ export class Translator implements CodeObserver {
   #sample(): void {
     if (this.#slice % (SAMPLED * SAMPLED_EVERY) === 0) this.#samples.clear();
     const { pages } = this.#host as TranslatorHost;
-    const { layout } = this.#options;
+    const { layout, isa } = this.#options;
     const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
     const page = pages.pageOf(ip) / PAGE_SIZE;
     if (!this.#slots.has(page)) return;
-    const offset = pages.store.offsetOf(ip);
+    const offset = ((ip - pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
     for (const slot of this.#slots.on(page)) {
       if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) continue;
       const samples = (this.#samples.get(slot) ?? 0) + 1;

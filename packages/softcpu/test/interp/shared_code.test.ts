@@ -39,7 +39,7 @@ class Processors {
   /** What processor `i` executes in a page that it looks up now. */
   text(i: number, page: number): number {
     const pages = this.of(i);
-    return this.words[pages.textOf(pages.store.indexOf(pages.acquire(page * PAGE_SIZE))) >>> 2] as number;
+    return this.words[pages.textOf(pages.acquire(page * PAGE_SIZE)) >>> 2] as number;
   }
 
   /** Processor `i` stores to a page. */

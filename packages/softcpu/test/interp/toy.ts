@@ -176,7 +176,7 @@ export class Toy implements Machine {
     this.view.setUint16(record, this.#handlers.handler(op, 4, near, near && imm <= 0), true);
     this.view.setUint16(record + 2, REGISTERS + ((word >> 8) & 15) * 8, true);
     this.view.setUint16(record + 4, REGISTERS + ((word >> 12) & 15) * 8, true);
-    this.view.setInt32(record + 8, imm, true);
+    this.view.setInt32(record + 8, near ? imm * 4 : imm, true);
     return ENDS.includes(name) ? -4 : 4;
   }
 

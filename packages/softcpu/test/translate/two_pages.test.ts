@@ -154,12 +154,12 @@ describe('the second page', () => {
 
   test('gives its records up, which the one takes that is mapped there then', () => {
     const machine = hot();
-    const records = machine.engine.pages.mapOf((machine.base + PAGE) / PAGE);
+    const records = machine.engine.pages.recordsOf((machine.base + PAGE) / PAGE);
     for (let i = 0; i < 70; i++) machine.load([i], PAGE + 0x200);
     machine.load(tail(7), 5 * PAGE);
     machine.remap(1, 5);
     expect(machine.each).toBe(7);
-    expect(machine.engine.pages.mapOf((machine.base + 5 * PAGE) / PAGE)).toBe(records);
+    expect(machine.engine.pages.recordsOf((machine.base + 5 * PAGE) / PAGE)).toBe(records);
   });
 });
 

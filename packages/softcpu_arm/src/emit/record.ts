@@ -1,4 +1,5 @@
 /** Writes the decoded records that the interpreter executes, see `define.ts`. */
+import { recordShift } from '@axvisor/softcpu';
 import type { HandlerTable } from '@axvisor/softcpu';
 import { decode } from '../isa/decode.ts';
 import { fieldValue, insns } from '../isa/table.ts';
@@ -7,6 +8,7 @@ import type { Get, Operand } from './define.ts';
 import { UNALLOCATED, defined } from './isa.ts';
 import type { Defined } from './isa.ts';
 
+const RECORD_SHIFT = recordShift({ unit: 4 });
 const PAGE = 4096;
 
 /** Instructions whose records are kept, by a hash of their bits: programs repeat few of them very often. */
@@ -76,6 +78,7 @@ export class RecordWriter {
     const imm = words[at + 2] as number;
     const near = offset + imm >= 0 && offset + imm < PAGE;
     words[at] = this.#table.handler(first & 0xffff, 4, near, near && imm <= 0) | (first & ~0xffff);
+    if (near) words[at + 2] = imm << RECORD_SHIFT;
   }
 
   /** A record; of direct branches as {@link #aim} wants it. */

@@ -1,4 +1,5 @@
 /** Writes the decoded records that the interpreter executes, see {@link isa}. */
+import { recordShift } from '@axvisor/softcpu';
 import type { HandlerTable } from '@axvisor/softcpu';
 import { decode, newDecoded } from '../isa/decode.ts';
 import { formats } from '../isa/formats.ts';
@@ -23,6 +24,7 @@ interface Shape {
   readonly rounding: boolean;
 }
 
+const RECORD_SHIFT = recordShift({ unit: 2 });
 const RELATIVE: ReadonlySet<string> = new Set(['jal', 'beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
 const ENDS: ReadonlySet<string> = new Set(['jal', 'jalr', 'mret', 'sret', 'ecall', 'ebreak']);
 
@@ -87,7 +89,7 @@ export class RecordWriter {
     words[word + 3] = bits;
     if ((known[entry + BITS] !== bits || bits === 0) && !this.#learn(bits, long, entry)) {
       words[word] = this.#illegal;
-      return long ? -4 : -2;
+      return -1;
     }
     const imm = known[entry + IMMEDIATE] as number;
     const near = known[entry + NEAR] as number;
@@ -95,10 +97,11 @@ export class RecordWriter {
     words[word + 1] = known[entry + REGISTERS] as number;
     if (near !== 0 && offset + imm >= 0 && offset + imm < 4096) {
       words[word] = (first & ~0xffff) | (imm <= 0 ? near >>> 16 : near & 0xffff);
+      words[word + 2] = imm << RECORD_SHIFT;
     } else {
       words[word] = first;
+      words[word + 2] = imm;
     }
-    words[word + 2] = imm;
     return known[entry + LENGTH] as number;
   }
 

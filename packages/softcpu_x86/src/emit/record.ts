@@ -1,5 +1,5 @@
 /** Writes the decoded records that the interpreter executes; their layout is in `operands.ts`. */
-import { PAGE_SIZE } from '@axvisor/softcpu';
+import { PAGE_SIZE, recordShift } from '@axvisor/softcpu';
 import type { HandlerTable } from '@axvisor/softcpu';
 import { Decoder, INVALID, TOO_LONG } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
@@ -11,6 +11,8 @@ import { OVERLONG, UNALLOCATED, choose, defined, isa } from './isa.ts';
 import type { Defined } from './isa.ts';
 import { K } from './operands.ts';
 import { useSegment } from './segments.ts';
+
+const RECORD_SHIFT = recordShift({ unit: 1 });
 
 /** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
 export class RecordWriter {
@@ -54,6 +56,7 @@ export class RecordWriter {
     const wrap = relative && definition.direct === true && wraps(insn, near);
     const index = choose(entry, insn, row, wrap);
     const inPage = near && !wrap;
+    if (inPage) f.imm = distance << RECORD_SHIFT;
     const handlers = inPage ? (distance <= 0 ? this.#back : this.#near) : this.#plain;
     this.#put(words, record, handlers[index] as number, insn.length);
     return definition.ends === true ? -insn.length : insn.length;

@@ -286,7 +286,7 @@
           (local.get 5))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2761600
+            (i64.load offset=3748480
               (local.tee 29
                 (i32.and
                   (i32.shl
@@ -310,7 +310,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=2761608
+              (i32.load offset=3748488
                 (local.get 29)))))
         (return_call 3
           (local.get 21)
