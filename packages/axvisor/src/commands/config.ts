@@ -2,16 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { generateVmConfig, vmConfigSchema } from '@axvisor/axvisor_api/config';
 import { deviceModels } from '@axvisor/axvisor_api/device';
-import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { ARCHITECTURES, compose } from '../compose/index.ts';
 import { usageError } from '../errors.ts';
 import { parseAddress, parseCount, parseSize } from '../numbers.ts';
+import { DEFAULT_ARCHITECTURE } from './architecture.ts';
 import { gicVersion, oneOf, readConfig, virtualization } from './run_options.ts';
 
 /** These commands run no guest: the smallest host will do. */
 const HOST = { memory: 64 * 1024 * 1024 };
-const DEFAULT_ARCH: Architecture = 'riscv64';
 
 /** @throws {CliError} with every problem of all files */
 export async function configCheck(files: readonly string[], { json = false }: { readonly json?: boolean } = {}): Promise<void> {
@@ -54,11 +53,11 @@ export interface GenerateOptions {
 
 export async function configGenerate(options: GenerateOptions): Promise<void> {
   const arch = options.arch === undefined ? undefined : oneOf(options.arch, ARCHITECTURES, '--arch');
-  await compose(arch ?? DEFAULT_ARCH, HOST);
+  await compose(arch ?? DEFAULT_ARCHITECTURE, HOST);
   const config = createVmConfig({
     ...(arch === undefined ? {} : { arch }),
-    ...gicVersion(options, arch ?? DEFAULT_ARCH),
-    ...(options.virt === undefined ? {} : { virtualization: virtualization(options.virt, arch ?? DEFAULT_ARCH) }),
+    ...gicVersion(options, arch ?? DEFAULT_ARCHITECTURE),
+    ...(options.virt === undefined ? {} : { virtualization: virtualization(options.virt, arch ?? DEFAULT_ARCHITECTURE) }),
     id: parseCount(options.id, '--id', 1, 0x7fff_ffff),
     name: options.name,
     cpuNum: parseCount(options.cpus, '--cpus', 1, MAX_CPUS),
@@ -70,12 +69,12 @@ export async function configGenerate(options: GenerateOptions): Promise<void> {
 }
 
 export async function configSchema(): Promise<void> {
-  await compose(DEFAULT_ARCH, HOST);
+  await compose(DEFAULT_ARCHITECTURE, HOST);
   process.stdout.write(`${JSON.stringify(vmConfigSchema(), null, 2)}\n`);
 }
 
 export async function devices(options: { readonly json?: boolean }): Promise<void> {
-  await compose(DEFAULT_ARCH, HOST);
+  await compose(DEFAULT_ARCHITECTURE, HOST);
   const models = deviceModels();
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(models.map((m) => ({ ...m, size: Number(m.size) })), null, 2)}\n`);
