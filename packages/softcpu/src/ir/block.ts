@@ -156,6 +156,11 @@ export class BlockEmitter implements Block {
     this.code.fill();
   }
 
+  copy(to: I32, from: I32, length: I32): void {
+    for (const operand of [to, from, length]) lower(this.code, operand);
+    this.code.copy();
+  }
+
   state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
     return read(op, i32.const(0), this.#stateBase + offset);
   }

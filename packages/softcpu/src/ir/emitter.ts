@@ -63,6 +63,8 @@ export interface Block {
   atomicFence(): void;
   /** `memory.fill`. */
   fill(address: I32, byte: I32, length: I32): void;
+  /** `memory.copy`: as if all was read before anything is written. */
+  copy(to: I32, from: I32, length: I32): void;
   /** A word of the state block, at a byte offset in it. */
   state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T>;
   setState<T extends ValueType>(op: MemoryOp & `${T}.store${string}`, offset: number, value: Expr<T>): void;

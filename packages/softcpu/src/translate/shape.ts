@@ -129,6 +129,7 @@ class ShapeEmitter implements Emitter {
   atomicStore(): void {}
   atomicFence(): void {}
   fill(): void {}
+  copy(): void {}
   state<T extends ValueType>(op: string, offset: number): Expr<T> {
     (this.#pinned.includes(offset) ? this.pinnedReads : this.words).add(offset);
     return local(typeOf(op) as T, 0);

@@ -5,12 +5,11 @@
  * once where they can.
  */
 import { i32, i64, select } from '@axvisor/softcpu';
-import type { Emitter, I32, I64 } from '@axvisor/softcpu';
+import type { Emitter, I32, I64, Variable } from '@axvisor/softcpu';
 import { EFLAGS, Flag, SEG_BASE, Seg } from '../state.ts';
 import { define } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition, subFlags } from './flags.ts';
-import { readPlace } from './locked.ts';
 import { K, checkSegment, gpr, setGpr } from './operands.ts';
 import type { Operands } from './operands.ts';
 import { dataSegment } from './segments.ts';
@@ -115,36 +114,43 @@ function repeated(body: Body, many: boolean, stop?: (e: Emitter, rep: number) =>
 /** REPE ends with ZF = 0, REPNE with ZF = 1. */
 const untilZero = (e: Emitter, rep: number): I32 => condition(e, rep === 0xf3 ? 5 : 4);
 
-/** Elements up to the end of the pages at hand. */
-function withinPage(step: StringStep, address: I64): I64 {
-  return i64.shr_u(i64.sub(c(PAGE), i64.and(address, c(PAGE - 1))), c(Math.log2(step.bytes)));
-}
 const smaller = (e: Emitter, a: I64, b: I64): I64 => e.let(select(i64.lt_u(a, b), a, b));
 
-/** Whether several elements may be done at once: upwards, and without limits. */
-function mayBulk(step: StringStep): I32 {
+/** Whether several elements may be done at once: without limits. */
+const mayBulk = ({ e, address }: StringStep): I32 => (address === 16 ? i32.const(0) : i32.eqz(i32.and(e.field('k'), i32.const(K.segmented))));
+
+/** Elements from an address on, against DF, that lie in its page; not one if already the first does not. */
+function withinPage(step: StringStep, address: I64): I64 {
+  const { e, bytes } = step;
+  const shift = c(Math.log2(bytes));
+  const offset = e.let(i64.and(address, c(PAGE - 1)));
+  const behind = e.let(i64.shr_u(i64.sub(c(PAGE), offset), shift));
+  return e.let(select(step.down(), select(i64.eqz(behind), behind, i64.add(i64.shr_u(offset, shift), ONE)), behind));
+}
+
+/** Several elements in linear memory: where the lowest one is, given the place of the first, and their bytes. */
+interface Stretch {
+  readonly length: I32;
+  lowest(first: I32): I32;
+}
+
+function stretch(step: StringStep, count: I64): Stretch {
+  const { e, bytes } = step;
+  const length = e.let(i32.mul(i32.wrap_i64(count), i32.const(bytes)));
+  const back = e.let(select(step.down(), i32.sub(length, i32.const(bytes)), i32.const(0)));
+  return { length, lowest: (first) => e.let(i32.sub(first, back)) };
+}
+
+/** Several elements at once at a place that is known; where that cannot be, one: `single`. Yields how many (bound). */
+function bulk(step: StringStep, several: I64, known: I32, many: (stretch: Stretch, single: () => void) => void, single: () => void, done: Variable<'i64'>): void {
   const { e } = step;
-  if (step.address === 16) return i32.const(0);
-  return i32.eqz(i32.or(step.down(), i32.and(e.field('k'), i32.const(K.segmented))));
-}
-
-/** The same of a number of elements: more than one is left. */
-const inBulk = (step: StringStep, count: I64): I32 => i32.and(i64.gt_u(count, ONE), mayBulk(step));
-
-function writePlace(e: Emitter, size: Size, place: I32, value: I64): void {
-  e.write(size === 64 ? 'i64.store' : size === 32 ? 'i64.store32' : size === 16 ? 'i64.store16' : 'i64.store8', place, value);
-}
-
-/** `count` elements at a place, each as `value(i)` says; yields after each the next place. */
-function fillPlaces(step: StringStep, to: I32, count: I64, value: (distance: I32) => I64): void {
-  const { e, size, bytes } = step;
-  const distance = e.variable(i32.const(0));
-  const end = e.let(i32.mul(i32.wrap_i64(count), i32.const(bytes)));
-  e.loop((again) => {
-    writePlace(e, size, i32.add(to, distance.get), value(distance.get));
-    e.assign(distance, i32.add(distance.get, i32.const(bytes)));
-    again(i32.lt_u(distance.get, end));
-  });
+  e.if(i32.and(i32.and(i64.gt_u(several, ONE), mayBulk(step)), known), () => {
+    e.assign(done, several);
+    many(stretch(step, several), () => {
+      single();
+      e.assign(done, ONE);
+    });
+  }, single);
 }
 
 const movs: Body = (step, count) => {
@@ -156,34 +162,50 @@ const movs: Body = (step, count) => {
   if (count === ONE || step.address === 16) {
     single();
   } else {
-    const several = smaller(e, smaller(e, count, e.let(withinPage(step, from))), e.let(withinPage(step, to)));
+    const several = smaller(e, smaller(e, count, withinPage(step, from)), withinPage(step, to));
     const source = e.cachedAddress(from, false);
     const target = e.cachedAddress(to);
-    e.if(i32.and(inBulk(step, several), i32.and(i32.ne(source, i32.const(0)), i32.ne(target, i32.const(0)))), () => {
-      fillPlaces(step, target, several, (distance) => e.let(readPlace(e, size, i32.add(source, distance))));
-      e.assign(done, several);
-    }, single);
+    const known = i32.and(i32.ne(source, i32.const(0)), i32.ne(target, i32.const(0)));
+    bulk(step, several, known, ({ length, lowest }, alone) => {
+      // An element may be read only before an earlier one was written over it.
+      const ahead = select(step.down(), i32.sub(source, target), i32.sub(target, source));
+      e.if(i32.lt_u(ahead, length), alone, () => e.copy(lowest(target), lowest(source), length), false);
+    }, single, done);
   }
   step.advance(RSI, done.get);
   step.advance(RDI, done.get);
   return done.get;
 };
 
+/** Stores the low bits of an i64. */
+const storeOf = { 8: 'i64.store8', 16: 'i64.store16', 32: 'i64.store32', 64: 'i64.store' } as const;
+
+/** Each byte of an element is `byte`. */
+const inAllBytes = (size: Size, byte: I64): I64 => i64.mul(byte, i64.const(0x0101_0101_0101_0101n >> BigInt(64 - size)));
+
 const stos: Body = (step, count) => {
-  const { e, size } = step;
+  const { e, size, bytes } = step;
   const to = step.at(RDI, true);
   const done = e.variable(ONE);
-  const value = e.let(gpr(e, 0));
+  const value = e.let(zext(gpr(e, 0), size));
   const single = (): void => e.store(bytesOf(size), to, value);
   if (count === ONE || step.address === 16) {
     single();
   } else {
-    const several = smaller(e, count, e.let(withinPage(step, to)));
+    const several = smaller(e, count, withinPage(step, to));
     const target = e.cachedAddress(to);
-    e.if(i32.and(inBulk(step, several), i32.ne(target, i32.const(0))), () => {
-      fillPlaces(step, target, several, () => value);
-      e.assign(done, several);
-    }, single);
+    bulk(step, several, i32.ne(target, i32.const(0)), ({ length, lowest }) => {
+      const first = lowest(target);
+      const byte = e.let(i64.and(value, c(0xff)));
+      e.if(i64.eq(value, inAllBytes(size, byte)), () => e.fill(first, i32.wrap_i64(byte), length), () => {
+        const distance = e.variable(i32.const(0));
+        e.loop((again) => {
+          e.write(storeOf[size], i32.add(first, distance.get), value);
+          e.assign(distance, i32.add(distance.get, i32.const(bytes)));
+          again(i32.lt_u(distance.get, length));
+        });
+      });
+    }, single, done);
   }
   step.advance(RDI, done.get);
   return done.get;

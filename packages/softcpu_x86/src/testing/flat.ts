@@ -38,6 +38,8 @@ export class FlatProcessor {
   /** Record of the instruction that called the service. */
   record = 0;
   readonly #regions: readonly Placed[];
+  /** Of what was translated last. */
+  #permissions: number = 0;
 
   /** @param mode - as {@link CODE}; 64-bit by default. */
   constructor(regions: readonly Region[], execution: Execution = 'interpreter', mode: number = CODE.code64) {
@@ -60,11 +62,13 @@ export class FlatProcessor {
     let writer: RecordWriter | undefined;
     this.engine = new Engine(
       {
-        permissions: () => (this.#regions.some(({ readOnly }) => readOnly === true) ? Permission.read | Permission.execute : 7),
+        permissions: () => this.#permissions,
         translate: (lo, hi, access) => {
           // A physical address is a place here: pages of copies differ.
           const place = hi === 0 ? this.placeOf(lo >>> 0) : -1;
-          if (place >= 0 && !(access === Access.store && this.#isReadOnly(lo >>> 0))) return place;
+          const readOnly = this.#isReadOnly(lo >>> 0);
+          this.#permissions = Permission.read | Permission.execute | (readOnly ? 0 : Permission.write);
+          if (place >= 0 && !(access === Access.store && readOnly)) return place;
           this.stopped = 'fault';
           this.faulted = access;
           return -1;
@@ -104,7 +108,7 @@ export class FlatProcessor {
   }
 
   #isReadOnly(address: number): boolean {
-    return this.#regions.some(({ base, size, readOnly }) => readOnly === true && address >= base && address < base + size);
+    return this.#regions.some(({ base, size, readOnly }) => readOnly && address >= base && address < base + size);
   }
 
   /** Puts the next copy of the region at an address in place. */

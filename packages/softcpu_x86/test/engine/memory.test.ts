@@ -1,4 +1,5 @@
 import { Access } from '@axvisor/softcpu';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../src/isa/asm.ts';
 import { GPR, PC } from '../../src/state.ts';
@@ -12,10 +13,10 @@ const make = (execution: 'interpreter' | 'translator'): FlatProcessor => new Fla
 const processors = { interpreter: make('interpreter'), translator: make('translator') };
 
 /** Runs a source up to HLT or a fault. */
-function run(source: string, execution: 'interpreter' | 'translator' = 'interpreter', steps = 10_000): FlatProcessor {
+function run(source: string, execution: 'interpreter' | 'translator' = 'interpreter', steps = 10_000, data = new Uint8Array(DATA.size)): FlatProcessor {
   const processor = processors[execution];
   processor.exchange(CODE.base);
-  processor.memory(DATA.base, DATA.size).fill(0);
+  processor.memory(DATA.base, DATA.size).set(data);
   processor.eflags = 2;
   processor.put(GPR + 8 * 4, BigInt(DATA.base + 0x800));
   processor.load(CODE.base, assemble(source, { base: BigInt(CODE.base) }).bytes);
@@ -117,6 +118,37 @@ describe.each(['interpreter', 'translator'] as const)('memory in the %s', (execu
     expect(p.stopped).toBe('system');
     expect([...p.memory(0x3_0100, 0x404)]).toEqual(Array.from({ length: 0x404 }, (_, i) => (i & 3) + 1));
     expect([p.gpr(6), p.gpr(7)]).toEqual([0x3_0008n, 0x3_000an]);
+  });
+
+  it('does what element by element does, in both directions, at any distance', () => {
+    const place = fc.integer({ min: DATA.base + 0x480, max: DATA.base + DATA.size - 0x480 });
+    const near = fc.tuple(place, fc.integer({ min: -80, max: 80 })).map(([from, distance]) => [from, from + distance] as const);
+    const elements = fc.constantFrom(['b', 1], ['w', 2], ['d', 4], ['q', 8]) as fc.Arbitrary<readonly ['b' | 'w' | 'd' | 'q', number]>;
+    const value = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.integer({ min: 0, max: 255 }).map((byte) => BigInt(byte) * 0x0101_0101_0101_0101n));
+    fc.assert(
+      fc.property(fc.oneof(near, fc.tuple(place, place)), elements, fc.integer({ min: 1, max: 0x400 }), fc.boolean(), fc.boolean(), value, ([from, to], [suffix, bytes], bound, down, moves, filler) => {
+        const count = Math.max(1, Math.floor(bound / bytes));
+        const before = Uint8Array.from({ length: DATA.size }, (_, i) => (i * 0x6d) >>> 3);
+        const source = `mov rax, ${filler}
+          mov esi, ${from}
+          mov edi, ${to}
+          mov ecx, ${count}
+          ${down ? 'std' : 'cld'}
+          rep ${moves ? 'movs' : 'stos'}${suffix}
+          hlt`;
+        const p = run(source, execution, 10_000, before);
+        expect(p.stopped).toBe('system');
+        const expected = before.slice();
+        for (let i = 0; i < count; i++) {
+          const at = (first: number): number => first - DATA.base + (down ? -i : i) * bytes;
+          if (moves) expected.copyWithin(at(to), at(from), at(from) + bytes);
+          else for (let j = 0; j < bytes; j++) expected[at(to) + j] = Number((filler >> BigInt(8 * j)) & 0xffn);
+        }
+        expect(Buffer.compare(p.memory(DATA.base, DATA.size), expected)).toBe(0);
+        expect([p.gpr(1), p.gpr(7)]).toEqual([0n, BigInt(to + (down ? -1 : 1) * count * bytes)]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('executes what it has written itself', () => {
