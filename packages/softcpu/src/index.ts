@@ -22,7 +22,7 @@ export { f32, f64, i32, i64, select } from './ir/expr.ts';
 export type { Expr, F32, F32Ops, F64, F64Ops, I32, I32Ops, I64, I64Ops, V128 } from './ir/expr.ts';
 export { f32x4, f64x2, i16x8, i32x4, i64x2, i8x16, v128 } from './ir/vector.ts';
 export type { I8x16Ops, V128Ops, VectorOps } from './ir/vector.ts';
-export { SPLIT_EXCHANGE, createSplitExchange } from './split_exchange.ts';
+export { SPLIT_EXCHANGE, busFunctions, splitFunctions } from './split_exchange.ts';
 export { busAccess, placeIn } from './physical.ts';
 export type { PhysBus, RamWindow } from './physical.ts';
 export { MMU_MODES, RECORD_SIZE } from './isa.ts';

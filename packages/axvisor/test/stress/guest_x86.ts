@@ -253,6 +253,30 @@ ${failIf('ne', 'data under a lock')}
         jnz     .Ldo_pair_3
         cmp     eax, edx
 ${failIf('ne', 'data under a lock')}
+        # One word by exchanges of both, the other by what touches it alone.
+        mov     rax, [rip + mixed_pair]
+        mov     rdx, [rip + mixed_pair + 8]
+.Ldo_pair_4:
+        lea     rbx, [rax + 1]
+        mov     rcx, rdx
+        lock cmpxchg16b [rip + mixed_pair]
+        jnz     .Ldo_pair_4
+        lock inc qword ptr [rip + mixed_pair + 8]
+        # A byte that only this CPU writes, in a word of which all exchange others.
+        inc     byte ptr [r15 + shared_word]
+        mov     r8b, [r15 + shared_word]
+        lock inc word ptr [rip + shared_word + 7]
+        cmp     r8b, [r15 + shared_word]
+${failIf('ne', 'data under a lock')}
+        # What an exchange that fails would have put there is never seen.
+        mov     eax, 0
+        mov     edx, 1
+        mov     ebx, 2
+        mov     ecx, 2
+        lock cmpxchg16b [rip + steady_pair]
+        mov     rax, [rip + steady_pair]
+        or      rax, [rip + steady_pair + 8]
+${failIf('ne', 'data under a lock')}
         dec     edi
         jnz     .Ldo_pair_1
         add     qword ptr [r14 + R_PAIR], 32
@@ -561,6 +585,12 @@ ${failIf('ne', 'sum of pairs')}
         cmp     eax, dword ptr [rip + narrow_pair]
         jne     fail
         cmp     eax, dword ptr [rip + narrow_pair + 4]
+        jne     fail
+        cmp     rax, [rip + mixed_pair]
+        jne     fail
+        cmp     rax, [rip + mixed_pair + 8]
+        jne     fail
+        cmp     ax, [rip + shared_word + 7]
         jne     fail
         mov     edi, R_SPLIT
         call    sum
@@ -874,6 +904,9 @@ amo:    .zero   64
 cas:    .zero   64
 pair:   .zero   64
 narrow_pair: .zero 64
+mixed_pair: .zero 64
+steady_pair: .zero 64
+shared_word: .zero 64
 toggled: .zero  64
 split_word: .zero 64
 data_lock: .zero 64

@@ -3,6 +3,11 @@
 /** How long a holder may take, in ms. One that takes longer is a thread that was ended. */
 const PATIENCE = 100;
 
+const FREE = 0;
+const HELD = 1;
+/** Held, and somebody waits, or did. */
+const AWAITED = 2;
+
 export class BusLock {
   readonly #word: Int32Array;
 
@@ -11,15 +16,17 @@ export class BusLock {
     this.#word = new Int32Array(shared, offset, 1);
   }
 
-  /** Does `work`, which is short, while no other processor does any. */
-  hold<T>(work: () => T): T {
+  /** From here on, until it lets go, no other processor holds it. What is done in between is short. @returns 0 */
+  hold(): number {
     const word = this.#word;
-    while (Atomics.compareExchange(word, 0, 0, 1) !== 0) if (Atomics.wait(word, 0, 1, PATIENCE) === 'timed-out') break;
-    try {
-      return work();
-    } finally {
-      Atomics.store(word, 0, 0);
-      Atomics.notify(word, 0);
-    }
+    if (Atomics.compareExchange(word, 0, FREE, HELD) === FREE) return 0;
+    while (Atomics.exchange(word, 0, AWAITED) !== FREE) if (Atomics.wait(word, 0, AWAITED, PATIENCE) === 'timed-out') break;
+    return 0;
+  }
+
+  /** Lets go. @returns 0 */
+  release(): number {
+    if (Atomics.exchange(this.#word, 0, FREE) === AWAITED) Atomics.notify(this.#word, 0, 1);
+    return 0;
   }
 }

@@ -1,8 +1,8 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
-import { SPLIT_EXCHANGE } from '@axvisor/softcpu';
+import { splitFunctions } from '@axvisor/softcpu';
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
-import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, SHARED, SP_ALIGN, ZR, ZSINK } from '../state.ts';
+import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, SHARED, SP_ALIGN, VT, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
@@ -84,6 +84,6 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
-  functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, [SPLIT_EXCHANGE]: { params: ['i32', 'i32', 'i32'], result: 'i32' } },
+  functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, ...splitFunctions(VT) },
   services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],
 };

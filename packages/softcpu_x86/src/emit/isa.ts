@@ -1,11 +1,11 @@
 /** The x86-64 instruction set as the engine wants it: record layout, state block, and a handler for each variant of each instruction. */
-import { SPLIT_EXCHANGE } from '@axvisor/softcpu';
+import { splitFunctions } from '@axvisor/softcpu';
 import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { MAX_LENGTH } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
-import { ADJ, AUX, AVX_TRAP, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, SSE_TRAP, ZERO } from '../state.ts';
+import { ADJ, AUX, AVX_TRAP, BUDGET, CODE, FETCH_IDX, FLAG_KIND, FPU_TRAP, GPR, MMU_IDX, PC, RES, SEG_BASE, SINK, SSE_TRAP, VT, ZERO } from '../state.ts';
 import { DIVIDE_ERROR, arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
@@ -219,7 +219,7 @@ export const isa: Isa = {
     ...simdFunctions,
     [SIMD_EXEC]: { params: ['i32', 'i32'], result: 'i32' },
     [X87_EXEC]: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },
-    [SPLIT_EXCHANGE]: { params: ['i32', 'i32', 'i32'], result: 'i32' },
+    ...splitFunctions(VT),
   },
   services: [SYSTEM, UNDEFINED, GENERAL_PROTECTION, DIVIDE_ERROR, SEGMENT_FAULT, BOUND, REPEAT, SSE_FAULT, FPU_FAULT, AVX_FAULT, SIMD_EXCEPTION, X87_EXCEPTION],
 };

@@ -51,7 +51,7 @@
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 14
-                      (call 2
+                      (call 3
                         (local.get 11)
                         (i64.const 0)
                         (i32.const 388))))
@@ -100,7 +100,7 @@
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 20
-                      (call 2
+                      (call 3
                         (local.get 17)
                         (i64.const 0)
                         (i32.const 516))))
@@ -141,7 +141,7 @@
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 25
-                      (call 2
+                      (call 3
                         (local.get 22)
                         (i64.const 0)
                         (i32.const 385))))
@@ -176,7 +176,7 @@
                 (if  ;; label = @5
                   (i32.eqz
                     (local.tee 29
-                      (call 2
+                      (call 3
                         (local.get 26)
                         (i64.const 0)
                         (i32.const 385))))
@@ -199,9 +199,18 @@
                 (i64.and
                   (local.get 8)
                   (i64.const 4294967295)))
-              (local.set 7
-                (i64.const 0))
-              (br 3 (;@1;)))
+              (local.set 30
+                (call 2
+                  (local.get 24)
+                  (local.get 28)
+                  (i32.const 4)))
+              (local.set 21
+                (i64.and
+                  (i64.load offset=5248
+                    (i32.const 0))
+                  (i64.const 4294967295)))
+              (br_if 0 (;@4;)
+                (local.get 30)))
             (local.set 10
               (local.get 21))))
         (local.set 2
@@ -230,8 +239,8 @@
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 29
-                  (call 2
+                (local.tee 30
+                  (call 3
                     (local.get 26)
                     (i64.const 0)
                     (i32.const 8))))
@@ -241,7 +250,7 @@
                 (br 2 (;@2;))))
             (local.set 23
               (i64.load
-                (local.get 29))))
+                (local.get 30))))
           (else
             (local.set 23
               (i64.load
@@ -287,7 +296,7 @@
         (if  ;; label = @3
           (i64.eq
             (i64.load offset=3748480
-              (local.tee 29
+              (local.tee 30
                 (i32.and
                   (i32.shl
                     (i32.xor
@@ -311,8 +320,8 @@
                 (local.get 1)
                 (i32.const 2))
               (i32.load offset=3748488
-                (local.get 29)))))
-        (return_call 3
+                (local.get 30)))))
+        (return_call 4
           (local.get 21)
           (i32.sub
             (local.get 1)
@@ -327,7 +336,7 @@
       (i64.store offset=4592
         (i32.const 0)
         (local.get 4)))
-    (return_call 3
+    (return_call 4
       (i64.add
         (local.get 0)
         (i64.shr_s
