@@ -16,6 +16,9 @@ const WITH_ERROR = 0x0002_7d00;
 /** Contributory exceptions: #DE, #TS, #NP, #SS, #GP. */
 const CONTRIBUTORY = (1 << V.DE) | (1 << V.TS) | (1 << V.NP) | (1 << V.SS) | (1 << V.GP);
 
+/** Faults return with RF set; aborts, #DB by an instruction breakpoint, traps and interrupts with RF as it is. */
+export const setsResume = (vector: number): boolean => vector !== V.DB && vector !== V.DF && vector !== V.MC;
+
 export class Events {
   /** The event whose delivery is under way, as IDT-vectoring information: 0 if none. */
   vectoring = 0;
@@ -120,25 +123,42 @@ export class Events {
     }
   }
 
-  /** What follows an exception during the delivery of an event (SDM vol. 3, table 6-5). */
+  /**
+   * What follows an exception during the delivery of an event (SDM vol. 3, table 6-5). It may leave the guest, and a page fault changes CR2, before
+   * it is found to be a double or a triple fault.
+   */
   private next(): void {
     const { fault } = this.regs;
     if (fault.kind === Fault.stage2) {
       this.guest?.secondStageFault();
       return;
     }
-    if (!this.hasError(fault.vector)) fault.errorCode = 0;
-    const first = this.vectoring & 0xff;
-    const second = fault.vector;
-    const wasException = this.vectoring !== 0 && ((this.vectoring >>> 8) & 7) === EVENT.hardware;
-    const contributes = (vector: number): boolean => ((CONTRIBUTORY >>> vector) & 1) !== 0;
-    if (wasException && first === V.DF && (contributes(second) || second === V.PF)) {
-      this.shutdown();
+    const { vector } = fault;
+    if (!this.hasError(vector)) fault.errorCode = 0;
+    const combination = this.combined(vector);
+    if (combination === undefined) {
+      this.exception(vector, EVENT.hardware, fault.errorCode, 0);
       return;
     }
-    const double = wasException && ((contributes(first) && contributes(second)) || (first === V.PF && (contributes(second) || second === V.PF)));
-    if (double) this.exception(V.DF, EVENT.hardware, 0, 0);
-    else this.exception(second, EVENT.hardware, fault.errorCode, 0);
+    this.guest?.exception({ vector, kind: EVENT.hardware, hasError: this.hasError(vector), errorCode: fault.errorCode, length: 0 });
+    if (vector === V.PF) this.pageFault();
+    if (combination === 'double') this.exception(V.DF, EVENT.hardware, 0, 0);
+    else this.shutdown();
+  }
+
+  /** What an exception makes of the one that is being delivered; undefined if it is the next to be delivered. */
+  private combined(second: number): 'double' | 'triple' | undefined {
+    if (this.vectoring === 0 || ((this.vectoring >>> 8) & 7) !== EVENT.hardware) return undefined;
+    const first = this.vectoring & 0xff;
+    const contributes = (vector: number): boolean => ((CONTRIBUTORY >>> vector) & 1) !== 0;
+    if (!contributes(second) && (second !== V.PF || contributes(first))) return undefined;
+    return first === V.DF ? 'triple' : first === V.PF || contributes(first) ? 'double' : undefined;
+  }
+
+  private pageFault(): void {
+    const { sys, fault } = this.regs;
+    sys[slot.cr2] = fault.lo;
+    sys[slot.cr2 + 1] = fault.hi;
   }
 
   /** A triple fault: only INIT, NMI or RESET wake the processor. */
@@ -152,10 +172,8 @@ export class Events {
     const { sys, fault } = regs;
     const hasError = this.hasError(vector) && kind === EVENT.hardware;
     guest?.exception({ vector, kind, hasError, errorCode, length });
-    if (vector === V.PF && kind === EVENT.hardware) {
-      sys[slot.cr2] = fault.lo;
-      sys[slot.cr2 + 1] = fault.hi;
-    } else if (vector === V.DB) {
+    if (vector === V.PF && kind === EVENT.hardware) this.pageFault();
+    else if (vector === V.DB) {
       // What waited behind MOV SS comes with it.
       sys[slot.dr6] = (sys[slot.dr6]! & ~15) | fault.lo | (regs.pendingDebug & DR6.defined);
       regs.pendingDebug = 0;
@@ -176,8 +194,7 @@ export class Events {
     const returnLo = (regs.ripLo() + (soft ? length : 0)) | 0;
     const returnHi = regs.code64 ? regs.ripHi() + (returnLo >>> 0 < length && soft ? 1 : 0) : 0;
     let flags = regs.flags;
-    // Faults return with RF set; #DB by an instruction breakpoint, traps and interrupts with RF as it is.
-    if (kind === EVENT.hardware && vector !== V.DB && vector !== V.DF && vector !== V.MC) flags |= Flag.RF;
+    if (kind === EVENT.hardware && setsResume(vector)) flags |= Flag.RF;
     const ext = kind === EVENT.softInt || kind === EVENT.softException ? 0 : 1;
     if (!regs.protectedMode) delivery.real(vector, returnLo, flags);
     else if (regs.long) delivery.long(vector, ext, hasError, errorCode, returnLo, returnHi, flags);

@@ -2,6 +2,7 @@
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
 import { CODE, CR_READS, Flag, Intercepts } from '../../state.ts';
 import { EVENT, INFO, V } from '../fields.ts';
+import { setsResume } from '../events.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
 import { Waiting, type SystemInsn } from '../interface.ts';
 import { highOf, lowWord, slot, toNumber } from '../registers.ts';
@@ -283,13 +284,15 @@ export class VmxGuest implements GuestMode {
       qualificationHi = vector === V.PF ? fault.hi : 0;
     }
     const unblocking = this.unblocked && vector !== V.DF && this.p.events.vectoring === 0 ? INFO.nmiUnblocking : 0;
+    // Neither a double nor a triple fault leaves during the delivery of what it is made of (SDM vol. 3, 28.2.4).
+    if (vector === V.DF) this.p.events.vectoring = 0;
     this.exit(R.exceptionOrNmi, {
       length,
       qualificationLo,
       qualificationHi,
       information: vector | (kind << 8) | (hasError ? INFO.errorValid : 0) | unblocking | INFO.valid,
       errorCode,
-      resume: kind === EVENT.hardware && vector !== V.DB,
+      resume: kind === EVENT.hardware && setsResume(vector),
     });
   }
 
@@ -325,6 +328,7 @@ export class VmxGuest implements GuestMode {
   }
 
   tripleFault(): void {
+    this.p.events.vectoring = 0;
     this.exit(R.tripleFault, {});
   }
 
