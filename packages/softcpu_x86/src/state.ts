@@ -75,8 +75,6 @@ export const CPL = 296;
 export const IF_ALLOWED = 300;
 /** How bytes are decoded (i32), see {@link CODE}. Whoever changes it tells the engine (`pages.setMode`). */
 export const MODE = 304;
-/** Nonzero where CR4.UMIP keeps SGDT, SIDT, SLDT, SMSW and STR from running here (i32): it is in force and CPL > 0. */
-export const UMIP_TRAP = 308;
 /** Nonzero where misaligned data accesses raise #AC (i32): CR0.AM, EFLAGS.AC and CPL = 3. */
 export const ALIGN_TRAP = 312;
 

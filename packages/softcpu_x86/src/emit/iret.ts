@@ -4,9 +4,8 @@
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Block, FunctionDefinition, I32, I64 } from '@axvisor/softcpu';
-import { CR4 } from '../priv/fields.ts';
 import {
-  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GDTR_LIMIT, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, RIGHTS, SEG_BASE, SELECTOR, SMAP, Seg, UMIP_TRAP,
+  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GDTR_LIMIT, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, RIGHTS, SEG_BASE, SELECTOR, SMAP, Seg,
   storedAt,
 } from '../state.ts';
 import { define } from './define.ts';
@@ -75,7 +74,6 @@ function returnToUser(b: Block, cs: I32, ss: I32, flags: I32, code: I64, stack: 
     b.setState('i32.store', EFLAGS, i32.or(i32.and(old, i32.const(~(TAKEN | Flag.RF))), has(flags, TAKEN & ~ARITHMETIC)));
     b.setState('i32.store', CPL, i32.const(3));
     b.setState('i32.store', IF_ALLOWED, i32.eq(has(flags, Flag.IOPL), i32.const(Flag.IOPL)));
-    b.setState('i32.store', UMIP_TRAP, has(register(b, 'cr4'), CR4.UMIP));
     b.setState('i32.store', ALIGN_TRAP, i32.const(0));
   });
   return simple;

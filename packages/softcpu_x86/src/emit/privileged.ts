@@ -6,7 +6,7 @@ import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32 } from '@axvisor/softcpu';
 import {
   ALIGN_TRAP, CODE, CPL, CR_READS, EFLAGS, FETCH, Flag, GPR, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, MODE, NON_ADDRESS_BITS, PAUSES_LEFT, RIGHTS, SEG_BASE, SELECTOR, SHADOW_PC, SHARED, SMAP, Seg,
-  UMIP_TRAP, storedAt,
+  storedAt,
 } from '../state.ts';
 import { CR4, EFER, FLAT, SYSCALL_RIGHTS, SYSRET_FLAGS } from '../priv/fields.ts';
 import { define } from './define.ts';
@@ -107,7 +107,6 @@ const syscall: Definition = define(({ e, variant }) => {
   const selector = e.let(word(e, register('star', true)));
   loadFlat(e, selector, i32.add(selector, i32.const(8)), 0);
   e.setState('i32.store', IF_ALLOWED, i32.const(1));
-  e.setState('i32.store', UMIP_TRAP, i32.const(0));
   e.setState('i32.store', ALIGN_TRAP, i32.const(0));
   e.enterMode(MMU.supervisorSmap, e.state('i64.load', register('lstar')), FETCH.supervisor);
 }, { byMode: true, record: systemRecord });
@@ -131,7 +130,6 @@ const sysret: Definition = define(({ e, variant }) => {
   const selector = e.let(i32.shr_u(word(e, register('star', true)), i32.const(16)));
   loadFlat(e, i32.add(selector, i32.const(16)), i32.add(selector, i32.const(8)), 3);
   e.setState('i32.store', IF_ALLOWED, i32.eq(i32.and(flags, i32.const(Flag.IOPL)), i32.const(Flag.IOPL)));
-  e.setState('i32.store', UMIP_TRAP, i32.and(word(e, register('cr4')), i32.const(CR4.UMIP)));
   e.setState('i32.store', ALIGN_TRAP, i32.const(0));
   e.enterMode(MMU.user, target, FETCH.user);
 }, { byMode: true, record: systemRecord });

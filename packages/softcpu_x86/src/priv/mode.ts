@@ -1,6 +1,6 @@
 /** What generated code looks at that follows from control registers, segments, the privilege level and system flags: words of the state block. */
 import {
-  ALIGN_TRAP, AVX_TRAP, CODE, CS_LIMIT, FETCH, FETCH_IDX, FPU_TRAP, Flag, IF_ALLOWED, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, READ_HIGH, READ_LOW, SEG_BASE, SMAP, SSE_TRAP, UMIP_TRAP,
+  ALIGN_TRAP, AVX_TRAP, CODE, CS_LIMIT, FETCH, FETCH_IDX, FPU_TRAP, Flag, IF_ALLOWED, MMU, MMU_IDX, MODE, NON_ADDRESS_BITS, READ_HIGH, READ_LOW, SEG_BASE, SMAP, SSE_TRAP,
   WRITE_HIGH, WRITE_LOW,
 } from '../state.ts';
 import { AR, CR0, CR4, SEG, TYPE } from './fields.ts';
@@ -30,7 +30,6 @@ export function recompute(regs: Registers): number {
   words[base + (FPU_TRAP >> 2)] = fpuOff ? 1 : 0;
   words[base + (SSE_TRAP >> 2)] = fpuOff || (cr4 & CR4.OSFXSR) === 0 ? 1 : 0;
   words[base + (AVX_TRAP >> 2)] = (cr0 & CR0.TS) !== 0 || real || v86 || !regs.isAvxEnabled ? 1 : 0;
-  words[base + (UMIP_TRAP >> 2)] = (cr4 & CR4.UMIP) !== 0 && cpl > 0 ? 1 : 0;
   const aligned = (cr0 & CR0.AM) !== 0 && (flags & Flag.AC) !== 0 && cpl === 3 ? 1 : 0;
   // From here on instructions are executed one by one.
   if (aligned !== words[base + (ALIGN_TRAP >> 2)]) regs.host.endSlice();
