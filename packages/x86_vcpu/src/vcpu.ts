@@ -67,7 +67,8 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   readonly #interceptions: Interceptions;
   readonly cpuidView: CpuidView;
   #msr: PendingMsr | undefined;
-  #isShutDown = false;
+  /** Why the guest is not entered any more. */
+  #end: AxVCpuExitReason | undefined;
 
   /** @throws {AxError} NoMemory, InvalidInput for an APIC id that is none */
   constructor(cpus: Cpus, newGuest: NewGuest, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -142,7 +143,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     this.#loadedOn = undefined;
     this.#emulator.discard();
     this.#msr = undefined;
-    this.#isShutDown = false;
+    this.#end = undefined;
     this.#events.reset();
   }
 
@@ -193,11 +194,11 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   run(): AxVCpuExitReason {
     const cpu = this.#boundTo;
     if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.who} is not bound to this CPU`);
-    if (this.#isShutDown) return SHUTDOWN;
     this.#load(cpu);
     this.#completeMsr();
     const transfer = this.#emulator.goOn();
     if (transfer !== undefined) return transfer;
+    if (this.#end !== undefined) return this.#end;
     for (let exits = 0; exits < MAX_EXITS; exits++) {
       this.#takeApicEvents();
       if (this.#power.waitsForSipi) return HALT;
@@ -271,13 +272,19 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     const refused = this.#emulator.refuse();
     // Ones are no instruction.
     if (refused === 'fetch') this.raise(new GuestFault(Vector.UD));
+    else if (refused === 'instruction') this.notEmulated();
     else if (refused === 'memory') this.#machineCheck();
-    else if (refused === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.who}: no access was refused`);
+    else if (refused === undefined && this.#end === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.who}: no access was refused`);
+  }
+
+  notEmulated(): void {
+    const bytes = [...this.cpu().fetch()].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    this.#end = { reason: 'GuestError', message: `the instruction at 0x${this.guest.get('rip').toString(16)} accesses what is no memory, and is not emulated: ${bytes}` };
   }
 
   /** A page walk or the delivery of an event accessed what is no memory. Without CR4.MCE, and on the way to the handler, it is a shutdown (SDM vol. 3, 16.6). */
   #machineCheck(): void {
-    if ((this.guest.get('cr4') & Cr4.MCE) === 0n || this.#events.isInterrupted(Vector.MC)) this.#isShutDown = true;
+    if ((this.guest.get('cr4') & Cr4.MCE) === 0n || this.#events.isInterrupted(Vector.MC)) this.#end = SHUTDOWN;
     else this.raise(new GuestFault(Vector.MC));
   }
 

@@ -1,5 +1,6 @@
 /** One instruction that the hypervisor carries out for the guest, from its first transfer to the last. */
 import type { GuestPhysAddr } from '@axvisor/axvisor_api/addr';
+import { MappingFlags } from '@axvisor/axvisor_api/addrspace';
 import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { GuestFault } from '../paging.ts';
 import type { Steps, Transfer } from './machine.ts';
@@ -9,13 +10,18 @@ import { Unfinished } from './string.ts';
 /** The register in which exits say that a value read is for the instruction that is being emulated. */
 export const EMULATED = 16;
 
-/** How an emulated instruction ended. */
-export type Outcome = 'running' | 'done' | typeof JUMPED | 'again' | GuestFault;
+/** The instruction turns out to do what is not emulated. */
+export class Unsupported extends Error {}
 
-export type TransferExit = Extract<AxVCpuExitReason, { readonly reason: 'MmioRead' | 'MmioWrite' | 'IoRead' | 'IoWrite' }>;
+/** How an emulated instruction ended. */
+export type Outcome = 'running' | 'done' | typeof JUMPED | 'again' | 'unsupported' | GuestFault;
+
+export type TransferExit = Extract<AxVCpuExitReason, { readonly reason: 'NestedPageFault' | 'MmioRead' | 'MmioWrite' | 'IoRead' | 'IoWrite' }>;
 
 function exitOf(transfer: Transfer): TransferExit {
   switch (transfer.kind) {
+    case 'fault':
+      return { reason: 'NestedPageFault', addr: transfer.gpa as GuestPhysAddr, accessFlags: transfer.write ? MappingFlags.WRITE : MappingFlags.READ };
     case 'read':
       return { reason: 'MmioRead', addr: transfer.gpa as GuestPhysAddr, width: transfer.width, reg: EMULATED, regWidth: 8, signedExt: false };
     case 'write':
@@ -75,6 +81,7 @@ export class Emulation implements Emulated {
     } catch (e) {
       if (e instanceof GuestFault) this.outcome = e;
       else if (e instanceof Unfinished) this.outcome = 'again';
+      else if (e instanceof Unsupported) this.outcome = 'unsupported';
       else throw e;
       return undefined;
     }

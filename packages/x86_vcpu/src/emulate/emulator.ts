@@ -31,6 +31,8 @@ export interface EmulationHost {
   /** A part of one that repeats is done. */
   trapStep(): void;
   raise(fault: GuestFault): void;
+  /** The instruction accesses what is no memory, and is none that is emulated: the guest cannot go on. */
+  notEmulated(): void;
 }
 
 /** A bus without an answer floats; x86 has no exception for it. */
@@ -66,6 +68,7 @@ export class Emulator {
       this.#emulation = new PortAccess(cpu, port, width, input, length());
       return this.#continue();
     }
+    cpu.begin();
     const instruction = decode(cpu.fetch(), cpu, portStringShape);
     if (instruction === undefined) throw undecodable();
     return this.#begin(portString(cpu, instruction, port, input), instruction.length);
@@ -91,7 +94,9 @@ export class Emulator {
   /** The access of the last nested fault as a transfer; undefined if it is none of an instruction's data. */
   decodeMmio(): MmioExit | undefined {
     const fault = this.#fault;
-    if (fault === undefined || this.#isDelivery || fault.fetch || fault.walk) return undefined;
+    // A page that the instruction under way was found to access is a device's.
+    if (fault === undefined) return this.#continue() as MmioExit | undefined;
+    if (this.#isDelivery || fault.fetch || fault.walk) return undefined;
     const cpu = this.#host.cpu();
     const move = this.#moves.at(cpu, fault.gpa, fault.write, this.#answers);
     if (move !== undefined) {
@@ -99,6 +104,7 @@ export class Emulator {
       this.#emulation = move;
       return this.#continue() as MmioExit | undefined;
     }
+    cpu.begin(fault.gpa);
     const instruction = decode(cpu.fetch(), cpu, shapeOf);
     const steps = instruction === undefined ? undefined : stepsOf(cpu, instruction);
     if (instruction === undefined || steps === undefined) return undefined;
@@ -118,12 +124,13 @@ export class Emulator {
     return this.#emulation !== undefined;
   }
 
-  /** Nobody answers. @returns what was accessed: a device, which floats; what is no memory, which is the caller's to raise; nothing */
-  refuse(): 'device' | 'fetch' | 'memory' | undefined {
+  /** Nobody answers. @returns what was accessed: a device, which floats; by an instruction that is not emulated; what is no memory, which is the caller's to raise; nothing */
+  refuse(): 'device' | 'fetch' | 'instruction' | 'memory' | undefined {
     const fault = this.#fault;
     this.#fault = undefined;
     if (this.answer(FLOATING)) return 'device';
-    return fault === undefined ? undefined : fault.fetch ? 'fetch' : 'memory';
+    if (fault === undefined) return undefined;
+    return fault.fetch ? 'fetch' : fault.walk || this.#isDelivery ? 'memory' : 'instruction';
   }
 
   /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
@@ -142,6 +149,7 @@ export class Emulator {
     if (outcome === 'done') this.#host.advance(emulation.length);
     else if (outcome === JUMPED) this.#host.jumped();
     else if (outcome instanceof GuestFault) this.#host.raise(outcome);
+    else if (outcome === 'unsupported') this.#host.notEmulated();
     else this.#host.trapStep();
     return undefined;
   }
@@ -152,6 +160,7 @@ export class Emulator {
     const { apic } = this.#host;
     const offset = apic?.offsetOf(transfer.gpa);
     if (apic === undefined || offset === undefined) return undefined;
+    if (transfer.kind === 'fault') return 0n;
     if (transfer.kind === 'read') return apic.read(offset, transfer.width);
     apic.write(offset, transfer.width, transfer.data);
     return 0n;

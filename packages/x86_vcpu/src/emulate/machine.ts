@@ -6,8 +6,9 @@ import type { Guest, SegmentName } from '../guest.ts';
 import type { NestedMemory } from '../nested.ts';
 import { GuestFault, translateLinear } from '../paging.ts';
 
-/** An access to a device; a read is answered with the value. */
+/** An access to a device; a read is answered with the value. Or, before the first one to a page, that there is no memory. */
 export type Transfer =
+  | { readonly kind: 'fault'; readonly gpa: bigint; readonly write: boolean }
   | { readonly kind: 'read'; readonly gpa: bigint; readonly width: AccessWidth }
   | { readonly kind: 'write'; readonly gpa: bigint; readonly width: AccessWidth; readonly data: bigint }
   | { readonly kind: 'in'; readonly port: number; readonly width: AccessWidth }
@@ -22,6 +23,11 @@ const PAGE = 4096n;
 const MAX_LENGTH = 15;
 const RSP = 4;
 
+/** `system`: the access is the processor's own, to a table of the system, whatever the privilege level. */
+interface Implied {
+  readonly system?: boolean;
+}
+
 /** Bytes of an operand. */
 export type Size = 1 | 2 | 4 | 8;
 export const truncate = (value: bigint, size: number): bigint => BigInt.asUintN(8 * size, value);
@@ -30,6 +36,8 @@ export class EmulatedCpu {
   readonly guest: Guest;
   readonly context: Context;
   readonly memory: NestedMemory;
+  /** Pages of guest physical addresses that the hypervisor knows the instruction to access, and that are no memory. */
+  readonly #devices = new Set<bigint>();
 
   constructor(guest: Guest, context: Context, memory: NestedMemory) {
     this.guest = guest;
@@ -82,41 +90,60 @@ export class EmulatedCpu {
     return BigInt.asUintN(32, offset + this.guest.segment(segment).base);
   }
 
-  #translate(linear: bigint, write: boolean): bigint {
-    return translateLinear(this.guest, this.memory, linear, { write, fetch: false, user: this.cpl === 3 });
+  #translate(linear: bigint, write: boolean, { system = false }: Implied): bigint {
+    return translateLinear(this.guest, this.memory, linear, { write, fetch: false, user: !system && this.cpl === 3 });
   }
 
   /** The parts of an access in each page, as [offset, bytes, guest physical address]. */
-  #parts(linear: bigint, size: number, write: boolean): (readonly [number, number, bigint])[] {
+  #parts(linear: bigint, size: number, write: boolean, access: Implied): (readonly [number, number, bigint])[] {
     const first = Math.min(size, Number(PAGE - (linear & (PAGE - 1n))));
-    const parts: (readonly [number, number, bigint])[] = [[0, first, this.#translate(linear, write)]];
-    if (first < size) parts.push([first, size - first, this.#translate(BigInt.asUintN(64, linear + BigInt(first)), write)]);
+    const parts: (readonly [number, number, bigint])[] = [[0, first, this.#translate(linear, write, access)]];
+    if (first < size) parts.push([first, size - first, this.#translate(BigInt.asUintN(64, linear + BigInt(first)), write, access)]);
     return parts;
   }
 
-  *read(linear: bigint, size: number): Steps<bigint> {
+  /** An instruction begins; `gpa` is where the processor found no memory. */
+  begin(gpa?: bigint): void {
+    this.#devices.clear();
+    if (gpa !== undefined) this.#devices.add(gpa / PAGE);
+  }
+
+  /** Memory that nobody has touched is not mapped yet: the hypervisor is asked once for each page. @returns whether it may be there now */
+  *#mapped(gpa: bigint, write: boolean): Steps<boolean> {
+    if (this.#devices.has(gpa / PAGE)) return false;
+    this.#devices.add(gpa / PAGE);
+    yield { kind: 'fault', gpa, write };
+    return true;
+  }
+
+  *read(linear: bigint, size: number, access: Implied = {}): Steps<bigint> {
     let value = 0n;
-    for (const [offset, bytes, gpa] of this.#parts(linear, size, false)) {
+    for (const [offset, bytes, page] of this.#parts(linear, size, false, access)) {
       for (const [at, width] of widths(bytes)) {
-        const part = this.memory.read(gpa + BigInt(at), width) ?? truncate(yield { kind: 'read', gpa: gpa + BigInt(at), width }, width);
-        value |= part << BigInt(8 * (offset + at));
+        const gpa = page + BigInt(at);
+        let part = this.memory.read(gpa, width);
+        if (part === undefined && (yield* this.#mapped(gpa, false))) part = this.memory.read(gpa, width);
+        value |= (part ?? truncate(yield { kind: 'read', gpa, width }, width)) << BigInt(8 * (offset + at));
       }
     }
     return value;
   }
 
-  *write(linear: bigint, size: number, value: bigint): Steps {
-    for (const [offset, bytes, gpa] of this.#parts(linear, size, true)) {
+  *write(linear: bigint, size: number, value: bigint, access: Implied = {}): Steps {
+    for (const [offset, bytes, page] of this.#parts(linear, size, true, access)) {
       for (const [at, width] of widths(bytes)) {
+        const gpa = page + BigInt(at);
         const data = truncate(value >> BigInt(8 * (offset + at)), width);
-        if (!this.memory.write(gpa + BigInt(at), width, data)) yield { kind: 'write', gpa: gpa + BigInt(at), width, data };
+        if (this.memory.write(gpa, width, data)) continue;
+        if ((yield* this.#mapped(gpa, true)) && this.memory.write(gpa, width, data)) continue;
+        yield { kind: 'write', gpa, width, data };
       }
     }
   }
 
   /** Whether an access to all of these bytes is allowed, before anything is transferred. @throws {GuestFault} #PF */
   probe(linear: bigint, size: number, write: boolean): void {
-    this.#parts(linear, size, write);
+    this.#parts(linear, size, write, {});
   }
 
   /** Up to 15 bytes of the instruction at RIP; fewer before a page that cannot be fetched from. */
