@@ -1,4 +1,5 @@
 /** Task-state segments of 16 and 32 bits (SDM vol. 3, 8.2.1 and 8.6), and access to them as the processor's, whatever the privilege level. */
+import { SegmentAccess } from '@axvisor/axvisor_api/arch/x86';
 import type { Guest, SegmentName } from './guest.ts';
 import type { NestedMemory } from './nested.ts';
 import { GuestFault, translateLinear } from './paging.ts';
@@ -101,15 +102,35 @@ export interface SystemDescriptor {
 
 export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0;
 
-/** The descriptor of a selector. @throws {GuestFault} of `vector` if it is beyond its table's limit */
-export function descriptorOf(guest: Guest, memory: SystemMemory, selector: number, vector: number): SystemDescriptor {
+/** Access rights of a segment register that holds no segment. */
+export const UNUSABLE = 0x1_0000;
+
+export const dplOf = (rights: number): number => (rights & SegmentAccess.DPL) >>> 5;
+export const isPresent = (rights: number): boolean => (rights & SegmentAccess.P) !== 0;
+export const isSegment = (rights: number): boolean => (rights & SegmentAccess.S) !== 0;
+export const isCode = (rights: number): boolean => isSegment(rights) && (rights & 8) !== 0;
+export const isConforming = (rights: number): boolean => isCode(rights) && (rights & 4) !== 0;
+export const isWritable = (rights: number): boolean => isSegment(rights) && (rights & 0xa) === 2;
+export const isReadable = (rights: number): boolean => isSegment(rights) && (rights & 0xa) !== 8;
+
+/** The linear address of a selector's descriptor, of `size` bytes. @throws {GuestFault} of `vector` if it is beyond its table's limit */
+export function descriptorPlace(guest: Guest, selector: number, vector: number, size = 8): bigint {
   const ldtr = guest.segment('ldtr');
   const isLocal = (selector & 4) !== 0;
-  const [base, limit] = isLocal ? [ldtr.base, (ldtr.rights & 0x1_0000) === 0 ? ldtr.limit : -1] : [guest.get('gdtr.base'), Number(guest.get('gdtr.limit'))];
+  const [base, limit] = isLocal ? [ldtr.base, (ldtr.rights & UNUSABLE) === 0 ? ldtr.limit : -1] : [guest.get('gdtr.base'), Number(guest.get('gdtr.limit'))];
   const offset = selector & 0xfff8;
-  if (offset + 7 > limit) throw new GuestFault(vector, selector & 0xfffc);
-  const at = base + BigInt(offset);
-  const raw = memory.read(at, 8);
+  if (offset + size - 1 > limit) throw new GuestFault(vector, selector & 0xfffc);
+  return BigInt.asUintN(64, base + BigInt(offset));
+}
+
+/** The descriptor of a selector. @throws {GuestFault} of `vector` if it is beyond its table's limit */
+export function descriptorOf(guest: Guest, memory: SystemMemory, selector: number, vector: number): SystemDescriptor {
+  const at = descriptorPlace(guest, selector, vector);
+  return toDescriptor(at, memory.read(at, 8));
+}
+
+/** The descriptor of 8 bytes at a linear address. */
+export function toDescriptor(at: bigint, raw: bigint): SystemDescriptor {
   const high = Number(raw >> 32n);
   const pages = (high & 0x80_0000) !== 0;
   const low20 = Number(raw & 0xffffn) | (high & 0xf_0000);

@@ -7,7 +7,10 @@ import type { Context } from './context.ts';
 import type { Guest, SegmentName } from './guest.ts';
 import type { NestedMemory } from './nested.ts';
 import { GuestFault, loadPdptes } from './paging.ts';
-import { descriptorOf, isNull, readTask, setType, SystemMemory, TSS_16, TSS_32, writeTask, type SystemDescriptor, type TaskState, type TssLayout } from './task_state.ts';
+import {
+  descriptorOf, dplOf, isCode, isConforming, isNull, isPresent, isReadable, isWritable, readTask, setType, SystemMemory, TSS_16, TSS_32, UNUSABLE, writeTask, type SystemDescriptor, type TaskState,
+  type TssLayout,
+} from './task_state.ts';
 
 /** How it began, as exit qualifications number it. */
 export const TaskSource = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
@@ -22,7 +25,6 @@ export interface TaskSwitch {
   readonly errorCode?: number;
 }
 
-const UNUSABLE = 0x1_0000;
 /** Types of system descriptors. */
 const LDT = 2;
 const BUSY = 2;
@@ -33,14 +35,6 @@ const ONE = 2n;
 /** Breakpoints of one task. */
 const DR7_LOCAL = 0x155n;
 const V86_RIGHTS = 0xf3;
-
-const dplOf = (rights: number): number => (rights & SegmentAccess.DPL) >>> 5;
-const isPresent = (rights: number): boolean => (rights & SegmentAccess.P) !== 0;
-const isSegment = (rights: number): boolean => (rights & SegmentAccess.S) !== 0;
-const isCode = (rights: number): boolean => isSegment(rights) && (rights & 8) !== 0;
-const isConforming = (rights: number): boolean => isCode(rights) && (rights & 4) !== 0;
-const isWritable = (rights: number): boolean => isSegment(rights) && (rights & 0xa) === 2;
-const isReadable = (rights: number): boolean => isSegment(rights) && (rights & 0xa) !== 8;
 
 export class TaskSwitcher {
   readonly #guest: Guest;

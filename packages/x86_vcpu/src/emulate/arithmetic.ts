@@ -3,11 +3,10 @@
  * bit scans, CMPXCHG8B and 16B, the machine status word (SDM vol. 2). Flags that the manual leaves undefined stay as they are.
  */
 import { Gpr, Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
-import { loadMachineStatus } from '../control_registers.ts';
 import { GuestFault } from '../paging.ts';
 import { sizeOf, type Instruction } from './decode.ts';
 import { STATUS, logic } from './flags.ts';
-import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts';
+import { truncate, type EmulatedCpu, type Size } from './machine.ts';
 import { carry, linearOf, modrm, probeWrite, readRm, register, setRegister, withByte, withWord, writeRm, type Definition, type Run } from './operands.ts';
 
 const { CF, OF, ZF } = Rflags;
@@ -168,7 +167,6 @@ const scan = (forward: boolean): Run =>
 
 /** CMPXCHG8B and CMPXCHG16B. */
 const compareExchangePair: Run = function* (cpu, i) {
-  if ((i.reg & 7) !== 1 || i.register) throw new GuestFault(Vector.UD);
   const half: Size = i.size === 8 ? 8 : 4;
   const linear = linearOf(cpu, i);
   if (half === 8 && (linear & 15n) !== 0n) throw new GuestFault(Vector.GP, 0);
@@ -187,21 +185,13 @@ const compareExchangePair: Run = function* (cpu, i) {
   cpu.setFlags(flag(ZF, equal), ZF);
 };
 
-/** SMSW and LMSW; the processor has checked that they are allowed. */
-const statusWord: Run = function* (cpu, i): Steps {
-  if (i.register || (i.reg & 5) !== 4) throw new GuestFault(Vector.UD);
-  if ((i.reg & 7) === 4) yield* writeRm(cpu, i, 2, truncate(cpu.guest.get('cr0'), 2));
-  else loadMachineStatus(cpu.guest, cpu.memory, Number(yield* readRm(cpu, i, 2)));
-};
-
 /** By opcode, as in `execute.ts`. */
 export const ARITHMETIC_DEFINITIONS: readonly (readonly [number, Definition])[] = [
   [0x69, withWord(multiply((_, i) => i.immediate))], [0x6b, withByte(multiply((_, i) => i.immediate))],
   [0xc0, withByte(shift(byImmediate))], [0xc1, withByte(shift(byImmediate))], [0xd0, modrm(shift(byOne))], [0xd1, modrm(shift(byOne))], [0xd2, modrm(shift(byCl))], [0xd3, modrm(shift(byCl))],
-  [0x0f01, modrm(statusWord)],
   [0x0fa4, withByte(doubleShift(true, byImmediate))], [0x0fa5, modrm(doubleShift(true, byCl))],
   [0x0fac, withByte(doubleShift(false, byImmediate))], [0x0fad, modrm(doubleShift(false, byCl))],
   [0x0faf, modrm(multiply((cpu, i) => register(cpu, i, i.size)))],
   [0x0fbc, modrm(scan(true))], [0x0fbd, modrm(scan(false))],
-  [0x0fc7, modrm(compareExchangePair)],
+  [0x0fc7, { ...modrm(compareExchangePair), handles: (i) => (i.reg & 7) === 1 }],
 ];

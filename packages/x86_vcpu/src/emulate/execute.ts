@@ -1,6 +1,6 @@
 /**
  * Instructions that access devices: every form of MOV, arithmetic, bit and exchange instruction with a memory operand, string instructions, and
- * those of `arithmetic.ts`, `stack.ts` and `vector.ts` (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
+ * those of `arithmetic.ts`, `stack.ts`, `system.ts` and `vector.ts` (SDM vol. 2). Each is a generator of the transfers that it needs; registers change when all went well.
  */
 import { Gpr, Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
 import { GuestFault } from '../paging.ts';
@@ -9,8 +9,9 @@ import { ARITHMETIC_DEFINITIONS, multiplyGroup } from './arithmetic.ts';
 import { AND, ARITHMETIC, CMP, STATUS, add, condition, subtract } from './flags.ts';
 import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts';
 import { carry, linearOf, modrm, offset, plain, probeWrite, readRm, register, setRegister, withByte, withWord, writeRm, type Definition, type Run } from './operands.ts';
-import { STACK_DEFINITIONS, isFar, isNested, transferGroup } from './stack.ts';
+import { STACK_DEFINITIONS, transferGroup } from './stack.ts';
 import { loadString, moveString, compareString, scanString, storeString } from './string.ts';
+import { FAR_CALL, FAR_JUMP, SYSTEM_DEFINITIONS } from './system.ts';
 import { VECTOR_DEFINITIONS, moveVector, usesVectors } from './vector.ts';
 
 /** memory = memory op value; CMP and TEST write nothing. */
@@ -56,6 +57,8 @@ const step: Run = function* (cpu, i) {
   const size = sizeOf(i);
   if ((i.reg & 7) > 1) {
     if (i.opcode === 0xfe) throw new GuestFault(Vector.UD);
+    if ((i.reg & 7) === 3) return yield* FAR_CALL(cpu, i);
+    if ((i.reg & 7) === 5) return yield* FAR_JUMP(cpu, i);
     return yield* transferGroup(cpu, i);
   }
   probeWrite(cpu, i, size);
@@ -177,7 +180,7 @@ const definitions = new Map<number, Definition>([
   [0x0fb0, modrm(compareExchange)], [0x0fb1, modrm(compareExchange)], [0x0fc0, modrm(exchangeAdd)], [0x0fc1, modrm(exchangeAdd)],
   [0x0fb6, modrm(extended(1, false))], [0x0fb7, modrm(extended(2, false))], [0x0fbe, modrm(extended(1, true))], [0x0fbf, modrm(extended(2, true))],
   [0x0fc3, modrm(nonTemporal)],
-  ...ARITHMETIC_DEFINITIONS, ...STACK_DEFINITIONS, ...VECTOR_DEFINITIONS,
+  ...ARITHMETIC_DEFINITIONS, ...STACK_DEFINITIONS, ...SYSTEM_DEFINITIONS, ...VECTOR_DEFINITIONS,
 ]);
 
 export const shapeOf = (opcode: number): Shape | undefined => definitions.get(opcode);
@@ -185,6 +188,7 @@ export const shapeOf = (opcode: number): Shape | undefined => definitions.get(op
 /** The work of an instruction, undefined for one that is not emulated. */
 export function execute(cpu: EmulatedCpu, i: Instruction): ReturnType<Run> | undefined {
   if (usesVectors(i)) return moveVector(cpu, i);
-  if (i.vex !== 0 || isFar(i) || isNested(i)) return undefined;
-  return definitions.get(i.opcode)?.run(cpu, i);
+  const definition = definitions.get(i.opcode);
+  if (i.vex !== 0 || definition?.handles?.(i) === false) return undefined;
+  return definition?.run(cpu, i);
 }

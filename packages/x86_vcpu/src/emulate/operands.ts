@@ -11,6 +11,8 @@ export type Run = (cpu: EmulatedCpu, i: Instruction) => Steps<typeof JUMPED | vo
 /** An instruction: what must be known to find its end, and what it does. */
 export interface Definition extends Shape {
   readonly run: Run;
+  /** Absent: all forms of the opcode are emulated. */
+  readonly handles?: (i: Instruction) => boolean;
 }
 
 export const linearOf = (cpu: EmulatedCpu, i: Instruction): bigint => cpu.linear(i.segment, i.offset);

@@ -27,19 +27,31 @@ function* pop(cpu: EmulatedCpu, size: Size): Steps<bigint> {
   return value;
 }
 
-/** An instruction pointer that may be jumped to. @throws {GuestFault} #GP */
-function target(cpu: EmulatedCpu, i: Instruction, value: bigint): bigint {
-  const to = truncate(value, sizeOfTarget(cpu, i));
+/** Several values, one after the other, or none. */
+export function* pushAll(cpu: EmulatedCpu, size: Size, values: readonly bigint[]): Steps {
+  const before = top(cpu);
+  try {
+    for (const value of values) yield* push(cpu, size, value);
+  } catch (e) {
+    setTop(cpu, before);
+    throw e;
+  }
+}
+
+/** An instruction pointer that may be jumped to, in 64-bit code or in a segment with a limit. @throws {GuestFault} #GP */
+export function target(cpu: EmulatedCpu, where: 'long' | number, to: bigint): bigint {
   const bits = (cpu.guest.get('cr4') & Cr4.LA57) !== 0n ? 57 : 48;
-  const allowed = cpu.mode.long ? truncate(BigInt.asIntN(bits, to), 8) === to : to <= BigInt(cpu.guest.segment('cs').limit);
+  const allowed = where === 'long' ? truncate(BigInt.asIntN(bits, to), 8) === to : to <= BigInt(where);
   if (!allowed) throw new GuestFault(Vector.GP, 0);
   return to;
 }
 
+const near = (cpu: EmulatedCpu, i: Instruction, value: bigint): bigint => target(cpu, cpu.mode.long ? 'long' : cpu.guest.segment('cs').limit, truncate(value, sizeOfTarget(cpu, i)));
+
 const behind = (cpu: EmulatedCpu, { length }: Instruction): bigint => cpu.guest.get('rip') + BigInt(length);
 
 function* call(cpu: EmulatedCpu, i: Instruction, value: bigint): Steps<typeof JUMPED> {
-  const to = target(cpu, i, value);
+  const to = near(cpu, i, value);
   yield* push(cpu, sizeOfTarget(cpu, i), behind(cpu, i));
   cpu.guest.set('rip', to);
   return JUMPED;
@@ -77,7 +89,7 @@ const returnNear: Run = function* (cpu, i) {
   const before = top(cpu);
   const value = yield* pop(cpu, sizeOfTarget(cpu, i));
   try {
-    cpu.guest.set('rip', target(cpu, i, value));
+    cpu.guest.set('rip', near(cpu, i, value));
   } catch (e) {
     setTop(cpu, before);
     throw e;
@@ -93,7 +105,7 @@ const enter: Run = function* (cpu, i) {
   cpu.setOperand(Gpr.RBP, size, true, truncate(cpu.reg(Gpr.RSP), size));
   setTop(cpu, top(cpu) - truncate(i.immediate, 2));
 };
-export const isNested = ({ opcode, immediate }: Instruction): boolean => opcode === 0xc8 && ((immediate >> 16n) & 31n) !== 0n;
+const isNested = ({ immediate }: Instruction): boolean => ((immediate >> 16n) & 31n) !== 0n;
 
 const leave: Run = function* (cpu, i) {
   const size = sizeOnStack(cpu, i);
@@ -103,14 +115,13 @@ const leave: Run = function* (cpu, i) {
   cpu.setOperand(Gpr.RBP, size, true, value);
 };
 
-/** CALL, JMP and PUSH of the group FF: 2, 4 and 6 in ModRM.reg; far transfers are not emulated. */
-export const isFar = ({ opcode, reg }: Instruction): boolean => opcode === 0xff && ((reg & 7) === 3 || (reg & 7) === 5);
+/** CALL, JMP and PUSH of the group FF: 2, 4 and 6 in ModRM.reg. */
 export const transferGroup: Run = function* (cpu, i) {
   switch (i.reg & 7) {
     case 2:
       return yield* call(cpu, i, yield* readRm(cpu, i, sizeOfTarget(cpu, i)));
     case 4:
-      cpu.guest.set('rip', target(cpu, i, yield* readRm(cpu, i, sizeOfTarget(cpu, i))));
+      cpu.guest.set('rip', near(cpu, i, yield* readRm(cpu, i, sizeOfTarget(cpu, i))));
       return JUMPED;
     case 6:
       return yield* push(cpu, sizeOnStack(cpu, i), yield* readRm(cpu, i, sizeOnStack(cpu, i)));
@@ -126,6 +137,6 @@ export const STACK_DEFINITIONS: readonly (readonly [number, Definition])[] = [
   [0x68, { modrm: false, immediate: 'word', run: pushImmediate }], [0x6a, { modrm: false, immediate: 'byte', run: pushImmediate }],
   [0x8f, modrm(popOperand)],
   [0xc2, { modrm: false, immediate: 'half', run: returnNear }], [0xc3, plain(returnNear)],
-  [0xc8, { modrm: false, immediate: 'frame', run: enter }], [0xc9, plain(leave)],
+  [0xc8, { modrm: false, immediate: 'frame', run: enter, handles: (i) => !isNested(i) }], [0xc9, plain(leave)],
   [0xe8, { modrm: false, immediate: 'word', run: callNear }],
 ];
