@@ -1,13 +1,13 @@
 /** An Arm vCPU: the state of a guest's processing element, and the way into the guest and back (Arm ARM, D1.5 "Virtualization"). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { enterGuest, SYSREG, sysRegRead } from '@axvisor/axvisor_api/arch/arm';
+import { enterGuest, setAbortVector, SYSREG, sysRegRead } from '@axvisor/axvisor_api/arch/arm';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { thisCpuId } from '@axvisor/axvisor_api/host';
 import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
 import { Signal, signalCpu } from '@axvisor/axvisor_api/smp';
 import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, QuickDevices, VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { fetchInstruction, type AbortRegisters, type Stage2Fault } from './aborts.ts';
 import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
@@ -19,6 +19,7 @@ import { InterruptUnit } from './interrupts/unit.ts';
 import type { Machine, VmCpus } from './machine.ts';
 import { accessSize, type AddressRegisters, type DeviceAccess } from './mmio/access.ts';
 import { decodeInstruction } from './mmio/instruction.ts';
+import { QuickAccesses } from './mmio/quick.ts';
 import { decodeSyndrome } from './mmio/syndrome.ts';
 import { MmioTransaction, V, type MmioExit, type Registers } from './mmio/transaction.ts';
 import type { Pe } from './pes.ts';
@@ -72,6 +73,7 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
   #suspended = false;
+  #quick: QuickAccesses | undefined;
 
   /** @throws {AxError} NoMemory, InvalidInput for a number that is no affinity, AlreadyExists for one that the VM has already */
   constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -149,10 +151,12 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     ensure(pe.enabled, 'BadState', `virtualization is not enabled on CPU ${pe.cpu}`);
     ensure(this.guest.translation !== undefined, 'BadState', `${this.#who} has no nested page table`);
     this.#load(pe);
+    setAbortVector(this.#quick?.vector);
     this.#boundTo = pe;
   }
 
   unbind(): void {
+    setAbortVector(undefined);
     this.guest.save();
     this.#boundTo = undefined;
   }
@@ -185,13 +189,19 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
       for (let exceptions = 0; exceptions < MAX_EXCEPTIONS; exceptions++) {
         this.#load(pe);
         this.#interrupts.deliver(pe);
-        const exit = handleException(this, enterGuest(this.guest.context.address));
+        const kind = enterGuest(this.guest.context.address);
+        this.#quick?.rethrow();
+        const exit = handleException(this, kind);
         if (exit !== undefined) return exit;
       }
       return NOTHING;
     } finally {
       this.#interrupts.collect(pe);
     }
+  }
+
+  attachDevices(devices: QuickDevices): void {
+    this.#quick = new QuickAccesses(devices, () => this.#interrupts.isDue);
   }
 
   /** Moves on behind an instruction of `bytes`. */

@@ -109,7 +109,7 @@ const MEMORY_INSTRUCTIONS: readonly string[] = [
 ];
 
 describe('devices', () => {
-  test('every kind of access does to a device what it does to memory', () => {
+  test.each([false, true])('every kind of access does to a device what it does to memory, without exits where that can be: %s', (quick) => {
     const sequence = (instruction: string, address: string, to: string): string =>
       `${address}
        ${li('x1', 0x8192_a3b4_c5d6_e7f8n)}
@@ -149,11 +149,56 @@ describe('devices', () => {
         expect([vm.boot.getGpr(20), vm.boot.getGpr(21)], 'no exception').toEqual([0n, 0n]);
         const words = (symbol: string): bigint[] => Array.from({ length: 11 }, (_, i) => vm.wordAt(symbol, i));
         for (const [i, instruction] of MEMORY_INSTRUCTIONS.entries()) expect(words(`d${i}`), instruction).toEqual(words(`m${i}`));
+        // What a syndrome does not describe, and 64 bits, always is an exit.
         expect(vm.count('MmioRead')).toBeGreaterThan(0);
+        expect(vm.quickAccesses > 0).toBe(quick);
       },
-      { maxExits: 100_000 },
+      { maxExits: 100_000, quick },
     );
   });
+
+  /** Stores to the device, between an exclusive load of memory and the store to it. */
+  const storeToDevice = `${li('x19', DEVICE_BASE)}\nadr x20, word\nldxr x1, [x20]\nhere: str w19, [x19]\nstxr w22, x1, [x20]\n${SHUTDOWN}.balign 8\nword: .dword 0\n`;
+
+  test.each([false, true])('an access takes the exclusive monitor away, without an exit: %s', (quick) =>
+    runGuest(storeToDevice, (vm) => expect([vm.boot.getGpr(22), vm.count('MmioWrite'), vm.quickAccesses]).toEqual(quick ? [1n, 0, 1] : [1n, 1, 0]), { quick }),
+  );
+
+  test.each([false, true])('an interrupt that comes by an access is taken behind it, without an exit: %s', (quick) =>
+    withMachine(() => {
+      const vm = new GuestVm(
+        `${VECTORS}
+         mov x1, #0xff
+         msr icc_pmr_el1, x1
+         mov x1, #1
+         msr icc_igrpen1_el1, x1
+         msr daifclr, #2
+         ${li('x19', DEVICE_BASE)}
+         adr x23, behind
+         str w19, [x19]
+         behind: mov x24, #1
+         b .
+         ${vectors('b .', `mrs x21, elr_el1\nmrs x20, icc_iar1_el1\n${SHUTDOWN}`)}`,
+        { quick },
+      );
+      vm.onStore = () => vm.boot.injectInterrupt(40);
+      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
+      expect([vm.boot.getGpr(20), vm.boot.getGpr(24)]).toEqual([40n, 0n]);
+      expect(vm.boot.getGpr(21)).toBe(vm.boot.getGpr(23));
+    }),
+  );
+
+  test.each([false, true])('what a device throws ends the run and not the machine, without an exit: %s', (quick) =>
+    withMachine(() => {
+      const vm = new GuestVm(storeToDevice, { quick });
+      vm.onStore = () => {
+        vm.onStore = () => {};
+        throw new Error('the disk is full');
+      };
+      expect(() => vm.run()).toThrow('the disk is full');
+      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
+    }),
+  );
 
   test.each([
     ['ldr x1, [x19]', 0x9600_0010n], ['str w1, [x19]', 0x9600_0050n], ['ldp x1, x2, [x19]', 0x9600_0010n], ['ldadd x1, x2, [x19]', undefined], ['cas x1, x2, [x19]', undefined], ['br x19', 0x8600_0010n],

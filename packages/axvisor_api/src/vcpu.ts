@@ -116,6 +116,14 @@ export interface ArchVCpuConfig {
 /** What another thread needs to take up a vCPU; only the architecture knows what it means. */
 export type VCpuShare = Readonly<Record<string, bigint>>;
 
+/** Device registers whose accesses do not have to be exits: whoever runs the vCPU need not do anything about them. Values have at most 32 bits. */
+export interface QuickDevices {
+  /** What a load gives; `undefined`: it has to be an exit. */
+  read(address: number, width: AccessWidth): number | undefined;
+  /** Carries a store out; `false`: it has to be an exit. */
+  write(address: number, width: AccessWidth, value: number): boolean;
+}
+
 /** An architecture's vCPU: what `AxVCpu` drives. */
 export interface AxArchVCpu extends Disposable {
   setEntry(entry: GuestPhysAddr): void;
@@ -151,6 +159,8 @@ export interface AxArchVCpu extends Disposable {
   attachInterrupts?(interrupts: CpuInterrupts): void;
   /** x86: connects the vCPU with its local APIC; `ApicPin`s then tell when to ask it. Before the vCPU first runs. */
   attachLocalApic?(apic: LocalApic): void;
+  /** Offers registers that may be accessed without an exit, within {@link AxArchVCpu.run}. Absent where every access is one. */
+  attachDevices?(devices: QuickDevices): void;
   /** Whether an interrupt is pending that ends a wait (enabled or not by the guest's global mask, as WFI/HLT define it). */
   hasPendingInterrupt(): boolean;
   /** When the guest's own timer will make an interrupt pending. */

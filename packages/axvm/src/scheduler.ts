@@ -4,13 +4,14 @@
  */
 import { isAxError } from '@axvisor/axvisor_api/errors';
 import { idle, thisCpuId, wake } from '@axvisor/axvisor_api/host';
-import { setHostTimer } from '@axvisor/axvisor_api/processor';
+import { kickProcessor, setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, expireTimers, isVirtualClock, nanosToTicks, nextDeadline, skipTo, type Ticks } from '@axvisor/axvisor_api/time';
 import { initPerCpu, VCpuState, type AxPerCpu } from '@axvisor/axvisor_api/vcpu';
 import type { Executor } from './executor.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { handleExit } from './vm/exits.ts';
 import { servicesOf, type VmServices } from './vm/services.ts';
+import { QuickRegisters } from './vm/quick_registers.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
 
@@ -44,6 +45,8 @@ export class Scheduler implements Executor {
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
   #inSlice = false;
+  /** An access is carried out while its guest is on the processor. */
+  #inGuest = false;
   #isVirtual = false;
 
   constructor(vms: () => Iterable<AxVm>) {
@@ -58,7 +61,24 @@ export class Scheduler implements Executor {
       if (counter === undefined) exits.set(reason, { count: 1 });
       else counter.count++;
     };
-    this.#services.set(vm, servicesOf(vm, count));
+    const services = servicesOf(vm, count);
+    this.#services.set(vm, services);
+    // A clock that counts instructions goes on at each exit, which moves what is due by it.
+    if (isVirtualClock()) return;
+    const quick = new QuickRegisters(vm, services, { begin: () => this.#beginAccess(), end: () => this.#endAccess(vm) });
+    for (const { vcpu } of vm.slots) vcpu.arch.attachDevices?.(quick);
+  }
+
+  #beginAccess(): void {
+    this.#inGuest = true;
+    this.time.beginExit();
+  }
+
+  #endAccess(vm: AxVm): void {
+    this.#inGuest = false;
+    this.time.endExit();
+    // What else there is to do is done behind an exit.
+    if (vm.status !== 'running' || this.#yieldSoon || !vm.isSettled) kickProcessor(thisCpuId());
   }
 
   closed(vm: AxVm): Promise<void> {
@@ -86,7 +106,7 @@ export class Scheduler implements Executor {
     // exits itself, the host's timer makes it leave again.
     if (this.#last !== slot) {
       this.#yieldSoon = true;
-      if (this.#inSlice) setHostTimer(currentTicks());
+      if (this.#inSlice && !this.#inGuest) setHostTimer(currentTicks());
     }
     wake();
   }

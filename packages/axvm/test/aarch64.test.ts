@@ -8,7 +8,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { MIB, Screen } from './machine.ts';
 import { config, guest, KERNEL, linkAarch64 } from './machine_aarch64.ts';
 
-beforeAll(linkAarch64);
+beforeAll(() => linkAarch64());
 afterEach(async () => {
   for (const vm of vms()) await vm[Symbol.asyncDispose]();
 });

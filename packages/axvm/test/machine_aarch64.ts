@@ -18,9 +18,9 @@ import { MIB } from './machine.ts';
 
 export const KERNEL = 0x4020_0000n;
 
-export function linkAarch64(): void {
+export function linkAarch64(clock: 'real' | 'virtual' = 'virtual'): void {
   link([
-    axhost({ memory: 256 << 20, clock: 'virtual' }), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, armVcpu, softcpuArm, armVgic, axdevice, axvm,
+    axhost({ memory: 256 << 20, clock }), axerrno, memoryAddr, percpu, axaddrspace, axvcpu, armVcpu, softcpuArm, armVgic, axdevice, axvm,
   ]);
 }
 

@@ -173,6 +173,9 @@ function createApis(options: ComponentOptions): { readonly arm: Omit<ArmHost, Ho
         }
       },
       enterGuest: (context: HostPhysAddr) => cpu().enter(Number(context)),
+      setAbortVector: (vector) => {
+        cpu().core.priv.abortVector = vector;
+      },
       // What is cached is of the VMID in VTTBR_EL2, a change of which drops it.
       tlbiStage2: () => processor.invalidateNested(0, 0n, 0n),
       tlbiStage1: () => cpu().core.priv.tlbRequest({ stage2: false, va: undefined }),

@@ -9,7 +9,7 @@ import { axError } from '@axvisor/axvisor_api/errors';
 import { allocContiguousFrames, allocFrame, physMemory } from '@axvisor/axvisor_api/memory';
 import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, skipTo } from '@axvisor/axvisor_api/time';
-import { extendLoad, newArchPerCpu, newArchVCpu, type AxArchVCpu, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import { extendLoad, newArchPerCpu, newArchVCpu, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices } from '@axvisor/axvisor_api/vcpu';
 import { vmm, type VCpuPowerState } from '@axvisor/axvisor_api/vmm';
 
 const RAM_SIZE = 1 << 21;
@@ -72,6 +72,8 @@ export interface GuestOptions {
   readonly input?: string;
   /** Exits after which a test is stuck. */
   readonly maxExits?: number;
+  /** Registers of the device page are offered without exits, where vCPUs take that up. */
+  readonly quick?: boolean;
 }
 
 /** What a run left behind. */
@@ -86,13 +88,15 @@ export class GuestVm {
   readonly symbols: ReadonlyMap<string, bigint>;
   /** Called at every store to the device page. */
   onStore: () => void = () => {};
+  /** Accesses of the device page that were no exits. */
+  quickAccesses = 0;
   output = '';
   input: number[];
   readonly #board: GuestBoard;
   readonly #table: NestedTable;
   readonly #maxExits: number;
 
-  constructor(board: GuestBoard, source: string, { cpus = 1, input = '', maxExits = 2000 }: GuestOptions = {}) {
+  constructor(board: GuestBoard, source: string, { cpus = 1, input = '', maxExits = 2000, quick = false }: GuestOptions = {}) {
     const { ramBase, deviceBase, nested } = board;
     this.#board = board;
     this.#maxExits = maxExits;
@@ -110,6 +114,7 @@ export class GuestVm {
       const vcpu = newArchVCpu(1, i, { cpuId: BigInt(i), dtb: gpa(ramBase + DTB_OFFSET) });
       vcpu.setEntry(gpa(ramBase));
       vcpu.setEptRoot({ format: nested.format, address: this.#table.root as never, levels: 3 }, 5);
+      if (quick) vcpu.attachDevices?.(this.#quick());
       vcpu.setup();
       this.vcpus.push(vcpu);
       this.power.push(i === 0 ? 'on' : 'off');
@@ -178,20 +183,13 @@ export class GuestVm {
         }
         switch (exit.reason) {
           case 'MmioRead': {
-            const value = this.#at(exit.addr, exit.width, (_offset, view) => view.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+            const value = this.#load(exit.addr, exit.width);
             if (value === undefined) vcpu.injectAccessFault();
             else vcpu.setGpr(exit.reg, extendLoad(value, exit.width, exit.regWidth, exit.signedExt));
             break;
           }
           case 'MmioWrite': {
-            const { width, data } = exit;
-            const done = this.#at(exit.addr, width, (offset, view) => {
-              this.stores.push({ offset, width, data });
-              this.onStore();
-              view.forEach((_, b) => (view[b] = Number((data >> BigInt(8 * b)) & 0xffn)));
-              return 0n;
-            });
-            if (done === undefined) vcpu.injectAccessFault();
+            if (!this.#store(exit.addr, exit.width, exit.data)) vcpu.injectAccessFault();
             break;
           }
           case 'CpuUp': {
@@ -222,6 +220,35 @@ export class GuestVm {
     } finally {
       vcpu.unbind();
     }
+  }
+
+  #quick(): QuickDevices {
+    return {
+      read: (address, width) => {
+        const value = this.#load(BigInt(address), width);
+        if (value !== undefined) this.quickAccesses++;
+        return value === undefined ? undefined : Number(value);
+      },
+      write: (address, width, value) => {
+        const done = this.#store(BigInt(address), width, BigInt(value));
+        if (done) this.quickAccesses++;
+        return done;
+      },
+    };
+  }
+
+  #load(address: bigint, width: number): bigint | undefined {
+    return this.#at(address, width, (_offset, view) => view.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+  }
+
+  #store(address: bigint, width: number, data: bigint): boolean {
+    const done = this.#at(address, width, (offset, view) => {
+      this.stores.push({ offset, width, data });
+      this.onStore();
+      view.forEach((_, b) => (view[b] = Number((data >> BigInt(8 * b)) & 0xffn)));
+      return 0n;
+    });
+    return done !== undefined;
   }
 
   #at(address: bigint, width: number, f: (offset: number, view: Uint8Array) => bigint): bigint | undefined {

@@ -47,6 +47,8 @@ export class InterruptUnit {
   #stale = true;
   /** The list registers were given back to the controller. */
   #collected = false;
+  /** The pins as they were driven last. */
+  #driven = 0;
 
   constructor(guest: GuestState) {
     this.#guest = guest;
@@ -106,6 +108,15 @@ export class InterruptUnit {
     this.#lrs.flush(this.#source, listRegisters.count);
   }
 
+  /** Something has come for the guest since {@link deliver}. Can be asked while it runs. */
+  get isDue(): boolean {
+    return this.#usesLists ? this.#source.changed : this.#pins !== this.#driven;
+  }
+
+  get #pins(): number {
+    return Atomics.load(this.#guest.context.control, Control.pins);
+  }
+
   /** After the guest has run, and before the controller is asked for anything. */
   collect({ features: { listRegisters } }: Pe): void {
     if (listRegisters === undefined || !this.#usesLists) return;
@@ -113,7 +124,7 @@ export class InterruptUnit {
   }
 
   #drivePins(): void {
-    const pins = Atomics.load(this.#guest.context.control, Control.pins);
+    const pins = (this.#driven = this.#pins);
     const before = this.#guest.reg('HCR_EL2');
     const hcr = PIN_BITS.reduce((value, { bit, hcr: mask }) => ((pins & bit) === 0 ? value & ~mask : value | mask), before);
     if (hcr !== before) this.#guest.setReg('HCR_EL2', hcr);
@@ -151,7 +162,7 @@ export class InterruptUnit {
   /** Whether the CPU interface signals an interrupt to the guest, whatever PSTATE masks: what ends a WFI (Arm ARM, D1.7.2). */
   hasPending(preemptionBits: number | undefined): boolean {
     this.#updateTimers();
-    if (!this.#usesLists || preemptionBits === undefined) return Atomics.load(this.#guest.context.control, Control.pins) !== 0;
+    if (!this.#usesLists || preemptionBits === undefined) return this.#pins !== 0;
     const pending = this.#source.highestPending();
     if (pending === undefined) return false;
     const vmcr = this.#guest.reg('ICH_VMCR_EL2');

@@ -33,6 +33,22 @@ export const CpuPin = { virq: 1024, vfiq: 1025 } as const;
 /** Address translation instructions (AT): the stages, the exception level whose permissions count, and the access. */
 export type AddressTranslation = 's1e1r' | 's1e1w' | 's1e0r' | 's1e0w' | 's12e1r' | 's12e1w' | 's12e0r' | 's12e0w';
 
+/** The general registers of a guest that is still on its processing element, as pairs of 32-bit words; 31 is zero and nowhere. */
+export interface LiveRegisters {
+  xLo(register: number): number;
+  xHi(register: number): number;
+  setX(register: number, lo: number, hi: number): void;
+}
+
+/**
+ * The first thing that EL2's vector does with a data abort at stage 2 whose syndrome describes the access (ESR_EL2.ISV).
+ *
+ * @param iss - ESR_EL2.ISS.
+ * @param address - the guest physical address, below 2^48.
+ * @returns true: the access was carried out, and the guest goes on behind the instruction. Else nothing happened
+ */
+export type AbortVector = (iss: number, address: number, registers: LiveRegisters) => boolean;
+
 /** The functions of the `arch/arm` API. They act on this thread's processing element. */
 export interface ArmHost {
   /** Makes virtual interrupt `intid` pending on the vCPU of this CPU. */
@@ -66,6 +82,11 @@ export interface ArmHost {
    * says which. A timer whose output is high already does not.
    */
   enterGuest(context: HostPhysAddr): ExceptionKind;
+  /**
+   * Has a vector called while guests run, from which it need not return here. In it no other function of this API may be called.
+   * Nothing is lost where a processing element never calls it; it does not for guests that are big-endian or step single instructions.
+   */
+  setAbortVector(vector: AbortVector | undefined): void;
   /** TLBI VMALLS12E1IS for `vmid`; with `ipa`, TLBI IPAS2E1IS for its page and VMALLE1IS: what was cached of stages 1 and 2 combined goes too. */
   tlbiStage2(vmid: number, ipa?: bigint): void;
   /** TLBI VMALLE1: drops the stage 1 translations of the VMID in VTTBR_EL2 on this processing element. */
@@ -88,31 +109,33 @@ export let handleIrq: ArmHost['handleIrq'];
 export let sysRegRead: ArmHost['sysRegRead'];
 export let sysRegWrite: ArmHost['sysRegWrite'];
 export let enterGuest: ArmHost['enterGuest'];
+export let setAbortVector: ArmHost['setAbortVector'];
 export let tlbiStage2: ArmHost['tlbiStage2'];
 export let tlbiStage1: ArmHost['tlbiStage1'];
 export let tlbiAll: ArmHost['tlbiAll'];
 export let addressTranslate: ArmHost['addressTranslate'];
 export let retiredInstructions: ArmHost['retiredInstructions'];
 
-type HostGic = 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdIidr' | 'getHostGicdBase' | 'getHostGicrBase';
+/** What a host may do without: a GIC of its own, and the shorter way out of a guest. */
+type Optional = 'setAbortVector' | 'hardwareInjectVirtualInterrupt' | 'readVgicdTyper' | 'readVgicdIidr' | 'getHostGicdBase' | 'getHostGicrBase';
 
 /** The accessors of a physical GIC are for hosts that have one. */
 const noHostGic = (): never => {
   throw axError('Unsupported', 'this host has no interrupt controller of its own');
 };
 
-export const arm: AxApiDef<'arch/arm', ArmHost, HostGic> = apiDef({
+export const arm: AxApiDef<'arch/arm', ArmHost, Optional> = apiDef({
   name: 'arch/arm',
   functions: {
     hardwareInjectVirtualInterrupt: noHostGic, readVgicdTyper: noHostGic, readVgicdIidr: noHostGic, getHostGicdBase: noHostGic,
     getHostGicrBase: noHostGic, fetchIrq: required, handleIrq: required, sysRegRead: required, sysRegWrite: required,
-    enterGuest: required, tlbiStage2: required, tlbiStage1: required, tlbiAll: required, addressTranslate: required,
+    enterGuest: required, setAbortVector: () => {}, tlbiStage2: required, tlbiStage1: required, tlbiAll: required, addressTranslate: required,
     retiredInstructions: required,
   },
   bind: (f: ArmHost) =>
     ({
       hardwareInjectVirtualInterrupt, readVgicdTyper, readVgicdIidr, getHostGicdBase, getHostGicrBase, fetchIrq, handleIrq,
-      sysRegRead, sysRegWrite, enterGuest, tlbiStage2, tlbiStage1, tlbiAll, addressTranslate, retiredInstructions,
+      sysRegRead, sysRegWrite, enterGuest, setAbortVector, tlbiStage2, tlbiStage1, tlbiAll, addressTranslate, retiredInstructions,
     } = f),
   providers: ['@axvisor/softcpu_arm'],
 });

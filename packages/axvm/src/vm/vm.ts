@@ -246,6 +246,11 @@ export class AxVm implements Vm {
     wake();
   }
 
+  /** There is nothing to {@link settle}. */
+  get isSettled(): boolean {
+    return this.#deferred.length === 0 && this.#powerRequest === undefined && !this.#a20.isDue;
+  }
+
   /** Does what devices put off until the guest was left: I/O, then power changes. */
   settle(): void {
     while (this.#deferred.length > 0) {

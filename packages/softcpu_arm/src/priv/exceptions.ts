@@ -1,5 +1,6 @@
 /** Exception entry, routing and return (Arm ARM, chapter D1, "Exceptions", and the pseudocode AArch64.TakeException, ELRet). */
 
+import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
 import { ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, MMU, MMU_IDX, PC, SPSR_EL1, SPSR_EL2 } from '../state.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { AbortIss, Ec, ESR_IL, Fsc, Hcr, Sctlr, Spsr } from './fields.ts';
@@ -8,6 +9,7 @@ import { Interrupt, type Interrupts } from './interrupts.ts';
 import { STEP, type State } from './registers.ts';
 import { slot } from './stored.ts';
 import { instructionSyndrome, isAtomic, ISS_FP } from './syndrome.ts';
+import { toNumber } from './words.ts';
 import { Purpose } from './access_rights.ts';
 import type { Translation } from './translation.ts';
 
@@ -33,6 +35,8 @@ const setsFar: ReadonlySet<number> = new Set([Ec.instructionAbort, Ec.dataAbort,
 export class Exceptions {
   /** Synchronous exceptions taken so far. */
   taken = 0;
+  /** Hosted: what EL2 does first with data aborts at stage 2. */
+  abortVector: AbortVector | undefined;
 
   private readonly state: State;
   private readonly interrupts: Interrupts;
@@ -54,12 +58,30 @@ export class Exceptions {
     if (exception.stage2) {
       // Only explicit accesses at stage 2 have an instruction syndrome, so neither walks (S1PTW) nor cache maintenance (CM).
       if (exception.ec === Ec.dataAbort && (iss & (AbortIss.S1PTW | AbortIss.CM)) === 0 && bits !== 0) iss |= instructionSyndrome(bits);
+      if ((iss & AbortIss.ISV) !== 0 && this.isAnswered(iss)) return this.answered();
       // FIPA is bits 47:12 of the address in bits 39:4.
       state.sys[HPFAR_EL2] = (exception.ipaLo >>> 8) & ~0xf | (exception.ipaHi << 24);
       state.sys[HPFAR_EL2 + 1] = (exception.ipaHi & 0xffff) >>> 8;
     }
     const target = exception.stage2 ? 2 : this.target(1);
     return this.synchronous(target, exception.ec, iss);
+  }
+
+  /** Whether native EL2 carries the access out at once. */
+  private isAnswered(iss: number): boolean {
+    const { exception, state, abortVector } = this;
+    return abortVector !== undefined && !state.stepActive && abortVector(iss, toNumber(exception.ipaLo, exception.ipaHi), state);
+  }
+
+  /** What an exception to EL2 and the return behind the instruction leave. */
+  private answered(): Status {
+    const { state, exception } = this;
+    exception.ec = -1;
+    state.words[state.at(EXCL_VALID)] = 0;
+    state.event = true;
+    state.advancePc();
+    const status = this.interrupt();
+    return status === Status.next ? Status.jump : status;
   }
 
   /** WnR of an atomic is 0 if a read would have faulted too, which it would but for permissions. */

@@ -6,6 +6,7 @@
  * EL2 software (`sysRegRead` and the like) take and return bigint.
  */
 
+import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
 import type { CoreHost, RamWindow } from '@axvisor/softcpu';
 
 /** Kinds of memory access for {@link PrivilegedPe.translate}. Atomics and DC ZVA are stores. */
@@ -211,6 +212,8 @@ export interface HostedPe {
   sysRegWrite(key: number, value: bigint): void;
   /** SYS at EL2: TLBI, AT, DC, IC. @throws {RangeError} it would be UNDEFINED. @returns false if it faulted: `exception` says how. */
   sysInstruction(key: number, value: bigint): boolean;
+  /** Called with data aborts of the guest before they are taken to EL2. */
+  abortVector: AbortVector | undefined;
   /** ERET to EL1 or EL0 by SPSR_EL2 and ELR_EL2. @throws {Error} when a guest is running, or SPSR_EL2 is no state of EL1 or EL0. */
   enterGuest(): void;
 }

@@ -1,5 +1,6 @@
 /** The privileged architecture of one processing element, put together: what the engine and native EL2 software use. */
 
+import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
 import { CTR, MMU_IDX, SHARED, SPSR_EL2 } from '../state.ts';
 import { ExceptionRecord } from './exception_record.ts';
 import { Exceptions } from './exceptions.ts';
@@ -238,6 +239,14 @@ export class Privileged implements PrivilegedPe, HostedPe {
     if (op === undefined || this.file.opVerdict(op, key, 2) !== Verdict.allowed) throw new RangeError(`EL2 has no system instruction ${describe(key)}`);
     this.noGuest();
     return op.execute(lowWord(value), highWord(value));
+  }
+
+  get abortVector(): AbortVector | undefined {
+    return this.exceptionEntry.abortVector;
+  }
+
+  set abortVector(vector: AbortVector | undefined) {
+    this.exceptionEntry.abortVector = vector;
   }
 
   enterGuest(): void {
