@@ -1,5 +1,6 @@
 /** What the engine must be told about an instruction set: data, except for the definitions of the instructions. */
 import type { Emit, FunctionDefinition } from './ir/emitter.ts';
+import type { PageWalk } from './tlb/walk.ts';
 import type { MemoryOp } from './wasm/opcodes.ts';
 
 /** Bytes of one decoded record. The first two are its handler number, the rest is the ISA's. */
@@ -85,6 +86,8 @@ export interface Isa {
    */
   readonly manyOutlined?: boolean;
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
+  /** Finds translations in page tables. Absent: JavaScript does. */
+  readonly walk?: PageWalk;
   /** A processor's own stores are seen by its next instructions. Absent: behind a fence only. */
   readonly coherentFetch?: true;
   /** Names of the JavaScript helpers that `service` may call. */

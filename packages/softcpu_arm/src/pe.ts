@@ -82,6 +82,7 @@ export class Pe extends Core {
     this.priv = new Privileged({
       memory,
       stateBase: this.state,
+      guestBlocks: options.plan.layout.guestBlocks,
       ram,
       host: this.#host(options),
       hosted: this.hosted,

@@ -132,8 +132,28 @@ export const SPSR_EL2 = 1352;
 /** Nonzero while others use the same memory (i32): 16 bytes are then exchanged under a lock. */
 export const SHARED = 1360;
 
+/** Of memory attributes by AttrIndx, a bit each: they are of Normal memory (i32). For walks, see `priv/walks.ts`. */
+export const WALK_NORMAL = 1364;
+/** For walks of both ranges of addresses: fields of {@link WalkRange}. */
+export const WALK_LOWER = 1368;
+export const WALK_UPPER = 1384;
+/** Fields of a range (i32 each). */
+export const WalkRange = {
+  /** Intermediate physical address of the first table; 0: no walk. */
+  root: 0,
+  /** The first table is indexed by the bits of addresses from this one on, as many as the mask has. */
+  shift: 4,
+  mask: 8,
+  /** Bits of addresses that are translated. */
+  inputBits: 12,
+} as const;
+
+/** Numbers of the 2 MiB of virtual addresses that are known to be mapped as one, by their low bits (i64 each); -1: none. */
+export const WALK_BLOCKS = 1408;
+export const WALK_BLOCK_COUNT = 64;
+
 /** Size of the state block in bytes. */
-export const STATE_SIZE = 1408;
+export const STATE_SIZE: number = WALK_BLOCKS + 8 * WALK_BLOCK_COUNT;
 
 /** The values of {@link MMU_IDX}: how memory accesses are translated and checked. */
 export const MMU = {

@@ -59,6 +59,8 @@ export interface Runtime {
   readonly callees: Callees;
   /** `(address, value, mode, ...frame) → place in linear memory, 0 if left`. */
   readonly access: number;
+  /** The first part of that, see `refill.ts`. */
+  readonly refill: number;
   /** `(...frame)`: stores pc and budget to the state block. */
   readonly save: number;
   readonly services: ReadonlyMap<string, number>;
@@ -159,6 +161,14 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.#frameArguments();
     this.code.call(this.#runtime.access);
     return this.pop('i32');
+  }
+
+  protected override refill(address: I64, mode: number): void {
+    lower(this.code, address);
+    this.code.i64(0n);
+    this.code.i32(mode);
+    this.code.call(this.#runtime.refill);
+    this.pop('i32');
   }
 
   protected override fail(failed: I32): void {

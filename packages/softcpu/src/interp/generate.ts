@@ -70,7 +70,7 @@ export function generateInterpreter({ slots, table }: Handlers, { isa, layout, m
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
   const refill = generateRefill(module, isa, layout, strict);
-  const runtime: Runtime = { callees, services, save, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
+  const runtime: Runtime = { callees, services, save, refill, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
   const later = isa.manyOutlined === true;
   if (later) {
     module.export(LATER.access, 'func', runtime.access);
@@ -80,9 +80,9 @@ export function generateInterpreter({ slots, table }: Handlers, { isa, layout, m
     const by = generateUnlinked(module, isa, layout);
     // Its size is fixed, so that numbers that are known are not compared with it.
     module.export(REGIONS, 'table', module.table({ min: MAX_REGIONS, max: MAX_REGIONS, filled: { type: module.type(REGION_PARAMS, ['i32']), by } }));
-    module.export(REFILL, 'func', refill);
   }
   if (translating || later) {
+    module.export(REFILL, 'func', refill);
     for (const [name, definition] of Object.entries(isa.functions)) {
       if (isEverywhere(definition)) module.export(name, 'func', callees.get(name) as number);
     }

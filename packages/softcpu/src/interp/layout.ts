@@ -38,6 +38,8 @@ export const ENGINE = {
   globalTags: 224,
   /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
   step: 240,
+  /** i32: the way of a set of the second-level TLB that a walk replaced last. */
+  victim: 248,
   size: 256,
 } as const;
 
@@ -71,6 +73,8 @@ export const NO_TAG = -1;
 export const SECOND_SETS = 1024;
 export const SECOND_WAYS = 4;
 export const SECOND_ENTRY_SIZE = 16;
+/** Blocks of 2 MiB in the guest physical addresses of 32 bits. */
+export const GUEST_BLOCKS = 2048;
 /** Entries of the straddle cache, each with a page of records of its own. */
 export const STRADDLE_ENTRIES = 16;
 /** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
@@ -129,6 +133,10 @@ export interface Layout {
   readonly second: number;
   /** Bytes by number of the page in linear memory: it has decoded records. */
   readonly codePages: number;
+  /** Bytes by number of the page: a table of writes may have it, or may get it from the second level. */
+  readonly writable: number;
+  /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
+  readonly guestBlocks: number;
   readonly fetchCache: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
@@ -209,6 +217,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     jumpsUsed: region(REGION_MODES * 4),
     uncachedPage: region(stride),
     pool: region(poolPages * stride),
+    writable: region(2 ** (windowBits - 12)),
+    guestBlocks: region(isa.walk === undefined ? 0 : GUEST_BLOCKS * 4),
     poolPages,
     end: 0,
   };

@@ -66,6 +66,9 @@ export abstract class AccessEmitter extends BlockEmitter {
   /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. Bound. */
   protected abstract slow(address: I64, value: I64, mode: number): I32;
 
+  /** Has generated code enter the page of an address into the TLB, if it can. */
+  protected abstract refill(address: I64, mode: number): void;
+
   /** Leaves an instruction whose access failed. */
   protected abstract fail(failed: I32): void;
 
@@ -207,8 +210,23 @@ export abstract class AccessEmitter extends BlockEmitter {
   }
 
   cachedAddress(address: I64, write = true): I32 {
-    const { host, outside } = this.#lookUp(1, this.let(address), write);
-    return this.let(select(outside, i32.const(0), i32.wrap_i64(host)));
+    const at = this.let(address);
+    const known = (): I32 => {
+      const { host, outside } = this.#lookUp(1, at, write);
+      return select(outside, i32.const(0), i32.wrap_i64(host));
+    };
+    const place = this.variable(known());
+    this.if(
+      i32.eqz(place.get),
+      () => {
+        this.refill(at, 1 | (write ? ACCESS_STORE : 0));
+        // What was found may be for a single access only.
+        this.assign(place, known());
+      },
+      undefined,
+      false,
+    );
+    return place.get;
   }
 
   /** Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window or below the alignment. */

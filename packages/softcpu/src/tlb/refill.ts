@@ -1,8 +1,9 @@
 /**
  * The first part of the slow path of a data access, in WebAssembly: what missed the delta TLB only for its alignment, or is in
- * the second-level TLB, is answered here, and JavaScript is not asked. Nor is it of values in two pages, if both are there.
+ * the second-level TLB, is answered here, and JavaScript is not asked. Nor is it of values in two pages, if both are there, and of what page tables
+ * have where walks are defined for the instruction set.
  */
-import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
+import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, select } from '../ir/expr.ts';
@@ -11,17 +12,17 @@ import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
-import { GLOBAL, SET_BITS } from './second.ts';
+import { GLOBAL, secondSet } from './second.ts';
+import { generateWalk } from './walk.ts';
 
 /** Export of the interpreter: `(address, value, mode) → place in linear memory, 0 if JavaScript must be asked`. */
 export const REFILL = 'refill';
 export const REFILL_PARAMS = ['i64', 'i64', 'i32'] as const;
 
-const SET_SIZE = SECOND_WAYS * SECOND_ENTRY_SIZE;
-
 /** @param strict - no access may be misaligned. */
 export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
   const within = generateWithin(module, isa, layout, strict);
+  const walk = isa.walk === undefined ? undefined : generateWalk(module, isa, layout, isa.walk);
   const { index, code } = module.func(REFILL, REFILL_PARAMS, ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
   const address = local('i64', 0);
@@ -32,6 +33,23 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
     for (const parameter of REFILL_PARAMS.keys()) code.get(parameter);
     code.returnCall(generateAcross(module, isa, layout, strict, within));
   }, undefined, false);
+  const ask = (callee: number): I32 => {
+    code.get(0);
+    code.get(2);
+    code.call(callee);
+    const answer = code.local('i32');
+    code.set(answer);
+    return local('i32', answer);
+  };
+  const leaveWith = (place: I32): void => {
+    lower(code, place);
+    code.return();
+  };
+  if (walk !== undefined) {
+    const place = ask(within);
+    b.if(place, () => leaveWith(place));
+    b.if(i32.eqz(ask(walk)), () => leaveWith(i32.const(0)));
+  }
   code.get(0);
   code.get(2);
   code.returnCall(within);
@@ -129,8 +147,7 @@ function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   const tagged = (tags: number): I64 => b.let(i64.or(guest, i64.extend_i32_u(b.read('i32.load', i32.shl(mmu, i32.const(2)), layout.engine + tags))));
   const own = tagged(ENGINE.dataTags);
   const shared = tagged(ENGINE.globalTags);
-  const folded = i32.wrap_i64(i64.xor(number, i64.shr_u(i64.and(number, i64.const(0xf_ffff)), i64.const(SET_BITS))));
-  const set = b.let(i32.mul(i32.and(folded, i32.const(SECOND_SETS - 1)), i32.const(SET_SIZE)));
+  const set = b.let(secondSet(number));
   const found = b.variable(i32.const(0));
   for (let way = 0; way < SECOND_WAYS; way++) {
     const base = layout.second + way * SECOND_ENTRY_SIZE;

@@ -8,6 +8,8 @@
  */
 import { NO_TAG, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_SETS, SECOND_WAYS } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
+import { i32, i64 } from '../ir/expr.ts';
+import type { I32, I64 } from '../ir/expr.ts';
 
 const ENTRY_WORDS = SECOND_ENTRY_SIZE / 4;
 const SET_WORDS = SECOND_WAYS * ENTRY_WORDS;
@@ -16,10 +18,15 @@ export const GLOBAL = 8;
 /** Bits of the page number that the number of the set is folded of. */
 export const SET_BITS: number = Math.log2(SECOND_SETS);
 
+/** Offset of the set of a page, by its number: as {@link SecondTlb} finds it. */
+export function secondSet(number: I64): I32 {
+  const folded = i32.wrap_i64(i64.xor(number, i64.shr_u(i64.and(number, i64.const(0xf_ffff)), i64.const(SET_BITS))));
+  return i32.mul(i32.and(folded, i32.const(SECOND_SETS - 1)), i32.const(SECOND_WAYS * SECOND_ENTRY_SIZE));
+}
+
 export class SecondTlb {
   readonly #first: number;
   #words: Int32Array;
-  #used = true;
   /** The way of a set that is replaced next. */
   #victim = 0;
 
@@ -60,7 +67,6 @@ export class SecondTlb {
     words[found] = low;
     words[found + 1] = vaHi;
     words[found + 2] = page | permissions | ((old & -PAGE_SIZE) === (page | 0) ? old & (PAGE_SIZE - 1) : 0);
-    this.#used = true;
   }
 
   /** Forgets a guest page in all address spaces and modes, with any top byte of the address: that may be a tag. */
@@ -83,7 +89,6 @@ export class SecondTlb {
   }
 
   flush(): void {
-    if (this.#used) this.#words.fill(NO_TAG, this.#first, this.#first + SECOND_SETS * SET_WORDS);
-    this.#used = false;
+    this.#words.fill(NO_TAG, this.#first, this.#first + SECOND_SETS * SET_WORDS);
   }
 }

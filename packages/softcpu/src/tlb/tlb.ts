@@ -18,7 +18,7 @@ import { SecondTlb } from './second.ts';
 const PAGE_MASK = 0xfff;
 
 /** What of a layout the tables are in. */
-type TlbLayout = Pick<Layout, 'tlb' | 'windowBits' | 'tlbLogs' | 'tlbLogged' | 'tlbGlobal' | 'second'>;
+type TlbLayout = Pick<Layout, 'tlb' | 'windowBits' | 'tlbLogs' | 'tlbLogged' | 'tlbGlobal' | 'second' | 'writable'>;
 
 export class Tlb {
   readonly #layout: TlbLayout;
@@ -26,8 +26,6 @@ export class Tlb {
   readonly #logCapacity: number;
   readonly #window: number;
   readonly #second: SecondTlb;
-  /** By number of the page in linear memory: a table of writes may have it, or may get it from the second level. */
-  readonly #writable: Uint8Array;
   #words: Int32Array;
 
   /** Takes possession of the TLB region of `layout`, whose tables are empty ({@link emptyTables}). */
@@ -40,7 +38,6 @@ export class Tlb {
     this.#logCapacity = tlbLogCapacity(windowBits);
     words.fill(0, tlbLogged >>> 2, (tlbLogged >>> 2) + TLB_LOGS);
     this.#second = new SecondTlb(words, layout);
-    this.#writable = new Uint8Array(2 ** (windowBits - 12));
   }
 
   /** The view of linear memory, again after it has grown. */
@@ -119,13 +116,19 @@ export class Tlb {
     this.#words[count] = at + 1;
   }
 
+  /** Notes that stores may find a page. */
+  #setWritable(page: number): void {
+    const flag = this.#layout.writable + (page >>> 12);
+    (this.#words[flag >>> 2] as number) |= 1 << ((flag & 3) * 8);
+  }
+
   /**
    * Lets accesses of MMU mode `mode` to the page of a guest address go to the page at `page` in linear memory (a multiple
    * of 4096 inside the window). `global`: of all address spaces.
    */
   fill(write: boolean, mode: number, vaLo: number, vaHi: number, page: number, global = false): void {
     const table = (write ? MMU_MODES : 0) + mode;
-    if (write) this.#writable[page >>> 12] = 1;
+    if (write) this.#setWritable(page);
     const slot = this.#slot(vaLo, vaHi);
     const word = this.#word(table, slot);
     // A slot is in the log of what is not global if such a translation is in it.
@@ -139,7 +142,7 @@ export class Tlb {
   /** Enters a page into the second level, for the tag of an address space and mode. */
   fillSecond(vaLo: number, vaHi: number, tag: number, page: number, permissions: number): void {
     if (page === 0) return; // means failure
-    if ((permissions & Permission.write) !== 0) this.#writable[page >>> 12] = 1;
+    if ((permissions & Permission.write) !== 0) this.#setWritable(page);
     this.#second.fill(vaLo, vaHi, tag, page, permissions);
   }
 
@@ -185,7 +188,8 @@ export class Tlb {
   /** Makes all writes to a page of linear memory take the slow path. */
   protect(page: number): void {
     // Most pages of code are never written to.
-    if (this.#writable[page >>> 12] === 0) return;
+    const flag = this.#layout.writable + (page >>> 12);
+    if ((((this.#words[flag >>> 2] as number) >>> ((flag & 3) * 8)) & 1) === 0) return;
     const words = this.#words;
     const { tlb, tlbLogs, tlbLogged } = this.#layout;
     const mask = (this.#window * 2 - 1) | 0; // with a window of 2^31 and more, all 32 bits

@@ -28,6 +28,8 @@ export interface RegionRuntime {
   readonly callees: Callees;
   /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
   readonly slow: number;
+  /** The first part of that, see `refill.ts`. */
+  readonly refill: number;
   /** `(pc, budget, exit) → exit`, stored. */
   readonly leave: number;
   /** `(page, records, fetch mode) → 1 if the page has these records`; there where a region of the module has another page. */
@@ -152,6 +154,14 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.code.i32(mode);
     this.code.call(this.#runtime.slow);
     return this.pop('i32');
+  }
+
+  protected override refill(address: I64, mode: number): void {
+    lower(this.code, address);
+    this.code.i64(0n);
+    this.code.i32(mode);
+    this.code.call(this.#runtime.refill);
+    this.pop('i32');
   }
 
   protected override fail(failed: I32): void {

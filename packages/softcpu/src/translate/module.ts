@@ -47,7 +47,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
     }),
   );
   const has = regions.some(({ other }) => other !== undefined) ? generateHas(module, layout) : -1;
-  const runtime = { callees, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), has, type };
+  const runtime = { callees, refill, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), has, type };
   for (const source of regions) {
     const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
     new RegionGenerator(code, isa, layout, runtime, source).generate();

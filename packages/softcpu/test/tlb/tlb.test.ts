@@ -18,12 +18,13 @@ function look(memory: DataView, windowBits: number, write: boolean, mode: number
 }
 
 /** The tables from 0 on, and behind them what the TLB keeps beside. */
-function layoutOf(windowBits: number): { readonly tlb: number; readonly windowBits: number; readonly tlbLogs: number; readonly tlbLogged: number; readonly tlbGlobal: number; readonly second: number; readonly end: number } {
+function layoutOf(windowBits: number): { readonly tlb: number; readonly windowBits: number; readonly tlbLogs: number; readonly tlbLogged: number; readonly tlbGlobal: number; readonly second: number; readonly writable: number; readonly end: number } {
   const tlbLogs = 2 * MMU_MODES * tlbTableSize(windowBits);
   const tlbLogged = tlbLogs + TLB_LOGS * tlbLogCapacity(windowBits) * 4;
   const tlbGlobal = tlbLogged + TLB_LOGS * 4;
   const second = tlbGlobal + tlbLogs / 8;
-  return { tlb: 0, windowBits, tlbLogs, tlbLogged, tlbGlobal, second, end: second + SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE };
+  const writable = second + SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE;
+  return { tlb: 0, windowBits, tlbLogs, tlbLogged, tlbGlobal, second, writable, end: writable + 2 ** (windowBits - 12) };
 }
 
 const WASM_PAGE = 0x1_0000;

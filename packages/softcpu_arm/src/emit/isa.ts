@@ -29,6 +29,7 @@ import { vectorInteger } from './simd/vector_integer.ts';
 import { vectorPermute } from './simd/vector_permute.ts';
 import { vectorShift } from './simd/vector_shift.ts';
 import { CLEAN, SYSTEM, ZERO, systemInstructions } from './system.ts';
+import { walk } from './walk.ts';
 
 /** Service that takes the Undefined Instruction exception. */
 export const UNDEFINED = 'undefined';
@@ -83,6 +84,7 @@ export const isa: Isa = {
     { offset: SHARED },
   ],
   instructions,
+  walk,
   manyOutlined: true,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, ...splitFunctions(VT) },
   services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],

@@ -80,6 +80,8 @@ export interface PrivilegedOptions {
   /** Byte offset of the state block in `memory`, a multiple of 16. */
   readonly stateBase: number;
   readonly ram: readonly RamWindow[];
+  /** Byte offset of `Layout.guestBlocks` in `memory`. Absent: nothing walks but this. */
+  readonly guestBlocks?: number;
   readonly host: PrivilegedHost;
   /**
    * True: EL2 software is native code. Exceptions to EL2 update its registers and set `exited` instead of vectoring. False

@@ -13,6 +13,7 @@ import { Cptr, Hcr, Mdcr, Mdscr, Sctlr, Spsr } from './fields.ts';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
 import { resetValues, slot, stored, type StoredReg } from './stored.ts';
+import { Walks } from './walks.ts';
 
 const { SCTLR_EL1, SCTLR_EL2, CPACR_EL1, HCR_EL2, CPTR_EL2, TCR_EL1, TCR_EL2, MDCR_EL2, MDSCR_EL1, TTBR0_EL1, TTBR1_EL1, VTTBR_EL2 } = slot;
 
@@ -84,6 +85,7 @@ export class State {
   readonly blocks: BlockLog = new BlockLog();
   /** Translations of stage 2 alone. */
   readonly guestPages: GuestPages = new GuestPages();
+  readonly walks: Walks;
   /** Interrupts, physical or virtual, that are pending: bits of `Line`, some perhaps routed nowhere. */
   lines = 0;
   /** The engine may hold a translation. */
@@ -100,6 +102,7 @@ export class State {
     this.base = options.stateBase >> 2;
     this.words = new Int32Array(options.memory.buffer);
     this.bytes = new Uint8Array(options.memory.buffer);
+    this.walks = new Walks(this, options.guestBlocks);
   }
 
   refresh(): void {
@@ -125,7 +128,7 @@ export class State {
     this.gicEnable = true;
     this.cached = true;
     this.flushStage2();
-    this.controls++;
+    this.walksChanged();
     this.modeChanged(true);
   }
 
@@ -310,22 +313,28 @@ export class State {
     return (mdscr & (1 << 13)) !== 0 && (this.daif & Spsr.D) === 0;
   }
 
+  /** Something changed that walks depend on besides page tables. */
+  walksChanged(): void {
+    this.controls++;
+    this.walks.stop();
+  }
+
   /** A control of translation changed: what was cached may be wrong. */
   controlsChanged(): void {
-    this.controls++;
+    this.walksChanged();
     this.flush();
   }
 
   /** TTBR0_EL1 or TTBR1_EL1 changed, and with them perhaps the ASID: what is cached is tagged with that. */
   addressSpaceChanged(): void {
-    this.controls++;
+    this.walksChanged();
     this.guestSpace = undefined;
     this.modeChanged();
   }
 
   /** VTTBR_EL2 changed: what is cached of stage 1 is tagged with it. */
   machineChanged(): void {
-    this.guestPages.clear();
+    this.clearStage2();
     this.addressSpaceChanged();
   }
 
@@ -333,6 +342,8 @@ export class State {
   flush(): void {
     if (!this.cached) return;
     this.cached = false;
+    this.walks.stop();
+    this.walks.forgetNoted();
     this.blocks.clear();
     this.forget(() => true);
   }
@@ -365,8 +376,13 @@ export class State {
 
   /** Drops everything, what is known of stage 2 included. */
   flushStage2(): void {
-    this.guestPages.clear();
+    this.clearStage2();
     this.flush();
+  }
+
+  private clearStage2(): void {
+    this.guestPages.clear();
+    this.walks.clearBlocks();
   }
 }
 

@@ -33,7 +33,7 @@ export function systemRegs(parts: Parts, guards: Guards): SysReg[] {
     state.modeChanged();
   };
   const stage2 = (): void => {
-    state.controls++;
+    state.walksChanged();
     state.flushStage2();
   };
   const sctlr = (lo: number): void => {

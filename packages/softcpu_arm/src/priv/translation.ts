@@ -22,6 +22,9 @@ import { MMU } from '../state.ts';
 const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
 const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
 
+/** What walks in generated code know of stage 2 is of so many bytes. */
+const BLOCK_SIZE = 0x20_0000;
+
 /** Translates for one processing element. */
 export class Translation {
   /** Of the last successful translation, see the interface. */
@@ -109,6 +112,7 @@ export class Translation {
     this.permissions = permissions | (this.isGlobal ? GLOBAL : 0);
     this.pageSize = pageSize;
     this.state.cached = true;
+    if (!this.state.walks.isReady) this.state.walks.start(this.configs);
     return toNumber(this.outLo, this.outHi);
   }
 
@@ -237,6 +241,7 @@ export class Translation {
       this.shareability = (dLo >>> 8) & 3;
       // Of a contiguous range nothing is cached but the page: who changes it cannot count on more being dropped than was named.
       if (this.size > 4096) this.state.blocks.add(vaLo, vaHi, this.size);
+      if (this.size === BLOCK_SIZE) this.state.walks.noted(vaLo, vaHi);
       return true;
     }
   }
@@ -303,7 +308,11 @@ export class Translation {
       this.leafPermissions = permissions;
       this.stage2Attributes = attributes;
       this.leaf(dLo, dHi, shift, ipaLo);
-      if ((dLo & AF) !== 0) guestPages.add(pageNumber(ipaLo, ipaHi), toNumber(this.outLo & ~0xfff, this.outHi), permissions | (attributes << 4), this.size);
+      if ((dLo & AF) !== 0) {
+        const page = toNumber(this.outLo & ~0xfff, this.outHi);
+        guestPages.add(pageNumber(ipaLo, ipaHi), page, permissions | (attributes << 4), this.size);
+        if (this.size >= BLOCK_SIZE && attributes >>> 2 !== 0) state.walks.block(ipaLo, ipaHi, page, permissions);
+      }
       return true;
     }
   }

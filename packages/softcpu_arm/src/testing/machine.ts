@@ -29,6 +29,8 @@ export interface Outcome {
 export interface BareMachineOptions {
   /** RAM in bytes, a multiple of 64 KiB. Default 4 MiB. */
   readonly ramBytes?: number;
+  /** RAM begins at a multiple of this in linear memory, itself one of 64 KiB. Walks in generated code take blocks of 2 MiB. Default 64 KiB. */
+  readonly alignment?: number;
   /** Code pages whose decoded instructions are kept. */
   readonly poolPages?: number;
   /** How code is executed. Default: `interpreter`. */
@@ -49,12 +51,12 @@ export class BareMachine {
   readonly #lines = new Set<number>();
   readonly #bus: PhysBus | undefined;
 
-  constructor({ ramBytes = 4 << 20, poolPages = 256, engine = 'interpreter', bus }: BareMachineOptions = {}) {
+  constructor({ ramBytes = 4 << 20, alignment = 0x1_0000, poolPages = 256, engine = 'interpreter', bus }: BareMachineOptions = {}) {
     const pages = (bytes: number): number => Math.ceil(bytes / 0x1_0000);
     // The window of the TLB counts the processing element's own region too.
     const memoryBytes = 2 ** Math.ceil(Math.log2(2 * ramBytes + (poolPages << 15)));
     const plan = planPe(0x1000, memoryBytes, poolPages);
-    const offset = pages(plan.end) * 0x1_0000;
+    const offset = Math.ceil(plan.end / alignment) * alignment;
     const limits = { min: pages(offset + ramBytes), max: pages(memoryBytes), shared: true };
     const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
     this.#bus = bus;

@@ -1,0 +1,89 @@
+/**
+ * What walks in generated code (`emit/walk.ts`) have to know: the roots and shapes of stage 1 of EL1&0, which memory attributes are those of Normal
+ * memory, and what stage 2 makes of guest physical addresses by 2 MiB. They walk tables of 4 KiB below 4 GiB, with both stages on.
+ */
+import { GUEST_BLOCKS } from '@axvisor/softcpu';
+import { WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
+import { Hcr, Sctlr } from './fields.ts';
+import type { State } from './registers.ts';
+import { slot } from './stored.ts';
+import type { WalkConfig, WalkConfigs } from './walk_config.ts';
+
+const { SCTLR_EL1, HCR_EL2, MAIR_EL1 } = slot;
+const BLOCK = 0x20_0000;
+const LIMIT = 2 ** 32;
+
+export class Walks {
+  /** The words are those of the registers. */
+  isReady = false;
+  private hasBlocks = false;
+  private readonly state: State;
+  /** Where `Layout.guestBlocks` are, if they are anywhere. */
+  private readonly table: number | undefined;
+
+  constructor(state: State, guestBlocks: number | undefined) {
+    this.state = state;
+    this.table = guestBlocks === undefined ? undefined : guestBlocks >> 2;
+  }
+
+  /** Nothing is found from now on: the registers change, or nobody knows yet that something is cached. */
+  stop(): void {
+    this.isReady = false;
+    for (const range of [WALK_LOWER, WALK_UPPER]) this.state.words[this.state.at(range + WalkRange.root)] = 0;
+  }
+
+  /** Takes up what the registers say now. */
+  start(configs: WalkConfigs): void {
+    this.isReady = true;
+    const { state } = this;
+    const { sys, words } = state;
+    const hcr = sys[HCR_EL2]!;
+    if ((sys[SCTLR_EL1]! & Sctlr.M) === 0 || (hcr & (Hcr.VM | Hcr.DC | Hcr.TGE)) !== Hcr.VM) return;
+    let normal = 0;
+    for (let i = 0; i < 8; i++) if (((sys[MAIR_EL1 + (i >>> 2)]! >>> ((i & 3) * 8 + 4)) & 0xf) !== 0) normal |= 1 << i;
+    words[state.at(WALK_NORMAL)] = normal;
+    this.range(WALK_LOWER, configs.lower);
+    this.range(WALK_UPPER, configs.upper);
+  }
+
+  private range(field: number, { disabled, baseFault, granule, base, startLevel, stride, rootMask, inputBits }: WalkConfig): void {
+    if (disabled || baseFault || granule !== 12 || base >= LIMIT) return;
+    const { words } = this.state;
+    const at = this.state.at(field);
+    words[at + WalkRange.shift / 4] = granule + stride * (3 - startLevel);
+    words[at + WalkRange.mask / 4] = rootMask;
+    words[at + WalkRange.inputBits / 4] = inputBits;
+    words[at + WalkRange.root / 4] = base;
+  }
+
+  /** A leaf of stage 2 is of Normal memory and at least a block. `permissions` are of the whole. */
+  block(ipaLo: number, ipaHi: number, pa: number, permissions: number): void {
+    const { table, state } = this;
+    if (table === undefined || ipaHi !== 0) return;
+    const place = state.ramOffset(pa - (pa % BLOCK), BLOCK);
+    if (place < 0 || place % BLOCK !== 0) return;
+    state.words[table + (ipaLo >>> 21)] = place | permissions;
+    this.hasBlocks = true;
+  }
+
+  /** A block of 2 MiB of stage 1 was noted, so that pieces of it may be cached. */
+  noted(vaLo: number, vaHi: number): void {
+    const { words } = this.state;
+    const at = this.state.at(WALK_BLOCKS) + 2 * ((vaLo >>> 21) & (WALK_BLOCK_COUNT - 1));
+    words[at] = (vaLo >>> 21) | (vaHi << 11);
+    words[at + 1] = vaHi >>> 21;
+  }
+
+  /** Blocks of stage 1 that were noted are not any more. */
+  forgetNoted(): void {
+    const first = this.state.at(WALK_BLOCKS);
+    this.state.words.fill(-1, first, first + 2 * WALK_BLOCK_COUNT);
+  }
+
+  /** Stage 2 is not what it was. */
+  clearBlocks(): void {
+    if (!this.hasBlocks || this.table === undefined) return;
+    this.hasBlocks = false;
+    this.state.words.fill(0, this.table, this.table + GUEST_BLOCKS);
+  }
+}
