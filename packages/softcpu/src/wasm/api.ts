@@ -28,5 +28,18 @@ export interface WasmApi {
   validate(bytes: Uint8Array): boolean;
 }
 
-/** `globalThis.WebAssembly`. */
-export const wasm: WasmApi = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
+const host = globalThis as unknown as { readonly WebAssembly: WasmApi };
+
+/** `globalThis.WebAssembly`, looked up when it is used: a module may be evaluated where there is none yet, as for a snapshot of the heap. */
+export const wasm: WasmApi = {
+  get Memory() {
+    return host.WebAssembly.Memory;
+  },
+  get Module() {
+    return host.WebAssembly.Module;
+  },
+  get Instance() {
+    return host.WebAssembly.Instance;
+  },
+  validate: (bytes) => host.WebAssembly.validate(bytes),
+};
