@@ -1,7 +1,7 @@
 /** The guests that need no files of the user: the embedded one and those of the image store. */
-import { readFile } from 'node:fs/promises';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { usageError } from './errors.ts';
+import { readWhole } from './files.ts';
 import { ImageError } from './images/error.ts';
 import type { FetchProgress, StoredImage } from './images/index.ts';
 import { images } from './images/table.ts';
@@ -36,8 +36,8 @@ function guestOf(image: StoredImage): Guest {
   const { spec, initramfs } = image;
   return {
     name: spec.name,
-    kernel: () => readFile(image.kernel),
-    ...(initramfs === undefined ? {} : { initrd: () => readFile(initramfs) }),
+    kernel: () => readWhole(image.kernel),
+    ...(initramfs === undefined ? {} : { initrd: () => readWhole(initramfs) }),
     ...(image.append === undefined ? {} : { append: image.append }),
     ...(spec.boot?.loadAddress === undefined ? {} : { loadAddr: spec.boot.loadAddress }),
     ...(spec.boot?.deviceTree === undefined ? {} : { dtbAddr: spec.boot.deviceTree }),

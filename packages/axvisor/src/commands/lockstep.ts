@@ -27,7 +27,7 @@ const QEMU_INSTRUCTIONS = 1000n;
 async function againstQemu(files: readonly string[], raw: RawRunOptions, limit: bigint): Promise<ExitStatus> {
   const { arch } = runSettings(raw);
   const code = await guestCode(arch);
-  const [plan] = await planVms(files, raw, arch, { note: () => {} });
+  const [plan] = await planVms(files, raw, arch, () => {});
   if (plan === undefined) throw usageError('--against qemu: there is no guest');
   const ours = threadSide('axvisor', files, { ...raw, engine: 'interpreter' });
   try {

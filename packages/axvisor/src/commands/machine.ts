@@ -12,7 +12,7 @@ const MAX_HOST_MEMORY = 0x7fff_0000;
 const WASM_PAGE = 65536;
 
 /** Physical memory for `plans`, with `more` software processors of `bytes` each. Only touched pages cost anything. @throws {CliError} */
-export function hostMemory(plans: readonly VmPlan[], more = 0, bytes = 0): number {
+export function hostMemory(plans: readonly Pick<VmPlan, 'config'>[], more = 0, bytes = 0): number {
   const guests = plans.flatMap((p) => p.config.memoryRegions).reduce((sum, r) => sum + Number(r.size), 0);
   // A processor's translation tables grow with the memory it addresses.
   const each = bytes + 2 ** Math.ceil(Math.log2(guests + OVERHEAD + more * 2 * bytes)) / 32;

@@ -1,18 +1,19 @@
 /** `axvisor run`: creates VMs, connects the terminal, runs them, and says how it ended. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { hasHardwareSupport } from '@axvisor/axvisor_api/vcpu';
 import { runVms, type Vm } from '@axvisor/axvisor_api/vm';
 import { wake } from '@axvisor/axvisor_api/host';
 import { usableThreads } from '@axvisor/axhost';
 import { nodeConsole } from '@axvisor/axhost/node';
 import { saveCompiled } from '../compile_cache.ts';
-import { compose, preload, processorBytes } from '../compose/index.ts';
+import { compose, processorBytes } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { interpreterStore } from '../interpreters.ts';
 import { createVms, hostMemory } from './machine.ts';
-import { planVms, processorOptions, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
+import { intendVms, processorOptions, readImages, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
 const note = (line: string): void => void process.stderr.write(`axvisor: ${line}\n`);
 
@@ -25,17 +26,20 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   using console = nodeConsole();
   const { arch, clock, logLevel } = settings;
   await using threads = new AsyncDisposableStack();
-  const plans = await planVms(files, raw, arch, { note, reading: () => preload(arch) });
+  const intents = await intendVms(files, raw, arch, note);
   const replay = settings.taped ? { ...(await import('../replay/run.ts')), ...(await import('../replay/host.ts')) } : undefined;
-  const tape = await replay?.openTape(raw, plans, console.isTerminal);
-  const processor = processorOptions(settings, plans);
-  const guestCpus = usableThreads(threadsFor(plans, settings));
+  const tape = await replay?.openTape(raw, await readImages(intents), console.isTerminal);
+  const processor = processorOptions(settings, intents);
+  const guestCpus = usableThreads(threadsFor(intents, settings));
   // It loads what it needs while this thread does.
   const compiler = compilesElsewhere(settings) ? threads.use(new (await import('../threads/compiler.ts')).CompilerThread(arch, guestCpus)) : undefined;
   if (guestCpus === 1) {
     const own = { ...processor, ...interpreterStore(), ...(compiler === undefined ? {} : { compiler: compiler.connect(0) }) };
-    await compose(arch, { memory: hostMemory(plans), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
-  } else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(plans, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor, compiler }));
+    await compose(arch, { memory: hostMemory(intents), clock, console, logLevel }, own, replay === undefined || tape === undefined ? {} : { wrapHost: replay.tapedHost(tape) });
+  } else threads.use(await (await import('../threads/compose.ts')).composeThreads(arch, { memory: hostMemory(intents, guestCpus, processorBytes(arch)), guestCpus, console, logLevel, processor, compiler }));
+  // It is made while files are read.
+  hasHardwareSupport();
+  const plans = await readImages(intents);
   // Before anything could end the process.
   saveCompiled();
   const start = performance.now();
@@ -98,7 +102,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
 }
 
 /** How many threads run guests. */
-function threadsFor(plans: readonly VmPlan[], { threads, clock, taped }: RunSettings): number {
+function threadsFor(plans: readonly Pick<VmPlan, 'config'>[], { threads, clock, taped }: RunSettings): number {
   if (threads !== 'auto') return threads;
   const vcpus = plans.reduce((sum, { config }) => sum + config.cpuNum, 0);
   return clock === 'virtual' || taped ? 1 : Math.min(vcpus, availableParallelism());

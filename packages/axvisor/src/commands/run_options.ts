@@ -1,6 +1,5 @@
 /** The options of `axvisor run`, checked, and the VMs they describe. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { withLinked } from '@axvisor/axvisor_api';
 import { parseVmConfig, type VmConfig } from '@axvisor/axvisor_api/config';
@@ -14,6 +13,7 @@ import { ARCHITECTURES, gicVersions, virtualizations, type GicVersion } from '..
 import type { ProcessorOptions, Virtualization } from '../compose/options.ts';
 import { openDisk } from '../disk/file_disk.ts';
 import { usageError } from '../errors.ts';
+import { readWhole } from '../files.ts';
 import { defaultGuest, findGuest, guestNames, type Guest } from '../guests.ts';
 import { parseAddress, parseCount, parseSeconds, parseSize } from '../numbers.ts';
 import { fetchProgress } from './progress.ts';
@@ -75,6 +75,12 @@ export interface VmPlan {
   readonly images: VmImages;
 }
 
+/** A VM whose files are still being read. */
+export interface VmIntent {
+  readonly config: VmConfig;
+  readonly images: Promise<VmImages>;
+}
+
 const DEFAULT_MEMORY = '256M';
 const MAX_THREADS = 64;
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -131,7 +137,7 @@ export function runSettings(raw: RawRunOptions): RunSettings {
 }
 
 /** What of the settings is the processor's; guests have a say in its virtualization where the command line has not. @throws {CliError} if they want what there is not */
-export function processorOptions({ arch, engine, translationBytes, virt: chosen }: RunSettings, plans: readonly VmPlan[]): ProcessorOptions {
+export function processorOptions({ arch, engine, translationBytes, virt: chosen }: RunSettings, plans: readonly Pick<VmPlan, 'config'>[]): ProcessorOptions {
   const wanted = new Set(plans.flatMap(({ config }) => config.virtualization ?? []));
   const virt = chosen ?? [...wanted][0];
   if (chosen === undefined && wanted.size > 1) throw usageError(`configurations want different virtualization: ${[...wanted].join(', ')}; all guests of a run have the same, choose by --virt`);
@@ -142,7 +148,7 @@ export function processorOptions({ arch, engine, translationBytes, virt: chosen 
 /** @throws {CliError} naming the file */
 async function readInput(path: string, what: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readWhole(path);
   } catch (e) {
     throw usageError(`${what} ${path}: ${e instanceof Error ? e.message : String(e)}`, e);
   }
@@ -187,16 +193,18 @@ function openDisks(specs: readonly string[], base: string, note: (line: string) 
   return opened;
 }
 
-/** Who is told while VMs are planned. */
-export interface PlanListener {
-  /** A line for the user. */
-  readonly note: (line: string) => void;
-  /** The files of a VM are being read: there is time for something else. */
-  readonly reading?: () => void;
+/** Told a line for the user. */
+export type Note = (line: string) => void;
+
+/** Begins to read the files of a VM. Whoever waits for them is told what is wrong with them. */
+function intent(config: VmConfig, read: () => Promise<VmImages>): VmIntent {
+  const images = read();
+  images.catch(() => {});
+  return { config, images };
 }
 
 /** The one VM that the options describe. */
-async function planFromOptions(raw: RawRunOptions, arch: Architecture, { note, reading }: PlanListener): Promise<VmPlan> {
+async function intendFromOptions(raw: RawRunOptions, arch: Architecture, note: Note): Promise<VmIntent> {
   let guest: Guest | undefined;
   if (raw.guest !== undefined) guest = await findGuest(raw.guest, arch);
   else if (raw.kernel === undefined) guest = await defaultGuest(arch, note, raw.fetch === true ? { progress: fetchProgress() } : undefined);
@@ -205,14 +213,6 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, { note, r
   if (guest?.minMemory !== undefined && size < guest.minMemory) throw usageError(`--memory: ${guest.name} needs at least ${guest.minMemory >> 20n}M`);
   const loadAddr = raw.loadAddr === undefined ? guest?.loadAddr : parseAddress(raw.loadAddr, '--load-addr');
   const append = raw.append ?? guest?.append;
-  const files = Promise.all([
-    raw.kernel === undefined ? guest?.kernel() : readKernel(raw.kernel),
-    raw.initrd === undefined ? guest?.initrd?.() : readInput(raw.initrd, 'initrd'),
-    raw.dtb === undefined ? undefined : readInput(raw.dtb, 'device tree'),
-  ]);
-  reading?.();
-  const [packed, ramdisk, dtb] = await files;
-  const kernel = await unpacked(packed, raw, raw.kernel ?? guest?.name ?? '');
   const config = createVmConfig({
     name: guest?.name ?? raw.kernel ?? 'guest',
     arch,
@@ -222,23 +222,28 @@ async function planFromOptions(raw: RawRunOptions, arch: Architecture, { note, r
     ...(raw.dtb === undefined ? {} : { dtb: { path: raw.dtb } }),
     ...(guest?.dtbAddr === undefined || raw.dtb !== undefined ? {} : { dtbLoadAddr: guest.dtbAddr }),
     ...gicVersion(raw, arch),
-    ...(ramdisk === undefined ? {} : { ramdisk: { path: raw.initrd ?? '' } }),
+    ...(raw.initrd === undefined && guest?.initrd === undefined ? {} : { ramdisk: { path: raw.initrd ?? '' } }),
     ...(append === undefined ? {} : { cmdline: append }),
     memory: size,
   });
-  return {
-    config,
-    images: {
+  return intent(config, async () => {
+    const [packed, ramdisk, dtb] = await Promise.all([
+      raw.kernel === undefined ? guest?.kernel() : readKernel(raw.kernel),
+      raw.initrd === undefined ? guest?.initrd?.() : readInput(raw.initrd, 'initrd'),
+      raw.dtb === undefined ? undefined : readInput(raw.dtb, 'device tree'),
+    ]);
+    const kernel = await unpacked(packed, raw, raw.kernel ?? guest?.name ?? '');
+    return {
       ...(kernel === undefined ? {} : { kernel }),
       ...(ramdisk === undefined ? {} : { ramdisk }),
       ...(dtb === undefined ? {} : { dtb }),
       disks: openDisks(raw.disk, '.', note),
-    },
-  };
+    };
+  });
 }
 
 /** The VM that a file describes; options on the command line win. */
-async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture, { note, reading }: PlanListener): Promise<VmPlan> {
+async function intendFromFile(file: string, raw: RawRunOptions, arch: Architecture, note: Note): Promise<VmIntent> {
   if (guestNames().includes(file) && !existsSync(file)) throw usageError(`there is no configuration ${file}; the guest of this name is --guest ${file}`);
   const text = new TextDecoder().decode(await readInput(file, 'configuration'));
   const config = readConfig(text, file, arch);
@@ -248,31 +253,28 @@ async function planFromFile(file: string, raw: RawRunOptions, arch: Architecture
   if (missing.length > 0) throw usageError(missing.join('\n'));
   const optional = async (path: string | undefined, what: string): Promise<Uint8Array | undefined> => (path === undefined ? undefined : readInput(resolve(base, path), `${file}: ${what}`));
   const kernelPath = raw.kernel ?? (config.kernel === undefined ? undefined : resolve(base, config.kernel.path));
-  const files = Promise.all([
-    kernelPath === undefined ? undefined : readKernel(kernelPath),
-    optional(config.bios?.path, 'bios'),
-    raw.dtb === undefined ? optional(config.dtb?.path, 'dtb') : readInput(raw.dtb, 'device tree'),
-    raw.initrd === undefined ? optional(config.ramdisk?.path, 'ramdisk') : readInput(raw.initrd, 'initrd'),
-  ]);
-  reading?.();
-  const [packed, bios, dtb, ramdisk] = await files;
-  const kernel = kernelPath === undefined ? undefined : await unpacked(packed, raw, kernelPath);
-  const disks = [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base, note), ...openDisks(raw.disk, '.', note)];
-  return {
-    config: {
-      ...config,
-      ...(raw.append === undefined ? {} : { cmdline: raw.append }),
-      ...(raw.cpus === undefined ? {} : { cpuNum: parseCount(raw.cpus, '--cpus', 1, MAX_CPUS) }),
-      ...gicVersion(raw, arch),
-    },
-    images: {
+  const described: VmConfig = {
+    ...config,
+    ...(raw.append === undefined ? {} : { cmdline: raw.append }),
+    ...(raw.cpus === undefined ? {} : { cpuNum: parseCount(raw.cpus, '--cpus', 1, MAX_CPUS) }),
+    ...gicVersion(raw, arch),
+  };
+  return intent(described, async () => {
+    const [packed, bios, dtb, ramdisk] = await Promise.all([
+      kernelPath === undefined ? undefined : readKernel(kernelPath),
+      optional(config.bios?.path, 'bios'),
+      raw.dtb === undefined ? optional(config.dtb?.path, 'dtb') : readInput(raw.dtb, 'device tree'),
+      raw.initrd === undefined ? optional(config.ramdisk?.path, 'ramdisk') : readInput(raw.initrd, 'initrd'),
+    ]);
+    const kernel = kernelPath === undefined ? undefined : await unpacked(packed, raw, kernelPath);
+    return {
       ...(kernel === undefined ? {} : { kernel }),
       ...(bios === undefined ? {} : { bios }),
       ...(dtb === undefined ? {} : { dtb }),
       ...(ramdisk === undefined ? {} : { ramdisk }),
-      disks,
-    },
-  };
+      disks: [...openDisks(config.disks.map((d) => (d.readOnly ? `${d.path},ro` : d.path)), base, note), ...openDisks(raw.disk, '.', note)],
+    };
+  });
 }
 
 /** Reads a description; needs no linked hypervisor. @param arch - what the hypervisor is started for, if it is. @throws {CliError} with every problem of the file */
@@ -285,13 +287,21 @@ export function readConfig(text: string, file: string, arch?: Architecture): VmC
   }
 }
 
-/** The VMs to run. @throws {CliError} */
-export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, listener: PlanListener): Promise<VmPlan[]> {
-  if (files.length === 0) return [await planFromOptions(raw, arch, listener)];
-  const plans: VmPlan[] = [];
-  for (const file of files) plans.push(await planFromFile(file, raw, arch, listener));
-  const ids = plans.map((p) => p.config.id);
+/** The VMs to run, while their files are read. @throws {CliError} */
+export async function intendVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: Note): Promise<VmIntent[]> {
+  if (files.length === 0) return [await intendFromOptions(raw, arch, note)];
+  const intents: VmIntent[] = [];
+  for (const file of files) intents.push(await intendFromFile(file, raw, arch, note));
+  const ids = intents.map(({ config }) => config.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw usageError(`two configurations have the id ${twice}: ${files.filter((_, i) => ids[i] === twice).join(' and ')}`);
-  return plans;
+  return intents;
+}
+
+/** Waits for the files. @throws {CliError} for one that cannot be read */
+export const readImages = (intents: readonly VmIntent[]): Promise<VmPlan[]> => Promise.all(intents.map(async ({ config, images }) => ({ config, images: await images })));
+
+/** The VMs to run. @throws {CliError} */
+export async function planVms(files: readonly string[], raw: RawRunOptions, arch: Architecture, note: Note): Promise<VmPlan[]> {
+  return readImages(await intendVms(files, raw, arch, note));
 }

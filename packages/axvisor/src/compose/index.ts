@@ -79,12 +79,6 @@ export const processorBytes = (arch: Architecture): number => entry(arch).proces
 
 const find = async (arch: Architecture): Promise<Composition> => entry(arch).load();
 
-/** Begins to load what {@link compose} needs. */
-export function preload(arch: Architecture): void {
-  // Whoever composes is told what is wrong with it.
-  find(arch).catch(() => {});
-}
-
 /** Links the hypervisor for `arch` in this thread. */
 export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Promise<Image> {
   return (await find(arch)).compose(host, processor, hooks);

@@ -52,7 +52,7 @@ const endless =
 export async function serve({ files, options, port, signal }: MachineData): Promise<void> {
   let isStuck = false;
   const settings = runSettings(options);
-  const plans = await planVms(files, options, settings.arch, { note: () => {} });
+  const plans = await planVms(files, options, settings.arch, () => {});
   const { arch, logLevel } = settings;
   await compose(arch, { memory: hostMemory(plans), clock: 'virtual', console: memoryConsole({ onOutput: () => {} }), logLevel }, processorOptions(settings, plans), { wrapHost: endless(() => (isStuck = true)) });
   const printed = createHash('sha256');

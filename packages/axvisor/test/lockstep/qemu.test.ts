@@ -246,7 +246,7 @@ describe.each(SIDES.filter(({ tool }) => present(tool)))('beside $tool', ({ opti
 
   test('a wrong register is found at its instruction', async () => {
     const code = await guestCode(arch);
-    const [plan] = await planVms([], options, arch, { note: () => {} });
+    const [plan] = await planVms([], options, arch, () => {});
     const sound = threadSide('axvisor', [], options);
     const faulty: Side = {
       ...sound,
