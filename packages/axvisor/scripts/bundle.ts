@@ -1,11 +1,13 @@
 /**
  * Bundles the command: `dist/cli.js` and what it loads in `dist/command`, a file each for what is loaded at the same time. A start loads some
- * ten files instead of three hundred, each of which Node would look for, check and compile. Libraries stay files of their own, as tsc makes them.
+ * ten files instead of three hundred, each of which Node would look for, check and compile. What snapshots of the heap are made of is a file for each
+ * architecture. Libraries stay files of their own, as tsc makes them.
  */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'vite';
+import { bundleSnapshotProgram, COMMON } from './snapshot_bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const src = (file: string): string => join(root, 'src', file);
@@ -40,25 +42,25 @@ const builtins: Plugin = {
   },
 };
 
-rmSync(join(root, 'dist', COMMAND), { recursive: true, force: true });
+const folder = join(root, 'dist');
+rmSync(join(folder, COMMAND), { recursive: true, force: true });
+const AXVISOR_SOURCES = sources();
+const snapshots = createHash('sha256');
+for (const arch of ['aarch64', 'riscv64', 'x86_64']) {
+  const file = `${COMMAND}/snapshot_${arch}.cjs`;
+  await bundleSnapshotProgram(arch, folder, file, AXVISOR_SOURCES);
+  snapshots.update(readFileSync(join(folder, file)));
+}
 await build({
-  root,
-  configFile: false,
-  logLevel: 'warn',
+  ...COMMON,
   plugins: [builtins],
-  define: { AXVISOR_SOURCES: JSON.stringify(sources()) },
-  // What npm installs beside it anyway is left out: it is optional.
-  ssr: { noExternal: true, external: ['wabt'], resolve: { conditions: ['@axvisor/source', 'node', 'import'] } },
+  define: { AXVISOR_SOURCES: JSON.stringify(AXVISOR_SOURCES), AXVISOR_SNAPSHOTS: JSON.stringify(snapshots.digest('hex').slice(0, 16)) },
   build: {
-    ssr: true,
-    target: 'node24',
-    outDir: 'dist',
-    emptyOutDir: false,
-    minify: false,
+    ...COMMON.build,
     sourcemap: true,
     rolldownOptions: {
-      // Programs of threads lie beside what starts them.
-      input: { cli: src('cli.ts'), cpu_thread: src('threads/cpu_thread.ts'), compiler_thread: src('threads/compiler_thread.ts'), worker: src('lockstep/worker.ts') },
+      // Programs of threads and processes lie beside what starts them.
+      input: { cli: src('cli.ts'), cpu_thread: src('threads/cpu_thread.ts'), compiler_thread: src('threads/compiler_thread.ts'), worker: src('lockstep/worker.ts'), snapshot_maker: src('snapshot/maker.ts') },
       output: {
         entryFileNames: ({ name }) => (name === 'cli' ? '[name].js' : `${COMMAND}/[name].js`),
         // What never changes is told so to the engine.

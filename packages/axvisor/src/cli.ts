@@ -2,11 +2,14 @@
 /** The `axvisor` command. */
 import { readFileSync } from 'node:fs';
 import { useCompileCache } from './compile_cache.ts';
-import { limitPool } from './threads/pool.ts';
+import { restart } from './restart.ts';
+import { heldCommand } from './snapshot/held.ts';
+import { standBack } from './threads/pool.ts';
 
-limitPool();
 useCompileCache();
-const { main } = await import('./program.ts');
+restart();
+standBack();
+const { main } = heldCommand() ?? (await import('./program.ts'));
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { InterpreterStore } from '@axvisor/softcpu';
+import { checksum } from './checksum.ts';
 import { codeDirectory } from './compile_cache.ts';
 
 /** Put there by the bundler: a hash of the sources of what generates interpreters. */
@@ -15,15 +16,6 @@ declare const AXVISOR_SOURCES: string | undefined;
 const MAX_FILES = 48;
 /** Bytes of the header: a checksum of all behind it, and the length of the key, each an i32. The key follows, and then the interpreter. */
 const HEADER = 8;
-
-/** FNV-1a by words of 32 bits. Not Node's own checksums: to load those takes longer than this. */
-function checksum(bytes: Uint8Array): number {
-  let sum = 0x811c_9dc5 ^ bytes.length;
-  const words = new Int32Array(Uint8Array.from(bytes).buffer, 0, bytes.length >>> 2);
-  for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ (words[i] as number), 0x0100_0193);
-  for (const byte of bytes.subarray(bytes.length & ~3)) sum = Math.imul(sum ^ byte, 0x0100_0193);
-  return sum;
-}
 
 /** Takes out the oldest files beyond {@link MAX_FILES}. */
 function prune(folder: string): void {

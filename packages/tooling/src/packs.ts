@@ -1,16 +1,20 @@
 /** Checks what will be published: publint and attw on every tarball, then each package installed alone in an empty project, and the command run there. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { conclude, published, ROOT, type WorkspacePackage } from './workspace.ts';
+
+const ARCHITECTURES = ['riscv64', 'aarch64', 'x86_64'] as const;
+/** How long making a snapshot of each may take. */
+const SNAPSHOT_SECONDS = 60;
 
 /** What the published command must do: it is bundled, which tests of sources say nothing of. Between them, they load everything for each architecture. */
 const COMMANDS: readonly (readonly string[])[] = [
   ['--version'],
   ['images', 'list'],
   ['devices'],
-  ...['riscv64', 'aarch64', 'x86_64'].flatMap((arch) => [
+  ...ARCHITECTURES.flatMap((arch) => [
     ['run', '--arch', arch, '--guest', 'embedded', '--expect', 'embedded kernel', '--timeout', '120'],
     ['run', '--arch', arch, '--guest', 'embedded', '--cpus', '2', '--threads', '2', '--expect', 'embedded kernel', '--timeout', '120'],
     ['lockstep', '--arch', arch, '--guest', 'embedded', '--instructions', '100000'],
@@ -21,9 +25,9 @@ const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name);
 const problems: string[] = [];
 
 /** Runs a tool; what it prints becomes the problem if it fails. */
-function tool(what: string, command: string, args: readonly string[], cwd: string): void {
+function tool(what: string, command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env): void {
   try {
-    execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (e) {
     const { stdout = '', stderr = '' } = e as { readonly stdout?: string; readonly stderr?: string };
     problems.push(`${what}:\n${stdout}${stderr}`);
@@ -67,7 +71,19 @@ function installAlone(p: WorkspacePackage, tarballs: ReadonlyMap<WorkspacePackag
     tool(`${p.folder}: types under ${resolution}`, bin('tsc'), ['--noEmit', '--strict', '--target', 'es2024', '--lib', p.folder === 'axvisor' ? 'es2024,esnext.disposable,dom' : 'es2024,esnext.disposable', '--types', '', '--module', module, '--moduleResolution', resolution, 'main.ts'], project);
   tool(`${p.folder}: import in Node`, process.execPath, ['main.ts'], project);
   for (const name of Object.keys(p.manifest.bin ?? {}))
-    for (const args of COMMANDS) tool(`${p.folder}: ${name} ${args.join(' ')}`, join(project, 'node_modules/.bin', name), args, project);
+    runCommands(`${p.folder}: ${name}`, join(project, 'node_modules/.bin', name), project);
+}
+
+/** Tries a command with a cache folder of its own, and once more from the snapshots of the heap that it makes meanwhile. */
+function runCommands(what: string, command: string, project: string): void {
+  const cache = join(project, 'cache');
+  const env = { ...process.env, AXVISOR_CACHE: cache };
+  for (const args of COMMANDS) tool(`${what} ${args.join(' ')}`, command, args, project, env);
+  const snapshots = join(cache, 'code/snapshots');
+  const made = (): string[] => (existsSync(snapshots) ? readdirSync(snapshots).filter((name) => !name.includes('.') && statSync(join(snapshots, name)).size > 0) : []);
+  for (let seconds = 0; seconds < SNAPSHOT_SECONDS && made().length < ARCHITECTURES.length; seconds++) execFileSync('sleep', ['1']);
+  if (made().length < ARCHITECTURES.length) problems.push(`${what}: snapshots for ${made().join(', ') || 'nothing'} only`);
+  for (const args of COMMANDS) tool(`${what} ${args.join(' ')} from a snapshot`, command, args, project, env);
 }
 
 const all = published();

@@ -1,10 +1,8 @@
 /** The architecture of a run where `--arch` does not say it: the one that the guest is for. */
 import { readFile } from 'node:fs/promises';
-import type { Architecture } from '@axvisor/axvisor_api/processor';
+import { DEFAULT_ARCHITECTURE } from '../default_architecture.ts';
 import { guestArchitecture } from '../guests.ts';
 import { readConfig } from './run_options.ts';
-
-export const DEFAULT_ARCHITECTURE: Architecture = 'riscv64';
 
 /** What of a command line decides it. */
 interface Named {

@@ -6,7 +6,7 @@ import { createVmConfig, MAX_CPUS } from '@axvisor/axvmconfig';
 import { ARCHITECTURES, compose } from '../compose/index.ts';
 import { usageError } from '../errors.ts';
 import { parseAddress, parseCount, parseSize } from '../numbers.ts';
-import { DEFAULT_ARCHITECTURE } from './architecture.ts';
+import { DEFAULT_ARCHITECTURE } from '../default_architecture.ts';
 import { gicVersion, oneOf, readConfig, virtualization } from './run_options.ts';
 
 /** These commands run no guest: the smallest host will do. */

@@ -12,6 +12,7 @@ import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
 import { interpreterStore } from '../interpreters.ts';
+import { keepSnapshot } from '../snapshot/keep.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { intendVms, processorOptions, readImages, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';
 
@@ -42,6 +43,7 @@ export async function run(files: readonly string[], raw: RawRunOptions, before?:
   const plans = await readImages(intents);
   // Before anything could end the process.
   saveCompiled();
+  keepSnapshot(arch);
   const start = performance.now();
   let outcome: Outcome | undefined;
   const matcher = settings.expect === undefined ? undefined : expectText(settings.expect);

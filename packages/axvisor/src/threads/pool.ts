@@ -6,9 +6,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism, setPriority } from 'node:os';
 
-const OPTION = '--v8-pool-size';
-/** MiB that V8's young objects have from the start on. Usually they get room by and by, after some ten collections while the hypervisor is loaded. */
-const YOUNG = '--min-semi-space-size=4';
+/** Node's option for how many there are. */
+export const POOL_SIZE = '--v8-pool-size';
 /** Threads that Node starts by itself. */
 const USUAL = 4;
 /** Their nice value: a third of the time where they share a processor, which is enough for threads that wait for what they do. */
@@ -25,21 +24,18 @@ function threadsOfV8(): number[] {
   }
 }
 
-/**
- * Lets them stand back if there are as many as processors or more, with others for the vCPU; starts this process over with fewer of them if nobody
- * chose a number, as how many there are can only be said when Node starts: as many as processors where they stand back, else one fewer. To be called
- * first of all. Without effect where a process cannot be replaced.
- */
-export function limitPool(): void {
+/** The option for fewer of them, unless somebody chose a number: as many as processors where they stand back, else one fewer. None where there are no more anyway. */
+export function poolOptions(): readonly string[] {
   const processors = availableParallelism();
+  const threads = Math.max(1, threadsOfV8().length > 0 ? processors : processors - 1);
+  const chosen = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes(POOL_SIZE));
+  return threads < USUAL && !chosen ? [`${POOL_SIZE}=${threads}`] : [];
+}
+
+/** Lets them stand back if there are as many as processors or more, with others for the vCPU. */
+export function standBack(): void {
   const tasks = threadsOfV8();
-  const threads = Math.max(1, tasks.length > 0 ? processors : processors - 1);
-  const chosen = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes(OPTION));
-  if (threads < USUAL && !chosen && !process.connected && process.platform !== 'win32' && typeof process.execve === 'function') {
-    const [, ...args] = process.argv;
-    process.execve(process.execPath, [process.execPath, `${OPTION}=${threads}`, YOUNG, ...process.execArgv, ...args], process.env);
-  }
-  if (tasks.length < processors) return;
+  if (tasks.length < availableParallelism()) return;
   try {
     for (const task of tasks) setPriority(task, NICE);
   } catch {
