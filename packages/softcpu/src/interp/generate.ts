@@ -19,7 +19,7 @@ import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
-import type { Handlers, Slot } from './handlers.ts';
+import type { HandlerTable, Slot } from './handlers.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
@@ -56,7 +56,7 @@ export interface InterpreterOptions {
 }
 
 /** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
-export function generateInterpreter({ slots, table }: Handlers, { isa, layout, memoryLimits, translating, countStarts, strict }: InterpreterOptions): Uint8Array<ArrayBuffer> {
+export function generateInterpreter(handlers: HandlerTable, { isa, layout, memoryLimits, translating, countStarts, strict }: InterpreterOptions): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -88,7 +88,8 @@ export function generateInterpreter({ slots, table }: Handlers, { isa, layout, m
     }
   }
   const outlined = later ? new Map<number, number>() : generateOutlined(module, isa, layout, runtime);
-  generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, table.count);
+  const slots = Array.from({ length: handlers.count - FIRST_HANDLER }, (_, i) => handlers.slot(FIRST_HANDLER + i) as Slot);
+  generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, handlers.count);
   return module.build();
 }
 

@@ -23,40 +23,85 @@ export interface Slot {
 
 /** Stands for the length of what occurs with any, see {@link Variant}. */
 const ANY_LENGTH = 0;
-
-/** All handlers of an ISA. */
-export interface Handlers {
-  /** Those of instructions, in the order of their numbers, from {@link FIRST_HANDLER} on. */
-  readonly slots: readonly Slot[];
-  readonly table: HandlerTable;
-}
+/** Stands for lengths of which there are several. */
+const SEVERAL = 255;
+/** Variants of a direct jump for each of its lengths: far, near, and near to what is not behind it. */
+const REACHES = 3;
 
 /** Numbers the handlers: every instruction with each of its lengths, direct jumps also by reach and direction. */
-export function numberHandlers(isa: Isa): Handlers {
-  const slots: Slot[] = [];
-  const numbers = new Map<number, number>();
-  const key = (index: number, length: number, near: boolean, back: boolean): number => (index * 32 + length) * 4 + (near ? 2 : 0) + (back ? 1 : 0);
-  const lengthOf = (index: number, length: number): number => (isa.instructions[index]?.lengths === 'any' ? ANY_LENGTH : length);
-  const plain = { near: false, back: false };
-  const reaches = [plain, { near: true, back: false }, { near: true, back: true }];
-  isa.instructions.forEach(({ lengths, direct }, instruction) => {
-    for (const length of lengths === 'any' ? [ANY_LENGTH] : lengths) {
-      for (const { near, back } of direct === true ? reaches : [plain]) {
-        numbers.set(key(instruction, length, near, back), FIRST_HANDLER + slots.length);
-        slots.push({ instruction, variant: { length, near, back } });
-      }
-    }
-  });
-  const table: HandlerTable = {
-    count: FIRST_HANDLER + slots.length,
-    has: (index, length, near) => numbers.has(key(index, lengthOf(index, length), near, false)),
-    handler: (index, length, near, back = false) => {
-      const number = numbers.get(key(index, lengthOf(index, length), near, back));
-      if (number === undefined) throw new RangeError(`${isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
-      return number;
-    },
-    slot: (number) => slots[number - FIRST_HANDLER],
-  };
-  return { slots, table };
-}
+export class Handlers implements HandlerTable {
+  readonly count: number;
+  readonly #isa: Isa;
+  /** The number of each instruction's first handler, and the one behind the last. */
+  readonly #first: Int32Array;
+  /** The length of each instruction, or {@link ANY_LENGTH} or {@link SEVERAL}. */
+  readonly #length: Uint8Array;
+  readonly #isDirect: Uint8Array;
+  /** As far as anybody asked for them. */
+  readonly #slots: (Slot | undefined)[];
 
+  constructor(isa: Isa) {
+    const { instructions } = isa;
+    this.#isa = isa;
+    this.#first = new Int32Array(instructions.length + 1);
+    this.#length = new Uint8Array(instructions.length);
+    this.#isDirect = new Uint8Array(instructions.length);
+    let next = FIRST_HANDLER;
+    instructions.forEach(({ lengths, direct }, index) => {
+      const several = lengths === 'any' ? 1 : lengths.length;
+      this.#first[index] = next;
+      this.#length[index] = lengths === 'any' ? ANY_LENGTH : several === 1 ? (lengths[0] as number) : SEVERAL;
+      this.#isDirect[index] = Number(direct === true);
+      next += several * (direct === true ? REACHES : 1);
+    });
+    this.#first[instructions.length] = next;
+    this.count = next;
+    this.#slots = new Array<Slot | undefined>(next);
+  }
+
+  /** Which of an instruction's lengths this is; -1: none. */
+  #place(index: number, length: number): number {
+    const only = this.#length[index];
+    if (only === length || only === ANY_LENGTH) return 0;
+    const { lengths } = this.#isa.instructions[index] ?? {};
+    return only !== SEVERAL || lengths === undefined || lengths === 'any' ? -1 : lengths.indexOf(length);
+  }
+
+  /** The handler's number; 0: none. */
+  #number(index: number, length: number, near: boolean, back: boolean): number {
+    const place = this.#place(index, length);
+    if (place < 0) return 0;
+    const first = this.#first[index] as number;
+    if (this.#isDirect[index] === 1) return back && !near ? 0 : first + place * REACHES + Number(near) + Number(back);
+    return near || back ? 0 : first + place;
+  }
+
+  has(index: number, length: number, near: boolean): boolean {
+    return this.#number(index, length, near, false) !== 0;
+  }
+
+  handler(index: number, length: number, near: boolean, back = false): number {
+    const number = this.#number(index, length, near, back);
+    if (number === 0) throw new RangeError(`${this.#isa.instructions[index]?.name ?? `instruction ${index}`} has no handler of length ${length}`);
+    return number;
+  }
+
+  slot(number: number): Slot | undefined {
+    if (number < FIRST_HANDLER || number >= this.count) return undefined;
+    return (this.#slots[number] ??= this.#slot(number));
+  }
+
+  #slot(number: number): Slot {
+    let instruction = 0;
+    for (let end = this.#length.length; end - instruction > 1; ) {
+      const middle = (instruction + end) >>> 1;
+      if ((this.#first[middle] as number) <= number) instruction = middle;
+      else end = middle;
+    }
+    const { lengths = 'any' } = this.#isa.instructions[instruction] ?? {};
+    const reaches = this.#isDirect[instruction] === 1 ? REACHES : 1;
+    const place = number - (this.#first[instruction] as number);
+    const length = lengths === 'any' ? ANY_LENGTH : (lengths[Math.floor(place / reaches)] as number);
+    return { instruction, variant: { length, near: place % reaches > 0, back: place % reaches > 1 } };
+  }
+}

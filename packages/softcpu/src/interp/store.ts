@@ -1,7 +1,7 @@
 /** Interpreters that are kept from one start to the next: generating one takes longer than anything else that making a processor does. */
 import { generateInterpreter } from './generate.ts';
 import type { InterpreterOptions } from './generate.ts';
-import { numberHandlers } from './handlers.ts';
+import { Handlers } from './handlers.ts';
 import type { HandlerTable } from './handlers.ts';
 
 /**
@@ -22,12 +22,12 @@ export interface Interpreter {
 
 /** The interpreter, from the store if it has it. */
 export function interpreter(options: InterpreterOptions, store: InterpreterStore | undefined): Interpreter {
-  const handlers = numberHandlers(options.isa);
+  const handlers = new Handlers(options.isa);
   const key = JSON.stringify({ ...options, isa: options.isa.name });
   let bytes = store?.find(key);
   if (bytes === undefined) {
     bytes = generateInterpreter(handlers, options);
     store?.keep(key, bytes);
   }
-  return { bytes, handlers: handlers.table };
+  return { bytes, handlers };
 }

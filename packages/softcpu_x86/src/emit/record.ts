@@ -24,11 +24,16 @@ export class RecordWriter {
   readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, disp: 0, imm: 0 };
 
   constructor(table: HandlerTable) {
-    const numbers = (near: boolean, back: boolean): Int32Array =>
-      Int32Array.from(isa.instructions, (_, index) => (!near || table.has(index, 0, true) ? table.handler(index, 0, near, back) : 0));
-    this.#plain = numbers(false, false);
-    this.#near = numbers(true, false);
-    this.#back = numbers(true, true);
+    const { length } = isa.instructions;
+    this.#plain = new Int32Array(length);
+    this.#near = new Int32Array(length);
+    this.#back = new Int32Array(length);
+    for (let index = 0; index < length; index++) {
+      this.#plain[index] = table.handler(index, 0, false);
+      if (!table.has(index, 0, true)) continue;
+      this.#near[index] = table.handler(index, 0, true);
+      this.#back[index] = table.handler(index, 0, true, true);
+    }
   }
 
   /** As `Machine.decode`; `mode` as the state block's MODE. `isLimited`: branches within the page may go behind the limit of the code segment. */
