@@ -1,13 +1,13 @@
 /** An Arm vCPU: the state of a guest's processing element, and the way into the guest and back (Arm ARM, D1.5 "Virtualization"). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { enterGuest, setAbortVector, SYSREG, sysRegRead } from '@axvisor/axvisor_api/arch/arm';
+import { enterGuest, setAbortVector, SYSREG, sysRegRead, type AbortVector } from '@axvisor/axvisor_api/arch/arm';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { thisCpuId } from '@axvisor/axvisor_api/host';
 import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
 import { Signal, signalCpu } from '@axvisor/axvisor_api/smp';
 import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, QuickDevices, VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import { GuardedDevices, type ArchVCpuConfig, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices, type VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { fetchInstruction, type AbortRegisters, type Stage2Fault } from './aborts.ts';
 import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
@@ -19,7 +19,7 @@ import { InterruptUnit } from './interrupts/unit.ts';
 import type { Machine, VmCpus } from './machine.ts';
 import { accessSize, type AddressRegisters, type DeviceAccess } from './mmio/access.ts';
 import { decodeInstruction } from './mmio/instruction.ts';
-import { QuickAccesses } from './mmio/quick.ts';
+import { answerAbort } from './mmio/quick.ts';
 import { decodeSyndrome } from './mmio/syndrome.ts';
 import { MmioTransaction, V, type MmioExit, type Registers } from './mmio/transaction.ts';
 import type { Pe } from './pes.ts';
@@ -73,7 +73,8 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
   #suspended = false;
-  #quick: QuickAccesses | undefined;
+  #devices: GuardedDevices | undefined;
+  #abortVector: AbortVector | undefined;
 
   /** @throws {AxError} NoMemory, InvalidInput for a number that is no affinity, AlreadyExists for one that the VM has already */
   constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -151,7 +152,7 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
     ensure(pe.enabled, 'BadState', `virtualization is not enabled on CPU ${pe.cpu}`);
     ensure(this.guest.translation !== undefined, 'BadState', `${this.#who} has no nested page table`);
     this.#load(pe);
-    setAbortVector(this.#quick?.vector);
+    setAbortVector(this.#abortVector);
     this.#boundTo = pe;
   }
 
@@ -190,7 +191,7 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
         this.#load(pe);
         this.#interrupts.deliver(pe);
         const kind = enterGuest(this.guest.context.address);
-        this.#quick?.rethrow();
+        this.#devices?.rethrow();
         const exit = handleException(this, kind);
         if (exit !== undefined) return exit;
       }
@@ -201,7 +202,8 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   }
 
   attachDevices(devices: QuickDevices): void {
-    this.#quick = new QuickAccesses(devices, () => this.#interrupts.isDue);
+    const guarded = (this.#devices = new GuardedDevices(devices, () => this.#interrupts.isDue));
+    this.#abortVector = (iss, address, registers) => answerAbort(guarded, iss, address, registers);
   }
 
   /** Moves on behind an instruction of `bytes`. */

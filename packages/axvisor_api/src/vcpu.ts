@@ -6,8 +6,11 @@ import type { GuestPhysAddr } from './addr.ts';
 import type { MappingFlags, NestedPageTableFormat, NestedRoot } from './addrspace.ts';
 import type { AccessWidth, FdtProperties } from './device.ts';
 import type { CpuInterrupts, LocalApic } from './intc.ts';
+import type { QuickDevices } from './quick_devices.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 import type { Ticks } from './time.ts';
+
+export { GuardedDevices, type LiveRegisters, type QuickDevices } from './quick_devices.ts';
 
 /** Life cycle of a vCPU. */
 export const VCpuState = { Invalid: 0, Created: 1, Free: 2, Ready: 3, Running: 4, Blocked: 5 } as const;
@@ -115,14 +118,6 @@ export interface ArchVCpuConfig {
 
 /** What another thread needs to take up a vCPU; only the architecture knows what it means. */
 export type VCpuShare = Readonly<Record<string, bigint>>;
-
-/** Device registers whose accesses do not have to be exits: whoever runs the vCPU need not do anything about them. Values have at most 32 bits. */
-export interface QuickDevices {
-  /** What a load gives; `undefined`: it has to be an exit. */
-  read(address: number, width: AccessWidth): number | undefined;
-  /** Carries a store out; `false`: it has to be an exit. */
-  write(address: number, width: AccessWidth, value: number): boolean;
-}
 
 /** An architecture's vCPU: what `AxVCpu` drives. */
 export interface AxArchVCpu extends Disposable {

@@ -1,12 +1,12 @@
 /** A RISC-V vCPU: the state of a guest's hart, and the way into the guest and back (privileged specification 1.13, chapter 21). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedPageTableFormat, NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { CSR, csrRead, enterGuest, fenceI, hlv, Irq, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
+import { CSR, csrRead, enterGuest, fenceI, hlv, Irq, setFaultVector, type FaultVector, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { thisCpuId } from '@axvisor/axvisor_api/host';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { currentTicks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import { GuardedDevices, type ArchVCpuConfig, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices, type VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { kickProcessor } from '@axvisor/axvisor_api/processor';
 import { notifyVcpuTimerExpired } from '@axvisor/axvisor_api/vmm';
 import type { SavedCsr } from './context.ts';
@@ -19,6 +19,7 @@ import type { Hart } from './harts.ts';
 import { InterruptLines } from './interrupts.ts';
 import type { Machine, VmCpus } from './machine.ts';
 import { faultingAccess, type DeviceInstruction } from './mmio/instruction.ts';
+import { answerFault } from './mmio/quick.ts';
 import { MmioTransaction, type MmioExit } from './mmio/transaction.ts';
 import { dumpGuest } from './dump.ts';
 import { SbiError, type SbiHart } from './sbi/call.ts';
@@ -64,6 +65,8 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
   #decoded: DeviceInstruction | undefined;
   /** A CpuUp exit waits for its result. */
   #startsCpu = false;
+  #devices: GuardedDevices | undefined;
+  #faultVector: FaultVector | undefined;
 
   /** @throws {AxError} NoMemory, AlreadyExists for a hart id that the VM has already */
   constructor(machine: Machine, vmId: number, vcpuId: number, config: ArchVCpuConfig) {
@@ -143,10 +146,12 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
     ensure(hart.enabled, 'BadState', `virtualization is not enabled on CPU ${hart.cpu}`);
     ensure(this.guest.translation !== undefined, 'BadState', `${this.#who} has no nested page table`);
     this.guest.load(hart);
+    setFaultVector(this.#faultVector);
     this.#boundTo = hart;
   }
 
   unbind(): void {
+    setFaultVector(undefined);
     this.guest.save();
     this.#boundTo = undefined;
   }
@@ -182,10 +187,16 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
       } finally {
         leave(guest.context);
       }
+      this.#devices?.rethrow();
       const exit = handleTrap(this);
       if (exit !== undefined) return exit;
     }
     return NOTHING;
+  }
+
+  attachDevices(devices: QuickDevices): void {
+    const guarded = (this.#devices = new GuardedDevices(devices, () => this.#lines.changed));
+    this.#faultVector = (htinst, address, registers) => answerFault(guarded, htinst, address, registers);
   }
 
   /** Moves on behind an instruction of `bytes`. */

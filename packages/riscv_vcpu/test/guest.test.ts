@@ -1,3 +1,4 @@
+import { Irq } from '@axvisor/axvisor_api/arch/riscv';
 import { describe, expect, test } from 'vitest';
 import { DEVICE_BASE, RAM_BASE, runGuest, sbi, SHUTDOWN, withMachine, GuestVm } from './support/guest.ts';
 
@@ -114,7 +115,7 @@ const MEMORY_INSTRUCTIONS: readonly string[] = [
 ];
 
 describe('devices', () => {
-  test.each(MEMORY_INSTRUCTIONS)('%s does to a device what it does to memory', (instruction) => {
+  test.each(MEMORY_INSTRUCTIONS.flatMap((instruction) => [[instruction, false], [instruction, true]] as const))('%s does to a device what it does to memory, without exits where that can be: %s', (instruction, quick) => {
     const sequence = (address: string, to: number): string =>
       `${address}
        li t1, 0x8192a3b4c5d6e7f8
@@ -144,10 +145,50 @@ describe('devices', () => {
        ${OUT(10)}`,
       (vm) => {
         expect(out(vm, 10).slice(5)).toEqual(out(vm, 10).slice(0, 5));
+        // The test itself accesses 64 bits, which always is an exit.
         expect(vm.count('MmioRead')).toBeGreaterThan(0);
+        expect(vm.quickAccesses).toBe(quick && /^(l[bhw]u?|s[bhw]|c\.[ls]w) |c\.[ls]wsp /m.test(instruction) ? 1 : 0);
       },
+      { quick },
     );
   });
+
+  const storeToDevice = `li s0, DEVICE\nhere: sw s0, 0(s0)\nbehind: li s1, 1\n${SHUTDOWN}`;
+
+  test.each([false, true])('an interrupt that comes by an access is taken behind it, without an exit: %s', (quick) =>
+    withMachine(() => {
+      const vm = new GuestVm(
+        `la t0, handler
+         csrw stvec, t0
+         li t0, 1 << 9
+         csrs sie, t0
+         csrsi sstatus, 2
+         ${storeToDevice}
+         .align 2
+         handler: csrr s2, scause
+         csrr s3, sepc
+         la s4, behind
+         ${SHUTDOWN}`,
+        { quick },
+      );
+      vm.onStore = () => vm.boot.injectInterrupt(Irq.vsei);
+      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
+      expect([vm.boot.getGpr(18), vm.boot.getGpr(9)]).toEqual([(1n << 63n) | 9n, 0n]);
+      expect(vm.boot.getGpr(19)).toBe(vm.boot.getGpr(20));
+    }),
+  );
+
+  test.each([false, true])('what a device throws ends the run and not the machine, without an exit: %s', (quick) =>
+    withMachine(() => {
+      const vm = new GuestVm(storeToDevice, { quick });
+      vm.onStore = () => {
+        vm.onStore = () => {};
+        throw new Error('the disk is full');
+      };
+      expect(() => vm.run()).toThrow('the disk is full');
+      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
+    }),
+  );
 
   test('an LR/SC loop on a device', () =>
     runGuest(

@@ -129,6 +129,9 @@ function createApis(options: ComponentOptions): { readonly riscv: RiscvProcessor
         return old;
       },
       enterGuest: (context: HostPhysAddr) => cpu().enter(Number(context)),
+      setFaultVector: (vector) => {
+        cpu().core.priv.faultVector = vector;
+      },
       hfenceGvma: () => cpu().core.priv.hfenceGvma(),
       hfenceVvma: (gva, asid) => cpu().core.priv.hfenceVvma(gva, asid),
       hlv: (address, width) => cpu().access(cpu().core.priv.hlv(address, width)),

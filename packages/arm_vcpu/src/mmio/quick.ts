@@ -1,9 +1,6 @@
 /** Device accesses that are answered before the guest is left: the abort's syndrome describes them (Arm ARM, D24.2.40, "ISS encoding for an exception from a Data Abort"). */
-import type { AbortVector, LiveRegisters } from '@axvisor/axvisor_api/arch/arm';
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
-import { thisCpuId } from '@axvisor/axvisor_api/host';
-import { kickProcessor } from '@axvisor/axvisor_api/processor';
-import type { QuickDevices } from '@axvisor/axvisor_api/vcpu';
+import type { LiveRegisters, QuickDevices } from '@axvisor/axvisor_api/vcpu';
 import { Esr, Fsc } from '../fields.ts';
 
 const FSC_TYPE = Number(Esr.FSC_TYPE);
@@ -16,8 +13,8 @@ const SAS_SHIFT = Number(Esr.SAS_SHIFT);
 /** Above: 64 bits. */
 const SAS_WORD = 2;
 
-/** Carries out the access that `iss` describes, at a guest physical address; false if it has to be an exit. */
-function answer(devices: QuickDevices, iss: number, address: number, registers: LiveRegisters): boolean {
+/** For `setAbortVector`: carries out the access that ESR_EL2.ISS describes; false if it has to be an exit. */
+export function answerAbort(devices: QuickDevices, iss: number, address: number, registers: LiveRegisters): boolean {
   const sas = (iss >>> SAS_SHIFT) & 3;
   if ((iss & FSC_TYPE) !== TRANSLATION || sas > SAS_WORD) return false;
   const width = (1 << sas) as AccessWidth;
@@ -32,32 +29,4 @@ function answer(devices: QuickDevices, iss: number, address: number, registers: 
   const lo = isSigned ? (value << above) >> above : value | 0;
   registers.setX(register, lo, isSigned && (iss & SF) !== 0 ? lo >> 31 : 0);
   return true;
-}
-
-export class QuickAccesses {
-  /** For `setAbortVector`. */
-  readonly vector: AbortVector;
-  #thrown: { readonly error: unknown } | undefined;
-
-  /** @param isDue - whether something came for the guest since it was entered. */
-  constructor(devices: QuickDevices, isDue: () => boolean) {
-    this.vector = (iss, address, registers) => {
-      try {
-        if (!answer(devices, iss, address, registers)) return false;
-      } catch (error) {
-        // Not through the guest: the run is over first.
-        this.#thrown = { error };
-      }
-      if (this.#thrown !== undefined || isDue()) kickProcessor(thisCpuId());
-      return true;
-    };
-  }
-
-  /** After the run: throws what a device threw. */
-  rethrow(): void {
-    if (this.#thrown === undefined) return;
-    const { error } = this.#thrown;
-    this.#thrown = undefined;
-    throw error;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import type { HostPhysAddr } from '../addr.ts';
 import { axError } from '../errors.ts';
+import type { LiveRegisters } from '../quick_devices.ts';
 import { apiDef, required, type AxApiDef } from '../registry/api.ts';
 import type { SysReg } from './arm_sysregs.ts';
 
@@ -32,13 +33,6 @@ export const CpuPin = { virq: 1024, vfiq: 1025 } as const;
 
 /** Address translation instructions (AT): the stages, the exception level whose permissions count, and the access. */
 export type AddressTranslation = 's1e1r' | 's1e1w' | 's1e0r' | 's1e0w' | 's12e1r' | 's12e1w' | 's12e0r' | 's12e0w';
-
-/** The general registers of a guest that is still on its processing element, as pairs of 32-bit words; 31 is zero and nowhere. */
-export interface LiveRegisters {
-  xLo(register: number): number;
-  xHi(register: number): number;
-  setX(register: number, lo: number, hi: number): void;
-}
 
 /**
  * The first thing that EL2's vector does with a data abort at stage 2 whose syndrome describes the access (ESR_EL2.ISV).

@@ -3,6 +3,7 @@
  * chapter 21). `@axvisor/softcpu_riscv` provides a software hart.
  */
 import type { HostPhysAddr } from '../addr.ts';
+import type { LiveRegisters } from '../quick_devices.ts';
 import { apiDef, required, type AxApiDef } from '../registry/api.ts';
 
 /** CSR numbers that a hypervisor programs (privileged specification, chapter 2). */
@@ -36,6 +37,15 @@ export const GUEST_CONTEXT_SIZE = 512;
 /** Result of an access with the guest's translation and permissions: the value, or the exception it raised. */
 export type GuestAccess = { readonly value: bigint } | { readonly cause: number; readonly tval: bigint; readonly htval: bigint };
 
+/**
+ * The first thing that HS-mode's trap handler does with a guest page fault of a load or store whose instruction htinst has.
+ *
+ * @param htinst - the transformed instruction.
+ * @param address - the guest physical address, below 2^53.
+ * @returns true: the access was carried out, and the guest goes on behind the instruction. Else nothing happened
+ */
+export type FaultVector = (htinst: number, address: number, registers: LiveRegisters) => boolean;
+
 /** The functions of the `arch/riscv` API. They act on this thread's hart. */
 export interface RiscvProcessor {
   /** @throws {AxError} InvalidInput for a CSR that the hart lacks */
@@ -50,6 +60,11 @@ export interface RiscvProcessor {
    * are back in the context.
    */
   enterGuest(context: HostPhysAddr): void;
+  /**
+   * Has a vector called while guests run, from which it need not return here. In it no other function of this API may be called. Nothing is
+   * lost where a hart never calls it.
+   */
+  setFaultVector(vector: FaultVector | undefined): void;
   /** HFENCE.GVMA: `gpa` and `vmid` undefined mean all. */
   hfenceGvma(gpa?: bigint, vmid?: number): void;
   /** HFENCE.VVMA for the current hgatp.VMID. */
@@ -74,6 +89,7 @@ export let csrWrite: RiscvProcessor['csrWrite'];
 export let csrSet: RiscvProcessor['csrSet'];
 export let csrClear: RiscvProcessor['csrClear'];
 export let enterGuest: RiscvProcessor['enterGuest'];
+export let setFaultVector: RiscvProcessor['setFaultVector'];
 export let hfenceGvma: RiscvProcessor['hfenceGvma'];
 export let hfenceVvma: RiscvProcessor['hfenceVvma'];
 export let hlv: RiscvProcessor['hlv'];
@@ -84,16 +100,16 @@ export let retiredInstructions: RiscvProcessor['retiredInstructions'];
 export let isaExtensions: RiscvProcessor['isaExtensions'];
 export let cacheBlockSize: RiscvProcessor['cacheBlockSize'];
 
-export const riscv: AxApiDef<'arch/riscv', RiscvProcessor> = apiDef({
+export const riscv: AxApiDef<'arch/riscv', RiscvProcessor, 'setFaultVector'> = apiDef({
   name: 'arch/riscv',
   functions: {
-    csrRead: required, csrWrite: required, csrSet: required, csrClear: required, enterGuest: required, hfenceGvma: required,
-    hfenceVvma: required, hlv: required, hlvx: required, hsv: required, fenceI: required, retiredInstructions: required,
+    csrRead: required, csrWrite: required, csrSet: required, csrClear: required, enterGuest: required,
+    setFaultVector: () => {}, hfenceGvma: required, hfenceVvma: required, hlv: required, hlvx: required, hsv: required, fenceI: required, retiredInstructions: required,
     isaExtensions: required, cacheBlockSize: required,
   },
   bind: (f: RiscvProcessor) =>
     ({
-      csrRead, csrWrite, csrSet, csrClear, enterGuest, hfenceGvma, hfenceVvma, hlv, hlvx, hsv, fenceI, retiredInstructions,
+      csrRead, csrWrite, csrSet, csrClear, enterGuest, setFaultVector, hfenceGvma, hfenceVvma, hlv, hlvx, hsv, fenceI, retiredInstructions,
       isaExtensions, cacheBlockSize,
     } = f),
   providers: ['@axvisor/softcpu_riscv'],

@@ -1,5 +1,6 @@
 /** The privileged architecture of one hart, put together: what the engine and native HS-mode software use. */
 
+import type { FaultVector } from '@axvisor/axvisor_api/arch/riscv';
 import type { Csr } from './csr.ts';
 import { CsrFile } from './csr_file.ts';
 import { ExplicitAccess } from './explicit_access.ts';
@@ -175,6 +176,14 @@ export class Privileged implements PrivilegedHart, HostedHart {
 
   csrWrite(number: number, value: bigint): void {
     this.hsCsr(number, true).write(lowWord(value), highWord(value));
+  }
+
+  get faultVector(): FaultVector | undefined {
+    return this.traps.faultVector;
+  }
+
+  set faultVector(vector: FaultVector | undefined) {
+    this.traps.faultVector = vector;
   }
 
   enterGuest(): void {

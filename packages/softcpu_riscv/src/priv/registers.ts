@@ -101,6 +101,14 @@ export class State {
     return -1;
   }
 
+  xLo(register: number): number {
+    return this.words[this.base + (X >> 2) + 2 * register]!;
+  }
+
+  xHi(register: number): number {
+    return this.words[this.base + (X >> 2) + 2 * register + 1]!;
+  }
+
   /** Writes an integer register; x0 stays 0. */
   setX(register: number, lo: number, hi: number): void {
     if (register === 0) return;

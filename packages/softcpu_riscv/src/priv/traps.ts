@@ -1,10 +1,11 @@
 /** Trap entry, delegation and trap return (machine chapter, "Trap-Return Instructions"; hypervisor chapter, "Traps"). */
 
+import type { FaultVector } from '@axvisor/axvisor_api/arch/riscv';
 import { PC, RES_VALID } from '../state.ts';
 import { ADDRESS_CAUSES, Cause, Hstatus, MEMORY_CAUSES, MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import { Access, Status, type PendingException } from './interface.ts';
 import { Target, type Interrupts } from './interrupts.ts';
-import { slot, type State } from './registers.ts';
+import { slot, toNumber, type State } from './registers.ts';
 import { transform } from './tinst.ts';
 
 const {
@@ -61,6 +62,8 @@ export class Traps {
   readonly exception: ExceptionRecord = new ExceptionRecord();
   /** Exceptions taken so far. */
   taken = 0;
+  /** Hosted: what HS-mode does first with guest page faults of loads and stores. */
+  faultVector: FaultVector | undefined;
   /** Interrupts taken in HS-mode, and in VS-mode. */
   hypervisorInterrupts = 0;
   guestInterrupts = 0;
@@ -95,10 +98,29 @@ export class Traps {
     const gpaLo = (exception.gpaLo >>> 2) | (exception.gpaHi << 30);
     const gpaHi = exception.gpaHi >>> 2;
     let tinst = exception.tinst;
-    if (tinst === 0 && (MEMORY_CAUSES & mask) !== 0 && bits !== 0) tinst = transform(bits, exception.offset);
+    if (tinst === 0 && (MEMORY_CAUSES & mask) !== 0 && bits !== 0) {
+      tinst = transform(bits, exception.offset);
+      if (this.isAnswered(cause, tinst)) return this.answered(bits);
+    }
     return delegated
       ? this.enterHs(cause, 0, tvalLo, tvalHi, gpaLo, gpaHi, tinst, exception.gva)
       : this.enterM(cause, 0, tvalLo, tvalHi, gpaLo, gpaHi, tinst, exception.gva);
+  }
+
+  /** Whether native HS-mode carries out at once what raised a guest page fault. */
+  private isAnswered(cause: number, tinst: number): boolean {
+    const { exception, state, faultVector } = this;
+    if (faultVector === undefined || state.v === 0 || (cause !== Cause.loadGuestPageFault && cause !== Cause.storeGuestPageFault)) return false;
+    // Page offsets are the same in both addresses, and a page is what the guest physical address is known by.
+    return faultVector(tinst, toNumber(exception.gpaLo & ~3, exception.gpaHi) + (exception.tvalLo & 3), state);
+  }
+
+  /** What a trap to HS-mode and the return behind the instruction leave. */
+  private answered(bits: number): Status {
+    this.begin();
+    this.state.advancePc((bits & 3) === 3 ? 4 : 2);
+    const status = this.interrupt();
+    return status === Status.next ? Status.jump : status;
   }
 
   /** Takes the interrupt that must be taken now, if there is one. */
