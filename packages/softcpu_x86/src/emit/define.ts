@@ -20,6 +20,9 @@ export interface RecordFields {
   imm: number;
 }
 
+/** Fills in what a record has besides operands. */
+export type Recorder = (fields: RecordFields, insn: Decoded, row: Row) => void;
+
 export interface Definition {
   /** The instruction, for a row and a variant of it. Rows with the same name and places of operands share handlers. */
   readonly emit: (operands: Operands, row: Row) => void;
@@ -42,8 +45,9 @@ export interface Definition {
   readonly outline?: boolean | ((variant: Variant) => boolean);
   /** Left to tier 0, as it may fault behind its first effect. */
   readonly interpreted?: (variant: Variant) => boolean;
-  /** Fills in what the record has besides operands. */
-  readonly record?: (fields: RecordFields, insn: Decoded, row: Row) => void;
+  readonly record?: Recorder;
+  /** The same, where it is not one for all rows. */
+  readonly recordOf?: (row: Row) => Recorder | undefined;
 }
 
 /** Definitions by the table's names. */

@@ -35,10 +35,10 @@ const mov: Definition = define((o, row) => {
   bySize: true,
   fast: true,
   outline: outlineNarrow,
-  record: (fields, insn, row) => {
-    if (row.operands[1]?.kind === 'C') moveFromControl.record?.(fields, insn, row);
-    else if (isSystem(row)) systemRecord(fields, insn, row);
-    else if (row.operands[1]?.kind === 'S') fields.imm = insn.reg;
+  recordOf: (row) => {
+    if (row.operands[1]?.kind === 'C') return moveFromControl.record;
+    if (isSystem(row)) return systemRecord;
+    return row.operands[1]?.kind === 'S' ? (fields, insn) => void (fields.imm = insn.reg) : undefined;
   },
 });
 

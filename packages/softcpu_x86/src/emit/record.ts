@@ -1,18 +1,33 @@
 /** Writes the decoded records that the interpreter executes; their layout is in `operands.ts`. */
 import { PAGE_SIZE, recordShift } from '@axvisor/softcpu';
 import type { HandlerTable } from '@axvisor/softcpu';
-import { Decoder, INVALID, TOO_LONG } from '../isa/decode.ts';
+import { Decoder, TOO_LONG } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
-import type { Operand, Row } from '../isa/table.ts';
+import { rows } from '../isa/table.ts';
+import type { Operand } from '../isa/table.ts';
 import { CODE, GPR, Seg, ZERO } from '../state.ts';
 import { operandBits } from './define.ts';
-import type { RecordFields } from './define.ts';
+import type { RecordFields, Recorder } from './define.ts';
 import { OVERLONG, UNALLOCATED, choose, defined, isa } from './isa.ts';
-import type { Defined } from './isa.ts';
 import { K } from './operands.ts';
 import { useSegment } from './segments.ts';
 
 const RECORD_SHIFT = recordShift({ unit: 1 });
+
+/** What the record writer does for an operand; 0 nothing. Those below `vvvv` are general registers. */
+const ACTION = { rmOrMemory: 1, rm: 2, reg: 3, opcode: 4, accumulator: 5, vvvv: 6, byte: 7, word: 8, immediate: 9, full: 10, one: 11, offset: 12 } as const;
+/** Bits of an operand's action. */
+const ACTION_BITS = 15;
+/** The operand is a byte, with its action. */
+const BYTE = 16;
+/** Bits from one operand to the next. */
+const OPERAND_SHIFT = 8;
+
+/** What is kept of a row when an instruction is found to be it for the first time. */
+const FORM = { known: 1, ends: 2, relative: 4, absolute: 8, direct: 16, undefined: 32 } as const;
+
+/** Choices of handlers that are kept, by a hash of what decides them. */
+const CHOICE_BITS = 12;
 
 /** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
 export class RecordWriter {
@@ -22,6 +37,13 @@ export class RecordWriter {
   readonly #back: Int32Array;
   readonly #decoder = new Decoder();
   readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, disp: 0, imm: 0 };
+  /** By number of the row: its {@link FORM}, the actions of its operands, what fills in the rest. */
+  readonly #forms: Uint8Array = new Uint8Array(rows.length);
+  readonly #actions: Int32Array = new Int32Array(rows.length);
+  readonly #recorders: (Recorder | undefined)[] = Array<Recorder | undefined>(rows.length).fill(undefined);
+  /** Keys of choices (0: none), and the indices that were chosen. */
+  readonly #choices: Int32Array = new Int32Array(1 << CHOICE_BITS);
+  readonly #chosen: Int32Array = new Int32Array(1 << CHOICE_BITS);
 
   constructor(table: HandlerTable) {
     const { length } = isa.instructions;
@@ -40,40 +62,72 @@ export class RecordWriter {
   write(bytes: Uint8Array, words: Int32Array, place: number, available: number, record: number, offset: number, mode: number, isLimited = false): number {
     const decoder = this.#decoder;
     if (!decoder.decode(bytes, place, available, mode)) return 0;
-    const insn = decoder.insn;
-    const entry = insn.op < 0 ? undefined : defined[insn.op];
-    if (entry === undefined || insn.op === INVALID) {
-      this.#put(words, record, this.#plain[insn.op === TOO_LONG ? OVERLONG : UNALLOCATED] as number, insn.length);
+    const { insn } = decoder;
+    const { op } = insn;
+    const form = op < 0 ? FORM.undefined : (this.#forms[op] as number) || this.#learn(op);
+    if ((form & FORM.undefined) !== 0) {
+      this.#put(words, record, this.#plain[op === TOO_LONG ? OVERLONG : UNALLOCATED] as number, insn.length);
       return -insn.length;
     }
-    return this.#insn(entry, insn, words, record, offset, isLimited);
+    return this.#insn(form, insn, words, record, offset, isLimited);
   }
 
-  #insn(entry: Defined, insn: Decoded, words: Int32Array, record: number, offset: number, isLimited: boolean): number {
-    const { row } = insn;
+  /** Takes down what records of a row depend on. @returns its form */
+  #learn(op: number): number {
+    const entry = defined[op];
+    if (entry === undefined) return (this.#forms[op] = FORM.known | FORM.undefined);
     const { definition, relative, absolute } = entry;
-    const f = this.#fields;
-    this.#operands(insn, row, insn.isMemory || absolute);
-    if (relative) f.imm = insn.imm + insn.length;
-    definition.record?.(f, insn, row);
-    const distance = definition.direct === true && relative ? f.imm : undefined;
-    const near = distance !== undefined && !isLimited && offset + distance >= 0 && offset + distance < PAGE_SIZE;
-    const wrap = relative && definition.direct === true && wraps(insn, near);
-    const index = choose(entry, insn, row, wrap);
-    const inPage = near && !wrap;
-    if (inPage) f.imm = distance << RECORD_SHIFT;
-    const handlers = inPage ? (distance <= 0 ? this.#back : this.#near) : this.#plain;
-    this.#put(words, record, handlers[index] as number, insn.length);
-    return definition.ends === true ? -insn.length : insn.length;
+    const row = rows[op] as (typeof rows)[number];
+    this.#actions[op] = row.operands.map(actionOf).filter((action) => action !== 0).reduceRight((all, action) => (all << OPERAND_SHIFT) | action, 0);
+    this.#recorders[op] = definition.recordOf?.(row) ?? definition.record;
+    const direct = definition.direct === true && relative;
+    return (this.#forms[op] = FORM.known | (definition.ends === true ? FORM.ends : 0) | (relative ? FORM.relative : 0) | (absolute ? FORM.absolute : 0) | (direct ? FORM.direct : 0));
   }
 
-  /** Fields of the operands, as `placesOf` says. */
-  #operands(insn: Decoded, row: Row, memory: boolean): void {
+  #insn(form: number, insn: Decoded, words: Int32Array, record: number, offset: number, isLimited: boolean): number {
+    const { op, length } = insn;
+    const f = this.#fields;
+    const memory = insn.mod !== 3;
+    this.#operands(insn, memory, memory || (form & FORM.absolute) !== 0);
+    if ((form & FORM.relative) !== 0) f.imm = insn.imm + length;
+    this.#recorders[op]?.(f, insn, insn.row);
+    let handlers = this.#plain;
+    let wrap = false;
+    if ((form & FORM.direct) !== 0) {
+      const distance = f.imm;
+      const near = !isLimited && offset + distance >= 0 && offset + distance < PAGE_SIZE;
+      wrap = wraps(insn, near);
+      if (near && !wrap) {
+        f.imm = distance << RECORD_SHIFT;
+        handlers = distance <= 0 ? this.#back : this.#near;
+      }
+    }
+    this.#put(words, record, handlers[this.#choose(insn, wrap)] as number, length);
+    return (form & FORM.ends) !== 0 ? -length : length;
+  }
+
+  /** As `choose`, for which everything that it looks at is in the key. */
+  #choose(insn: Decoded, wrap: boolean): number {
+    const { mode, rep } = insn;
+    const flags = (insn.mod !== 3 ? 1 : 0) | (insn.ripRelative ? 2 : 0) | (insn.lock ? 4 : 0) | (rep === 0 ? 0 : rep === 0xf3 ? 8 : 16) | (wrap ? 32 : 0) | (insn.l << 6);
+    // Sizes are 16, 32, 64; the number of the row is one more, for no key to be 0.
+    const key = (((((((insn.op + 1) << 7) | flags) << 3) | (insn.operandSize >> 4)) << 3) | (insn.addressSize >> 4)) * 8 + (mode & (CODE.size | CODE.stack32));
+    const at = Math.imul(key, 0x9e37_79b1) >>> (32 - CHOICE_BITS);
+    if (this.#choices[at] === key) return this.#chosen[at] as number;
+    const { row } = insn;
+    const index = choose(defined[insn.op] as NonNullable<(typeof defined)[number]>, insn, row, wrap);
+    this.#choices[at] = key;
+    this.#chosen[at] = index;
+    return index;
+  }
+
+  /** Fields of the operands, as `placesOf` says; `memory`: one is in memory, by ModRM or not. */
+  #operands(insn: Decoded, isModrmMemory: boolean, memory: boolean): void {
     const f = this.#fields;
     f.r = f.b = f.x = f.g = ZERO;
     f.k = (insn.mode & CODE.segmented) !== 0 ? K.segmented : 0;
     f.disp = f.imm = 0;
-    if (insn.isMemory) {
+    if (isModrmMemory) {
       f.b = insn.base < 0 ? ZERO : GPR + 8 * insn.base;
       f.x = insn.index < 0 ? ZERO : GPR + 8 * insn.index;
       f.disp = insn.disp;
@@ -81,31 +135,55 @@ export class RecordWriter {
       useSegment(f, insn.mode, insn.segment);
     }
     let registers = 0;
-    for (const operand of row.operands) {
-      const number = registerOf(operand, insn, row);
-      if (number >= 0) {
-        this.#register(number, operand, insn, registers++, memory);
-      } else if (operand.kind === 'B') {
-        f.imm = (f.imm & ~0xff) | (GPR + 8 * insn.vvvv);
-      } else if (operand.kind === 'I') {
-        const bits = operandBits(operand, insn.operandSize, 0);
-        f.imm = bits === 8 ? insn.imm & 0xff : bits === 16 ? insn.imm & 0xffff : insn.imm;
-        if (operand.size === 'v' && insn.operandSize === 64) f.disp = insn.immHigh;
-      } else if (operand.kind === 'fixed' && operand.size === '1') {
-        f.imm = 1;
-      } else if (operand.kind === 'O') {
-        f.disp = insn.disp;
-        f.imm = insn.immHigh;
-        f.k |= addressKind(insn);
-        useSegment(f, insn.mode, insn.override >= 0 ? insn.override : Seg.ds);
+    for (let rest = this.#actions[insn.op] as number; rest !== 0; rest >>>= OPERAND_SHIFT) {
+      switch (rest & ACTION_BITS) {
+        case ACTION.rmOrMemory:
+          if (!isModrmMemory) this.#register(insn.rm, rest, insn, registers++, memory);
+          break;
+        case ACTION.rm:
+          this.#register(insn.rm, rest, insn, registers++, memory);
+          break;
+        case ACTION.reg:
+          this.#register(insn.reg, rest, insn, registers++, memory);
+          break;
+        case ACTION.opcode:
+          this.#register((insn.opcode & 7) | insn.rexB, rest, insn, registers++, memory);
+          break;
+        case ACTION.accumulator:
+          this.#register(0, rest, insn, registers++, memory);
+          break;
+        case ACTION.vvvv:
+          f.imm = (f.imm & ~0xff) | (GPR + 8 * insn.vvvv);
+          break;
+        case ACTION.byte:
+          f.imm = insn.imm & 0xff;
+          break;
+        case ACTION.word:
+          f.imm = insn.imm & 0xffff;
+          break;
+        case ACTION.immediate:
+          f.imm = insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm;
+          break;
+        case ACTION.full:
+          f.imm = insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm;
+          if (insn.operandSize === 64) f.disp = insn.immHigh;
+          break;
+        case ACTION.one:
+          f.imm = 1;
+          break;
+        default:
+          f.disp = insn.disp;
+          f.imm = insn.immHigh;
+          f.k |= addressKind(insn);
+          useSegment(f, insn.mode, insn.override >= 0 ? insn.override : Seg.ds);
       }
     }
   }
 
-  #register(number: number, operand: Operand, insn: Decoded, order: number, memory: boolean): void {
+  #register(number: number, action: number, insn: Decoded, order: number, memory: boolean): void {
     const f = this.#fields;
     // Without REX, bytes 4 … 7 are the second bytes of the first four.
-    const high = number >= 4 && number < 8 && insn.rex === 0 && !insn.vex && operandBits(operand, insn.operandSize, 0) === 8;
+    const high = (action & BYTE) !== 0 && number >= 4 && number < 8 && insn.rex === 0 && !insn.vex;
     const slot = GPR + 8 * (high ? number - 4 : number);
     if (order === 0) {
       f.r = slot;
@@ -128,21 +206,29 @@ export class RecordWriter {
   }
 }
 
-/** Number of the general register that an operand is, -1 if it is none. */
-function registerOf({ kind, size }: Operand, insn: Decoded, row: Row): number {
+/** What is done for an operand, and whether it is a byte whatever the operand size. */
+function actionOf(operand: Operand): number {
+  const { kind, size } = operand;
+  const byte = operandBits(operand, 64, 0) === 8 ? BYTE : 0;
   switch (kind) {
     case 'E':
-      return insn.isMemory ? -1 : insn.rm;
+      return ACTION.rmOrMemory | byte;
     case 'R':
-      return insn.rm;
+      return ACTION.rm | byte;
     case 'G':
-      return insn.reg;
+      return ACTION.reg | byte;
     case 'Z':
-      return (row.opcode & 7) | insn.rexB;
+      return ACTION.opcode | byte;
+    case 'B':
+      return ACTION.vvvv;
+    case 'I':
+      return size === 'b' ? ACTION.byte : size === 'w' ? ACTION.word : size === 'v' ? ACTION.full : ACTION.immediate;
+    case 'O':
+      return ACTION.offset;
     case 'fixed':
-      return size === 'AL' || size === 'rAX' ? 0 : -1;
+      return size === 'AL' || size === 'rAX' ? ACTION.accumulator | byte : size === '1' ? ACTION.one : 0;
     default:
-      return -1;
+      return 0;
   }
 }
 

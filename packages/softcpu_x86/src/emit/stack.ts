@@ -41,10 +41,8 @@ const pushDefinition: Definition = define((o, row) => {
   push(o.e, o.variant.stack, o.size, row.operands[0]?.kind === 'fixed' ? segmentSelector(o.e) : o.raw(0));
 }, {
   ...byStack,
-  record: (fields, _insn, row) => {
-    const [operand] = row.operands;
-    if (operand?.kind === 'fixed') fields.imm = SEGMENTS[operand.size.toLowerCase()] as number;
-  },
+  recordOf: ({ operands: [operand] }) =>
+    operand?.kind === 'fixed' ? (fields) => void (fields.imm = SEGMENTS[operand.size.toLowerCase()] as number) : undefined,
 });
 
 const popDefinition: Definition = define((o, row) => {

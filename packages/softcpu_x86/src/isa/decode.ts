@@ -1,7 +1,8 @@
 /** The decoder: prefixes, opcode maps, ModRM, SIB, displacement and immediates of one instruction (SDM vol. 2, chapter 2). */
 import { CODE } from '../state.ts';
-import { legacyIndex, rows, vexIndex } from './table.ts';
-import type { Candidates, Row } from './table.ts';
+import { CONDITIONS, FACT, PART, TRAIT, candidates, candidatesOf, factMasks, factValues, opcodeNumber, parts, traits } from './forms.ts';
+import { rows } from './table.ts';
+import type { Row } from './table.ts';
 
 /** Longest instruction in bytes. */
 export const MAX_LENGTH = 15;
@@ -75,8 +76,15 @@ export class Decoded {
   }
 }
 
-/** Segment by override prefix. */
-const OVERRIDES: ReadonlyMap<number, number> = new Map([[0x26, 0], [0x2e, 1], [0x36, 2], [0x3e, 3], [0x64, 4], [0x65, 5]]);
+/** What a byte is as a prefix: 1 … 6 overrides the segment of the number before, else one of these; 0 if it is none. */
+const PREFIX = { size: 7, address: 8, lock: 9, rep: 10 } as const;
+const prefixes: Uint8Array = new Uint8Array(256);
+[0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65].forEach((byte, segment) => (prefixes[byte] = segment + 1));
+prefixes[0x66] = PREFIX.size;
+prefixes[0x67] = PREFIX.address;
+prefixes[0xf0] = PREFIX.lock;
+prefixes[0xf2] = prefixes[0xf3] = PREFIX.rep;
+
 /** Base and index of 16-bit addresses by ModRM.rm: bx+si, bx+di, bp+si, bp+di, si, di, bp, bx. */
 const BASE16: readonly number[] = [3, 3, 5, 5, 6, 7, 5, 3];
 const INDEX16: readonly number[] = [6, 7, 6, 7, -1, -1, -1, -1];
@@ -144,6 +152,37 @@ export class Decoder {
     d.modrm = d.reg = d.rm = d.scale = d.disp = d.dispSize = d.imm = d.immHigh = d.imm2 = 0;
     d.mod = 3;
     d.base = d.index = -1;
+    const opcode = this.#opcode(d, long);
+    if (opcode < 0) return INVALID;
+    let at = candidatesOf(opcode);
+    if (candidates[at] === 1) {
+      d.modrm = this.#u8();
+      d.mod = d.modrm >> 6;
+      d.reg = ((d.modrm >> 3) & 7) | d.rexR;
+      d.rm = (d.modrm & 7) | d.rexB;
+    }
+    const facts =
+      d.modrm | (d.size66 ? FACT.size66 : 0) | (d.rep === 0 ? 0 : d.rep === 0xf3 ? FACT.repF3 : FACT.repF2) | (long ? FACT.long : 0) | (d.mod === 3 ? 0 : FACT.memory) |
+      (d.rexB === 0 ? 0 : FACT.rexB) | (d.l * FACT.l) | (d.w * FACT.w);
+    const code32 = (d.mode & CODE.size) === CODE.code32;
+    let op: number;
+    for (;;) {
+      op = candidates[++at] as number;
+      if (op < 0) break;
+      if ((facts & (factMasks[op] as number)) === factValues[op] && sizeFits(d, traits[op] as number, long, code32)) break;
+    }
+    // Outside 64-bit mode, VEX.W tells instructions apart, but has nothing to do with sizes.
+    if (!long) d.w = 0;
+    if (op < 0) return INVALID;
+    const row = traits[op] as number;
+    if ((row & TRAIT.registersOnly) !== 0) d.mod = 3;
+    else if ((row & TRAIT.hasModrm) !== 0 && d.mod !== 3) this.#memory(d, long);
+    for (let rest = parts[op] as number; rest !== 0; rest >>= 4) this.#part(d, rest & 15);
+    return isLegal(d, row) ? op : INVALID;
+  }
+
+  /** Prefixes and opcode. @returns its number, -1 if it is in no map */
+  #opcode(d: Decoded, long: boolean): number {
     let address67 = false;
     let byte = this.#u8();
     for (; ; byte = this.#u8()) {
@@ -151,51 +190,33 @@ export class Decoder {
         d.rex = byte;
         continue;
       }
-      const segment = OVERRIDES.get(byte);
-      if (segment !== undefined) {
-        if (!long || segment >= 4) d.override = segment;
-      } else if (byte === 0x66) d.size66 = true;
-      else if (byte === 0x67) address67 = true;
-      else if (byte === 0xf0) d.lock = true;
-      else if (byte === 0xf2 || byte === 0xf3) d.rep = byte;
-      else break;
+      const prefix = prefixes[byte] as number;
+      if (prefix === 0) break;
+      if (prefix < PREFIX.size) {
+        if (!long || prefix >= 5) d.override = prefix - 1;
+      } else if (prefix === PREFIX.size) d.size66 = true;
+      else if (prefix === PREFIX.address) address67 = true;
+      else if (prefix === PREFIX.lock) d.lock = true;
+      else d.rep = byte;
       d.rex = 0; // a REX prefix counts only right before the opcode
     }
     const code32 = (d.mode & CODE.size) === CODE.code32;
     d.addressSize = long ? (address67 ? 32 : 64) : code32 !== address67 ? 32 : 16;
-    let candidates: Candidates | undefined;
-    if ((byte === 0xc4 || byte === 0xc5) && this.#isVex(d, long)) {
-      candidates = this.#vexPrefix(d, byte === 0xc5, long);
-    } else {
-      if (d.rex !== 0) {
-        d.w = (d.rex >> 3) & 1;
-        d.rexR = (d.rex & 4) << 1;
-        d.rexX = (d.rex & 2) << 2;
-        d.rexB = (d.rex & 1) << 3;
-      }
-      let map = 0;
-      if (byte === 0x0f) {
-        byte = this.#u8();
-        map = byte === 0x38 ? 2 : byte === 0x3a ? 3 : 1;
-        if (map !== 1) byte = this.#u8();
-      }
-      d.opcode = byte;
-      candidates = legacyIndex[map]?.[byte];
+    if ((byte === 0xc4 || byte === 0xc5) && this.#isVex(d, long)) return this.#vexPrefix(d, byte === 0xc5, long);
+    if (d.rex !== 0) {
+      d.w = (d.rex >> 3) & 1;
+      d.rexR = (d.rex & 4) << 1;
+      d.rexX = (d.rex & 2) << 2;
+      d.rexB = (d.rex & 1) << 3;
     }
-    if (candidates === undefined) return INVALID;
-    if (candidates.hasModrm) {
-      d.modrm = this.#u8();
-      d.mod = d.modrm >> 6;
-      d.reg = ((d.modrm >> 3) & 7) | d.rexR;
-      d.rm = (d.modrm & 7) | d.rexB;
+    let map = 0;
+    if (byte === 0x0f) {
+      byte = this.#u8();
+      map = byte === 0x38 ? 2 : byte === 0x3a ? 3 : 1;
+      if (map !== 1) byte = this.#u8();
     }
-    const row = this.#match(d, candidates.rows, long);
-    // Outside 64-bit mode, VEX.W tells instructions apart, but has nothing to do with sizes.
-    if (!long) d.w = 0;
-    if (row === undefined) return INVALID;
-    if (row.hasModrm && d.mod !== 3 && !this.#alwaysRegister(d, row)) this.#memory(d, long);
-    this.#immediates(d, row);
-    return this.#isLegal(d, row) ? row.op : INVALID;
+    d.opcode = byte;
+    return opcodeNumber(false, map, byte);
   }
 
   /** C4 and C5 are VEX in 64-bit mode, and elsewhere if LES and LDS would have a register operand. */
@@ -205,7 +226,7 @@ export class Decoder {
     return (d.mode & CODE.real) === 0 && (this.#bytes[this.#at] as number) >= 0xc0;
   }
 
-  #vexPrefix(d: Decoded, short: boolean, long: boolean): Candidates | undefined {
+  #vexPrefix(d: Decoded, short: boolean, long: boolean): number {
     const first = this.#u8();
     const legal = !d.size66 && d.rep === 0 && !d.lock && d.rex === 0;
     let map = 1;
@@ -226,55 +247,7 @@ export class Decoder {
     d.size66 = pp === 1;
     d.rep = pp === 2 ? 0xf3 : pp === 3 ? 0xf2 : 0;
     d.opcode = this.#u8();
-    return legal && map >= 1 && map <= 3 ? vexIndex[map]?.[d.opcode] : undefined;
-  }
-
-  /** The row that the bytes read so far mean; sets the operand size. */
-  #match(d: Decoded, list: readonly Row[], long: boolean): Row | undefined {
-    const code32 = (d.mode & CODE.size) === CODE.code32;
-    for (const row of list) {
-      if (row.not64 && long) continue;
-      if (row.only64 && !long) continue;
-      if (row.modrm !== undefined && row.modrm !== d.modrm) continue;
-      if (row.reg !== undefined && row.reg !== ((d.modrm >> 3) & 7)) continue;
-      if (row.memory !== undefined && row.memory !== (d.mod !== 3)) continue;
-      if (row.withoutRexB && d.rexB !== 0) continue;
-      switch (row.prefix) {
-        case 'np':
-          if (d.size66 || d.rep !== 0) continue;
-          break;
-        case 'nr':
-          if (d.rep !== 0) continue;
-          break;
-        case '66':
-          if (!d.size66 || d.rep !== 0) continue;
-          break;
-        case 'F3':
-          if (d.rep !== 0xf3) continue;
-          break;
-        case 'F2':
-          if (d.rep !== 0xf2) continue;
-          break;
-        case 'any':
-      }
-      if (row.l !== undefined && row.l !== d.l) continue;
-      if (row.w !== undefined && row.w !== d.w) continue;
-      const small = d.size66 && row.prefix !== '66' && !row.vex;
-      if (!long) d.operandSize = code32 !== small ? 32 : 16;
-      else if (row.force64 || d.w === 1) d.operandSize = 64;
-      else if (small) d.operandSize = 16;
-      else d.operandSize = row.default64 ? 64 : 32;
-      if (row.size !== undefined && row.size !== d.operandSize) continue;
-      return row;
-    }
-    return undefined;
-  }
-
-  /** MOV to and from control and debug registers have no memory form, whatever ModRM.mod says. */
-  #alwaysRegister(d: Decoded, row: Row): boolean {
-    if (!row.operands.some(({ kind, size }) => kind === 'R' && size === 'r')) return false;
-    d.mod = 3;
-    return true;
+    return legal && map >= 1 && map <= 3 ? opcodeNumber(true, map, d.opcode) : -1;
   }
 
   #memory(d: Decoded, long: boolean): void {
@@ -327,48 +300,37 @@ export class Decoder {
     }
   }
 
-  #immediates(d: Decoded, row: Row): void {
-    for (const { kind, size } of row.operands) {
-      switch (kind) {
-        case 'I':
-        case 'J':
-        case 'L':
-          if (size === 'b' || size === 'bs' || kind === 'L') d.imm = kind === 'I' && size === 'b' ? this.#u8() : this.#s8();
-          else if (size === 'w') d.imm = this.#u16();
-          else if (d.operandSize === 16) d.imm = this.#s16();
-          else d.imm = this.#s32();
-          d.immHigh = size === 'v' && d.operandSize === 64 ? this.#s32() : d.imm >> 31;
-          break;
-        case 'K':
-          d.imm2 = this.#u8();
-          break;
-        case 'A':
-          d.imm = d.operandSize === 16 ? this.#u16() : this.#s32();
-          d.imm2 = this.#u16();
-          break;
-        case 'O':
-          d.dispSize = d.addressSize / 8;
-          d.disp = d.addressSize === 16 ? this.#u16() : this.#s32();
-          if (d.addressSize === 64) d.immHigh = this.#s32();
-          break;
-        default:
-      }
+  #part(d: Decoded, part: number): void {
+    switch (part) {
+      case PART.unsigned8:
+        d.imm = this.#u8();
+        d.immHigh = 0;
+        break;
+      case PART.signed8:
+        d.imm = this.#s8();
+        d.immHigh = d.imm >> 31;
+        break;
+      case PART.unsigned16:
+        d.imm = this.#u16();
+        d.immHigh = 0;
+        break;
+      case PART.bySize:
+      case PART.full:
+        d.imm = d.operandSize === 16 ? this.#s16() : this.#s32();
+        d.immHigh = part === PART.full && d.operandSize === 64 ? this.#s32() : d.imm >> 31;
+        break;
+      case PART.second:
+        d.imm2 = this.#u8();
+        break;
+      case PART.far:
+        d.imm = d.operandSize === 16 ? this.#u16() : this.#s32();
+        d.imm2 = this.#u16();
+        break;
+      default:
+        d.dispSize = d.addressSize / 8;
+        d.disp = d.addressSize === 16 ? this.#u16() : this.#s32();
+        if (d.addressSize === 64) d.immHigh = this.#s32();
     }
-  }
-
-  /** What a matching row does not say: LOCK, register numbers, modes. */
-  #isLegal(d: Decoded, row: Row): boolean {
-    if (d.lock && !(row.lock && d.mod !== 3)) return false;
-    if (row.protectedOnly && (d.mode & CODE.real) !== 0) return false;
-    if (d.vex && !usesVvvv(row) && d.vvvv !== 0) return false;
-    for (const [i, { kind }] of row.operands.entries()) {
-      if (kind === 'S' && ((d.reg & 7) > 5 || (i === 0 && (d.reg & 7) === 1))) return false;
-      if (kind === 'C' && !(d.reg <= 4 ? d.reg !== 1 : d.reg === 8)) return false;
-      if (kind === 'D' && d.reg > 7) return false;
-      // The three vector registers of a gather differ.
-      if (kind.length === 2 && (d.index < 0 || d.index === d.reg || d.index === d.vvvv || d.reg === d.vvvv || (d.modrm & 7) !== 4)) return false;
-    }
-    return !row.features.includes('never');
   }
 
   /** Bytes of the last instruction, for diagnostics. */
@@ -377,10 +339,27 @@ export class Decoder {
   }
 }
 
-const vvvvUsers = new Map<Row, boolean>();
+/** Sets the operand size that an instruction has as a row of these traits; whether the row has it. */
+function sizeFits(d: Decoded, row: number, long: boolean, code32: boolean): boolean {
+  const small = d.size66 && (row & TRAIT.ignores66) === 0;
+  if (!long) d.operandSize = code32 !== small ? 32 : 16;
+  else if ((row & TRAIT.force64) !== 0 || d.w === 1) d.operandSize = 64;
+  else if (small) d.operandSize = 16;
+  else d.operandSize = (row & TRAIT.default64) !== 0 ? 64 : 32;
+  const only = (row / TRAIT.size) | 0;
+  return only === 0 || d.operandSize === 8 << only;
+}
 
-function usesVvvv(row: Row): boolean {
-  let uses = vvvvUsers.get(row);
-  if (uses === undefined) vvvvUsers.set(row, (uses = row.operands.some(({ kind }) => kind === 'H' || kind === 'B')));
-  return uses;
+/** What a matching row does not say: LOCK, register numbers, modes. */
+function isLegal(d: Decoded, row: number): boolean {
+  if (d.lock && ((row & TRAIT.lock) === 0 || d.mod === 3)) return false;
+  if (d.vex && (row & TRAIT.usesVvvv) === 0 && d.vvvv !== 0) return false;
+  if ((row & CONDITIONS) === 0) return true;
+  if ((row & TRAIT.protectedOnly) !== 0 && (d.mode & CODE.real) !== 0) return false;
+  if ((row & TRAIT.segment) !== 0 && ((d.reg & 7) > 5 || ((row & TRAIT.segmentWritten) !== 0 && (d.reg & 7) === 1))) return false;
+  if ((row & TRAIT.control) !== 0 && !(d.reg <= 4 ? d.reg !== 1 : d.reg === 8)) return false;
+  if ((row & TRAIT.debug) !== 0 && d.reg > 7) return false;
+  // The three vector registers of a gather differ.
+  if ((row & TRAIT.gather) !== 0 && (d.index < 0 || d.index === d.reg || d.index === d.vvvv || d.reg === d.vvvv || (d.modrm & 7) !== 4)) return false;
+  return (row & TRAIT.never) === 0;
 }

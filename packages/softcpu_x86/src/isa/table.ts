@@ -150,24 +150,3 @@ const simd = lines(SIMD_ROWS);
 
 /** All rows, by number. */
 export const rows: readonly Row[] = [...lines(INTEGER_ROWS), ...lines(SYSTEM_ROWS), ...lines(X87_ROWS), ...simd, ...simd.flatMap(twin), ...lines(AVX_ROWS)].map(parse);
-
-/** Rows that an opcode byte of a map may mean, in the order they are to be tried. */
-export interface Candidates {
-  readonly rows: readonly Row[];
-  readonly hasModrm: boolean;
-}
-
-/** What names more of the encoding comes first. */
-const rank = (row: Row): number => (row.modrm !== undefined ? 0 : row.reg !== undefined ? 1 : 2) + (row.prefix === 'any' ? 4 : row.prefix === 'nr' ? 3 : 0);
-
-function index(vex: boolean): readonly (readonly (Candidates | undefined)[])[] {
-  const maps = [0, 1, 2, 3].map(() => Array.from({ length: 256 }, (): Row[] => []));
-  for (const row of rows) if (row.vex === vex) maps[row.map]?.[row.opcode]?.push(row);
-  return maps.map((opcodes) =>
-    opcodes.map((found) => (found.length === 0 ? undefined : { rows: found.sort((a, b) => rank(a) - rank(b)), hasModrm: found.some((row) => row.hasModrm) })),
-  );
-}
-
-/** By map, then by opcode. */
-export const legacyIndex: readonly (readonly (Candidates | undefined)[])[] = index(false);
-export const vexIndex: readonly (readonly (Candidates | undefined)[])[] = index(true);
