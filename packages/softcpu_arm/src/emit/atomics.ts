@@ -7,7 +7,7 @@
 import { SPLIT_EXCHANGE, i32, i64, select } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I32, I64 } from '@axvisor/softcpu';
 import { EXCL_ADDR, EXCL_SIZE, EXCL_VALID, EXCL_VALUE, EXCL_VALUE2, SHARED, VT } from '../state.ts';
-import { source, target } from './define.ts';
+import { among, source, target } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { withBase } from './memory.ts';
 
@@ -64,11 +64,14 @@ function modify(e: Emitter, size: AccessSize, place: I32, f: (old: I64) => I64):
 
 const sizes: readonly (readonly [suffix: string, size: AccessSize])[] = [['b', 1], ['h', 2]];
 
+/** Words or doublewords. */
+const isDouble = among('size', [0, 1, 0, 1]);
+
 /** Definitions of one mnemonic for all sizes: b, h, and words and doublewords by size<0>. */
 function sized(mnemonic: string, record: Definition['record'], emit: (size: AccessSize) => Emit): [string, Definition][] {
   return [
     ...sizes.map(([suffix, size]): [string, Definition] => [mnemonic + suffix, withBase(record, [emit(size)])]),
-    [mnemonic, withBase(record, [emit(4), emit(8)], (get) => get('size') & 1)],
+    [mnemonic, withBase(record, [emit(4), emit(8)], isDouble)],
   ];
 }
 
@@ -245,15 +248,14 @@ const fetchAndModify = (name: string) => (size: AccessSize): Emit => (e) => {
 const ORDERS = ['', 'a', 'l', 'al'];
 const toPair = { d: target('Rt'), m: target('Rt2') };
 const fromPair = { d: target('Rs'), m: source('Rt'), a: source('Rt2') };
-const pairSize = (get: (field: string) => number): number => get('size') & 1;
 
 export const atomics: Definitions = Object.fromEntries([
   ...['ldar', 'ldapr'].flatMap((name) => sized(name, { d: target('Rt') }, loadAcquire)),
   ...sized('stlr', { m: source('Rt') }, storeRelease),
   ...['ldxr', 'ldaxr'].flatMap((name) => sized(name, { d: target('Rt') }, loadExclusive)),
   ...['stxr', 'stlxr'].flatMap((name) => sized(name, { d: target('Rs'), m: source('Rt') }, storeExclusive)),
-  ...['ldxp', 'ldaxp'].map((name) => [name, withBase(toPair, [loadExclusivePair(false), loadExclusivePair(true)], pairSize)] as const),
-  ...['stxp', 'stlxp'].map((name) => [name, withBase(fromPair, [storeExclusivePair(false), storeExclusivePair(true)], pairSize)] as const),
+  ...['ldxp', 'ldaxp'].map((name) => [name, withBase(toPair, [loadExclusivePair(false), loadExclusivePair(true)], isDouble)] as const),
+  ...['stxp', 'stlxp'].map((name) => [name, withBase(fromPair, [storeExclusivePair(false), storeExclusivePair(true)], isDouble)] as const),
   ...ORDERS.flatMap((order) => [
     ...sized(`cas${order}`, { d: target('Rs'), m: source('Rs'), a: source('Rt') }, compareAndSwap),
     [
@@ -262,7 +264,7 @@ export const atomics: Definitions = Object.fromEntries([
         // Rs and Rt are even. The second of Rs is read and written; as XZR it is only written.
         { d: target('Rs'), m: (get) => target('Rs')((field) => get(field) + 1, 0), a: source('Rt'), s: (get) => source('Rt')((field) => get(field) + 1, 0) },
         [compareAndSwapPair(false, false), compareAndSwapPair(true, false), compareAndSwapPair(false, true), compareAndSwapPair(true, true)],
-        (get) => pairSize(get) + (get('Rs') === 30 ? 2 : 0),
+        (get) => isDouble(get, 0) + (get('Rs') === 30 ? 2 : 0),
       ),
     ] as const,
     ...Object.keys(operations).flatMap((name) => sized(name + order, { d: target('Rt'), m: source('Rs') }, fetchAndModify(name))),

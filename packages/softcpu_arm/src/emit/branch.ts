@@ -2,7 +2,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emit, Emitter, I64, Linkage } from '@axvisor/softcpu';
 import { BRANCH_TBI, X } from '../state.ts';
-import { bySf, plain, signed, single, source } from './define.ts';
+import { bySf, fixed, plain, signed, single, source, sum } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { condition } from './flags.ts';
 import { W, XW } from './width.ts';
@@ -25,7 +25,7 @@ function branchTo(e: Emitter, address: I64, linkage?: Linkage): void {
 }
 
 const register = (linkage?: Linkage): Definition =>
-  single({ n: source('Rn'), d: () => LINK }, (e) => {
+  single({ n: source('Rn'), d: fixed(LINK) }, (e) => {
     const at = e.let(e.reg('n'));
     if (linkage === 'call') e.setReg('d', e.nextPc());
     branchTo(e, at, linkage);
@@ -41,14 +41,14 @@ const compare = (nonzero: boolean): Definition => {
 };
 
 const test = (nonzero: boolean): Definition =>
-  direct({ n: source('Rt'), m: (get) => (get('b5') << 5) | get('b40'), imm: signed('imm14', 14, 4) }, (e) => {
+  direct({ n: source('Rt'), m: sum(plain('b40'), plain('b5'), 32), imm: signed('imm14', 14, 4) }, (e) => {
     const bit = i32.wrap_i64(i64.and(i64.shr_u(e.reg('n'), i64.extend_i32_u(e.field('m'))), i64.const(1)));
     e.branch(nonzero ? bit : i32.eqz(bit));
   });
 
 export const branches: Definitions = {
   b: direct({ imm: signed('imm26', 26, 4) }, (e) => e.jump(), true),
-  bl: direct({ imm: signed('imm26', 26, 4), d: () => LINK }, (e) => {
+  bl: direct({ imm: signed('imm26', 26, 4), d: fixed(LINK) }, (e) => {
     e.setReg('d', e.nextPc());
     e.jump('call');
   }, true),

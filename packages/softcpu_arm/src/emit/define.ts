@@ -11,8 +11,26 @@ import { SP, V, X, ZR, ZSINK } from '../state.ts';
 /** Reads a field of the instruction being decoded, unsigned. */
 export type Get = (field: string) => number;
 
-/** What a record's field holds, from the instruction. */
-export type Operand = (get: Get, word: number) => number;
+/** What a field counts: its value times `step`, the value being signed if a width is given, or one of `values`. */
+type Part = { readonly field: string; readonly signed?: number; readonly step: number } | { readonly field: string; readonly values: readonly number[] };
+
+/** A part, or the product of two fields'. */
+export interface Term {
+  readonly part: Part;
+  readonly times?: { readonly field: string; readonly values: readonly number[] };
+}
+
+/** A number that is a constant and what fields of the instruction count. */
+export interface Sum {
+  readonly constant: number;
+  readonly terms: readonly Term[];
+}
+
+/** What a record's field holds, from the instruction; most are sums, for which nothing need be called. */
+export interface Operand {
+  (get: Get, word: number): number;
+  readonly sum?: Sum;
+}
 
 /** The decoded record of an instruction; what is absent is 0. */
 export interface RecordLayout {
@@ -40,37 +58,67 @@ export interface Definition {
 
 export type Definitions = Readonly<Record<string, Definition>>;
 
-const orAt31 = (register: number, special: number): number => (register === 31 ? special : X + register * 8);
+function partOf(part: Part, get: Get): number {
+  const value = get(part.field);
+  if ('values' in part) return part.values[value] as number;
+  const { signed: width, step } = part;
+  return (width === undefined ? value : (value << (32 - width)) >> (32 - width)) * step;
+}
+
+/** A sum as an operand. */
+function summed(constant: number, ...terms: readonly Term[]): Operand {
+  const value = (get: Get): number => terms.reduce((total, { part, times }) => total + partOf(part, get) * (times === undefined ? 1 : partOf(times, get)), constant);
+  return Object.assign(value, { sum: { constant, terms } });
+}
+
+const operand = (constant: number, part: Part): Operand => summed(constant, { part });
+
+/** The same number for all. */
+export const fixed = (value: number): Operand => summed(value);
+
+/** One of these numbers by a field's value. */
+export const among = (field: string, values: readonly number[]): Operand => operand(0, { field, values });
+
+/** Places in the state block by number of the register. */
+const places = (at31: number): readonly number[] => Array.from({ length: 32 }, (_, number) => (number === 31 ? at31 : X + 8 * number));
+const SOURCES = places(ZR);
+const TARGETS = places(ZSINK);
+const BASES = places(SP);
+const IS_31: readonly number[] = Array.from({ length: 32 }, (_, number) => (number === 31 ? 1 : 0));
 
 /** A register as a source: 31 is zero. */
-export const source =
-  (field: string): Operand =>
-  (get) => orAt31(get(field), ZR);
+export const source = (field: string): Operand => among(field, SOURCES);
 
 /** A register as destination: 31 is dropped. */
-export const target =
-  (field: string): Operand =>
-  (get) => orAt31(get(field), ZSINK);
+export const target = (field: string): Operand => among(field, TARGETS);
 
 /** A register of which 31 is SP. */
-export const orSp =
-  (field: string): Operand =>
-  (get) => orAt31(get(field), SP);
+export const orSp = (field: string): Operand => among(field, BASES);
 
 /** A SIMD&FP register. */
-export const vector =
-  (field: string): Operand =>
-  (get) => V + get(field) * 16;
+export const vector = (field: string): Operand => operand(V, { field, step: 16 });
 
-/** A field as it is. */
-export const plain =
-  (field: string): Operand =>
-  (get) => get(field);
+/** A field in units of `scale`, as it is if none is given. */
+export const plain = (field: string, scale = 1): Operand => operand(0, { field, step: scale });
 
 /** A signed field in units of `scale`. */
-export const signed =
-  (field: string, width: number, scale: number): Operand =>
-  (get) => ((get(field) << (32 - width)) >> (32 - width)) * scale;
+export const signed = (field: string, width: number, scale: number): Operand => operand(0, { field, signed: width, step: scale });
+
+/** 1 if a field is 31, else 0. */
+export const is31 = (field: string): Operand => among(field, IS_31);
+
+const scaled = (part: Part, factor: number): Part => ('values' in part ? { ...part, values: part.values.map((value) => value * factor) } : { ...part, step: part.step * factor });
+
+/** `first + second * factor`. */
+export function sum(first: Operand, second: Operand, factor = 1): Operand {
+  if (first.sum === undefined || second.sum === undefined) return (get, word) => first(get, word) + second(get, word) * factor;
+  const terms = factor === 1 ? second.sum.terms : second.sum.terms.map((term): Term => ({ ...term, part: scaled(term.part, factor) }));
+  return summed(first.sum.constant + second.sum.constant * factor, ...first.sum.terms, ...terms);
+}
+
+/** A field, or one of `values` by it, times a number by another field. */
+export const product = (field: string, by: string, factors: readonly number[], values?: readonly number[]): Operand =>
+  summed(0, { part: values === undefined ? { field, step: 1 } : { field, values }, times: { field: by, values: factors } });
 
 /** A definition without variants. */
 export const single = (record: RecordLayout, emit: Emit, more: Partial<Definition> = {}): Definition => ({ record, variants: [emit], ...more });

@@ -2,7 +2,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emit, Emitter, Expr, I64 } from '@axvisor/softcpu';
 import { decodeBitmask } from '../isa/bitmask.ts';
-import { orSp, plain, single, source, target } from './define.ts';
+import { fixed, orSp, plain, product, signed, single, source, sum, target } from './define.ts';
 import type { Definition, Definitions, Get, Operand } from './define.ts';
 import { arithmeticFlags, condition, conditionalFlags, logicalFlags } from './flags.ts';
 import { both, threeRegisters } from './registers.ts';
@@ -42,13 +42,17 @@ const shifted =
   (e, w) => w[SHIFTS[kind] as (typeof SHIFTS)[number]](w.get(e, 'm'), w.field(e, 'imm'));
 const unshifted: Second = (e, w) => w.get(e, 'm');
 
+const IS_0 = Array.from({ length: 64 }, (_, value) => (value === 0 ? 1 : 0));
+/** 0 for LSL of 0, else one more than the kind of shift. */
+const isShifted = sum(sum(plain('shift'), fixed(1)), product('shift', 'imm6', IS_0, [1, 0, 0, 0]), -1);
+
 /** Variants by width, and by kind of shift (LSL of 0 has its own). */
 function withShift(record: Definition['record'], kinds: number, emit: (second: Second) => Generic): Definition {
   const seconds = [unshifted, ...Array.from({ length: kinds }, (_, kind) => shifted(kind))];
   return {
     record: { ...record, imm: plain('imm6') },
     variants: seconds.flatMap((second) => [emit(second)(W), emit(second)(XW)]),
-    select: (get) => (get('shift') === 0 && get('imm6') === 0 ? 0 : (get('shift') + 1) * 2) + get('sf'),
+    select: sum(plain('sf'), isShifted, 2),
   };
 }
 
@@ -75,14 +79,14 @@ const extended =
 
 function addSubtract(name: Arithmetic): Definitions {
   const d = name.endsWith('s') ? target('Rd') : orSp('Rd');
-  const imm: Operand = (get) => get('imm12') << (get('sh') * 12);
+  const imm = product('imm12', 'sh', [1, 0x1000]);
   return {
     [`${name}_imm`]: both({ d, n: orSp('Rn'), imm }, arithmetic(name, immediate)),
     [`${name}_shift`]: withShift({ d: target('Rd'), n: source('Rn'), m: source('Rm') }, 3, (second) => arithmetic(name, second)),
     [`${name}_ext`]: {
       record: { d, n: orSp('Rn'), m: source('Rm'), imm: plain('imm3') },
       variants: extensions.flatMap((_, option) => [arithmetic(name, extended(option))(W), arithmetic(name, extended(option))(XW)]),
-      select: (get) => get('option') * 2 + get('sf'),
+      select: sum(plain('sf'), plain('option'), 2),
     },
   };
 }
@@ -122,10 +126,11 @@ function logicalImmediate(name: 'and' | 'orr' | 'eor' | 'ands'): Definition {
   return both(record, logical(name, wideImmediate));
 }
 
-/** MOVZ and MOVN: the value is known when it is decoded. */
-const constant = (value: (get: Get) => bigint): Definition =>
-  both({ d: target('Rd'), imm: (get) => low(value(get)), high: (get) => high(value(get)) }, (w) => (e) => w.set(e, 'd', wideImmediate(e, w)));
-const shiftedImmediate = (get: Get): bigint => BigInt(get('imm16')) << BigInt(get('hw') * 16);
+/** MOVZ and MOVN: the value is known when it is decoded, which MOVN inverts. */
+const constant = (inverted: boolean): Definition => {
+  const word = (factors: readonly number[]): Operand => (inverted ? sum(fixed(-1), product('imm16', 'hw', factors), -1) : product('imm16', 'hw', factors));
+  return both({ d: target('Rd'), imm: word([1, 0x1_0000, 0, 0]), high: word([0, 0, 1, 0x1_0000]) }, (w) => (e) => w.set(e, 'd', wideImmediate(e, w)));
+};
 
 const movk: Definition = {
   record: { d: target('Rd'), n: source('Rd'), imm: plain('imm16') },
@@ -136,7 +141,7 @@ const movk: Definition = {
       e.setReg('d', i64.or(kept, i64.shl(e.field64('imm'), shift)));
     }),
   ),
-  select: (get) => get('hw') * 2 + get('sf'),
+  select: sum(plain('sf'), plain('hw'), 2),
 };
 
 /**
@@ -146,7 +151,7 @@ const movk: Definition = {
 const fieldRecord = {
   d: target('Rd'),
   n: source('Rn'),
-  m: (get: Get): number => (get('sf') === 1 ? 63 : 31) - get('imms'),
+  m: sum(sum(fixed(31), plain('sf', 32)), plain('imms'), -1),
   imm: (get: Get): number => {
     const bits = get('sf') === 1 ? 64 : 32;
     return get('imms') >= get('immr') ? bits - 1 - get('imms') + get('immr') : get('immr') - get('imms') - 1;
@@ -162,7 +167,7 @@ const bfm: Definition = {
     n: source('Rn'),
     m: source('Rd'),
     a: (get) => ((get('sf') === 1 ? 64 : 32) - get('immr')) % (get('sf') === 1 ? 64 : 32),
-    s: (get) => get('imms'),
+    s: plain('imms'),
   },
   variants: [W, XW].flatMap((w): Emit[] => [true, false].map((extracts) => (e) => insert(e, w as Width<Int>, extracts))),
   select: (get) => get('sf') * 2 + (get('imms') >= get('immr') ? 0 : 1),
@@ -192,7 +197,7 @@ const extr: Definition = both({ d: target('Rd'), n: source('Rn'), m: source('Rm'
 const perCondition = (record: Definition['record'], emit: (number: number) => Generic): Definition => ({
   record,
   variants: Array.from({ length: 16 }, (_, number) => [emit(number)(W), emit(number)(XW)]).flat(),
-  select: (get) => get('cond') * 2 + get('sf'),
+  select: sum(plain('sf'), plain('cond'), 2),
 });
 
 const conditionalSelect = (otherwise: <T extends Int>(w: Width<T>, m: Expr<T>) => Expr<T>): Definition =>
@@ -205,7 +210,7 @@ const conditionalCompare = (name: 'add' | 'sub', registers: boolean): Definition
   });
 
 const pcRelative = (page: boolean): Definition =>
-  single({ d: target('Rd'), imm: (get) => ((((get('immhi') << 2) | get('immlo')) << 11) >> 11) }, (e) => {
+  single({ d: target('Rd'), imm: sum(plain('immlo'), signed('immhi', 19, 4)) }, (e) => {
     if (!page) e.setReg('d', i64.add(e.pc(), e.field64('imm')));
     else e.setReg('d', i64.add(i64.and(e.pc(), i64.const(-4096)), i64.shl(e.field64('imm'), i64.const(12))));
   });
@@ -221,8 +226,8 @@ export const integer: Definitions = {
   eor_imm: logicalImmediate('eor'),
   ands_imm: logicalImmediate('ands'),
   ...Object.fromEntries((Object.keys(logicals) as Logical[]).map((name) => [`${name}_shift`, withShift(threeRegisters, 4, (second) => logical(name, second))])),
-  movz: constant(shiftedImmediate),
-  movn: constant((get) => ~shiftedImmediate(get)),
+  movz: constant(false),
+  movn: constant(true),
   movk,
   sbfm: bitfield('shr_s'),
   ubfm: bitfield('shr_u'),

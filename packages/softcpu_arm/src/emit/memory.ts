@@ -2,7 +2,7 @@
 import { i32, i64 } from '@axvisor/softcpu';
 import type { AccessSize, Emit, Emitter, GuestAccess, I64 } from '@axvisor/softcpu';
 import { SP_ALIGN, UNPRIV_IDX } from '../state.ts';
-import { orSp, plain, signed, single, source, target } from './define.ts';
+import { among, fixed, is31, orSp, plain, signed, single, source, sum, target } from './define.ts';
 import type { Definition, Definitions, Operand, RecordLayout } from './define.ts';
 import { extend } from './integer.ts';
 
@@ -18,7 +18,7 @@ export function checkSp(e: Emitter): void {
 }
 
 /** Variants with any base and with SP: twice the handlers, by whether Rn is 31. */
-export function withBase(record: RecordLayout, emits: readonly Emit[], select: Operand = () => 0): Definition {
+export function withBase(record: RecordLayout, emits: readonly Emit[], select: Operand = fixed(0)): Definition {
   return {
     record: { n: orSp('Rn'), ...record },
     variants: emits.flatMap((emit): Emit[] => [
@@ -28,7 +28,7 @@ export function withBase(record: RecordLayout, emits: readonly Emit[], select: O
         emit(e);
       },
     ]),
-    select: (get, word) => select(get, word) * 2 + (get('Rn') === 31 ? 1 : 0),
+    select: sum(is31('Rn'), select, 2),
   };
 }
 
@@ -77,7 +77,7 @@ export function addressingModes(list: Readonly<Record<string, Transfer>>, guard:
       move(e, address(e))();
     };
     const unscaled = { ...record, imm: signed('imm9', 9, 1) };
-    definitions[name('r', 'off')] = withBase({ ...record, imm: (get) => get('imm12') * size * (kind === 'q' ? 2 : 1) }, [emit(offset)]);
+    definitions[name('r', 'off')] = withBase({ ...record, imm: plain('imm12', size * (kind === 'q' ? 2 : 1)) }, [emit(offset)]);
     definitions[name('ur')] = withBase(unscaled, [emit(offset)]);
     definitions[name('r', 'post')] = withBase(unscaled, [
       (e) => {
@@ -101,9 +101,9 @@ export function addressingModes(list: Readonly<Record<string, Transfer>>, guard:
     const log = Math.log2(size * (kind === 'q' ? 2 : 1));
     definitions[name('r', 'reg')] = withBase(
       // `m` is a store's data, so the offset register is `a`.
-      { ...record, a: source('Rm'), s: (get) => (get('S') === 1 ? log : 0) },
+      { ...record, a: source('Rm'), s: plain('S', log) },
       [2, 3, 6, 7].map((option) => emit((e) => i64.add(e.reg('n'), extend(option, e.reg('a'), i64.extend_i32_u(e.field('s')))))),
-      (get) => (get('option') & 1) | ((get('option') >> 1) & 2),
+      among('option', [0, 0, 0, 1, 0, 0, 2, 3]),
     );
     if (!unprivileged) continue;
     definitions[name('tr')] = withBase(unscaled, [

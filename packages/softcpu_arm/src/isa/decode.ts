@@ -9,26 +9,51 @@ const SHORT = 2;
 /** What the encodings are divided by first: op0 and a bit more (Arm ARM, C4.1). */
 const OP0 = { shift: 24, width: 5 } as const;
 
+/** By number of the instruction: its bits, and whether there is nothing else to be asked. */
+const masks = Int32Array.from(insns, ({ mask }) => mask);
+const matches = Int32Array.from(insns, ({ match }) => match);
+const isPlain = Uint8Array.from(insns, ({ terms }) => (terms.length === 0 ? 1 : 0));
+
 /** A table: [shift, mask, child for each value]; a child is the place of another table, or -1 - n for list n of candidates. */
 const nodes: number[] = [];
 const lists: (readonly number[])[] = [];
 /** By number of the list: nobody has tried to make a table of it. */
 const isOpen: boolean[] = [];
 
-/** Of all runs of bits, the one that leaves the fewest candidates in the fullest part, and among those the narrowest. */
-function chooseRun(candidates: readonly number[]): { readonly shift: number; readonly width: number; readonly fullest: number } {
+/** A run of bits, and how many candidates are left in the fullest part. */
+interface Run {
+  readonly shift: number;
+  readonly width: number;
+  readonly fullest: number;
+}
+
+const counts: Uint16Array = new Uint16Array(1 << MAX_WIDTH);
+
+/** The fullest part that a run of bits leaves; any number from `limit` on if it is that or more. */
+function fullestPart(candidates: readonly number[], shift: number, width: number, limit: number): number {
+  const bits = (1 << width) - 1;
+  counts.fill(0, 0, bits + 1);
+  let fullest = 0;
+  for (const index of candidates) {
+    const fixed = (masks[index]! >>> shift) & bits;
+    const value = (matches[index]! >>> shift) & fixed;
+    // With all values of the bits that the candidate does not fix.
+    for (let free = bits & ~fixed; ; free = (free - 1) & ~fixed & bits) {
+      fullest = Math.max(fullest, ++counts[value | free]!);
+      if (free === 0) break;
+    }
+    if (fullest >= limit) break;
+  }
+  return fullest;
+}
+
+/** Of the runs of bits within a mask, the one that leaves the fewest candidates in the fullest part, and among those the narrowest. */
+function chooseRun(candidates: readonly number[], within: number): Run {
   let best = { shift: 0, width: 0, fullest: candidates.length };
   for (let width = 1; width <= MAX_WIDTH; width++) {
     for (let shift = 0; shift + width <= 32; shift++) {
-      const counts = new Uint16Array(1 << width);
-      let fullest = 0;
-      for (const index of candidates) {
-        const { match, mask } = insns[index]!;
-        const m = (mask >>> shift) & (counts.length - 1);
-        const v = (match >>> shift) & (counts.length - 1);
-        for (let value = 0; value < counts.length; value++) if ((value & m) === v) fullest = Math.max(fullest, ++counts[value]!);
-        if (fullest >= best.fullest) break;
-      }
+      if ((~within >>> shift) & ((1 << width) - 1)) continue;
+      const fullest = fullestPart(candidates, shift, width, best.fullest);
       if (fullest < best.fullest) best = { shift, width, fullest };
     }
   }
@@ -47,10 +72,7 @@ function divide(candidates: readonly number[], shift: number, width: number): nu
   const bits = (1 << width) - 1;
   nodes.push(shift, bits, ...Array<number>(1 << width).fill(0));
   for (let value = 0; value <= bits; value++) {
-    nodes[at + 2 + value] = list(candidates.filter((index) => {
-      const { match, mask } = insns[index]!;
-      return (value & (mask >>> shift) & bits) === ((match >>> shift) & bits);
-    }));
+    nodes[at + 2 + value] = list(candidates.filter((index) => (value & (masks[index]! >>> shift) & bits) === ((matches[index]! >>> shift) & bits)));
   }
   return at;
 }
@@ -59,8 +81,11 @@ function divide(candidates: readonly number[], shift: number, width: number): nu
 function split(n: number): number {
   isOpen[n] = false;
   const candidates = lists[n]!;
-  const { shift, width } = chooseRun(candidates);
-  return width === 0 ? -1 - n : divide(candidates, shift, width);
+  // Bits that all of them fix are tried first: that is quick, and mostly enough.
+  const all = candidates.reduce((common, index) => common & masks[index]!, -1);
+  let run = chooseRun(candidates, all);
+  if (run.width === 0) run = chooseRun(candidates, -1);
+  return run.width === 0 ? -1 - n : divide(candidates, run.shift, run.width);
 }
 
 const root = divide(insns.map((_, index) => index), OP0.shift, OP0.width);
@@ -79,8 +104,7 @@ export function decode(word: number): number {
     if (at < 0 && isOpen[-1 - at]!) at = nodes[place] = split(-1 - at);
   }
   for (const index of lists[-1 - at]!) {
-    const insn = insns[index]!;
-    if ((word & insn.mask) === insn.match && isAllocated(insn, word)) return index;
+    if ((word & masks[index]!) === matches[index]! && (isPlain[index] === 1 || isAllocated(insns[index]!, word))) return index;
   }
   return -1;
 }
