@@ -399,7 +399,7 @@ export class CodePages {
     const first = Math.max(0, from);
     this.#forget(this.#recordsOf[number] as number, first, to + 1);
     this.#observer?.written(number, first * unit, (to + 1) * unit);
-    if (from < 0 || to === this.#records - 1) this.fetches.flushStraddle();
+    if (from < 0 || to > this.#records - maxLength / unit) this.fetches.flushStraddle();
   }
 
   /** Forgets all records. */

@@ -35,6 +35,8 @@ export class FetchCache {
   /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
   readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
   readonly #isLive: (tag: number) => boolean;
+  /** By entry of the straddle cache: the records of the two pages it was decoded from. */
+  readonly #halves: Int32Array = new Int32Array(2 * STRADDLE_ENTRIES);
   #words: Int32Array;
 
   /** @param isLive - whether translations with a tag may still be used. */
@@ -57,9 +59,10 @@ export class FetchCache {
     this.#words = words;
   }
 
-  /** No virtual page has these records any more. */
+  /** No virtual page has these records any more, and nobody notices what is written to their page. */
   unlink(base: number): void {
     const words = this.#words;
+    for (let i = 0; i < this.#halves.length; i++) if (this.#halves[i] === (base | 0)) words[this.#straddleEntry(i >> 1)] = NO_TAG;
     const first = this.#layout.fetchCache >>> 2;
     const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
     for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
@@ -169,13 +172,14 @@ export class FetchCache {
   }
 
   /**
-   * Enters the straddling instruction at a virtual address.
+   * Enters the straddling instruction at a virtual address, of pages that have the given records.
    * @returns the record to be written, in the instruction's slot of the entry's own record page.
    */
-  fillStraddle(vaLo: number, vaHi: number, tag: number): number {
+  fillStraddle(vaLo: number, vaHi: number, tag: number, first: number, second: number): number {
     const page = vaLo >>> PAGE_SHIFT;
+    const entry = page & (STRADDLE_ENTRIES - 1);
     const word = this.#straddleEntry(page);
-    const base = this.#layout.straddlePages + (page & (STRADDLE_ENTRIES - 1)) * this.#stride;
+    const base = this.#layout.straddlePages + entry * this.#stride;
     const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
     const last = word + STRADDLE_RECORD / 4;
     this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
@@ -183,6 +187,8 @@ export class FetchCache {
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = base;
     this.#words[last] = record;
+    this.#halves[2 * entry] = first;
+    this.#halves[2 * entry + 1] = second;
     return base + record;
   }
 }

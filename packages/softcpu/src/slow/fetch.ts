@@ -134,13 +134,14 @@ export class FetchPath {
     if (second < 0) return this.#trap(0);
     const page = pages.pageOf(ip);
     const within = second & (PAGE_SIZE - 1);
-    const next = pages.textOf(pages.acquire(second - within)) + within; // acquired, so that writes to it are noticed
+    const records = pages.acquire(second - within); // so that writes to it are noticed
+    const next = pages.textOf(records) + within;
     // That may have taken the records at `ip` back, and given them to `second`.
     if (page < 0 || pages.pageOf(ip) !== page) {
       this.#giveStepBack();
       return Status.refetch;
     }
-    this.#decodeAcross(pages.textOf(ip), next, offset, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag));
+    this.#decodeAcross(pages.textOf(ip), next, offset, pages.fetches.fillStraddle(lo, hi, this.#engine.spaces.fetchTag, pages.baseOf(ip), records));
     return Status.next;
   }
 

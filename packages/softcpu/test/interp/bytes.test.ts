@@ -2,74 +2,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Execution } from '../../src/index.ts';
-import { Bytes, MAX_LENGTH, decodeBytes, encode, operations } from './bytes.ts';
+import { Bytes, Model, encode, operations } from './bytes.ts';
+import type { Outcome } from './bytes.ts';
 
 const ENGINES: readonly Execution[] = ['interpreter', 'auto', 'translator'];
 
-interface Outcome {
-  readonly pc: number;
-  readonly registers: readonly bigint[];
-  readonly flag: bigint;
-}
-
 /** What the manual says: at most `steps` instructions of `memory`, from `offset` on. */
 function model(memory: Uint8Array, offset: number, steps: number): Outcome {
-  const registers = Array.from({ length: 8 }, () => 0n);
-  let flag = 0n;
-  let mode = 0;
-  let pc = offset;
-  for (let step = 0; step < steps; step++) {
-    const decoded = decodeBytes(memory.subarray(pc, pc + MAX_LENGTH));
-    if (decoded === undefined || decoded.operation === 'stop') break;
-    const { operation, register, operand, length } = decoded;
-    const value = registers[register] as bigint;
-    const next = pc + length;
-    pc = next;
-    switch (operation) {
-      case 'inc':
-        registers[register] = value + (mode === 0 ? 1n : -1n);
-        break;
-      case 'add':
-        registers[register] = value + BigInt(operand);
-        break;
-      case 'compare':
-        flag = value - BigInt(operand);
-        break;
-      case 'clear':
-        if (value < 0n) flag = 0n;
-        break;
-      case 'flag':
-        registers[register] = flag;
-        break;
-      case 'branch':
-        if (flag !== 0n) pc = next - length + operand;
-        break;
-      case 'next':
-        registers[register] = BigInt(next & 0xfff);
-        break;
-      case 'mode':
-        mode ^= 1;
-    }
-  }
-  return { pc, registers, flag };
+  const processor = new Model(memory);
+  processor.pc = offset;
+  processor.run(steps);
+  return processor.outcome;
 }
 
 function execute(engine: Execution, code: readonly number[], offset: number, steps: number, start = offset): Outcome {
   const machine = new Bytes(engine);
   machine.load(offset, code);
   machine.pc = BigInt(machine.base + start);
-  for (let left = steps; left > 0; ) {
-    const taken = machine.engine.run(Math.min(left, 701));
-    left -= taken;
-    if (taken === 0) break;
-    if (decodeBytes(machine.engine.bytes.subarray(Number(machine.pc), Number(machine.pc) + MAX_LENGTH))?.operation === 'stop') break;
-  }
-  return { pc: Number(machine.pc) - machine.base, registers: Array.from({ length: 8 }, (_, n) => machine.register(n)), flag: machine.flag };
+  machine.execute(steps);
+  return machine.outcome;
 }
 
+/** Any but the last one. */
 const instruction = fc
   .record({ operation: fc.constantFrom(...operations.filter((name) => name !== 'stop')), register: fc.nat(7), operand: fc.integer({ min: -40, max: 40 }), pads: fc.nat(4) })
   .map(({ operation, register, operand, pads }) => encode(operation, register, operand, operation === 'mode' ? 0 : pads));
+
+const PLAIN = [encode('inc', 1), encode('next', 2), encode('flag', 3), encode('clear', 1), encode('compare', 1, 7), encode('branch', 0, 30), encode('branch', 0, -9), encode('branch', 0, 100)];
 
 const STOP = encode('stop');
 
@@ -93,6 +52,69 @@ describe.each(ENGINES)('%s', (engine) => {
     expect(outcome.registers[1]).toBe(99n);
     const from = execute(engine, [...encode('inc', 1), ...code], 4094, 1000);
     expect(from.registers[1]).toBe(model(Uint8Array.from([...Array.from({ length: 4094 }, () => 0x80), ...encode('inc', 1), ...code]), 4094, 1000).registers[1]);
+  });
+
+  it('executes pages of code that is jumped to anywhere, and written, as the model does', () => {
+    const size = 6 * 4096;
+    const offset = fc.nat(size - 1);
+    const event = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant('go' as const), offset, steps: fc.integer({ min: 1, max: 400 }) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('write' as const), offset, code: instruction }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('on' as const), steps: fc.integer({ min: 1, max: 400 }) }) },
+    );
+    // Most are of one or two bytes, so that pages have as many as they can.
+    const code = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...PLAIN) }, instruction), { minLength: 500, maxLength: 500 });
+    fc.assert(
+      fc.property(code, fc.array(event, { minLength: 30, maxLength: 80 }), (list, events) => {
+        const once = list.flat();
+        const bytes = Array.from({ length: size }, (_, i) => once[i % once.length] as number);
+        const memory = new Uint8Array(0x1_0000).fill(0x80);
+        const processor = new Model(memory);
+        const machine = new Bytes(engine);
+        const load = (at: number, written: readonly number[]): void => {
+          memory.set(written, at);
+          machine.load(at, written);
+          machine.pc = BigInt(machine.base + processor.pc);
+        };
+        load(0, [...bytes, ...memory.subarray(size, size + 256)]);
+        for (const e of events) {
+          if (e.kind === 'write') load(e.offset, e.code);
+          if (e.kind === 'go') {
+            processor.pc = e.offset;
+            machine.pc = BigInt(machine.base + e.offset);
+          }
+          if (e.kind === 'write') continue;
+          processor.run(e.steps);
+          machine.execute(e.steps);
+          expect(machine.outcome).toEqual(processor.outcome);
+        }
+      }),
+      { numRuns: engine === 'translator' ? 3 : 25, seed: 5 },
+    );
+  });
+
+  it('executes instructions of two pages as they are when one page has given its records up and was written', () => {
+    // The operand of an addition lies in the second page; the pool has four pages, of which others take one after the other.
+    for (const others of [0, 1, 2, 3, 4, 5, 6, 7, 8]) {
+      const machine = new Bytes(engine);
+      const add = (operand: number): number[] => [...encode('add', 1, operand, 2), ...STOP];
+      const call = (offset: number): void => {
+        machine.pc = BigInt(machine.base + offset);
+        machine.execute(10);
+      };
+      for (let page = 2; page < 12; page++) machine.load(page * 4096, [...encode('inc', 2), ...STOP]);
+      machine.load(4093, add(3));
+      call(4093);
+      expect(machine.outcome.registers[1]).toBe(3n);
+      for (let page = 2; page < 2 + others; page++) call(page * 4096);
+      machine.load(4096, add(50).slice(3));
+      call(4093);
+      expect(machine.outcome.registers[1], `after ${others} pages, written to the second`).toBe(53n);
+      for (let page = 2; page < 2 + others; page++) call(page * 4096);
+      machine.load(4093, [...encode('inc', 1), ...STOP]);
+      call(4093);
+      expect(machine.outcome.registers[1], `after ${others} pages, written to the first`).toBe(54n);
+    }
   });
 
   it('decodes anew in another mode', () => {

@@ -73,6 +73,71 @@ export function encode(operation: Operation, register = 0, operand = 0, pads = 0
   return [...Array.from({ length: pads }, () => PAD), opcode, ...(WITH_OPERAND.has(operation) ? [operand & 0xff] : [])];
 }
 
+/** What can be seen of a processor. */
+export interface Outcome {
+  readonly pc: number;
+  readonly registers: readonly bigint[];
+  readonly flag: bigint;
+}
+
+/** What the manual says, executed from memory that begins at address 0. */
+export class Model {
+  pc = 0;
+  readonly #registers = Array.from({ length: 8 }, () => 0n);
+  #flag = 0n;
+  #mode = 0;
+  readonly #memory: Uint8Array;
+
+  constructor(memory: Uint8Array) {
+    this.#memory = memory;
+  }
+
+  get outcome(): Outcome {
+    return { pc: this.pc, registers: [...this.#registers], flag: this.#flag };
+  }
+
+  /** At most so many instructions. */
+  run(steps: number): void {
+    for (let step = 0; step < steps; step++) {
+      const decoded = decodeBytes(this.#memory.subarray(this.pc, this.pc + MAX_LENGTH));
+      if (decoded === undefined || decoded.operation === 'stop') return;
+      this.#execute(decoded);
+    }
+  }
+
+  #execute({ operation, register, operand, length }: Decoded): void {
+    const registers = this.#registers;
+    const value = registers[register] as bigint;
+    const before = this.pc;
+    this.pc += length;
+    switch (operation) {
+      case 'inc':
+        registers[register] = value + (this.#mode === 0 ? 1n : -1n);
+        break;
+      case 'add':
+        registers[register] = value + BigInt(operand);
+        break;
+      case 'compare':
+        this.#flag = value - BigInt(operand);
+        break;
+      case 'clear':
+        if (value < 0n) this.#flag = 0n;
+        break;
+      case 'flag':
+        registers[register] = this.#flag;
+        break;
+      case 'branch':
+        if (this.#flag !== 0n) this.pc = before + operand;
+        break;
+      case 'next':
+        registers[register] = BigInt(this.pc & 0xfff);
+        break;
+      case 'mode':
+        this.#mode ^= 1;
+    }
+  }
+}
+
 /** The machine: memory is identity-mapped behind the engine's own part. */
 export class Bytes implements Machine {
   readonly engine: Engine;
@@ -103,7 +168,7 @@ export class Bytes implements Machine {
         stop: () => Status.leave,
         mode: () => {
           this.mode ^= 1;
-          this.pc += 1n; // never padded
+          this.pc += BigInt(this.#next?.length ?? 0);
           this.engine.pages.setMode(this.mode);
           return Status.refetch;
         },
@@ -126,6 +191,25 @@ export class Bytes implements Machine {
 
   register(n: number): bigint {
     return this.view.getBigInt64(this.state + n * 8, true);
+  }
+
+  get outcome(): Outcome {
+    return { pc: Number(this.pc) - this.base, registers: Array.from({ length: 8 }, (_, n) => this.register(n)), flag: this.flag };
+  }
+
+  /** The next instruction. */
+  get #next(): Decoded | undefined {
+    const at = Number(this.pc);
+    return decodeBytes(this.engine.bytes.subarray(at, at + MAX_LENGTH));
+  }
+
+  /** At most so many instructions. */
+  execute(steps: number): void {
+    for (let left = steps; left > 0 && this.#next?.operation !== 'stop'; ) {
+      const taken = this.engine.run(Math.min(left, 701));
+      if (taken === 0) return;
+      left -= taken;
+    }
   }
 
   /** Puts bytes `offset` behind the base, and the pc on them. */
