@@ -30,11 +30,12 @@ export class FetchCache {
   observer: FetchObserver | undefined;
   readonly #isa: Isa;
   readonly #layout: Layout;
-  readonly #records: number;
   readonly #stride: number;
   /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
   readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
   readonly #isLive: (tag: number) => boolean;
+  /** The last record that {@link alone} gave. */
+  #alone: number;
   /** By entry of the straddle cache: the records of the two pages it was decoded from. */
   readonly #halves: Int32Array = new Int32Array(2 * STRADDLE_ENTRIES);
   #words: Int32Array;
@@ -45,13 +46,13 @@ export class FetchCache {
     this.#isa = isa;
     this.#layout = layout;
     this.#isLive = isLive;
-    this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     for (let i = 0; i < STRADDLE_ENTRIES; i++) {
       guardRecords(words, isa, layout.straddlePages + i * this.#stride, 0);
       words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
     }
-    guardRecords(words, isa, layout.uncachedPage, this.#records);
+    guardRecords(words, isa, layout.uncachedPage, recordsPerPage(isa));
+    this.#alone = layout.uncachedPage;
     this.flush();
   }
 
@@ -160,15 +161,13 @@ export class FetchCache {
   }
 
   /**
-   * Enters a record page for one instruction of a page that may not be cached: all its other records are undecoded, and
-   * belong to no page, so that the decoder is asked at each step.
-   * @returns the record to be written.
+   * The record for one instruction of a page that may not be cached, at an offset: the other records of its record page are
+   * undecoded and belong to no page, and no virtual page has them, so that the instruction is asked for each time.
    */
-  fillUncached(vaLo: number, vaHi: number, tag: number): number {
-    const base = this.#layout.uncachedPage;
-    this.#words.fill(0, base >>> 2, (base + this.#records * RECORD_SIZE) >>> 2);
-    this.fill(vaLo, vaHi, tag, base);
-    return base + ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+  alone(offset: number): number {
+    this.#words[this.#alone >>> 2] = Handler.undecoded;
+    this.#alone = this.#layout.uncachedPage + (offset / this.#isa.unit) * RECORD_SIZE;
+    return this.#alone;
   }
 
   /**

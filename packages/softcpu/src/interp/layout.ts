@@ -50,8 +50,8 @@ export const TAG_SPACE_SHIFT = 4;
 /** Numbers of address spaces; the last one is nobody's, so that {@link NO_TAG} is no page's. */
 export const SPACES = 255;
 
-/** Answer of a helper. */
-export const Status = { next: 0, refetch: 1, leave: 2 } as const;
+/** Answer of a helper. `alone`, of the fetch: the instruction has a record in the page for those that may not be cached, and no entry leads there. */
+export const Status = { next: 0, refetch: 1, leave: 2, alone: 3 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
 /** Handlers that are not instructions: a fresh record is all zeroes. */

@@ -55,6 +55,8 @@ export function generateHas(module: ModuleBuilder, layout: Layout): number {
 export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, frame: Frame, target: number, fetch: number, left: Label): void {
   const { code } = e;
   const at = local('i64', target);
+  const records = code.local('i32');
+  const found = code.block();
   const hit = code.block();
   const retry = code.loop();
   const page = e.let(i64.and(at, i64.const(-PAGE_SIZE)));
@@ -68,6 +70,8 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.brIf(left);
   code.i32(0);
   code.call(fetch);
+  const status = code.local('i32');
+  code.tee(status);
   code.i32(Status.leave);
   code.op(numeric['i32.eq']);
   code.brIf(left);
@@ -75,12 +79,18 @@ export function emitLookup(e: InterpreterEmitter, isa: Isa, layout: Layout, fram
   code.set(frame.budget);
   lower(code, e.state('i64.load', isa.state.pc));
   code.set(target);
-  code.br(retry);
+  lower(code, i32.ne(local('i32', status), i32.const(Status.alone)));
+  code.brIf(retry);
+  code.i32(layout.uncachedPage);
+  code.set(records);
+  code.br(found);
   code.end();
   code.end();
-  const records = e.let(read('i32.load', entry, layout.fetchCache + 8));
-  e.setOrigin(page, records);
-  lower(code, i32.add(records, i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa)))));
+  lower(code, read('i32.load', entry, layout.fetchCache + 8));
+  code.set(records);
+  code.end();
+  e.setOrigin(page, local('i32', records));
+  lower(code, i32.add(local('i32', records), i32.shl(i32.wrap_i64(i64.and(at, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa)))));
   code.set(frame.ip);
 }
 

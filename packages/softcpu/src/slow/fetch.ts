@@ -39,7 +39,6 @@ export class FetchPath {
     const page = pages.pageOf(ip);
     if (page < 0) {
       // The records were given up while they were being executed, or are for one instruction only.
-      pages.fetches.flush();
       this.#giveStepBack();
       return Status.refetch;
     }
@@ -102,12 +101,12 @@ export class FetchPath {
     const { maxLength, unit } = this.#isa;
     const scratch = this.#layout.engine + ENGINE.scratch;
     const parts: number[] = [place];
-    const record = pages.fetches.fillUncached(lo, hi, this.#engine.spaces.fetchTag);
+    const record = pages.fetches.alone(offset);
     for (let available: number = unit; ; available += unit) {
       for (let i = 0; i < unit; i++) this.#engine.bytes[scratch + available - unit + i] = this.#engine.bytes[(parts.at(-1) as number) + i] as number;
       if (this.#decode(scratch, available, record, offset) !== 0 || available >= maxLength) {
         this.#engine.later?.make();
-        return Status.next;
+        return Status.alone;
       }
       const [nextLo, nextHi] = advance(lo, hi, available);
       const next = this.#fetchPlace(nextLo, nextHi, available);
