@@ -35,6 +35,7 @@ export { CompilerService, connectCompiler, createCompilerShare } from './transla
 export type { CompilerShare } from './translate/elsewhere.ts';
 export type { TranslatorStats } from './translate/translator.ts';
 export type { Assumption, Field, Instruction, Isa, StateLayout } from './isa.ts';
+export { highWord, lowWord, toBigint, toNumber } from './words.ts';
 export { wasm } from './wasm/api.ts';
 export type { WasmApi, WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from './wasm/api.ts';
 export type { Limits } from './wasm/module.ts';

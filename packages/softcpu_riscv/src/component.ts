@@ -10,14 +10,13 @@ import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, type Processor, type ProcessorView } from '@axvisor/axvisor_api/processor';
 import { smp } from '@axvisor/axvisor_api/smp';
 import { time, type Ticks } from '@axvisor/axvisor_api/time';
-import { createTransfer } from '@axvisor/softcpu';
+import { createTransfer, toBigint } from '@axvisor/softcpu';
 import type { Transfer } from '@axvisor/softcpu';
 import { HostedCpu, hostedProcessor } from '@axvisor/softcpu/hosted';
 import { Hart, planHart } from './hart.ts';
 import type { HartOptions } from './hart.ts';
 import { HartView } from './view.ts';
 import { CACHE_BLOCK } from './priv/explicit_access.ts';
-import { toBigint } from './priv/registers.ts';
 import { F, X } from './state.ts';
 
 /** A deadline that is never reached. */

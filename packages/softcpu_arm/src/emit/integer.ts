@@ -1,5 +1,5 @@
 /** Data processing: arithmetic, logic, shifts, bit fields, conditional instructions (Arm ARM, C6.2). */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { i32, i64, select, highWord, lowWord } from '@axvisor/softcpu';
 import type { Emit, Emitter, Expr, I64 } from '@axvisor/softcpu';
 import { decodeBitmask } from '../isa/bitmask.ts';
 import { fixed, orSp, plain, product, signed, single, source, sum, target } from './define.ts';
@@ -118,11 +118,9 @@ const wideImmediate: Second = (<T extends Int>(e: Emitter, w: Width<T>): Expr<T>
   return i64.or(i64.extend_i32_u(e.field('imm')), i64.shl(e.field64('bits'), i64.const(32))) as unknown as Expr<T>;
 });
 const bitmask = (get: Get): bigint => decodeBitmask(get('N'), get('immr'), get('imms'), get('sf') === 1 ? 64 : 32) ?? 0n;
-const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
-const high = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
 
 function logicalImmediate(name: 'and' | 'orr' | 'eor' | 'ands'): Definition {
-  const record = { d: name === 'ands' ? target('Rd') : orSp('Rd'), n: source('Rn'), imm: (get: Get) => low(bitmask(get)), high: (get: Get) => high(bitmask(get)) };
+  const record = { d: name === 'ands' ? target('Rd') : orSp('Rd'), n: source('Rn'), imm: (get: Get) => lowWord(bitmask(get)), high: (get: Get) => highWord(bitmask(get)) };
   return both(record, logical(name, wideImmediate));
 }
 

@@ -1,5 +1,6 @@
 /** Exception entry, routing and return (Arm ARM, chapter D1, "Exceptions", and the pseudocode AArch64.TakeException, ELRet). */
 
+import { toNumber } from '@axvisor/softcpu';
 import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
 import { ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, MMU, MMU_IDX, PC, SPSR_EL1, SPSR_EL2 } from '../state.ts';
 import type { ExceptionRecord } from './exception_record.ts';
@@ -9,7 +10,6 @@ import { Interrupt, type Interrupts } from './interrupts.ts';
 import { STEP, type State } from './registers.ts';
 import { slot } from './stored.ts';
 import { instructionSyndrome, isAtomic, ISS_FP } from './syndrome.ts';
-import { toNumber } from './words.ts';
 import { Purpose } from './access_rights.ts';
 import type { Translation } from './translation.ts';
 

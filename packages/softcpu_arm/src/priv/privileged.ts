@@ -1,6 +1,7 @@
 /** The privileged architecture of one processing element, put together: what the engine and native EL2 software use. */
 
 import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
+import { highWord, lowWord, toBigint } from '@axvisor/softcpu';
 import { CTR, MMU_IDX, SHARED, SPSR_EL2 } from '../state.ts';
 import { ExceptionRecord } from './exception_record.ts';
 import { Exceptions } from './exceptions.ts';
@@ -12,7 +13,6 @@ import { Interrupts } from './interrupts.ts';
 import { Maintenance } from './maintenance.ts';
 import { Pmu } from './pmu.ts';
 import { State, STEPPED } from './registers.ts';
-import { highWord, lowWord, toBigint } from './words.ts';
 import { Parts, Verdict, type SysReg } from './sysreg.ts';
 import { SysRegFile } from './sysreg_file.ts';
 import { MIDR, ctrOf, mpidr } from './sysreg_id.ts';

@@ -1,11 +1,11 @@
 /** What a system register or system instruction is here, and the helpers that build the tables of them. */
 
+import { highWord, lowWord } from '@axvisor/softcpu';
 import type { GicCpu } from './gic_cpu.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Pmu } from './pmu.ts';
 import type { State } from './registers.ts';
 import { slot, type StoredReg } from './stored.ts';
-import { highWord, lowWord } from './words.ts';
 import type { Timers } from './timers.ts';
 
 /** Verdict on an access: what it raises, if anything. */

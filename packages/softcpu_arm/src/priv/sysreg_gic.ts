@@ -3,10 +3,10 @@
  * (GIC architecture specification, chapter 12).
  */
 
+import { toBigint } from '@axvisor/softcpu';
 import { Hcr } from './fields.ts';
 import { ICH_VTR, IchHcr, LIST_REGISTERS } from './gic_cpu.ts';
 import { slot } from './stored.ts';
-import { toBigint } from './words.ts';
 import { RO1, RO2, RW1, RW2, sysRegKey, Verdict, WO1, wordReg, type Encoding, type Guard, type Parts, type Rights, type SysReg } from './sysreg.ts';
 
 /** ICC_SRE_EL1: the system registers are all there is, and bypass is off. ICC_SRE_EL2.Enable lets EL1 read that. */

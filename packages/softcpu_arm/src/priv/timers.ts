@@ -1,10 +1,10 @@
 /** The generic timers CNTP, CNTV and CNTHP (Arm ARM, chapter D11). */
 
+import { highWord, lowWord, toBigint } from '@axvisor/softcpu';
 import { TimerCtl } from './fields.ts';
 import { Ppi, type PrivilegedHost } from './interface.ts';
 import type { State } from './registers.ts';
 import { slot, type StoredReg } from './stored.ts';
-import { highWord, lowWord, toBigint } from './words.ts';
 
 /** One comparator. Its condition is count - offset >= CVAL, unsigned. */
 export class Timer {

@@ -5,13 +5,12 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which are below 2^48, are numbers.
  */
 
-import { pageNumber } from '@axvisor/softcpu';
+import { pageNumber, toNumber } from '@axvisor/softcpu';
 import { permits, Purpose, stage1Permissions, Stages } from './access_rights.ts';
 import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { State } from './registers.ts';
 import { slot } from './stored.ts';
-import { toNumber } from './words.ts';
 import type { ExceptionRecord } from './exception_record.ts';
 import { paBits, WalkConfigs } from './walk_config.ts';
 import {

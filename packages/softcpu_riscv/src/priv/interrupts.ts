@@ -3,8 +3,9 @@
  * hypervisor chapter, "hvip, hip and hie").
  */
 
+import { toBigint } from '@axvisor/softcpu';
 import { EnvcfgHi, Irq, Mstatus, M_INTERRUPTS, S_INTERRUPTS, VS_INTERRUPTS } from './fields.ts';
-import { slot, toBigint, type State } from './registers.ts';
+import { slot, type State } from './registers.ts';
 
 const { mstatus: MSTATUS, vsstatus: VSSTATUS, mideleg: MIDELEG, hideleg: HIDELEG, mie: MIE } = slot;
 const MENVCFG_HI = slot.menvcfg + 1;

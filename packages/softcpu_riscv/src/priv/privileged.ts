@@ -1,6 +1,7 @@
 /** The privileged architecture of one hart, put together: what the engine and native HS-mode software use. */
 
 import type { FaultVector } from '@axvisor/axvisor_api/arch/riscv';
+import { highWord, lowWord, toBigint } from '@axvisor/softcpu';
 import type { Csr } from './csr.ts';
 import { CsrFile } from './csr_file.ts';
 import { ExplicitAccess } from './explicit_access.ts';
@@ -8,7 +9,7 @@ import { Cause, EnvcfgHi, ENVCFG_WRITABLE, Hstatus, MEDELEG_WRITABLE } from './f
 import { Access, type HostedHart, type PendingException, type PrivilegedHart, type PrivilegedOptions, Status } from './interface.ts';
 import { Interrupts, MIDELEG_FIXED, MIDELEG_WRITABLE } from './interrupts.ts';
 import { Pmp } from './pmp.ts';
-import { highWord, lowWord, slot, State, toBigint } from './registers.ts';
+import { slot, State } from './registers.ts';
 import { SystemInstructions } from './system.ts';
 import { Translation } from './translation.ts';
 import { Traps } from './traps.ts';

@@ -257,31 +257,3 @@ export class State {
 
 /** In the key of an address space: its ASID. */
 const asidPart = (asid: number): string => ` ${asid} `;
-
-/** The unsigned value of a pair of words as a number; exact below 2^53. */
-export function toNumber(lo: number, hi: number): number {
-  return (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
-}
-
-/** A pair of words, and the same as one value: nothing but the result is allocated when values change their form here. */
-const pair = new Int32Array(2);
-const whole = new BigUint64Array(pair.buffer);
-
-/** The unsigned value of a pair of words. */
-export function toBigint(lo: number, hi: number): bigint {
-  pair[0] = lo;
-  pair[1] = hi;
-  return whole[0]!;
-}
-
-/** The low word of a value. */
-export function lowWord(value: bigint): number {
-  whole[0] = value;
-  return pair[0]!;
-}
-
-/** The high word of a value. */
-export function highWord(value: bigint): number {
-  whole[0] = value;
-  return pair[1]!;
-}

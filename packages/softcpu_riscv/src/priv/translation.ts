@@ -5,11 +5,11 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which must be below 2^53 to be anything, are numbers.
  */
 
-import { pageNumber } from '@axvisor/softcpu';
+import { pageNumber, toNumber } from '@axvisor/softcpu';
 import { EnvcfgHi, Mstatus, Pte } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { Pmp } from './pmp.ts';
-import { MAX_ADDRESS_HI, slot, toNumber, type State } from './registers.ts';
+import { MAX_ADDRESS_HI, slot, type State } from './registers.ts';
 import { TINST_PTE_READ, TINST_PTE_WRITE } from './tinst.ts';
 import { causeOf, type ExceptionRecord } from './traps.ts';
 

@@ -1,11 +1,12 @@
 /** Trap entry, delegation and trap return (machine chapter, "Trap-Return Instructions"; hypervisor chapter, "Traps"). */
 
 import type { FaultVector } from '@axvisor/axvisor_api/arch/riscv';
+import { toNumber } from '@axvisor/softcpu';
 import { PC, RES_VALID } from '../state.ts';
 import { ADDRESS_CAUSES, Cause, Hstatus, MEMORY_CAUSES, MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import { Access, Status, type PendingException } from './interface.ts';
 import { Target, type Interrupts } from './interrupts.ts';
-import { slot, toNumber, type State } from './registers.ts';
+import { slot, type State } from './registers.ts';
 import { transform } from './tinst.ts';
 
 const {

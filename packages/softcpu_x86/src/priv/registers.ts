@@ -12,6 +12,8 @@ import { Waiting, type PrivilegedHost, type PrivilegedOptions } from './interfac
 import { codeSize, recompute } from './mode.ts';
 import { Translations } from './translations.ts';
 
+export { highWord, lowWord, toBigint, toNumber } from '@axvisor/softcpu';
+
 /** A register that is stored as two words. */
 export type Stored = (typeof STORED)[number];
 
@@ -24,14 +26,8 @@ const OTHER_CONTROL = (0xffff & ~0b1100) << CR_READS;
 /** IA32_PAT at reset: WB, WT, UC-, UC, twice. */
 const PAT_RESET = 0x0007_0406;
 
-/** The unsigned value of a pair of words as a number; exact below 2^53. */
-export const toNumber = (lo: number, hi: number): number => (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
 /** High word of a number below 2^53. */
 export const highOf = (value: number): number => Math.floor(value / 0x1_0000_0000) | 0;
-/** The unsigned value of a pair of words. */
-export const toBigint = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-export const lowWord = (value: bigint): number => Number(BigInt.asIntN(32, value));
-export const highWord = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
 
 /** Registers and mode of one logical processor. */
 export class Registers {

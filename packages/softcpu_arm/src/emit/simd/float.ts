@@ -1,5 +1,5 @@
 /** Floating point and cryptography: what only moves or flips bits is emitted, the rest is executed by JavaScript (Arm ARM, C7.2). */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { i32, i64, select, highWord, lowWord } from '@axvisor/softcpu';
 import type { Emit, I64 } from '@axvisor/softcpu';
 import { decodeFloatImmediate } from '../../isa/float_immediate.ts';
 import { op } from '../../isa/table.ts';
@@ -52,7 +52,6 @@ function immediate(get: Get): bigint {
   const exponent = ((bits >> 52n) & 0x7ffn) - 1023n + bias;
   return ((bits >> 63n) << (exponentBits + fractionBits)) | (exponent << fractionBits) | ((bits & ((1n << 52n) - 1n)) >> (52n - fractionBits));
 }
-const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
 /** Moves between a general-purpose register and an element. */
 const toGeneral = (log: Log): Definition => single({ d: target('Rd'), n: vector('Rn') }, guarded((e) => e.setReg('d', readLane(e, log, false, e.field('n')))));
@@ -89,7 +88,7 @@ export const simdFloat: Definitions = {
   fmov_fromh: fromGeneral(0xffffn),
   fmov_totop: single({ d: target('Rd'), n: (get) => V + get('Rn') * 16 + 8 }, guarded((e) => e.setReg('d', readLane(e, 3, false, e.field('n'))))),
   fmov_fromtop: single({ d: (get) => V + get('Rd') * 16 + 8, n: source('Rn') }, guarded((e) => writeLane(e, 3, e.field('d'), e.reg('n')))),
-  fmov_imm: single({ d: vector('Rd'), imm: (get) => low(immediate(get)), high: (get) => low(immediate(get) >> 32n) }, guarded((e) => {
+  fmov_imm: single({ d: vector('Rd'), imm: (get) => lowWord(immediate(get)), high: (get) => highWord(immediate(get)) }, guarded((e) => {
     setHalves(e, 'd', i64.or(i64.extend_i32_u(e.field('imm')), i64.shl(e.field64('bits'), i64.const(32))), zero);
   })),
   fcsel: conditionalSelect,

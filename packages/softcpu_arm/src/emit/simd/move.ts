@@ -1,5 +1,5 @@
 /** Advanced SIMD: copies, permutations, table look-up and modified immediates (Arm ARM, C7.2). */
-import { i32, i64, select } from '@axvisor/softcpu';
+import { i32, i64, select, highWord, lowWord } from '@axvisor/softcpu';
 import type { Emit, Emitter, I64 } from '@axvisor/softcpu';
 import { decodeFloatImmediate } from '../../isa/float_immediate.ts';
 import { V } from '../../state.ts';
@@ -136,12 +136,11 @@ function expand(get: Get): bigint {
   view.setFloat64(0, number);
   return view.getBigUint64(0);
 }
-const lowWord = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
 /** The immediate in `imm` and `bits`; `n` is Q. */
 function modified(combine: (d: I64, imm: I64) => I64, value: (get: Get) => bigint = expand): Definition {
   return {
-    record: { d: vector('Rd'), n: (get) => get('Q'), imm: (get) => lowWord(value(get)), high: (get) => lowWord(value(get) >> 32n) },
+    record: { d: vector('Rd'), n: (get) => get('Q'), imm: (get) => lowWord(value(get)), high: (get) => highWord(value(get)) },
     variants: [0, 1].map((q) =>
       guarded((e) => {
         const imm = e.let(i64.or(i64.extend_i32_u(e.field('imm')), i64.shl(e.field64('bits'), i64.const(32))));
