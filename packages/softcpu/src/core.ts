@@ -4,7 +4,7 @@
  */
 import type { Engine, EngineOptions, Execution } from './engine.ts';
 import type { BusLock } from './interp/bus_lock.ts';
-import { copiesSize } from './interp/codepages.ts';
+import { copiesSize } from './interp/copies.ts';
 import { PAGE_SIZE, planLayout, type Layout } from './interp/layout.ts';
 import type { PageWrites } from './interp/page_writes.ts';
 import type { InterpreterStore } from './interp/store.ts';

@@ -4,7 +4,7 @@
  * the ISA's, behind {@link Machine}.
  */
 import { CodePages } from './interp/codepages.ts';
-import type { SharedCode } from './interp/codepages.ts';
+import type { SharedCode } from './interp/copies.ts';
 import { IMPORTS } from './interp/generate.ts';
 import type { HandlerTable } from './interp/handlers.ts';
 import { LaterInstructions } from './interp/outlined.ts';

@@ -3,45 +3,29 @@
  *
  * Pages are known by their place in linear memory. A page with records is write-protected (its entries leave the write
  * TLB), so every store to it passes through {@link CodePages.written}, which empties the records it touches. Pages that are
- * written often give their records up and become ordinary data, until they are executed again.
- *
- * Stores of other processors are not noticed. If there are any, instructions are decoded from a copy of each page, made when
- * its records were allocated, as an instruction cache would hold it; {@link CodePages.fence} compares copies with memory, of
- * pages that anybody was in a position to write to, or has them compared before their records are used again if there are many.
+ * written often give their records up and become ordinary data, until they are executed again. What other processors write is
+ * the matter of {@link CodeCopies}.
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
+import { CodeCopies } from './copies.ts';
+import type { SharedCode } from './copies.ts';
 import { FetchCache, guardRecords } from './fetch_cache.ts';
 import type { FetchObserver } from './fetch_cache.ts';
 import { PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
-import type { PageWrites } from './page_writes.ts';
 
 /** Stores to a page after which it gives its records up. */
 const WRITE_LIMIT = 64;
-
-/** Copies that a fence compares itself. */
-const FEW = 48;
-
-/** Comparisons after which those for whom they are made are asked to give up writing. */
-const PATIENCE = 512;
 
 /** Record pages looked at for one that is not translated, before one that is has to go. */
 const VICTIM_TRIES = 64;
 
 const PAGE_SHIFT = 12;
 
-/** Bytes of the copies of all pages that can have records. */
-export const copiesSize = (layout: Pick<Layout, 'poolPages'>): number => layout.poolPages * PAGE_SIZE;
-
-/** What processors that write the same memory share. */
-export interface SharedCode {
-  /** Place of {@link copiesSize} bytes of this processor's for copies of pages. */
-  readonly copies: number;
-  readonly writes: PageWrites;
-  /** Number of this processor. */
-  readonly self: number;
-}
+/** Bytes of code by which it is known what of a page was decoded: a bit each, of {@link LINE_WORDS} words. */
+const LINE = 64;
+const LINE_WORDS = PAGE_SIZE / LINE / 32;
 
 /** Told what becomes of the pages that have records; numbers of pages count from the beginning of linear memory. */
 export interface CodeObserver extends FetchObserver {
@@ -71,24 +55,10 @@ export class CodePages {
   /** Which virtual pages the records are for. */
   readonly fetches: FetchCache;
   #observer: CodeObserver | undefined;
-  /** First copy of the pages with records, 0 without copies. */
-  readonly #copies: number;
-  readonly #shared: SharedCode | undefined;
-  /** Fences so far, and by number of the record page how many its copy has seen. */
-  #fences = 0;
-  readonly #seen: Float64Array;
-  /** By number of the record page: this processor has written to the page, and fetches its own stores. */
-  readonly #dirty: Uint8Array;
-  /** By number of the record page: others may have been writing to the page while its copy was made or compared. */
-  readonly #uncertain: Uint8Array;
-  /** By number of the record page: {@link PageWrites.events} of its copy. */
-  readonly #events: Int32Array;
-  /** {@link PageWrites.notesOfOthers} when no page could differ. */
-  #notes: number | undefined;
-  /** {@link PageWrites.requests} that were granted. */
-  #requests = 0;
-  /** Comparisons since others were last asked to give up writing. */
-  #comparisons = 0;
+  /** Undefined: nobody else writes to memory. */
+  readonly #copies: CodeCopies | undefined;
+  /** By number of the record page: the lines of which records may be decoded. */
+  readonly #lines: Int32Array;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
@@ -103,16 +73,12 @@ export class CodePages {
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
-    this.#shared = shared;
-    this.#copies = shared?.copies ?? 0;
-    this.#seen = new Float64Array(layout.poolPages);
-    this.#events = new Int32Array(layout.poolPages);
-    this.#dirty = new Uint8Array(layout.poolPages);
-    this.#uncertain = new Uint8Array(layout.poolPages);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
     this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
     this.#owner = new Int32Array(layout.poolPages).fill(-1);
+    this.#copies = shared === undefined ? undefined : new CodeCopies(words, shared, this.#owner);
+    this.#lines = new Int32Array(layout.poolPages * LINE_WORDS);
     this.#writes = new Uint8Array(layout.poolPages);
     this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
@@ -137,6 +103,7 @@ export class CodePages {
   set words(words: Int32Array) {
     this.#words = words;
     this.fetches.words = words;
+    if (this.#copies !== undefined) this.#copies.words = words;
   }
 
   /** Whoever keeps code of its own made from the records. */
@@ -147,7 +114,7 @@ export class CodePages {
 
   /** Whether others write the same memory. */
   get shared(): boolean {
-    return this.#shared !== undefined;
+    return this.#copies !== undefined;
   }
 
   /** Whether the page holding the byte at `place` has records. */
@@ -164,7 +131,7 @@ export class CodePages {
   acquire(page: number): number {
     const number = page >>> PAGE_SHIFT;
     const known = (this.#recordsOf[number] as number) >>> 0;
-    if (known !== 0 && this.#isCurrent(known, page)) return known;
+    if (known !== 0 && this.#isCurrent(known)) return known;
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#victim();
@@ -177,18 +144,10 @@ export class CodePages {
     this.#owner[index] = number;
     this.#writes[index] = 0;
     this.#modes[index] = this.#mode;
-    this.#dirty[index] = 0;
     this.#recordsOf[number] = base;
     this.#mark(number, 1);
     this.#protect(page);
-    if (this.#shared !== undefined) {
-      const { writes, self } = this.#shared;
-      this.#events[index] = writes.events(number);
-      this.#uncertain[index] = writes.byOthers(number, self) === 0 ? 0 : 1;
-      if (this.#uncertain[index] === 1) this.#notes = undefined;
-      this.#words.copyWithin(this.#copyOf(index) >>> 2, page >>> 2, (page + PAGE_SIZE) >>> 2);
-      this.#seen[index] = this.#fences;
-    }
+    this.#copies?.make(index);
     return base;
   }
 
@@ -199,59 +158,17 @@ export class CodePages {
     this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | (value << shift);
   }
 
-  #copyOf(index: number): number {
-    return this.#copies + index * PAGE_SIZE;
-  }
-
   #indexOf(records: number): number {
     return Math.floor((records - this.#layout.pool) / this.#stride);
   }
 
   /** Whether the records were decoded in the mode in force from what the page holds since the last fence; if not, they are given up. */
-  #isCurrent(records: number, page: number): boolean {
+  #isCurrent(records: number): boolean {
     const index = this.#indexOf(records);
-    if (this.#modes[index] !== this.#mode) {
-      this.#release(index, false);
-      return false;
-    }
-    const shared = this.#shared;
-    if (shared === undefined || this.#seen[index] === this.#fences || !this.#mayDiffer(index, shared)) return true;
-    return this.#compare(index, page, shared);
-  }
-
-  /** Whether a page holds what was decoded; if not, its records are given up. */
-  #compare(index: number, page: number, { writes, self }: SharedCode): boolean {
-    // Both before the comparison: who comes later is seen to by the next one.
-    const events = writes.events(page >>> PAGE_SHIFT);
-    const isOpen = writes.byOthers(page >>> PAGE_SHIFT, self) !== 0;
-    const words = this.#words;
-    const copy = this.#copyOf(index) >>> 2;
-    for (let i = 0, at = page >>> 2; i < PAGE_SIZE / 4; i++) {
-      if (words[copy + i] !== words[at + i]) {
-        this.#release(index, true);
-        return false;
-      }
-    }
-    this.#seen[index] = this.#fences;
-    this.#events[index] = events;
-    this.#uncertain[index] = isOpen ? 1 : 0;
-    return true;
-  }
-
-  /** Whether the page of a record page may have been written to since its copy was made. */
-  #mayDiffer(index: number, { writes, self }: SharedCode): boolean {
-    const number = this.#owner[index] as number;
-    return number >= 0 && (this.#uncertain[index] === 1 || writes.events(number) !== this.#events[index] || writes.byOthers(number, self) !== 0);
-  }
-
-  /** The record pages that may differ, at most one more than {@link FEW}. Mostly nothing was noted since there were none. */
-  #suspects(shared: SharedCode): readonly number[] {
-    const found: number[] = [];
-    const notes = shared.writes.notesOfOthers(shared.self);
-    if (notes === this.#notes) return found;
-    for (let index = 0; index < this.#owner.length && found.length <= FEW; index++) if (this.#mayDiffer(index, shared)) found.push(index);
-    if (found.length === 0) this.#notes = notes;
-    return found;
+    const isMode = this.#modes[index] === this.#mode;
+    if (isMode && this.#copies?.isCurrent(index) !== false) return true;
+    this.#release(index, isMode);
+    return false;
   }
 
   /**
@@ -259,67 +176,39 @@ export class CodePages {
    * the write TLB, and every store that is made without one.
    */
   opened(place: number): void {
-    this.#shared?.writes.opened(place >>> PAGE_SHIFT, this.#shared.self);
+    this.#copies?.opened(place >>> PAGE_SHIFT);
   }
 
   /** Whether others have asked since the last time that this processor give up writing: all of its write TLB has to go, then {@link closed}. */
   get isAskedToClose(): boolean {
-    if (this.#shared === undefined) return false;
-    const { writes, self } = this.#shared;
-    const requests = writes.requests(self);
-    if (requests === this.#requests) return false;
-    this.#requests = requests;
-    return true;
+    return this.#copies?.isAskedToClose === true;
   }
 
   /** The write TLB is empty. */
   closed(): void {
-    this.#shared?.writes.closed(this.#shared.self);
+    this.#copies?.closed();
   }
 
   /** Where the instructions of the page whose records `ip` points into are read: its copy, or the page itself. */
   textOf(ip: number): number {
-    if (this.#copies === 0) return this.pageOf(ip);
+    if (this.#copies === undefined) return this.pageOf(ip);
     const index = this.#indexOf(ip);
-    if (this.#dirty[index] === 1) this.#refresh(index);
-    return this.#copyOf(index);
-  }
-
-  /** Makes a copy anew; what others have changed, too, is forgotten. */
-  #refresh(index: number): void {
-    const words = this.#words;
-    const number = this.#owner[index] as number;
-    const copy = this.#copyOf(index) >>> 2;
-    this.#dirty[index] = 0;
-    for (let i = 0, at = (number * PAGE_SIZE) >>> 2; i < PAGE_SIZE / 4; i++) {
-      const now = words[at + i] as number;
-      if (words[copy + i] === now) continue;
-      words[copy + i] = now;
-      this.#changed(number, 4 * i, 4);
-    }
+    this.#copies.refresh(index, this.#changed);
+    return this.#copies.place(index);
   }
 
   /** Instructions that are looked up from now on are those that memory holds now. */
   fence(): void {
-    const shared = this.#shared;
-    if (shared === undefined) return;
-    const suspects = this.#suspects(shared);
-    if (suspects.length === 0) return;
-    let writers = 0;
-    for (const index of suspects) writers |= shared.writes.byOthers(this.#owner[index] as number, shared.self);
-    if (suspects.length > FEW) {
-      this.#fences++;
-      this.fetches.flush();
-    } else {
-      let same = true;
-      for (const index of suspects) same = this.#compare(index, (this.#owner[index] as number) * PAGE_SIZE, shared) && same;
-      if (!same) this.fetches.flushStraddle();
-    }
-    if (writers === 0) return;
-    this.#comparisons += suspects.length;
-    if (this.#comparisons < PATIENCE) return;
-    this.#comparisons = 0;
-    shared.writes.askToClose(writers);
+    const stale = this.#copies?.fence();
+    if (stale === undefined) return;
+    if (stale === 'all') this.fetches.flush();
+    else for (const index of stale) this.#release(index, true);
+  }
+
+  /** Records are being decoded of the page whose records begin at `base`: those of code from offset `from` to before `to`. */
+  decoded(base: number, from: number, to: number): void {
+    const first = this.#indexOf(base) * LINE_WORDS;
+    for (let line = Math.floor(from / LINE); line * LINE < to; line++) (this.#lines[first + (line >> 5)] as number) |= 1 << line;
   }
 
   /** The page whose records `ip` points into, or -1 if they belong to none. */
@@ -362,7 +251,11 @@ export class CodePages {
     const number = this.#owner[index] as number;
     if (number < 0) return;
     const base = this.#layout.pool + index * this.#stride;
-    this.#forget(base, 0, this.#records);
+    const recordsPerLine = LINE / this.#isa.unit;
+    for (let line = 0; line < PAGE_SIZE / LINE; line++) {
+      if ((((this.#lines[index * LINE_WORDS + (line >> 5)] as number) >>> line) & 1) !== 0) this.#forget(base, line * recordsPerLine, (line + 1) * recordsPerLine);
+    }
+    this.#lines.fill(0, index * LINE_WORDS, (index + 1) * LINE_WORDS);
     this.#owner[index] = -1;
     this.#recordsOf[number] = 0;
     this.#mark(number, 0);
@@ -380,19 +273,14 @@ export class CodePages {
     if (base === 0) return;
     this.#changed(place >>> PAGE_SHIFT, place % PAGE_SIZE, length);
     const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
-    if (this.#shared !== undefined) {
-      // The copy stays as it is until the next fence, or until an instruction of the page is decoded that may be what is written.
-      if (this.#isa.coherentFetch === true) this.#dirty[index] = 1;
-      this.#events[index] = this.#shared.writes.events(place >>> PAGE_SHIFT) - 1;
-      this.#notes = undefined;
-    }
+    this.#copies?.written(index, this.#isa.coherentFetch === true);
     const writes = (this.#writes[index] as number) + 1;
     this.#writes[index] = writes;
     if (writes > WRITE_LIMIT) this.#release(index, true);
   }
 
   /** The instructions that bytes of a page with records belong to are others from now on. */
-  #changed(number: number, offset: number, length: number): void {
+  readonly #changed = (number: number, offset: number, length: number): void => {
     const { unit, maxLength } = this.#isa;
     const from = Math.floor((offset - maxLength + unit) / unit);
     const to = Math.floor((offset + length - 1) / unit);
@@ -400,7 +288,7 @@ export class CodePages {
     this.#forget(this.#recordsOf[number] as number, first, to + 1);
     this.#observer?.written(number, first * unit, (to + 1) * unit);
     if (from < 0 || to > this.#records - maxLength / unit) this.fetches.flushStraddle();
-  }
+  };
 
   /** Forgets all records. */
   clear(): void {

@@ -8,6 +8,11 @@ import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES,
 import type { Layout } from './layout.ts';
 import { advance } from '../slow/advance.ts';
 
+/** Entries by which a record page is known that are remembered. */
+const KNOWN = 4;
+/** In the place of the first of them: there were more. */
+const MANY = -1;
+
 /** Classes of virtual pages whose entries gave way to others. */
 const EVICTED = 4096;
 
@@ -36,6 +41,8 @@ export class FetchCache {
   readonly #isLive: (tag: number) => boolean;
   /** The last record that {@link alone} gave. */
   #alone: number;
+  /** By number of the record page: word indices of the entries that lead to it, {@link KNOWN} each, or were given to others since; 0 if none, or {@link MANY}. */
+  readonly #known: Int32Array;
   /** By entry of the straddle cache: the records of the two pages it was decoded from. */
   readonly #halves: Int32Array = new Int32Array(2 * STRADDLE_ENTRIES);
   #words: Int32Array;
@@ -47,6 +54,7 @@ export class FetchCache {
     this.#layout = layout;
     this.#isLive = isLive;
     this.#stride = recordPageStride(isa);
+    this.#known = new Int32Array(layout.poolPages * KNOWN);
     for (let i = 0; i < STRADDLE_ENTRIES; i++) {
       guardRecords(words, isa, layout.straddlePages + i * this.#stride, 0);
       words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
@@ -64,11 +72,43 @@ export class FetchCache {
   unlink(base: number): void {
     const words = this.#words;
     for (let i = 0; i < this.#halves.length; i++) if (this.#halves[i] === (base | 0)) words[this.#straddleEntry(i >> 1)] = NO_TAG;
+    this.#eachEntry(base, (word) => {
+      words[word] = words[word + 1] = NO_TAG;
+      return false;
+    });
+    const known = this.#knownOf(base);
+    this.#known.fill(0, known, known + KNOWN);
+  }
+
+  /** Where {@link #known} has the entries of records. */
+  #knownOf(base: number): number {
+    return ((base - this.#layout.pool) / this.#stride) * KNOWN;
+  }
+
+  /** Calls a function with the word index of each entry that leads to records, until it answers true. */
+  #eachEntry(base: number, visit: (word: number) => boolean): void {
+    const words = this.#words;
+    const known = this.#knownOf(base);
+    const areMany = this.#known[known] === MANY;
     const first = this.#layout.fetchCache >>> 2;
-    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
-    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
-      if (words[word + 2] === (base | 0)) words[word] = words[word + 1] = NO_TAG;
+    const count = areMany ? FETCH_ENTRIES : KNOWN;
+    for (let i = 0; i < count; i++) {
+      const word = areMany ? first + i * (FETCH_ENTRY_SIZE / 4) : (this.#known[known + i] as number);
+      if (word !== 0 && words[word + 2] === (base | 0) && visit(word)) return;
     }
+  }
+
+  /** Remembers that an entry leads to records. */
+  #remember(base: number, word: number): void {
+    const known = this.#knownOf(base);
+    if (this.#known[known] === MANY) return;
+    for (let i = known; i < known + KNOWN; i++) {
+      const other = this.#known[i] as number;
+      if (other !== 0 && other !== word && this.#words[other + 2] === (base | 0)) continue;
+      this.#known[i] = word;
+      return;
+    }
+    this.#known[known] = MANY;
   }
 
   /** Forgets which virtual pages the records are for. */
@@ -117,16 +157,17 @@ export class FetchCache {
   /** Records of the page at a distance from a virtual page that has the given records in a fetch mode; 0 where none is known. */
   beside(records: number, mode: number, distance: number): number {
     const words = this.#words;
-    const first = this.#layout.fetchCache >>> 2;
-    const end = first + FETCH_ENTRIES * (FETCH_ENTRY_SIZE / 4);
-    for (let word = first; word < end; word += FETCH_ENTRY_SIZE / 4) {
+    let found = 0;
+    this.#eachEntry(records, (word) => {
       const low = words[word] as number;
-      if (words[word + 2] !== (records | 0) || low === NO_TAG || (low & (FETCH_MODES - 1)) !== mode) continue;
+      if (low === NO_TAG || (low & (FETCH_MODES - 1)) !== mode) return false;
       const [lo, hi] = advance(low, words[word + 1] as number, distance);
       const entry = this.#fetchEntry(lo, low);
-      if (words[entry] === lo && words[entry + 1] === hi) return (words[entry + 2] as number) >>> 0;
-    }
-    return 0;
+      if (words[entry] !== lo || words[entry + 1] !== hi) return false;
+      found = (words[entry + 2] as number) >>> 0;
+      return true;
+    });
+    return found;
   }
 
   /** Word index of the entry of an address in the fetch cache. */
@@ -158,6 +199,7 @@ export class FetchCache {
     this.#words[word] = low;
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = records;
+    this.#remember(records, word);
   }
 
   /**

@@ -52,15 +52,21 @@ export class FetchPath {
     const base = pages.baseOf(ip);
     const text = pages.textOf(ip);
     const { unit } = this.#isa;
-    let offset = ((ip - base) / RECORD_SIZE) * unit;
+    const from = ((ip - base) / RECORD_SIZE) * unit;
+    let offset = from;
+    let record = ip;
+    let decoded = 0;
+    let length: number;
     do {
-      const record = base + (offset / unit) * RECORD_SIZE;
-      const length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
-      this.#engine.counters.decoded_instructions++;
+      length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
+      decoded++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
-      if (length <= 0) break;
-      offset += length;
-    } while (offset < PAGE_SIZE && ((words[(base + (offset / unit) * RECORD_SIZE) >>> 2] as number) & 0xffff) === Handler.undecoded);
+      offset += Math.abs(length);
+      record = base + (offset / unit) * RECORD_SIZE;
+    } while (length > 0 && offset < PAGE_SIZE && ((words[record >>> 2] as number) & 0xffff) === Handler.undecoded);
+    this.#engine.counters.decoded_instructions += decoded;
+    // The last one may be in two pages, and was not counted.
+    pages.decoded(base, from, offset + 1);
     this.#engine.later?.make();
   }
 
