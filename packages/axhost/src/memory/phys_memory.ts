@@ -21,9 +21,15 @@ export function createPhysMemory(bytes: number): PhysMemory {
     'InvalidInput',
     `physical memory of ${bytes} bytes: a positive multiple of 64 KiB up to 4 GiB is wanted`,
   );
-  const pages = bytes / WASM_PAGE;
-  // A memory whose maximum is its initial size never moves and never grows, so the views below stay valid.
-  return viewPhysMemory(new runtime.WebAssembly.Memory({ initial: pages, maximum: pages, shared: runtime.SharedArrayBuffer !== undefined }));
+  const maximum = bytes / WASM_PAGE;
+  const shared = runtime.SharedArrayBuffer !== undefined;
+  // Of the size that a memory is made with V8's garbage collector thinks as of other buffers: half a gigabyte of a sudden makes it mark the whole
+  // heap. It does not mind that a shared one grows.
+  const initial = shared ? 1 : maximum;
+  const memory = new runtime.WebAssembly.Memory({ initial, maximum, shared });
+  if (initial < maximum) memory.grow(maximum - initial);
+  // A memory of its maximum size never moves and never grows, so the views stay valid.
+  return viewPhysMemory(memory);
 }
 
 /** Physical memory on a WebAssembly memory that exists. */
