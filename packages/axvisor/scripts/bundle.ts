@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'vite';
-import { bundleSnapshotProgram, COMMON } from './snapshot_bundle.ts';
+import { ascii, bundleSnapshotProgram, COMMON } from './snapshot_bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const src = (file: string): string => join(root, 'src', file);
@@ -53,7 +53,7 @@ for (const arch of ['aarch64', 'riscv64', 'x86_64']) {
 }
 await build({
   ...COMMON,
-  plugins: [builtins],
+  plugins: [builtins, ascii],
   define: { AXVISOR_SOURCES: JSON.stringify(AXVISOR_SOURCES), AXVISOR_SNAPSHOTS: JSON.stringify(snapshots.digest('hex').slice(0, 16)) },
   build: {
     ...COMMON.build,

@@ -38,12 +38,21 @@ const atOnce = (arch: string): Plugin => ({
   },
 });
 
+/** Writes what is not ASCII as escapes: a single such character makes two bytes of each of the others in memory. */
+export const ascii: Plugin = {
+  name: 'ascii',
+  generateBundle: (_, bundle) => {
+    for (const chunk of Object.values(bundle))
+      if (chunk.type === 'chunk') chunk.code = chunk.code.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  },
+};
+
 /** Writes the program for `arch` to `file` in `folder`. @param sources - a hash of what generates interpreters */
 export async function bundleSnapshotProgram(arch: string, folder: string, file: string, sources: string): Promise<void> {
   await build({
     ...COMMON,
-    plugins: [atOnce(arch)],
-    define: { AXVISOR_SOURCES: JSON.stringify(sources) },
+    plugins: [atOnce(arch), ascii],
+    define: { AXVISOR_SOURCES: JSON.stringify(sources), AXVISOR_ARCHITECTURE: JSON.stringify(arch) },
     build: {
       ...COMMON.build,
       outDir: folder,
