@@ -10,7 +10,7 @@ export interface LiveRegisters {
   setX(register: number, lo: number, hi: number): void;
 }
 
-/** Device registers whose accesses do not have to be exits: whoever runs the vCPU need not do anything about them. Values have at most 32 bits. */
+/** Devices whose registers may be accessed without an exit. Addresses are below 2^53, widths at most 4. */
 export interface QuickDevices {
   /** What a load gives; `undefined`: it has to be an exit. */
   read(address: number, width: AccessWidth): number | undefined;

@@ -154,7 +154,7 @@ export interface AxArchVCpu extends Disposable {
   attachInterrupts?(interrupts: CpuInterrupts): void;
   /** x86: connects the vCPU with its local APIC; `ApicPin`s then tell when to ask it. Before the vCPU first runs. */
   attachLocalApic?(apic: LocalApic): void;
-  /** Offers registers that may be accessed without an exit, within {@link AxArchVCpu.run}. Absent where every access is one. */
+  /** Offers devices that may be accessed without an exit, within {@link AxArchVCpu.run}. Absent where every access is one. */
   attachDevices?(devices: QuickDevices): void;
   /** Whether an interrupt is pending that ends a wait (enabled or not by the guest's global mask, as WFI/HLT define it). */
   hasPendingInterrupt(): boolean;

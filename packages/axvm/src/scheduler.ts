@@ -11,7 +11,7 @@ import type { Executor } from './executor.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { handleExit } from './vm/exits.ts';
 import { servicesOf, type VmServices } from './vm/services.ts';
-import { QuickRegisters } from './vm/quick_registers.ts';
+import { QuickBus } from './vm/quick_bus.ts';
 import type { VCpuSlot } from './vm/vcpu_slot.ts';
 import type { AxVm } from './vm/vm.ts';
 
@@ -45,6 +45,8 @@ export class Scheduler implements Executor {
   #last: VCpuSlot | undefined;
   #yieldSoon = false;
   #inSlice = false;
+  /** What the host's timer is set to for the slice. */
+  #end: Ticks = 0n;
   /** An access is carried out while its guest is on the processor. */
   #inGuest = false;
   #isVirtual = false;
@@ -65,7 +67,7 @@ export class Scheduler implements Executor {
     this.#services.set(vm, services);
     // A clock that counts instructions goes on at each exit, which moves what is due by it.
     if (isVirtualClock()) return;
-    const quick = new QuickRegisters(vm, services, { begin: () => this.#beginAccess(), end: () => this.#endAccess(vm) });
+    const quick = new QuickBus(vm, services, { begin: () => this.#beginAccess(), end: () => this.#endAccess(vm) });
     for (const { vcpu } of vm.slots) vcpu.arch.attachDevices?.(quick);
   }
 
@@ -78,7 +80,8 @@ export class Scheduler implements Executor {
     this.#inGuest = false;
     this.time.endExit();
     // What else there is to do is done behind an exit.
-    if (vm.status !== 'running' || this.#yieldSoon || !vm.isSettled) kickProcessor(thisCpuId());
+    const deadline = nextDeadline();
+    if (vm.status !== 'running' || this.#yieldSoon || !vm.isSettled || (deadline !== undefined && deadline < this.#end)) kickProcessor(thisCpuId());
   }
 
   closed(vm: AxVm): Promise<void> {
@@ -170,7 +173,7 @@ export class Scheduler implements Executor {
     this.#last = slot;
     this.#yieldSoon = false;
     vm.accessing = vcpu.id;
-    let end = this.#arm(currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS));
+    this.#end = this.#arm(currentTicks() + nanosToTicks(alone ? TURN_NANOS : SLICE_NANOS));
     this.time.enter('guest');
     this.#inSlice = true;
     try {
@@ -188,9 +191,9 @@ export class Scheduler implements Executor {
         // The end of the slice comes as an interrupt of the host's timer, and so does a timer that a device set meanwhile.
         if (next === 'yield' || this.#yieldSoon) return;
         // Guests that are left while an event is delivered to them, time and again, are not interrupted.
-        if (exits % LOOK_AFTER === 0 && currentTicks() >= end) return;
+        if (exits % LOOK_AFTER === 0 && currentTicks() >= this.#end) return;
         const deadline = nextDeadline();
-        if (deadline !== undefined && deadline < end) end = this.#arm(end);
+        if (deadline !== undefined && deadline < this.#end) this.#end = this.#arm(this.#end);
       }
     } catch (e) {
       // No guest may take the hypervisor down; what is left is an error of the host (disk, memory) or a defect.

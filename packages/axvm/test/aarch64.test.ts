@@ -6,7 +6,7 @@ import { createVm, runVms, vms, type Vm } from '@axvisor/axvisor_api/vm';
 import { vcpuPowerState } from '@axvisor/axvisor_api/vmm';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { MIB, Screen } from './machine.ts';
-import { config, guest, KERNEL, linkAarch64 } from './machine_aarch64.ts';
+import { config, garbage, guest, KERNEL, linkAarch64 } from './machine_aarch64.ts';
 
 beforeAll(() => linkAarch64());
 afterEach(async () => {
@@ -249,64 +249,6 @@ test('an arm64 Image goes above the first 2 MiB of memory', async () => {
   expect(screen.text).toBe('I');
   expect(KERNEL).toBe(0x4020_0000n);
 });
-
-/** Reads and writes everything between flash and the end of the virtio slots, `rounds` times, with garbage of all widths; its own aborts it skips. */
-const garbage = (seed: number, rounds: number): string => `
-    adr x0, vectors
-    msr VBAR_EL1, x0
-    isb
-    movz x20, ${seed}
-    movk x20, 0x9e37, lsl 16
-    mov w21, ${rounds}
-    adr x22, bases
-  1: eor x20, x20, x20, lsl 13    // xorshift
-    eor x20, x20, x20, lsr 7
-    eor x20, x20, x20, lsl 17
-    and x0, x20, 15
-    ldr w0, [x22, x0, lsl 2]
-    ubfx x1, x20, 8, 12           // registers are near the start of a frame …
-    tbz x20, 22, 2f
-    ubfx x1, x20, 8, 16           // … but not always
-  2: tbz x20, 23, 3f
-    and x1, x1, 0xfffc            // and aligned
-  3: add x0, x0, x1
-    mul x3, x20, x20
-    tbz x20, 24, 4f
-    ubfx x3, x20, 25, 5           // small values mean more
-  4: ubfx x2, x20, 30, 3
-    adr x4, accesses
-    add x4, x4, x2, lsl 3
-    br x4
-  accesses: ldrb w5, [x0]
-    b 5f
-    ldrh w5, [x0]
-    b 5f
-    ldr w5, [x0]
-    b 5f
-    ldr x5, [x0]
-    b 5f
-    strb w3, [x0]
-    b 5f
-    strh w3, [x0]
-    b 5f
-    str w3, [x0]
-    b 5f
-    str x3, [x0]
-  5: msr ICC_PMR_EL1, x3
-    mrs x6, ICC_IAR1_EL1
-    msr ICC_EOIR1_EL1, x3
-    msr ICC_SGI1R_EL1, x3
-    sub w21, w21, 1
-    cbnz w21, 1b
-    b off
-  bases: .word 0x4000000, 0x8000000, 0x8006000, 0x8010000, 0x8080000, 0x8090000, 0x80a0000, 0x80b0000
-    .word 0x80c0000, 0x80d0000, 0x9000000, 0x9010000, 0x9030000, 0xa000000, 0xa000200, 0xa000e00
-    .balign 2048
-  vectors: .space 512
-    mrs x7, ELR_EL1
-    add x7, x7, 4
-    msr ELR_EL1, x7
-    eret`;
 
 test.each([[2, 1], [2, 2], [2, 3], [3, 4], [3, 5], [3, 6]] as const)('garbage at every register of the board with a GICv%d disturbs nobody but the guest (seed %d)', async (gicVersion, seed) => {
   const screen = new Screen();

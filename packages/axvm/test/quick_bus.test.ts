@@ -1,7 +1,7 @@
 import { createVm, runVms, vms } from '@axvisor/axvisor_api/vm';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { Screen } from './machine.ts';
-import { config, guest, linkAarch64 } from './machine_aarch64.ts';
+import { config, garbage, guest, linkAarch64 } from './machine_aarch64.ts';
 
 beforeAll(() => linkAarch64('real'));
 afterEach(async () => {
@@ -103,4 +103,16 @@ ready: .dword 0
   vm.boot();
   await runVms();
   expect([screen.text, vm.ended]).toEqual(['aA', { end: 'poweroff', code: 0 }]);
+});
+
+test.each([[2, 11], [3, 12], [3, 13]] as const)('garbage at every register of the board with a GICv%d disturbs nobody but the guest (seed %d)', async (gicVersion, seed) => {
+  const screen = new Screen();
+  screen.type('typed ahead');
+  const vm = createVm(config({ gicVersion, cpuNum: 2 }), { kernel: guest(garbage(seed, 5_000)) }, screen);
+  const neighbour = createVm(config({ id: 2, name: 'neighbour' }), { kernel: guest(`mov x0, 'n'\n bl putc\n b off`) }, new Screen());
+  for (const each of [vm, neighbour]) each.boot();
+  let turns = 0;
+  await runVms(() => neighbour.status === 'stopped' && turns++ > 200);
+  expect(neighbour.ended).toEqual({ end: 'poweroff', code: 0 });
+  expect(vm.ended ?? { end: 'poweroff' }).toMatchObject({ end: 'poweroff' });
 });
