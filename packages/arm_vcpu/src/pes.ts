@@ -24,16 +24,19 @@ export class Pe {
 /** All processing elements of this thread's linking. */
 export class Pes {
   readonly #pes = new Map<number, Pe>();
+  #last: Pe | undefined;
 
   /** The processing element of the calling thread, brought up if it was not. @throws {AxError} what bringing it up throws */
   current(): Pe {
     const cpu = thisCpuId();
+    if (this.#last?.cpu === cpu) return this.#last;
     let pe = this.#pes.get(cpu);
     if (pe === undefined) {
       initProcessor(cpu);
       pe = new Pe(cpu);
       this.#pes.set(cpu, pe);
     }
+    this.#last = pe;
     return pe;
   }
 

@@ -10,7 +10,8 @@ import { memory } from '@axvisor/axvisor_api/memory';
 import { processor, type Processor, type ProcessorView } from '@axvisor/axvisor_api/processor';
 import { pageNotes, smp, Signal } from '@axvisor/axvisor_api/smp';
 import { tickFrequency, time, type Ticks } from '@axvisor/axvisor_api/time';
-import { PageWrites } from '@axvisor/softcpu';
+import { createTransfer, PageWrites } from '@axvisor/softcpu';
+import type { Transfer } from '@axvisor/softcpu';
 import { HostedCpu, hostedProcessor } from '@axvisor/softcpu/hosted';
 import { Pe, planPe } from './pe.ts';
 import type { OtherPes, PeOptions } from './pe.ts';
@@ -41,7 +42,8 @@ const PAR_FST_SHIFT = 1n;
 class Cpu extends HostedCpu {
   readonly core: Pe;
   readonly ppis: HostInterrupts;
-  readonly #bytes: Uint8Array;
+  /** Between the processing element and contexts in physical memory. */
+  readonly #registers: Transfer;
   #acknowledged = NOTHING;
   /** What it tells other processing elements to forget, and they tell it. */
   #log: TlbLog | undefined;
@@ -49,7 +51,11 @@ class Cpu extends HostedCpu {
   constructor(id: number, options: ComponentOptions) {
     super(id);
     const host = this.hostedOptions('software processing element', planPe);
-    this.#bytes = new Uint8Array(host.memory.buffer);
+    const { state } = host.plan.layout;
+    this.#registers = createTransfer(host.memory, host.memoryLimits, [
+      { place: state + X, offset: 0, bytes: GUEST_CONTEXT_V - 8 },
+      { place: state + V, offset: GUEST_CONTEXT_V, bytes: GUEST_CONTEXT_SIZE - GUEST_CONTEXT_V },
+    ]);
     const others = this.#others();
     this.core = new Pe({
       ...host,
@@ -93,16 +99,12 @@ class Cpu extends HostedCpu {
 
   enter(context: number): ExceptionKind {
     const { core } = this;
-    const bytes = this.#bytes;
-    const { state } = core;
-    bytes.copyWithin(state + X, context, context + GUEST_CONTEXT_V - 8);
-    bytes.copyWithin(state + V, context + GUEST_CONTEXT_V, context + GUEST_CONTEXT_SIZE);
+    this.#registers.load(context);
     // Timers as they were when their registers were last written: what has become due since ends the run.
     this.ppis.hold(GUEST_PPIS);
     core.priv.enterGuest();
     this.runGuest();
-    bytes.copyWithin(context, state + X, state + X + GUEST_CONTEXT_V - 8);
-    bytes.copyWithin(context + GUEST_CONTEXT_V, state + V, state + V + GUEST_CONTEXT_SIZE - GUEST_CONTEXT_V);
+    this.#registers.store(context);
     return core.priv.exitKind;
   }
 

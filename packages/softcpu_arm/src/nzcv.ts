@@ -53,7 +53,8 @@ export function readNzcv(words: Int32Array, base: number): number {
 
 /** Sets NZCV from the lowest bits of `nzcv`. */
 export function writeNzcv(words: Int32Array, base: number, nzcv: number): void {
-  words.fill(0, base + (FLAG_KIND >> 2), base + (FLAG_KIND >> 2) + 2);
+  words[base + (FLAG_KIND >> 2)] = 0;
+  words[base + (FLAG_KIND >> 2) + 1] = 0;
   words[base + (FLAG_A >> 2)] = nzcv << 28;
   words[base + (FLAG_A >> 2) + 1] = 0;
 }

@@ -150,7 +150,7 @@ export class Exceptions {
       state.exitVector = vector;
       return Status.leave;
     }
-    state.modeChanged();
+    state.stateChanged();
     state.setPc((sys[vbar]! & ~0x7ff) + offset + vector, sys[vbar + 1]!);
     return Status.jump;
   }
@@ -203,7 +203,7 @@ export class Exceptions {
     // A step is due only when software step was not active where the exception was handled.
     state.ss = 0;
     if ((saved & Spsr.SS) !== 0 && from >= state.debugTarget && state.stepActive) state.ss = 1;
-    state.modeChanged();
+    state.stateChanged();
     return this.resume();
   }
 

@@ -257,7 +257,6 @@ export class Privileged implements PrivilegedPe, HostedPe {
       throw new Error(`SPSR_EL2 0x${(spsr >>> 0).toString(16)} is no state of EL1 or EL0`);
     }
     state.exited = false;
-    this.timers.poll();
     this.exceptionEntry.eret();
   }
 }

@@ -90,6 +90,10 @@ export class State {
   lines = 0;
   /** The engine may hold a translation. */
   cached = true;
+  /** What of PSTATE {@link modeChanged} saw last; -1: a control has changed since. */
+  private mode = -1;
+  /** {@link MMU_IDX}, as it follows from that. */
+  private index = 0;
   /** Address spaces of the EL1&0 and EL2 regimes; undefined once what they depend on changed. */
   private guestSpace: Space | undefined;
   private el2Space: Space | undefined;
@@ -235,9 +239,13 @@ export class State {
    * happens when the guest is entered.
    */
   modeChanged(always = false): void {
-    if (this.hosted && this.el === 2 && !always) return;
+    if (this.hosted && this.el === 2 && !always) {
+      this.mode = -1;
+      return;
+    }
+    this.mode = this.modeNow;
     const { words, el, sys } = this;
-    const index = el === 0 ? MMU.el0 : el === 2 ? MMU.el2 : this.pan !== 0 ? MMU.el1Pan : MMU.el1;
+    const index = (this.index = el === 0 ? MMU.el0 : el === 2 ? MMU.el2 : this.pan !== 0 ? MMU.el1Pan : MMU.el1);
     words[this.at(MMU_IDX)] = index;
     words[this.at(UNPRIV_IDX)] = el === 1 && this.uao === 0 ? MMU.el0 : index;
     words[this.at(FETCH_IDX)] = el;
@@ -257,6 +265,17 @@ export class State {
     const isHyp = el === 2;
     const space = isHyp ? (this.el2Space ??= this.host.space('2')) : (this.guestSpace ??= this.newGuestSpace());
     this.host.enterSpaces(space, space, isHyp ? EL2_MODES : EL1_MODES);
+  }
+
+  private get modeNow(): number {
+    return (this.el << 3) | (this.spSel << 2) | (this.pan << 1) | this.uao;
+  }
+
+  /** PSTATE changed and nothing else: a guest that is entered again is mostly where it was. */
+  stateChanged(): void {
+    if (this.mode !== this.modeNow) this.modeChanged();
+    // An unprivileged access that faulted left it as it was for that.
+    else this.words[this.at(MMU_IDX)] = this.index;
   }
 
   /** Which of the instructions of {@link Permit} the controls allow here. */
