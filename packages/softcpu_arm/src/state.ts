@@ -94,6 +94,8 @@ export const Permit = {
   zero: 16,
   /** MRS of ESR_EL1 and FAR_EL1. */
   syndrome: 32,
+  /** TLBI by address, where no other processing element has to be told. */
+  forget: 64,
 } as const;
 
 /** Software thread registers (i64). EL0 and EL1 read TPIDR_EL0 without traps; TPIDR_EL1 is EL1's (see {@link MODE}). */
@@ -152,8 +154,12 @@ export const WalkRange = {
 export const WALK_BLOCKS = 1408;
 export const WALK_BLOCK_COUNT = 64;
 
+/** A bit for each 2 MiB of virtual addresses, by a hash of their number, of which pieces may be cached that have to go together. */
+export const TLB_LARGE: number = WALK_BLOCKS + 8 * WALK_BLOCK_COUNT;
+export const TLB_LARGE_BITS = 4096;
+
 /** Size of the state block in bytes. */
-export const STATE_SIZE: number = WALK_BLOCKS + 8 * WALK_BLOCK_COUNT;
+export const STATE_SIZE: number = TLB_LARGE + TLB_LARGE_BITS / 8;
 
 /** The values of {@link MMU_IDX}: how memory accesses are translated and checked. */
 export const MMU = {

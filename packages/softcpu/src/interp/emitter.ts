@@ -61,6 +61,8 @@ export interface Runtime {
   readonly access: number;
   /** The first part of that, see `refill.ts`. */
   readonly refill: number;
+  /** As `Emitter.forgetPage`, see `forget.ts`. */
+  readonly forget: number;
   /** `(...frame)`: stores pc and budget to the state block. */
   readonly save: number;
   readonly services: ReadonlyMap<string, number>;
@@ -169,6 +171,12 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.code.i32(mode);
     this.code.call(this.#runtime.refill);
     this.pop('i32');
+  }
+
+  forgetPage(address: I64): I32 {
+    lower(this.code, address);
+    this.code.call(this.#runtime.forget);
+    return this.pop('i32');
   }
 
   protected override fail(failed: I32): void {

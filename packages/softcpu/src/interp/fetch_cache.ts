@@ -4,7 +4,7 @@
  */
 import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
+import { EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { advance } from '../slow/advance.ts';
 
@@ -12,9 +12,6 @@ import { advance } from '../slow/advance.ts';
 const KNOWN = 4;
 /** In the place of the first of them: there were more. */
 const MANY = -1;
-
-/** Classes of virtual pages whose entries gave way to others. */
-const EVICTED = 4096;
 
 const PAGE_SHIFT = 12;
 
@@ -36,8 +33,6 @@ export class FetchCache {
   readonly #isa: Isa;
   readonly #layout: Layout;
   readonly #stride: number;
-  /** By class of virtual pages: fetch modes, a bit each, in which they were looked up and may be known elsewhere, though not here. */
-  readonly #evicted: Uint16Array = new Uint16Array(EVICTED);
   readonly #isLive: (tag: number) => boolean;
   /** The last record that {@link alone} gave. */
   #alone: number;
@@ -113,9 +108,9 @@ export class FetchCache {
 
   /** Forgets which virtual pages the records are for. */
   flush(): void {
-    const { fetchCache } = this.#layout;
+    const { fetchCache, fetchEvicted } = this.#layout;
     this.#words.fill(NO_TAG, fetchCache >>> 2, (fetchCache + FETCH_ENTRIES * FETCH_ENTRY_SIZE) >>> 2);
-    this.#evicted.fill(0);
+    this.#words.fill(0, fetchEvicted >>> 2, (fetchEvicted >>> 2) + EVICTED / 2);
     this.flushStraddle();
     this.observer?.remapped();
   }
@@ -139,7 +134,7 @@ export class FetchCache {
   flushPage(vaLo: number, vaHi: number): void {
     const words = this.#words;
     const number = vaLo >>> PAGE_SHIFT;
-    let modes = this.#evicted[number & (EVICTED - 1)] as number;
+    let modes = this.#evicted(number);
     for (let place = 0; place < FETCH_PLACES; place++) {
       const word = this.#fetchEntry(vaLo, place << TAG_SPACE_SHIFT);
       const tag = words[word] as number;
@@ -152,6 +147,12 @@ export class FetchCache {
       words[this.#straddleEntry(page)] = NO_TAG;
     }
     if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
+  }
+
+  /** Fetch modes, a bit each, in which a page was looked up that may be known elsewhere, though not here. */
+  #evicted(number: number): number {
+    const halfword = number & (EVICTED - 1);
+    return ((this.#words[(this.#layout.fetchEvicted >>> 2) + (halfword >>> 1)] as number) >>> ((halfword & 1) * FETCH_MODES)) & 0xffff;
   }
 
   /** Records of the page at a distance from a virtual page that has the given records in a fetch mode; 0 where none is known. */
@@ -194,7 +195,8 @@ export class FetchCache {
     const old = this.#words[word] as number;
     const low = (vaLo & -PAGE_SIZE) | tag;
     if (old !== NO_TAG && (old !== low || this.#words[word + 1] !== vaHi) && this.#isLive(old & (PAGE_SIZE - 1))) {
-      (this.#evicted[(old >>> PAGE_SHIFT) & (EVICTED - 1)] as number) |= 1 << (old & (FETCH_MODES - 1));
+      const halfword = (old >>> PAGE_SHIFT) & (EVICTED - 1);
+      (this.#words[(this.#layout.fetchEvicted >>> 2) + (halfword >>> 1)] as number) |= 1 << ((old & (FETCH_MODES - 1)) + (halfword & 1) * FETCH_MODES);
     }
     this.#words[word] = low;
     this.#words[word + 1] = vaHi;

@@ -23,6 +23,7 @@ import type { HandlerTable, Slot } from './handlers.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
+import { FORGET, generateForget } from '../tlb/forget.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
 import { LATER, generateOutlined, sharedCalls } from './outlined.ts';
@@ -70,11 +71,12 @@ export function generateInterpreter(handlers: HandlerTable, { isa, layout, memor
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
   const refill = generateRefill(module, isa, layout, strict);
-  const runtime: Runtime = { callees, services, save, refill, access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
+  const runtime: Runtime = { callees, services, save, refill, forget: generateForget(module, layout), access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
   const later = isa.manyOutlined === true;
   if (later) {
     module.export(LATER.access, 'func', runtime.access);
     module.export(LATER.save, 'func', save);
+    module.export(FORGET, 'func', runtime.forget);
   }
   if (translating) {
     const by = generateUnlinked(module, isa, layout);

@@ -66,6 +66,8 @@ export const FETCH_ENTRY_SIZE = 16;
 export const FETCH_FOLD = 24;
 /** A page has one of so many entries, by the low bits of the number of its address space. */
 export const FETCH_PLACES = 8;
+/** Classes of virtual pages whose entries gave way to others, by the low bits of their numbers. */
+export const EVICTED = 4096;
 /** No page has this tag. */
 export const NO_TAG = -1;
 
@@ -138,6 +140,8 @@ export interface Layout {
   /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
   readonly guestBlocks: number;
   readonly fetchCache: number;
+  /** u16 by class of virtual pages: fetch modes, a bit each, in which one was looked up and may be known elsewhere, though not in the fetch cache. */
+  readonly fetchEvicted: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
   /** Counters that find what is executed often. */
@@ -218,6 +222,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     uncachedPage: region(stride),
     pool: region(poolPages * stride),
     writable: region(2 ** (windowBits - 12)),
+    fetchEvicted: region(EVICTED * 2),
     guestBlocks: region(isa.walk === undefined ? 0 : GUEST_BLOCKS * 4),
     poolPages,
     end: 0,

@@ -4,6 +4,7 @@
  */
 import type { FunctionDefinition } from '../ir/emitter.ts';
 import type { Instruction, Isa } from '../isa.ts';
+import { FORGET } from '../tlb/forget.ts';
 import { REFILL, REFILL_PARAMS } from '../tlb/refill.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmModule } from '../wasm/api.ts';
@@ -125,6 +126,7 @@ export class LaterInstructions {
     const runtime: Runtime = {
       access: module.importFunc('engine', LATER.access, ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']),
       refill: module.importFunc('engine', REFILL, REFILL_PARAMS, ['i32']),
+      forget: module.importFunc('engine', FORGET, ['i64'], ['i32']),
       save: module.importFunc('engine', LATER.save, FRAME_PARAMS, []),
       services: new Imports((name) => module.importFunc('service', name, ['i32'], ['i32'])),
       callees: new Imports((name) => {

@@ -137,6 +137,11 @@ export interface Emitter extends Block {
   hostAddressRead(size: ExclusiveSize, address: I64): I32;
   /** The place of a byte that may be written, or with `write` false read, if the TLB knows it; 0 otherwise, without asking further. */
   cachedAddress(address: I64, write?: boolean): I32;
+  /**
+   * Forgets all that is cached of the page of an address, in all modes and address spaces, whatever the top byte: 1, or 0 if a service has to. For
+   * instructions that are only interpreted: translated code may know places that it found before.
+   */
+  forgetPage(address: I64): I32;
   /** Guest accesses of `body` are made in the MMU mode of a number, not that of the state block; it must be one that is always entered. */
   inMode(mode: I32, body: () => void): void;
   /** Calls the helper `name`; leaves the instruction if it answers 1 or 2. */

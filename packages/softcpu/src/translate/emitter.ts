@@ -177,6 +177,11 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.#abandon(this.current.offset);
   }
 
+  forgetPage(): I32 {
+    this.service();
+    return i32.const(0);
+  }
+
   // ── control transfer ──
 
   branch(condition: I32): void {

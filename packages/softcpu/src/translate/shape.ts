@@ -222,6 +222,10 @@ class ShapeEmitter implements Emitter {
   cachedAddress(_address: I64): I32 {
     return i32Local;
   }
+  forgetPage(): I32 {
+    this.#stop();
+    return i32Local;
+  }
   inMode(_mode: I32, body: () => void): void {
     body();
   }

@@ -50,6 +50,8 @@ export interface Definition {
   readonly record: RecordLayout;
   readonly variants: readonly Emit[];
   readonly select?: Operand;
+  /** The variant that is never translated. */
+  readonly interpreted?: number;
   /** Branches with `imm` as the distance in bytes. */
   readonly direct?: boolean;
   /** Execution does not go on behind it. */

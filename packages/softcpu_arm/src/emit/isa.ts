@@ -54,9 +54,9 @@ export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) =>
   const definition = definitions.get(name);
   if (definition === undefined) return undefined;
   const first = instructions.length;
-  const { variants, direct = false } = definition;
+  const { variants, direct = false, interpreted } = definition;
   const outline = isOutlined(name, definition);
-  variants.forEach((emit: Emit, i) => instructions.push({ name: variants.length === 1 ? name : `${name}/${i}`, emit, lengths: [4], direct, outline }));
+  variants.forEach((emit: Emit, i) => instructions.push({ name: variants.length === 1 ? name : `${name}/${i}`, emit, lengths: [4], direct, outline, interpreted: i === interpreted }));
   return { definition, first };
 });
 

@@ -3,9 +3,9 @@ import { i32, i64 } from '@axvisor/softcpu';
 import type { Emit, Emitter, I32 } from '@axvisor/softcpu';
 import { SPSR_WRITABLE } from '../priv/fields.ts';
 import { LOG_WORDS } from '../priv/sysreg_id.ts';
-import { ATTENTION, CTR, DAIF, ELR_EL1, ESR_EL1, EXCL_VALID, FAR_EL1, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SPSR_EL1, SP_EL0, TPIDR_EL0, TPIDR_EL1, UNSYNCED } from '../state.ts';
+import { ATTENTION, CTR, DAIF, ELR_EL1, ESR_EL1, EXCL_VALID, FAR_EL1, FPCR, FPSR, FP_TRAP, MODE, PERMITTED, Permit, SPSR_EL1, SP_EL0, TLB_LARGE, TLB_LARGE_BITS, TPIDR_EL0, TPIDR_EL1, UNSYNCED } from '../state.ts';
 import { FP_FAULT } from './guard.ts';
-import { plain, single, source, target } from './define.ts';
+import { plain, single, source, stateBase, target } from './define.ts';
 import type { Definition, Definitions, Get } from './define.ts';
 import { nzcv, setFlagsFrom } from './flags.ts';
 
@@ -143,6 +143,20 @@ const zeroBlock = onKnownPage(Permit.zero, true, ZERO, (e, place) => {
 /** Caches are coherent: nothing but the address matters. */
 const clean = (permit: number): Emit => onKnownPage(permit, false, CLEAN, () => {});
 
+/** TLBI by address, of any ASID: of pages that belong to no larger leaf. */
+const forget: Emit = (e) => {
+  const done = e.variable(i32.const(0));
+  // VA[55:12] is in bits 43:0.
+  const address = e.let(i64.shr_s(i64.shl(e.reg('n'), i64.const(20)), i64.const(8)));
+  e.if(permits(e, Permit.forget), () => {
+    const number = e.let(i32.wrap_i64(i64.shr_u(address, i64.const(21))));
+    const hash = e.let(i32.and(i32.xor(number, i32.shr_u(number, i32.const(12))), i32.const(TLB_LARGE_BITS - 1)));
+    const word = e.read('i32.load', i32.shl(i32.shr_u(hash, i32.const(5)), i32.const(2)), stateBase(e) + TLB_LARGE);
+    e.if(i32.and(i32.shr_u(word, i32.and(hash, i32.const(31))), i32.const(1)), () => {}, () => e.assign(done, e.forgetPage(address)), false);
+  }, undefined, true);
+  e.if(done.get, () => {}, () => system(e), true);
+};
+
 /** System instructions that need no more than the TLB, by encoding. */
 const operations: Readonly<Record<string, Emit>> = {
   // DC ZVA, CVAU, CVAC, CIVAC; IC IVAU
@@ -152,12 +166,20 @@ const operations: Readonly<Record<string, Emit>> = {
   '3_7_14_1': clean(Permit.cleanPoc),
   '3_7_5_1': clean(Permit.invalidate),
 };
+/** TLBI VAE1, VAAE1, VALE1, VAALE1, and with IS. */
+const FORGETS: ReadonlySet<string> = new Set([3, 7].flatMap((crm) => [1, 3, 5, 7].map((op2) => `0_8_${crm}_${op2}`)));
 const operationOrder = Object.keys(operations);
+/** Behind the others; see `Emitter.forgetPage`. */
+const FORGET = operationOrder.length + 1;
 
 const sys: Definition = {
   record: { n: source('Rt') },
-  variants: [system, ...operationOrder.map((name) => operations[name] as Emit)],
-  select: (get) => operationOrder.indexOf(`${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`) + 1,
+  variants: [system, ...operationOrder.map((name) => operations[name] as Emit), forget],
+  interpreted: FORGET,
+  select: (get) => {
+    const key = `${get('op1')}_${get('CRn')}_${get('CRm')}_${get('op2')}`;
+    return FORGETS.has(key) ? FORGET : operationOrder.indexOf(key) + 1;
+  },
 };
 
 /** Waits for other processing elements if there is anything to wait for. */

@@ -281,16 +281,18 @@ export class State {
   /** Which of the instructions of {@link Permit} the controls allow here. */
   private permitted(): number {
     const { el, sys } = this;
-    if (el === 2) return this.options.shared === true ? PERMITS & ~Permit.invalidate : PERMITS;
+    const shared = this.options.shared === true;
+    if (el === 2) return (shared ? PERMITS & ~Permit.invalidate : PERMITS) & ~Permit.forget;
     const hcr = sys[HCR_EL2]!;
     const sctlr = el === 0 ? sys[SCTLR_EL1]! : -1;
     const allowed = (user: number, trap: number, permit: number): number => ((sctlr & user) !== 0 && (hcr & trap) === 0 ? permit : 0);
     return (
       allowed(Sctlr.UCT, Hcr.TID2, Permit.ctr) |
-      allowed(Sctlr.UCI, Hcr.TPU, this.options.shared === true ? Permit.cleanPou : Permit.cleanPou | Permit.invalidate) |
+      allowed(Sctlr.UCI, Hcr.TPU, shared ? Permit.cleanPou : Permit.cleanPou | Permit.invalidate) |
       allowed(Sctlr.UCI, Hcr.TPCP, Permit.cleanPoc) |
       allowed(Sctlr.DZE, Hcr.TDZ, Permit.zero) |
-      (el === 1 && (hcr & Hcr.TRVM) === 0 ? Permit.syndrome : 0)
+      (el === 1 && (hcr & Hcr.TRVM) === 0 ? Permit.syndrome : 0) |
+      (el === 1 && !shared && (hcr & Hcr.TTLB) === 0 ? Permit.forget : 0)
     );
   }
 

@@ -239,8 +239,10 @@ export class Translation {
       this.attributes = (this.state.sys[(el2 ? MAIR_EL2 : MAIR_EL1) + (attribute >>> 2)]! >>> ((attribute & 3) * 8)) & 0xff;
       this.shareability = (dLo >>> 8) & 3;
       // Of a contiguous range nothing is cached but the page: who changes it cannot count on more being dropped than was named.
-      if (this.size > 4096) this.state.blocks.add(vaLo, vaHi, this.size);
-      if (this.size === BLOCK_SIZE) this.state.walks.noted(vaLo, vaHi);
+      if (this.size > 4096) {
+        this.state.blocks.add(vaLo, vaHi, this.size);
+        this.state.walks.noted(vaLo, vaHi, this.size);
+      }
       return true;
     }
   }

@@ -3,7 +3,7 @@
  * memory, and what stage 2 makes of guest physical addresses by 2 MiB. They walk tables of 4 KiB below 4 GiB, with both stages on.
  */
 import { GUEST_BLOCKS } from '@axvisor/softcpu';
-import { WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
+import { TLB_LARGE, TLB_LARGE_BITS, WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
 import { Hcr, Sctlr } from './fields.ts';
 import type { State } from './registers.ts';
 import { slot } from './stored.ts';
@@ -66,18 +66,28 @@ export class Walks {
     this.hasBlocks = true;
   }
 
-  /** A block of 2 MiB of stage 1 was noted, so that pieces of it may be cached. */
-  noted(vaLo: number, vaHi: number): void {
+  /** A leaf of stage 1 above 4 KiB was noted, so that pieces of it may be cached. */
+  noted(vaLo: number, vaHi: number, size: number): void {
     const { words } = this.state;
-    const at = this.state.at(WALK_BLOCKS) + 2 * ((vaLo >>> 21) & (WALK_BLOCK_COUNT - 1));
-    words[at] = (vaLo >>> 21) | (vaHi << 11);
+    const large = this.state.at(TLB_LARGE);
+    if (size !== BLOCK) {
+      words.fill(-1, large, large + TLB_LARGE_BITS / 32);
+      return;
+    }
+    const number = (vaLo >>> 21) | (vaHi << 11);
+    const at = this.state.at(WALK_BLOCKS) + 2 * (number & (WALK_BLOCK_COUNT - 1));
+    words[at] = number;
     words[at + 1] = vaHi >>> 21;
+    const hash = (number ^ (number >>> 12)) & (TLB_LARGE_BITS - 1);
+    words[large + (hash >>> 5)]! |= 1 << (hash & 31);
   }
 
-  /** Blocks of stage 1 that were noted are not any more. */
+  /** Leaves of stage 1 that were noted are not any more. */
   forgetNoted(): void {
     const first = this.state.at(WALK_BLOCKS);
     this.state.words.fill(-1, first, first + 2 * WALK_BLOCK_COUNT);
+    const large = this.state.at(TLB_LARGE);
+    this.state.words.fill(0, large, large + TLB_LARGE_BITS / 32);
   }
 
   /** Stage 2 is not what it was. */

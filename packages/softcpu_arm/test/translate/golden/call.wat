@@ -84,7 +84,7 @@
         (local.get 3))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=1657152
+          (i64.load offset=1657664
             (local.tee 10
               (i32.and
                 (i32.shl
@@ -95,7 +95,7 @@
                 (i32.const 65520))))
           (i64.xor
             (local.get 8)
-            (i64.load32_u offset=6184
+            (i64.load32_u offset=6696
               (i32.const 0))))
         (then
           (return_call_indirect (type 0)
@@ -103,7 +103,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=1657160
+            (i32.load offset=1657672
               (local.get 10)))))
       (return_call 3
         (local.get 8)

@@ -19,7 +19,7 @@
               (i64.add
                 (local.tee 6
                   (local.get 4))
-                (i64.load offset=55424
+                (i64.load offset=55936
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
@@ -77,7 +77,7 @@
               (i64.add
                 (local.tee 11
                   (local.get 4))
-                (i64.load offset=120960
+                (i64.load offset=121472
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64

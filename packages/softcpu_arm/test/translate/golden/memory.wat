@@ -31,7 +31,7 @@
                     (local.tee 11
                       (local.tee 10
                         (local.get 4)))
-                    (i64.load offset=55424
+                    (i64.load offset=55936
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -94,7 +94,7 @@
                 (local.tee 10
                   (i64.add
                     (local.get 15)
-                    (i64.load offset=120960
+                    (i64.load offset=121472
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -149,7 +149,7 @@
                             (i64.and
                               (local.get 7)
                               (i64.const 4294967295))))
-                        (i64.load offset=55424
+                        (i64.load offset=55936
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -190,7 +190,7 @@
                     (local.tee 10
                       (i64.add
                         (local.get 12)
-                        (i64.load offset=120960
+                        (i64.load offset=121472
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -267,7 +267,7 @@
               (local.get 6))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=1657152
+                (i64.load offset=1657664
                   (local.tee 13
                     (i32.and
                       (i32.shl
@@ -278,7 +278,7 @@
                       (i32.const 65520))))
                 (i64.xor
                   (local.get 15)
-                  (i64.load32_u offset=6184
+                  (i64.load32_u offset=6696
                     (i32.const 0))))
               (then
                 (return_call_indirect (type 0)
@@ -286,7 +286,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=1657160
+                  (i32.load offset=1657672
                     (local.get 13)))))
             (return_call 3
               (local.get 15)
