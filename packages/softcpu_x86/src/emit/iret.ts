@@ -5,7 +5,7 @@
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Block, FunctionDefinition, I32, I64 } from '@axvisor/softcpu';
 import {
-  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GDTR_LIMIT, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, RIGHTS, SEG_BASE, SELECTOR, SMAP, Seg,
+  ALIGN_TRAP, CPL, EFLAGS, FETCH, Flag, GDTR_LIMIT, IF_ALLOWED, IF_AWAITED, INTERCEPTS, Intercepts, LIMITS, MMU, NON_ADDRESS_BITS, RIGHTS, SEG_BASE, SELECTOR, SHARED, SMAP, Seg,
   storedAt,
 } from '../state.ts';
 import { define } from './define.ts';
@@ -98,7 +98,8 @@ export const iret: Definition = define(({ e, variant }) => {
   const narrow = i32.ne(has(e.field('k'), OPERAND_SIZE), i32.const(64 / 16));
   const refuse = (condition: I32): void => e.if(condition, () => e.service(SYSTEM), undefined, false);
   refuse(any(
-    narrow, word(e, CPL), has(word(e, INTERCEPTS), Intercepts.iret | Intercepts.nmiBlocked), has(word(e, EFLAGS), Flag.NT | Flag.TF),
+    // Others wrote code, perhaps, which is seen from here on.
+    word(e, SHARED), narrow, word(e, CPL), has(word(e, INTERCEPTS), Intercepts.iret | Intercepts.nmiBlocked), has(word(e, EFLAGS), Flag.NT | Flag.TF),
     wild(top), wild(i64.add(top, i64.const(39))),
   ));
   const [rip, codeSelector, flags64, sp, stackSelector] = e.loadRow('u64', top, 5) as [I64, I64, I64, I64, I64];

@@ -1,6 +1,8 @@
 /** IRET to user code in generated code does what the service does, or leaves it to that. */
+import { PageWrites } from '@axvisor/softcpu';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { assemble } from '../../src/isa/asm.ts';
 import type { Stored } from '../../src/priv/registers.ts';
 import { Flag, INTERCEPTS, Intercepts } from '../../src/state.ts';
 import { Machine } from './machine.ts';
@@ -97,4 +99,21 @@ test('what it returns to, and what it refuses', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('code that another processor wrote is executed behind it', () => {
+  const writes = new PageWrites(new ArrayBuffer(PageWrites.bytes(0x200_0000)));
+  const m = new Machine('interpreter', { others: { writes, self: 0 } });
+  const user = 0x2_0000;
+  const results = [1, 2].map((value) => {
+    const { bytes } = assemble(`mov eax, ${value}`, { base: BigInt(user), bits: 64 });
+    if (value === 1) m.load(KERNEL, 'iretq', 64);
+    for (let number = 0; number < 0x2000; number++) writes.opened(number, 1);
+    m.bytes.set(bytes, user);
+    prepare(m, 2, false, 0, [0x1_0000, 0x1_0000, 0x1_0000, 0x1_0000]);
+    [user, 0x23, 2, STACK, 0x1b].forEach((word, at) => m.view.setBigUint64(STACK + 8 * at, BigInt(word), true));
+    m.lp.run(2);
+    return m.lp.gpr(0);
+  });
+  expect(results).toEqual([1n, 2n]);
 });
