@@ -127,8 +127,7 @@ export class Engine {
         this.pages.fetches.flushDead();
       },
     });
-    const memoryBytes = (memoryLimits.max ?? memoryLimits.min) * 0x1_0000;
-    this.pages = new CodePages(this.words, isa, layout, memoryBytes, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);
+    this.pages = new CodePages(this.words, isa, layout, (page) => this.tlb.protect(page), (tag) => this.spaces.isLive(tag), options.shared);
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     const eager = execution === Execution.translator;

@@ -12,11 +12,11 @@ import { CodeCopies } from './copies.ts';
 import type { SharedCode } from './copies.ts';
 import { FetchCache, guardRecords } from './fetch_cache.ts';
 import type { FetchObserver } from './fetch_cache.ts';
-import { PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
+import { ENGINE, MOST_STORES, PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 
-/** Stores to a page after which it gives its records up. */
-const WRITE_LIMIT = 64;
+/** What a store that comes here counts for: with more than {@link MOST_STORES}, the page gives its records up. */
+const STORE = 4;
 
 /** Record pages looked at for one that is not translated, before one that is has to go. */
 const VICTIM_TRIES = 64;
@@ -40,14 +40,13 @@ export interface CodeObserver extends FetchObserver {
 export class CodePages {
   readonly #isa: Isa;
   readonly #layout: Layout;
+  /** Pages that may have records. */
+  readonly #pages: number;
   readonly #records: number;
   readonly #stride: number;
   readonly #protect: (page: number) => void;
-  /** Place of the records by number of the page, 0 if it has none. */
-  readonly #recordsOf: Int32Array;
   /** Page number by number of the record page, -1 if free. */
   readonly #owner: Int32Array;
-  readonly #writes: Uint8Array;
   /** How the bytes of pages are understood, and by number of the record page how they were. */
   #mode = 0;
   readonly #modes: Uint8Array;
@@ -68,18 +67,18 @@ export class CodePages {
    * @param isLive - whether fetch translations with a tag may still be used.
    * @param shared - `undefined`: nobody else writes to memory.
    */
-  constructor(words: Int32Array, isa: Isa, layout: Layout, memoryBytes: number, protect: (page: number) => void, isLive: (tag: number) => boolean, shared: SharedCode | undefined) {
+  constructor(words: Int32Array, isa: Isa, layout: Layout, protect: (page: number) => void, isLive: (tag: number) => boolean, shared: SharedCode | undefined) {
     this.#words = words;
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
+    words[(layout.engine + ENGINE.shared) >>> 2] = shared === undefined ? 0 : 1;
+    this.#pages = 2 ** (layout.windowBits - PAGE_SHIFT);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);
-    this.#recordsOf = new Int32Array(Math.ceil(memoryBytes / PAGE_SIZE));
     this.#owner = new Int32Array(layout.poolPages).fill(-1);
     this.#copies = shared === undefined ? undefined : new CodeCopies(words, shared, this.#owner);
     this.#lines = new Int32Array(layout.poolPages * LINE_WORDS);
-    this.#writes = new Uint8Array(layout.poolPages);
     this.#modes = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
     this.fetches = new FetchCache(words, isa, layout, isLive);
@@ -97,7 +96,7 @@ export class CodePages {
 
   /** Whether the records of a page, by its number, are for the mode in force. */
   isCurrentMode(number: number): boolean {
-    return this.#modes[this.#indexOf((this.#recordsOf[number] as number) >>> 0)] === this.#mode;
+    return this.#modes[this.#indexOf(this.recordsOf(number))] === this.#mode;
   }
 
   set words(words: Int32Array) {
@@ -119,18 +118,37 @@ export class CodePages {
 
   /** Whether the page holding the byte at `place` has records. */
   has(place: number): boolean {
-    return this.#recordsOf[place >>> PAGE_SHIFT] !== 0;
+    return this.recordsOf(place >>> PAGE_SHIFT) !== 0;
   }
 
   /** Records of a page by its number, 0 if it has none. */
   recordsOf(number: number): number {
-    return (this.#recordsOf[number] as number) >>> 0;
+    // A processor that executes nothing is made for less memory than there is.
+    return number < this.#pages ? (this.#words[(this.#layout.codePages >>> 2) + number] as number) >>> 0 : 0;
+  }
+
+  /** Notes the records of a page, 0 if it has none any more, where generated code looks. */
+  #setRecords(number: number, records: number): void {
+    this.#words[(this.#layout.codePages >>> 2) + number] = records;
+    this.#count(number, 0);
+  }
+
+  /** What the stores to a page with records count for. */
+  #countOf(number: number): number {
+    const at = this.#layout.codeStores + number;
+    return ((this.#words[at >>> 2] as number) >>> ((at & 3) * 8)) & 0xff;
+  }
+
+  #count(number: number, value: number): void {
+    const at = this.#layout.codeStores + number;
+    const shift = (at & 3) * 8;
+    this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | (value << shift);
   }
 
   /** Records of the page at `page` in linear memory, allocated if need be. */
   acquire(page: number): number {
     const number = page >>> PAGE_SHIFT;
-    const known = (this.#recordsOf[number] as number) >>> 0;
+    const known = this.recordsOf(number);
     if (known !== 0 && this.#isCurrent(known)) return known;
     let index = this.#free.pop();
     if (index === undefined) {
@@ -142,20 +160,11 @@ export class CodePages {
     // Not before: most of the pool is never touched.
     guardRecords(this.#words, this.#isa, base, this.#records);
     this.#owner[index] = number;
-    this.#writes[index] = 0;
     this.#modes[index] = this.#mode;
-    this.#recordsOf[number] = base;
-    this.#mark(number, 1);
+    this.#setRecords(number, base);
     this.#protect(page);
     this.#copies?.make(index);
     return base;
-  }
-
-  /** Notes whether a page has records, where generated code looks. */
-  #mark(number: number, value: number): void {
-    const at = this.#layout.codePages + number;
-    const shift = (at & 3) * 8;
-    this.#words[at >>> 2] = ((this.#words[at >>> 2] as number) & ~(0xff << shift)) | (value << shift);
   }
 
   #indexOf(records: number): number {
@@ -257,8 +266,7 @@ export class CodePages {
     }
     this.#lines.fill(0, index * LINE_WORDS, (index + 1) * LINE_WORDS);
     this.#owner[index] = -1;
-    this.#recordsOf[number] = 0;
-    this.#mark(number, 0);
+    this.#setRecords(number, 0);
     this.#free.push(index);
     this.#observer?.released(number, written);
     this.fetches.unlink(base);
@@ -269,14 +277,15 @@ export class CodePages {
    * No effect on a page without records.
    */
   written(place: number, length: number): void {
-    const base = this.#recordsOf[place >>> PAGE_SHIFT] as number;
+    const number = place >>> PAGE_SHIFT;
+    const base = this.recordsOf(number);
     if (base === 0) return;
-    this.#changed(place >>> PAGE_SHIFT, place % PAGE_SIZE, length);
-    const index = ((base >>> 0) - this.#layout.pool) / this.#stride;
+    this.#changed(number, place % PAGE_SIZE, length);
+    const index = this.#indexOf(base);
     this.#copies?.written(index, this.#isa.coherentFetch === true);
-    const writes = (this.#writes[index] as number) + 1;
-    this.#writes[index] = writes;
-    if (writes > WRITE_LIMIT) this.#release(index, true);
+    const stores = this.#countOf(number) + STORE;
+    if (stores > MOST_STORES) this.#release(index, true);
+    else this.#count(number, stores);
   }
 
   /** The instructions that bytes of a page with records belong to are others from now on. */
@@ -285,7 +294,7 @@ export class CodePages {
     const from = Math.floor((offset - maxLength + unit) / unit);
     const to = Math.floor((offset + length - 1) / unit);
     const first = Math.max(0, from);
-    this.#forget(this.#recordsOf[number] as number, first, to + 1);
+    this.#forget(this.recordsOf(number), first, to + 1);
     this.#observer?.written(number, first * unit, (to + 1) * unit);
     if (from < 0 || to > this.#records - maxLength / unit) this.fetches.flushStraddle();
   };

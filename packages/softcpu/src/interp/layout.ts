@@ -38,6 +38,8 @@ export const ENGINE = {
   globalTags: 224,
   /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
   step: 240,
+  /** i32: other processors write the same memory, so that every store to code must be noted. */
+  shared: 244,
   /** i32: the way of a set of the second-level TLB that a walk replaced last. */
   victim: 248,
   size: 256,
@@ -84,6 +86,8 @@ export const STRADDLE_RECORD = 12;
 
 /** Said with a record that is jumped to often, in a bit that no record's place has: it was looked up. */
 export const COMPUTED = 1;
+/** What stores to a page with records may count for together: each one, those beside its instructions, which generated code makes itself. */
+export const MOST_STORES = 255;
 /** Counters of jumps, i32 each, by record. */
 export const COUNTERS = 4096;
 /** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */
@@ -133,8 +137,10 @@ export interface Layout {
   readonly tlbGlobal: number;
   /** Second-level TLB. */
   readonly second: number;
-  /** Bytes by number of the page in linear memory: it has decoded records. */
+  /** i32 by number of the page in linear memory: place of its decoded records, 0 if it has none. */
   readonly codePages: number;
+  /** Bytes by number of the page: what its stores count for since it has records, at most {@link MOST_STORES}. */
+  readonly codeStores: number;
   /** Bytes by number of the page: a table of writes may have it, or may get it from the second level. */
   readonly writable: number;
   /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
@@ -210,7 +216,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     tlbLogged: region(TLB_LOGS * 4),
     tlbGlobal: region((2 * MMU_MODES * tlbTableSize(windowBits)) / 8),
     second: region(SECOND_SETS * SECOND_WAYS * SECOND_ENTRY_SIZE),
-    codePages: region(2 ** (windowBits - 12)),
+    codePages: region(4 * 2 ** (windowBits - 12)),
+    codeStores: region(2 ** (windowBits - 12)),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
     straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
     straddlePages: region(STRADDLE_ENTRIES * stride),

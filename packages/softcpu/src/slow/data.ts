@@ -110,14 +110,16 @@ export class DataPath {
     return this.#engine.words[(this.#layout.state + this.#isa.state.mmuIdx) >>> 2] as number;
   }
 
-  /** Enters the page of a successful translation into the TLB, if it may be. */
-  #fill(access: Access, lo: number, hi: number, page: number): void {
+  /** Enters the page of a successful translation into the TLB, if it may be: for stores to code, into the second level alone. */
+  #fill(access: Access, lo: number, hi: number, page: number, toCode = false): void {
     const store = access === Access.store;
     const permissions = this.#machine.permissions() & ~Permission.execute;
     if ((permissions & (store ? Permission.write : Permission.read)) === 0) return;
     const global = (permissions & Permission.global) !== 0;
-    this.#engine.counters.tlb_refills++;
-    this.#engine.tlb.fill(store, this.#mmuMode, lo, hi, page, global);
+    if (!toCode) {
+      this.#engine.counters.tlb_refills++;
+      this.#engine.tlb.fill(store, this.#mmuMode, lo, hi, page, global);
+    }
     // Who shares memory says before that it is able to write, see `opened`.
     const opened = store || !this.#engine.pages.shared ? permissions : permissions & ~Permission.write;
     this.#engine.tlb.fillSecond(lo, hi, this.#engine.spaces.dataTag(global), page, opened);
@@ -137,8 +139,9 @@ export class DataPath {
     const place = machine.place(physical);
     if (place < 0) return this.#device(physical, lo, hi, size, access, exact);
     if (access === Access.store) this.#engine.pages.opened(place);
-    if (access === Access.store && this.#engine.pages.has(place)) this.#engine.pages.written(place, size);
-    else this.#fill(access, lo, hi, place - offset);
+    const toCode = access === Access.store && this.#engine.pages.has(place);
+    if (toCode) this.#engine.pages.written(place, size);
+    this.#fill(access, lo, hi, place - offset, toCode);
     // Place 0 means failure.
     return place !== 0 ? place : this.#bytewise(0, 0, size, size, access);
   }

@@ -3,12 +3,14 @@
  * the second-level TLB, is answered here, and JavaScript is not asked. Nor is it of values in two pages, if both are there, and of what page tables
  * have where walks are defined for the instruction set.
  */
-import { ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_WAYS, tlbLogCapacity } from '../interp/layout.ts';
+import {
+  ACCESS_EXACT, ACCESS_SIZE, ACCESS_STORE, ACCESS_UPDATE, ENGINE, LOCAL_LOGS, MOST_STORES, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_WAYS, recordShift, tlbLogCapacity,
+} from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { MMU_MODES } from '../isa.ts';
+import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -72,9 +74,9 @@ function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
   const size = b.let(i32.and(mode, i32.const(ACCESS_SIZE)));
   giveUpIf(i32.or(i32.gt_u(size, i32.const(8)), i32.ne(i32.or(i32.and(mode, i32.const(ACCESS_EXACT)), asked), i32.const(0))));
-  const placeOf = (at: I64): I32 => {
+  const placeOf = (at: I64, count: I32): I32 => {
     lower(code, at);
-    lower(code, i32.or(i32.and(mode, i32.const(~ACCESS_SIZE)), i32.const(1)));
+    lower(code, i32.or(i32.and(mode, i32.const(~ACCESS_SIZE)), count));
     code.call(within);
     const place = code.local('i32');
     code.set(place);
@@ -82,10 +84,10 @@ function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
     return local('i32', place);
   };
   const next = b.let(i64.add(i64.and(address, i64.const(-PAGE_SIZE)), i64.const(PAGE_SIZE)));
-  const first = placeOf(address);
-  const second = placeOf(next);
-  const scratch = layout.engine + ENGINE.scratch;
   const bytes = b.let(i32.wrap_i64(i64.sub(next, address)));
+  const first = placeOf(address, bytes);
+  const second = placeOf(next, i32.sub(size, bytes));
+  const scratch = layout.engine + ENGINE.scratch;
   b.if(i32.and(mode, i32.const(ACCESS_STORE)), () => {
     const i = b.variable(i32.const(0));
     b.loop((again) => {
@@ -105,8 +107,35 @@ function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   return index;
 }
 
+/** `(records, offset, size)`: whether no decoded instruction, in these records or those of the page before, has bytes that are stored to. */
+function generateBesides(module: ModuleBuilder, isa: Isa): number {
+  const { index, code } = module.func('besides', ['i32', 'i32', 'i32'], ['i32']);
+  const b = new BlockEmitter(code, 0, new Map());
+  const records = local('i32', 0);
+  const offset = local('i32', 1);
+  const end = i32.add(offset, local('i32', 2));
+  const touches = (condition: I32): void => b.if(condition, () => {
+    code.i32(0);
+    code.return();
+  });
+  const before = isa.maxLength - isa.unit;
+  touches(i32.or(i32.lt_u(offset, i32.const(before)), i32.gt_u(end, i32.const(PAGE_SIZE - before))));
+  const recordAt = (at: I32): I32 => i32.add(records, i32.shl(i32.and(at, i32.const(-isa.unit)), i32.const(recordShift(isa))));
+  const last = b.let(recordAt(i32.sub(end, i32.const(1))));
+  const record = b.variable(recordAt(i32.sub(offset, i32.const(before))));
+  b.loop((again) => {
+    touches(b.read('i32.load16_u', record.get));
+    b.assign(record, i32.add(record.get, i32.const(RECORD_SIZE)));
+    again(i32.le_u(record.get, last));
+  });
+  code.i32(1);
+  code.end();
+  return index;
+}
+
 /** `(address, mode)`: the same of what lies in one page. */
 function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
+  const besides = generateBesides(module, isa);
   const { index, code } = module.func('within', ['i64', 'i32'], ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
   const address = local('i64', 0);
@@ -157,7 +186,23 @@ function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   // Permissions are in the order of the kinds of access.
   giveUpIf(i32.eqz(i32.and(i32.shr_u(found.get, i32.or(write, update)), i32.const(1))));
   const page = b.let(i32.and(found.get, i32.const(-PAGE_SIZE)));
-  giveUpIf(i32.and(write, b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.codePages)));
+  b.if(write, () => {
+    const index = b.let(i32.shr_u(page, i32.const(12)));
+    const records = b.let(b.read('i32.load', i32.shl(index, i32.const(2)), layout.codePages));
+    b.if(records, () => {
+      const stores = b.let(b.read('i32.load8_u', index, layout.codeStores));
+      giveUpIf(i32.or(i32.eq(stores, i32.const(MOST_STORES)), b.read('i32.load', i32.const(0), layout.engine + ENGINE.shared)));
+      lower(code, records);
+      lower(code, offset);
+      lower(code, size);
+      code.call(besides);
+      const apart = code.local('i32');
+      code.set(apart);
+      giveUpIf(i32.eqz(local('i32', apart)));
+      b.write('i32.store8', index, i32.add(stores, i32.const(1)), layout.codeStores);
+      answer(i32.add(page, offset));
+    }, undefined, false);
+  });
 
   const empty = i64.sub(i64.const(2n ** BigInt(w)), i64.shl(i64.extend_i32_u(slot), i64.const(12)));
   const global = b.let(i32.and(i32.shr_u(found.get, i32.const(Math.log2(GLOBAL))), i32.const(1)));

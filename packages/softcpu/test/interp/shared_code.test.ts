@@ -25,7 +25,7 @@ class Processors {
       const layout = planLayout(isa, { state: this.next, base: this.next + 1024, memoryBytes: MEMORY, poolPages });
       const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
       this.next = copies + copiesSize(layout);
-      const pages = new CodePages(this.words, isa, layout, MEMORY, () => {}, () => true, { copies, writes: this.writes, self });
+      const pages = new CodePages(this.words, isa, layout, () => {}, () => true, { copies, writes: this.writes, self });
       this.flushes.push(0);
       pages.observer = { written: () => {}, released: () => void this.flushes[i]!++, uses: () => false, remapped: () => void this.flushes[i]!++, remappedPage: () => {} };
       return pages;
