@@ -14,6 +14,9 @@ import type { Xsave } from './xsave.ts';
 /** Selectors of a host that has no segments: what a host-state area accepts. */
 const SEGMENTS: HostSegments = { es: 0x10, cs: 0x08, ss: 0x10, ds: 0x10, fs: 0, gs: 0, tr: 0x18, trBase: 0n, gdtrBase: 0n, idtrBase: 0n };
 
+/** The leaf that CR4 is part of. */
+const IDENTITY = 1;
+
 /** Control registers that exist. */
 const CONTROL: ReadonlySet<number> = new Set([0, 2, 3, 4, 8]);
 
@@ -24,6 +27,8 @@ export interface NativeParts {
   readonly msrs: Msrs;
   readonly xsave: Xsave;
   readonly debug: Debug;
+  /** The registers that the host and a guest have in common become the host's. */
+  readonly settle: () => void;
 }
 
 export class Native {
@@ -62,23 +67,27 @@ export class Native {
   get cpuid(): (leaf: number, subleaf: number) => CpuidResult {
     return (leaf, subleaf) => {
       const { cpuid } = this.p;
+      if (leaf === IDENTITY) this.p.settle();
       cpuid.get(leaf, subleaf);
       return { eax: cpuid.a >>> 0, ebx: cpuid.b >>> 0, ecx: cpuid.c >>> 0, edx: cpuid.d >>> 0 };
     };
   }
 
   rdmsr(msr: number): bigint {
+    this.p.settle();
     const value = this.p.msrs.read(msr);
     if (value === undefined) throw axError('InvalidInput', `RDMSR of 0x${msr.toString(16)} raises #GP`);
     return BigInt.asUintN(64, value);
   }
 
   wrmsr(msr: number, value: bigint): void {
+    this.p.settle();
     if (!this.p.msrs.write(msr, lowWord(value), highWord(value))) throw axError('InvalidInput', `WRMSR of 0x${msr.toString(16)} raises #GP`);
   }
 
   readCr(cr: number): bigint {
     if (!CONTROL.has(cr)) throw axError('InvalidInput', `there is no CR${cr}`);
+    this.p.settle();
     return cr === 8 ? this.tpr : this.p.regs.get(`cr${cr}` as 'cr0');
   }
 
@@ -87,6 +96,7 @@ export class Native {
     const lo = lowWord(value);
     const hi = highWord(value);
     if (!CONTROL.has(cr)) throw axError('InvalidInput', `there is no CR${cr}`);
+    this.p.settle();
     if (cr === 8) {
       if (value < 0n || value > 15n) throw axError('InvalidInput', 'MOV to CR8 raises #GP');
       this.tpr = value;
@@ -96,6 +106,7 @@ export class Native {
 
   readDr(dr: number): bigint {
     if (![0, 1, 2, 3, 6, 7].includes(dr)) throw axError('InvalidInput', `there is no DR${dr}`);
+    this.p.settle();
     return this.p.regs.get(`dr${dr}` as 'dr0');
   }
 
@@ -114,6 +125,7 @@ export class Native {
   }
 
   private needXsave(): void {
+    this.p.settle();
     if ((this.p.regs.cr4 & CR4.OSXSAVE) === 0) throw axError('BadState', 'CR4.OSXSAVE is clear: the instruction raises #UD');
   }
 
@@ -138,6 +150,7 @@ export class Native {
   }
 
   hostSegments(): HostSegments {
+    this.p.settle();
     const { regs } = this.p;
     return { ...SEGMENTS, gdtrBase: toBigint(regs.sys[slot.gdtrBase]!, regs.sys[slot.gdtrBase + 1]!), idtrBase: toBigint(regs.sys[slot.idtrBase]!, regs.sys[slot.idtrBase + 1]!) };
   }

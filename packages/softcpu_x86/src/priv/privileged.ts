@@ -117,7 +117,7 @@ export class Privileged implements PrivilegedLp {
     this.instructions = new SystemInstructions({
       regs, linear, segments, transfers: this.transfers, events, control, msrs, cpuid, calls: new FastCalls(regs, amd), ports: this.ports, xsave, debug, apic,
     });
-    this.native = new Native({ regs, control, cpuid, msrs, xsave, debug });
+    this.native = new Native({ regs, control, cpuid, msrs, xsave, debug, settle: () => this.vmx?.evict() });
     const attach = (guest: GuestMode): void => this.attach(guest);
     if (this.hosted && amd) {
       this.svm = new SvmOperation({ regs, paging, physical, events, nested: new NestedPaging(regs, physical, physicalBits), attach });

@@ -147,6 +147,11 @@ export class Checks implements VmcsWatcher {
     if (rule < this.first) this.first = rule;
   }
 
+  /** Some rules look at what nobody tells of. */
+  get areVolatile(): boolean {
+    return this.volatiles.length > 0;
+  }
+
   /** Number of the first rule that does not hold; -1: all do. */
   violated(): number {
     const { rules, stale, volatiles, candidate } = this;

@@ -59,13 +59,8 @@ export class VmxGuest implements GuestMode {
     this.primary = vmcs.wordAt(PRIMARY_PROCESSOR_BASED_CONTROLS);
     this.secondary = this.primary < 0 ? vmcs.wordAt(SECONDARY_PROCESSOR_BASED_CONTROLS) : 0;
     this.exceptionBitmap = vmcs.wordAt(EXCEPTION_BITMAP);
-    this.unblocked = false;
-    this.trapAt = (this.primary & P.monitorTrapFlag) !== 0 ? regs.host.retired() + 1 : -1;
-    this.firstPause = this.lastPause = 0n;
-    this.deadline =
-      (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
+    this.goOn();
     regs.ifAwaited = (this.primary & P.interruptWindowExiting) !== 0 || (this.pin & PinControl.externalInterruptExiting) === 0;
-    regs.countPauses();
     const offset = (this.primary & P.useTscOffsetting) !== 0;
     regs.sys[slot.tscOffset] = offset ? vmcs.wordAt(TSC_OFFSET) : 0;
     regs.sys[slot.tscOffset + 1] = offset ? vmcs.wordAt(TSC_OFFSET + 1) : 0;
@@ -73,6 +68,17 @@ export class VmxGuest implements GuestMode {
     const counts = (this.primary & P.rdtscExiting) === 0 && (this.secondary & S.enableRdtscp) !== 0 && regs.tscMultiplier === 0n;
     regs.intercepts =
       ((this.primary & P.pauseExiting) !== 0 ? Intercepts.pause : 0) | ((this.primary & P.cr3StoreExiting) !== 0 ? 1 << (CR_READS + 3) : 0) | (counts ? 0 : Intercepts.counter);
+  }
+
+  /** What every entry begins anew. */
+  goOn(): void {
+    const { vmcs, regs } = this.p;
+    this.unblocked = false;
+    this.trapAt = (this.primary & P.monitorTrapFlag) !== 0 ? regs.host.retired() + 1 : -1;
+    this.firstPause = this.lastPause = 0n;
+    this.deadline =
+      (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
+    regs.countPauses();
   }
 
   /** A monitor trap that the entry injects: it exits before the first instruction. */

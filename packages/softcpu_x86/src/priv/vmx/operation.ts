@@ -17,6 +17,7 @@ import { guestRules } from './check_guest.ts';
 import { hostRules } from './check_host.ts';
 import type { ExitDetails } from './exit.ts';
 import { VmxGuest } from './guest.ts';
+import { Residence } from './residence.ts';
 import { Transition } from './transition.ts';
 import { F, Vmcs, type Field } from './vmcs.ts';
 
@@ -71,7 +72,10 @@ export class VmxOperation {
   refused: Rule | undefined;
   private readonly p: OperationParts;
   private readonly transition: Transition;
+  private readonly residence: Residence;
   private readonly checks: Checks;
+  /** The current guest may stay in the registers when it is left. */
+  private mayStay = false;
   private vmxonAddress = -1n;
 
   constructor(parts: OperationParts, guestParts: Omit<ConstructorParameters<typeof VmxGuest>[0], 'vmcs' | 'leave' | 'tsc'>) {
@@ -79,11 +83,13 @@ export class VmxOperation {
     const { regs, physical, paging, msrs } = parts;
     this.vmcs = new Vmcs(regs);
     this.transition = new Transition(regs, this.vmcs);
+    this.residence = new Residence(this.vmcs, this.transition);
     this.checks = new Checks(RULES, this.vmcs, physical, paging.addressReservedHi);
     this.guest = new VmxGuest({ ...guestParts, vmcs: this.vmcs, leave: (reason, details) => this.leave(reason, details), tsc: () => msrs.tsc() });
   }
 
   reset(): void {
+    this.residence.end();
     this.vmxonAddress = -1n;
     this.vmcs.use();
   }
@@ -124,14 +130,21 @@ export class VmxOperation {
     return VMSUCCEED;
   }
 
+  /** Native software looks at registers that guests have, too. */
+  evict(): void {
+    this.residence.evict();
+  }
+
   vmxoff(): VmxResult {
     this.need();
+    this.evict();
     this.reset();
     return VMSUCCEED;
   }
 
   vmclear(address: bigint): VmxResult {
     this.need();
+    this.evict();
     const place = this.region(address);
     if (place < 0) return this.fail(E.vmclearInvalidAddress);
     if (address === this.vmxonAddress) return this.fail(E.vmclearVmxonPointer);
@@ -142,6 +155,7 @@ export class VmxOperation {
 
   vmptrld(address: bigint): VmxResult {
     this.need();
+    this.evict();
     const place = this.region(address);
     if (place < 0) return this.fail(E.vmptrldInvalidAddress);
     if (address === this.vmxonAddress) return this.fail(E.vmptrldVmxonPointer);
@@ -160,6 +174,7 @@ export class VmxOperation {
     this.need();
     if (this.vmcs.place < 0) return { failure: VMFAIL_INVALID };
     if (!Vmcs.has(field)) return { failure: this.fail(E.unsupportedVmcsComponent) };
+    this.residence.reads(field);
     return { value: this.vmcs.read(field) };
   }
 
@@ -168,7 +183,9 @@ export class VmxOperation {
     this.need();
     if (this.vmcs.place < 0) return VMFAIL_INVALID;
     if (!Vmcs.has(field)) return this.fail(E.unsupportedVmcsComponent);
-    return Vmcs.readOnly(field) ? this.fail(E.vmwriteReadOnlyComponent) : VMSUCCEED;
+    if (Vmcs.readOnly(field)) return this.fail(E.vmwriteReadOnlyComponent);
+    this.residence.writes(field);
+    return VMSUCCEED;
   }
 
   vmwrite(field: number, value: bigint): VmxResult {
@@ -182,6 +199,7 @@ export class VmxOperation {
     this.need();
     if (this.vmcs.place < 0) return VMFAIL_INVALID;
     if (!Vmcs.has(field)) return -this.fail(E.unsupportedVmcsComponent);
+    this.residence.reads(field);
     return this.vmcs.readLow(field);
   }
 
@@ -230,6 +248,14 @@ export class VmxOperation {
     regs.exited = false;
     if (vmcs.place < 0) return VMFAIL_INVALID;
     if (launch === vmcs.launched) return this.fail(launch ? E.vmlaunchNonClearVmcs : E.vmresumeNonLaunchedVmcs);
+    if (this.residence.goesOn) {
+      this.residence.end();
+      this.transition.goOn();
+      this.guest.goOn();
+      this.p.events.vectoring = 0;
+      return VMSUCCEED;
+    }
+    this.residence.save();
     const broken = this.checks.violated();
     if (broken >= 0) {
       this.refused = RULES[broken]!;
@@ -263,12 +289,14 @@ export class VmxOperation {
     const owner = ownerOf(tagged ? vmcs.wordAt(VIRTUAL_PROCESSOR_IDENTIFIER) & 0xffff : NO_VPID);
     if (!tagged) regs.translations.flushOwner(owner);
     regs.translations.setOwner(owner, nested ? ept.name : '');
+    this.residence.end();
     // What MSR loading changes must not be what translations were cached with: it comes after the guest's registers.
     transition.loadGuest(pae && nested);
     if (pae && !nested && paging.loadPdptes(regs.sys[slot.cr3]!) !== true) return this.refuse(ExitReason.entryFailureGuestState, 2);
     const failed = this.loadMsrs(ENTRY_MSR_LOAD_COUNT, F.entryMsrLoadAddress);
     if (failed !== 0) return this.refuse(ExitReason.entryFailureMsrLoading, failed);
     if (launch) vmcs.launched = true;
+    this.mayStay = tagged && !this.checks.areVolatile && [ENTRY_MSR_LOAD_COUNT, EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT].every((count) => vmcs.wordAt(count) === 0);
     attach(guest);
     guest.begin();
     const info = vmcs.wordAt(ENTRY_INTERRUPTION_INFORMATION);
@@ -352,13 +380,20 @@ export class VmxOperation {
     vmcs.setWord(EXIT_INSTRUCTION_LENGTH, events.vectoring !== 0 ? events.vectoringLength : (details.length ?? 0));
     vmcs.setWord(ENTRY_INTERRUPTION_INFORMATION, vmcs.wordAt(ENTRY_INTERRUPTION_INFORMATION) & 0x7fff_ffff);
     if (reason === ExitReason.tripleFault) regs.waiting = Waiting.shutdown;
-    transition.saveGuest(details.resume ?? false);
+    transition.saveProgress(details.resume ?? false);
+    if (this.mayStay && regs.waiting === Waiting.no && regs.pendingDebug === 0) {
+      this.residence.stay();
+      regs.exited = true;
+      return;
+    }
+    transition.saveRest();
     if (!this.storeMsrs()) this.abort(1);
     this.host();
   }
 
   private host(): void {
     const { regs } = this.p;
+    this.residence.end();
     this.transition.loadHost();
     regs.exited = true;
     if (this.loadMsrs(EXIT_MSR_LOAD_COUNT, F.exitMsrLoadAddress) !== 0) this.abort(4);

@@ -1,6 +1,6 @@
 /** Guest and host state on VM entries and exits (SDM vol. 3, 27.3.2, 28.3 and 28.5). */
 import { EntryControl, ExitControl, Interruptibility } from '@axvisor/axvisor_api/arch/x86';
-import { GPR, LIMITS, RIGHTS, SEG_BASE, SELECTOR, storedAt } from '../../state.ts';
+import { Flag, GPR, LIMITS, RIGHTS, SEG_BASE, SELECTOR, storedAt } from '../../state.ts';
 import { load, movesOf, named, type Move, type Moves } from '../control_area.ts';
 import { AR, CR0, CR4, DR7, EFER, SEG, SHADOW } from '../fields.ts';
 import { Waiting } from '../interface.ts';
@@ -124,19 +124,45 @@ export class Transition {
     regs.flags = vmcs.wordAt(GUEST_RFLAGS);
     regs.cpl = regs.v86 ? 3 : regs.protectedMode ? regs.dpl(SEG.ss) : 0;
     regs.modeChanged();
+    this.loadProgress();
+    regs.pendingDebug = vmcs.wordAt(GUEST_PENDING_DEBUG_EXCEPTIONS) & 0x500f;
+    regs.waiting = ACTIVITY[vmcs.wordAt(GUEST_ACTIVITY_STATE)] ?? Waiting.no;
+  }
+
+  private loadProgress(): void {
+    const { regs, vmcs } = this;
     regs.setRip(vmcs.wordAt(GUEST_RIP), vmcs.wordAt(GUEST_RIP + 1));
     const blocking = vmcs.wordAt(GUEST_INTERRUPTIBILITY_STATE);
     regs.clearShadow();
     const shadow = blocking & (Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
     if (shadow !== 0) regs.blockNext(shadow);
     regs.nmiBlocked = (blocking & Interruptibility.blockingByNmi) !== 0;
-    regs.pendingDebug = vmcs.wordAt(GUEST_PENDING_DEBUG_EXCEPTIONS) & 0x500f;
     regs.rfAt = regs.host.retired();
-    regs.waiting = ACTIVITY[vmcs.wordAt(GUEST_ACTIVITY_STATE)] ?? Waiting.no;
   }
 
-  /** Saves the guest-state area. `resume`: RFLAGS.RF is set, so that an instruction breakpoint does not hit again. */
-  saveGuest(resume: boolean): void {
+  /** Loads what may have changed of a guest whose registers are the processor's: RIP, and what blocks interrupts. */
+  goOn(): void {
+    const { regs, vmcs } = this;
+    regs.systemFlags = (regs.systemFlags & ~Flag.RF) | (vmcs.wordAt(GUEST_RFLAGS) & Flag.RF);
+    this.loadProgress();
+  }
+
+  /** Saves of the guest-state area what {@link goOn} looks at. `resume`: RFLAGS.RF is set, so that an instruction breakpoint does not hit again. */
+  saveProgress(resume: boolean): void {
+    const { regs, vmcs } = this;
+    vmcs.setWord(GUEST_RIP, regs.ripLo());
+    vmcs.setWord(GUEST_RIP + 1, regs.ripHi());
+    const { flags } = regs;
+    const stale = !resume && regs.host.retired() > regs.rfAt ? 0x1_0000 : 0;
+    vmcs.setWord(GUEST_RFLAGS, (resume ? flags | 0x1_0000 : flags) & ~stale);
+    vmcs.setWord(GUEST_INTERRUPTIBILITY_STATE, regs.currentShadow() | (regs.nmiBlocked ? SHADOW.nmi : 0));
+    vmcs.setWord(GUEST_PENDING_DEBUG_EXCEPTIONS, regs.pendingDebug);
+    const activity = ACTIVITY.indexOf(regs.waiting);
+    vmcs.setWord(GUEST_ACTIVITY_STATE, activity < 0 ? 0 : activity);
+  }
+
+  /** Saves the rest of the guest-state area. */
+  saveRest(): void {
     const { regs, vmcs } = this;
     const controls = vmcs.wordAt(EXIT_CONTROLS);
     vmcs.save(this.saved(controls));
@@ -149,15 +175,6 @@ export class Transition {
     vmcs.setWord(GUEST_TR_SELECTOR, regs.trSelector);
     vmcs.setWord(GUEST_GDTR_LIMIT, regs.gdtrLimit);
     vmcs.setWord(GUEST_IDTR_LIMIT, regs.idtrLimit);
-    vmcs.setWord(GUEST_RIP, regs.ripLo());
-    vmcs.setWord(GUEST_RIP + 1, regs.ripHi());
-    const { flags } = regs;
-    const stale = !resume && regs.host.retired() > regs.rfAt ? 0x1_0000 : 0;
-    vmcs.setWord(GUEST_RFLAGS, (resume ? flags | 0x1_0000 : flags) & ~stale);
-    vmcs.setWord(GUEST_INTERRUPTIBILITY_STATE, regs.currentShadow() | (regs.nmiBlocked ? SHADOW.nmi : 0));
-    vmcs.setWord(GUEST_PENDING_DEBUG_EXCEPTIONS, regs.pendingDebug);
-    const activity = ACTIVITY.indexOf(regs.waiting);
-    vmcs.setWord(GUEST_ACTIVITY_STATE, activity < 0 ? 0 : activity);
   }
 
   /** SS and CS keep their privilege level; in real-address mode and of unusable segments the rest is what the checks accept. */
