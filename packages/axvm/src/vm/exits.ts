@@ -17,6 +17,9 @@ const fail = (vm: VmServices, message: string): Next => {
 /** A hypercall or register that nobody handles: the guest sees -1, as the original's ABI says. */
 const FAILED = 0xffff_ffff_ffff_ffffn;
 
+/** What a port reads as where nothing answers, by width. */
+const FLOATING = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: FAILED } as const;
+
 const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
   Nothing: (_vm, _vcpu, { yields }) => (yields === true ? 'yield' : 'continue'),
   ExternalInterrupt: () => 'yield',
@@ -39,8 +42,7 @@ const HANDLERS: { readonly [R in AxVCpuExitReason['reason']]: Handler<R> } = {
     return 'continue';
   },
   IoRead: (vm, vcpu, { port, width }) => {
-    const open = (1n << BigInt(8 * width)) - 1n;
-    vcpu.setReturnValue(vm.portRead(port, width) ?? open);
+    vcpu.setReturnValue(vm.portRead(port, width) ?? FLOATING[width]);
     return 'continue';
   },
   IoWrite: (vm, _vcpu, { port, width, data }) => {

@@ -44,6 +44,7 @@ export class Emulator {
   #isDelivery = false;
   #emulation: Emulated | undefined;
   readonly #moves = new Moves();
+  readonly #port = new PortAccess();
   readonly #answers: Local = (transfer) => this.#local(transfer);
 
   constructor(host: EmulationHost) {
@@ -65,7 +66,7 @@ export class Emulator {
   accessPort({ port, width, input, string }: PortExit, length: () => number): TransferExit | undefined {
     const cpu = this.#host.cpu();
     if (!string) {
-      this.#emulation = new PortAccess(cpu, port, width, input, length());
+      this.#emulation = this.#port.begin(cpu, port, width, input, length());
       return this.#continue();
     }
     cpu.begin();

@@ -4,22 +4,26 @@ import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Emulated, Outcome, TransferExit } from './emulation.ts';
 import { truncate, type EmulatedCpu } from './machine.ts';
 
+/** One at a time: the same object for all of a vCPU. */
 export class PortAccess implements Emulated {
-  readonly length: number;
+  length = 0;
   outcome: Outcome = 'running';
-  readonly #cpu: EmulatedCpu;
-  readonly #port: number;
-  readonly #width: AccessWidth;
-  readonly #input: boolean;
+  #cpu: EmulatedCpu | undefined;
+  #port = 0;
+  #width: AccessWidth = 1;
+  #input = false;
   #begun = false;
   #value = 0n;
 
-  constructor(cpu: EmulatedCpu, port: number, width: AccessWidth, input: boolean, length: number) {
+  begin(cpu: EmulatedCpu, port: number, width: AccessWidth, input: boolean, length: number): this {
     this.#cpu = cpu;
     this.#port = port;
     this.#width = width;
     this.#input = input;
     this.length = length;
+    this.outcome = 'running';
+    this.#begun = false;
+    return this;
   }
 
   answer(value: bigint): void {
@@ -27,12 +31,13 @@ export class PortAccess implements Emulated {
   }
 
   next(): TransferExit | undefined {
+    const cpu = this.#cpu as EmulatedCpu;
     if (!this.#begun) {
       this.#begun = true;
       if (this.#input) return { reason: 'IoRead', port: this.#port, width: this.#width };
-      return { reason: 'IoWrite', port: this.#port, width: this.#width, data: this.#cpu.operand(Gpr.RAX, this.#width, true) };
+      return { reason: 'IoWrite', port: this.#port, width: this.#width, data: cpu.operand(Gpr.RAX, this.#width, true) };
     }
-    if (this.#input) this.#cpu.setOperand(Gpr.RAX, this.#width, true, truncate(this.#value, this.#width));
+    if (this.#input) cpu.setOperand(Gpr.RAX, this.#width, true, truncate(this.#value, this.#width));
     this.outcome = 'done';
     return undefined;
   }
