@@ -26,6 +26,9 @@ export class Linear {
   /** High word of the last read. */
   hi = 0;
   private readonly tags = new Float64Array(ENTRIES).fill(EMPTY);
+  /** By entry, and the one in force: address spaces are entered so often that forgetting them all must not take long. */
+  private readonly generations = new Int32Array(ENTRIES);
+  private generation = 0;
   private readonly places = new Float64Array(ENTRIES);
   private readonly regs: Registers;
   private readonly paging: Paging;
@@ -37,7 +40,12 @@ export class Linear {
     this.regs = regs;
     this.paging = paging;
     this.physical = physical;
-    regs.translations.flushed = () => this.tags.fill(EMPTY);
+    regs.translations.flushed = () => this.forget();
+  }
+
+  private forget(): void {
+    this.generation = (this.generation + 1) | 0;
+    if (this.generation === 0) this.tags.fill(EMPTY);
   }
 
   /** How an explicit access at privilege level `cpl` is checked. */
@@ -140,13 +148,14 @@ export class Linear {
     const store = access === Access.store ? 1 : 0;
     const tag = ((hi & 0x1ff_ffff) * 0x10_0000 + (lo >>> 12)) * 8 + mmu * 2 + store;
     const i = ((lo >>> 12) ^ (lo >>> 20) ^ (mmu << 6) ^ (store << 5)) & (ENTRIES - 1);
-    if (this.tags[i] === tag) return this.places[i]! + (lo & 0xfff);
+    if (this.tags[i] === tag && this.generations[i] === this.generation) return this.places[i]! + (lo & 0xfff);
     const pa = this.paging.translate(lo, hi, access, mmu);
     if (pa < 0) throw ABORT;
     this.physicalAddress = pa;
     const place = this.physical.place(pa, 1);
     if (place >= 0 && (this.paging.permissions & (store !== 0 ? Permission.write : Permission.read)) !== 0) {
       this.tags[i] = tag;
+      this.generations[i] = this.generation;
       this.places[i] = place - (lo & 0xfff);
     }
     return place;

@@ -16,6 +16,8 @@ const { cr0: CR0_SLOT, cr3: CR3_SLOT, cr4: CR4_SLOT, efer: EFER_SLOT, pdpte0: PD
 /** Bits of paging-structure entries, low and high word. */
 const PTE = { P: 1, RW: 2, US: 4, A: 32, D: 64, PS: 128, G: 256 } as const;
 const NX_HI = 1 << 31;
+/** In place of the bits of a page fault's error code that say P and RSVD. */
+const NO_FAULT = -1;
 /** Bits 62:52 in the high word: ignored by 4- and 5-level paging, reserved in PAE paging. */
 const IGNORED_HI = 0x7ff0_0000;
 
@@ -23,6 +25,29 @@ const IGNORED_HI = 0x7ff0_0000;
 const SPAN: readonly number[] = [0, 4096, 0x20_0000, 0x4000_0000];
 /** Address bits of a large leaf that must be 0, in the low word: bits 20:13 and 29:13. */
 const LARGE_RESERVED: readonly number[] = [0, 0, 0x001f_e000, 0x3fff_e000];
+
+/** What permissions depend on: the rights of entries, WP of CR0, SMEP and SMAP of CR4; and the MMU mode, this many times. */
+const USER = 1;
+const WRITABLE = 2;
+const NO_EXECUTE = 4;
+const PROTECTS = 8;
+const SMEP = 16;
+const SMAP = 32;
+const MODE = 64;
+
+/** What is allowed, by all of it: looked up, because whatever comes for the first time interrupts optimized code. */
+const ALLOWED: Uint8Array = Uint8Array.from({ length: 4 * MODE }, (_, i) => {
+  const mmu = Math.floor(i / MODE);
+  const user = (i & USER) !== 0;
+  const writes = (i & WRITABLE) !== 0 ? W : 0;
+  const executes = (i & NO_EXECUTE) !== 0 ? 0 : X;
+  if (mmu === MMU.user) return user ? R | writes | executes : 0;
+  const guarded = user && (mmu === MMU.supervisorSmap || (mmu === MMU.implicit && (i & SMAP) !== 0));
+  const data = guarded ? 0 : R | ((i & PROTECTS) !== 0 ? writes : W);
+  return data | (user && (i & SMEP) !== 0 ? 0 : executes);
+});
+/** By kind of access. */
+const NEEDS: readonly number[] = [R, W, X];
 
 /** Index into the table of 512 entries at a level, as a byte offset. */
 function offsetAt(lo: number, hi: number, level: number): number {
@@ -168,19 +193,20 @@ export class Paging {
     const reservedHi = this.reservedHi | (nxe ? 0 : NX_HI) | (pae ? IGNORED_HI : 0);
     let tableLo = rootLo;
     let tableHi = rootHi;
+    let fault: number;
     for (let level = levels; ; level--) {
       const at = this.entryAt(toNumber(tableLo, tableHi) + offsetAt(this.lo, this.hi, level));
       if (at < 0) return -1;
       const lo = this.physical.read64(at);
       const { hi } = this.physical;
-      if ((lo & PTE.P) === 0) return this.pageFault(0);
       const large = (lo & PTE.PS) !== 0 && level > 1;
-      if ((hi & reservedHi) !== 0 || (large && (level > 3 || (lo & LARGE_RESERVED[level]!) !== 0))) return this.pageFault(PF.P | PF.RSVD);
-      if ((lo & PTE.US) === 0) this.user = false;
-      if ((lo & PTE.RW) === 0) this.writable = false;
-      if (hi < 0) this.noExecute = true;
+      const isReserved = (hi & reservedHi) !== 0 || (large && (level > 3 || (lo & LARGE_RESERVED[level]!) !== 0));
+      fault = (lo & PTE.P) === 0 ? 0 : isReserved ? PF.P | PF.RSVD : NO_FAULT;
+      if (fault !== NO_FAULT) break;
+      this.add(lo, hi);
       if (level === 1 || large) {
-        if (!this.permitted()) return this.pageFault(PF.P);
+        fault = PF.P;
+        if (!this.permitted()) break;
         if (!this.mark(at, lo)) return -1;
         const span = SPAN[level]!;
         const mask = span - 1;
@@ -191,6 +217,14 @@ export class Paging {
       tableLo = lo & ~0xfff;
       tableHi = hi & 0x000f_ffff;
     }
+    return this.pageFault(fault);
+  }
+
+  /** Collects the rights that an entry leaves. */
+  private add(lo: number, hi: number): void {
+    this.user = this.user && (lo & PTE.US) !== 0;
+    this.writable = this.writable && (lo & PTE.RW) !== 0;
+    this.noExecute = this.noExecute || hi < 0;
   }
 
   private walkPae(): number {
@@ -213,8 +247,7 @@ export class Paging {
       const large = level === 2 && pse && (entry & PTE.PS) !== 0;
       // Bit 21 is reserved, and of bits 20:13, which are address bits 39:32, those above MAXPHYADDR.
       if (large && ((entry & 0x20_0000) !== 0 || (((entry >>> 13) & 0xff) & this.reservedHi) !== 0)) return this.pageFault(PF.P | PF.RSVD);
-      if ((entry & PTE.US) === 0) this.user = false;
-      if ((entry & PTE.RW) === 0) this.writable = false;
+      this.add(entry, 0);
       if (level === 1 || large) {
         if (!this.permitted()) return this.pageFault(PF.P);
         if (!this.mark(at, entry)) return -1;
@@ -235,17 +268,10 @@ export class Paging {
   private permitted(): boolean {
     const { sys } = this.regs;
     const cr4 = sys[CR4_SLOT]!;
-    const { user, writable, noExecute, mmu } = this;
-    let allowed = 0;
-    if (mmu === MMU.user) {
-      if (user) allowed = R | (writable ? W : 0) | (noExecute ? 0 : X);
-    } else {
-      const guarded = user && (mmu === MMU.supervisorSmap || (mmu === MMU.implicit && (cr4 & CR4.SMAP) !== 0));
-      if (!guarded) allowed = R | (writable || (sys[CR0_SLOT]! & CR0.WP) === 0 ? W : 0);
-      if (!noExecute && !(user && (cr4 & CR4.SMEP) !== 0)) allowed |= X;
-    }
-    this.permissions = allowed;
-    return (allowed & (this.access === Access.store ? W : this.access === Access.fetch ? X : R)) !== 0;
+    const rights = (this.user ? USER : 0) | (this.writable ? WRITABLE : 0) | (this.noExecute ? NO_EXECUTE : 0);
+    const controls = ((sys[CR0_SLOT]! & CR0.WP) !== 0 ? PROTECTS : 0) | ((cr4 & CR4.SMEP) !== 0 ? SMEP : 0) | ((cr4 & CR4.SMAP) !== 0 ? SMAP : 0);
+    this.permissions = ALLOWED[this.mmu * MODE + (rights | controls)]!;
+    return (this.permissions & NEEDS[this.access]!) !== 0;
   }
 
   /** Sets accessed, and for writes dirty, in a leaf; a page that is not dirty cannot be written without asking again. False: raced. */

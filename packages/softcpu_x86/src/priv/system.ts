@@ -141,7 +141,11 @@ export class SystemInstructions {
       invd: simple('invd'),
       wbinvd: simple('wbinvd'),
       mov_from_cr: privileged((insn) => onRegisters.readCr(insn)),
-      mov_to_cr: privileged(boundary((insn) => onRegisters.writeCr(insn))),
+      mov_to_cr: privileged((insn) => {
+        onRegisters.writeCr(insn);
+        // Another address space makes nothing possible that was not before.
+        return insn.reg === 3 ? Status.next : c.advance(insn);
+      }),
       mov_from_dr: (insn) => onRegisters.moveDr(insn, false),
       mov_to_dr: boundary((insn) => onRegisters.moveDr(insn, true)),
       rdmsr: privileged((insn) => {
