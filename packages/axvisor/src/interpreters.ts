@@ -12,8 +12,8 @@ import { codeDirectory } from './compile_cache.ts';
 /** Put there by the bundler: a hash of the sources of what generates interpreters. */
 declare const AXVISOR_SOURCES: string | undefined;
 
-/** Files in the folder: a few for each size of memory and number of vCPUs. */
-const MAX_FILES = 48;
+/** Files in the folder: two each for a few processors of each size of memory. */
+const MAX_FILES = 96;
 /** Bytes of the header: a checksum of all behind it, and the length of the key, each an i32. The key follows, and then the interpreter. */
 const HEADER = 8;
 

@@ -145,7 +145,7 @@ export class Engine {
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager, cacheBytes: options.translationBytes ?? CACHE_BYTES, ...(options.compiler === undefined ? {} : { compiler: options.compiler }) });
-    const { bytes, handlers } = interpreter({ isa, layout, memoryLimits, translating: this.#translator !== undefined, countStarts: eager, strict }, options.interpreters);
+    const { bytes, handlers, instructions } = interpreter({ isa, layout, memoryLimits, translating: this.#translator !== undefined, countStarts: eager, strict }, options.interpreters);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {
@@ -173,7 +173,7 @@ export class Engine {
     });
     this.#run = instance.exports['run'] as () => void;
     if (isa.manyOutlined === true) {
-      this.later = new LaterInstructions(isa, layout, handlers, { memory, memoryLimits, services: options.services, functions: options.functions ?? {}, exports: instance.exports });
+      this.later = new LaterInstructions(isa, layout, handlers, { memory, memoryLimits, services: options.services, functions: options.functions ?? {}, exports: instance.exports }, instructions);
     }
     this.#translator?.attach(this.#translatorHost(instance.exports));
   }

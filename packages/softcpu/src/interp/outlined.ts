@@ -1,6 +1,7 @@
 /**
  * Outlined instructions: functions of their own, called by the handlers in the loop. Where there are very many they stand in a table at the
- * numbers of their handlers, and are made when one is decoded for the first time: a program needs few of them.
+ * numbers of their handlers, and are made when one is decoded for the first time: a program needs few of them. Those that were wanted are
+ * kept, if anything is, and made at once at the next start.
  */
 import type { FunctionDefinition } from '../ir/emitter.ts';
 import type { Instruction, Isa } from '../isa.ts';
@@ -16,6 +17,7 @@ import type { Runtime } from './emitter.ts';
 import type { HandlerTable, Slot } from './handlers.ts';
 import { FIRST_HANDLER } from './layout.ts';
 import type { Layout } from './layout.ts';
+import type { InstructionStore } from './store.ts';
 
 /** One instruction as a function. */
 function outline(code: Code, isa: Isa, layout: Layout, runtime: Runtime, { emit }: Instruction): void {
@@ -66,6 +68,12 @@ export interface LaterImports {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
+/** Instructions that are new when all are kept again, and the part of those that are kept. */
+const KEEP_AFTER = 24;
+const KEEP_PART = 1 / 4;
+/** Instructions that are kept at most. */
+const MAX_KEPT = 768;
+
 /** The element segments of a module do what it is instantiated for. */
 const instantiate = (module: WasmModule, imports: WasmImports): WasmInstance => new wasm.Instance(module, imports);
 
@@ -89,17 +97,34 @@ export class LaterInstructions {
   readonly #isa: Isa;
   readonly #layout: Layout;
   readonly #handlers: HandlerTable;
-  readonly #imports: LaterImports;
+  readonly #imports: WasmImports;
+  readonly #memoryLimits: Limits;
   /** By number of the handler: it is there, or to be made, or not outlined. */
   readonly #known: Uint8Array;
   readonly #wanted: number[] = [];
+  readonly #store: InstructionStore | undefined;
+  /** What is there, and how many it is to be before all are kept again. */
+  #made: readonly number[] = [];
+  #keepAt = KEEP_AFTER;
 
-  constructor(isa: Isa, layout: Layout, handlers: HandlerTable, imports: LaterImports) {
+  constructor(isa: Isa, layout: Layout, handlers: HandlerTable, { memory, services, functions, exports, memoryLimits }: LaterImports, store: InstructionStore | undefined) {
     this.#isa = isa;
     this.#layout = layout;
     this.#handlers = handlers;
-    this.#imports = imports;
+    this.#memoryLimits = memoryLimits;
+    this.#imports = { host: { memory }, engine: exports, service: services, function: { ...functions, ...exports } };
     this.#known = new Uint8Array(handlers.count);
+    this.#store = store;
+    const kept = store?.find();
+    if (kept === undefined) return;
+    for (const number of kept.numbers) this.#known[number] = 1;
+    this.#add(kept.numbers, kept.module);
+    this.#setKept();
+  }
+
+  #add(numbers: readonly number[], module: Uint8Array): void {
+    instantiate(new wasm.Module(module), this.#imports);
+    this.#made = this.#made.concat(numbers);
   }
 
   /** A record with the handler of a number was decoded. */
@@ -113,15 +138,24 @@ export class LaterInstructions {
   /** Makes what is wanted. */
   make(): void {
     if (this.#wanted.length === 0) return;
-    const { memory, services, functions, exports } = this.#imports;
-    instantiate(new wasm.Module(this.#generate(this.#wanted)), { host: { memory }, engine: exports, service: services, function: { ...functions, ...exports } });
+    this.#add(this.#wanted, this.#generate(this.#wanted));
     this.#wanted.length = 0;
+    const numbers = this.#made;
+    if (this.#store === undefined || numbers.length < this.#keepAt || numbers.length > MAX_KEPT) return;
+    this.#store.keep({ numbers, module: this.#generate(numbers) });
+    this.#setKept();
+  }
+
+  /** All that is there is kept. */
+  #setKept(): void {
+    const count = this.#made.length;
+    this.#keepAt = count + Math.max(KEEP_AFTER, Math.ceil(count * KEEP_PART));
   }
 
   #generate(numbers: readonly number[]): Uint8Array {
     const isa = this.#isa;
     const module = new ModuleBuilder();
-    module.importMemory('host', 'memory', this.#imports.memoryLimits);
+    module.importMemory('host', 'memory', this.#memoryLimits);
     const table = module.importTable('engine', LATER.table, { min: 0 });
     const runtime: Runtime = {
       access: module.importFunc('engine', LATER.access, ['i64', 'i64', 'i32', ...FRAME_PARAMS], ['i32']),

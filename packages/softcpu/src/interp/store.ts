@@ -14,10 +14,47 @@ export interface InterpreterStore {
   keep(key: string, bytes: Uint8Array): void;
 }
 
+/** Instructions that were made after the interpreter: numbers of their handlers, and a module with all of them. */
+export interface KeptInstructions {
+  readonly numbers: readonly number[];
+  readonly module: Uint8Array;
+}
+
+/** What keeps the instructions that a guest wanted for the next start. */
+export interface InstructionStore {
+  find(): KeptInstructions | undefined;
+  keep(kept: KeptInstructions): void;
+}
+
 export interface Interpreter {
   /** As {@link generateInterpreter} makes it. */
   readonly bytes: Uint8Array;
   readonly handlers: HandlerTable;
+  /** For its instructions, where the store keeps anything. */
+  readonly instructions: InstructionStore | undefined;
+}
+
+/** Bytes of a number in what is kept: first how many handlers there are, then theirs, then the module. */
+const NUMBER = 4;
+
+function instructionStore(key: string, store: InterpreterStore): InstructionStore {
+  return {
+    find: () => {
+      const bytes = store.find(key);
+      if (bytes === undefined) return undefined;
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      const numbers = Array.from({ length: view.getUint32(0, true) }, (_, i) => view.getUint32((i + 1) * NUMBER, true));
+      return { numbers, module: bytes.subarray((numbers.length + 1) * NUMBER) };
+    },
+    keep: ({ numbers, module }) => {
+      const start = (numbers.length + 1) * NUMBER;
+      const bytes = new Uint8Array(start + module.length);
+      const view = new DataView(bytes.buffer);
+      [numbers.length, ...numbers].forEach((number, i) => view.setUint32(i * NUMBER, number, true));
+      bytes.set(module, start);
+      store.keep(key, bytes);
+    },
+  };
 }
 
 /** The interpreter, from the store if it has it. */
@@ -29,5 +66,5 @@ export function interpreter(options: InterpreterOptions, store: InterpreterStore
     bytes = generateInterpreter(handlers, options);
     store?.keep(key, bytes);
   }
-  return { bytes, handlers };
+  return { bytes, handlers, instructions: store === undefined ? undefined : instructionStore(`instructions ${key}`, store) };
 }

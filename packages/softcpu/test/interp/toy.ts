@@ -5,7 +5,7 @@
  * Encoding: op in bits 7:0, registers a and b in 11:8 and 15:12, imm (signed) in 31:16.
  */
 import { Access, Engine, Permission, Status, i32, i64, planLayout, wasm } from '../../src/index.ts';
-import type { Execution, HandlerTable, Isa, Machine, Service, RegionCompiler } from '../../src/index.ts';
+import type { Execution, HandlerTable, InterpreterStore, Isa, Machine, Service, RegionCompiler } from '../../src/index.ts';
 
 export const REGISTERS = 0;
 const PC = 64;
@@ -88,6 +88,9 @@ export interface ToyOptions {
   readonly execution?: Execution;
   readonly translationBytes?: number;
   readonly compiler?: RegionCompiler;
+  /** With more instructions behind its own. */
+  readonly isa?: Isa;
+  readonly interpreters?: InterpreterStore;
 }
 
 export class Toy implements Machine {
@@ -105,10 +108,12 @@ export class Toy implements Machine {
   translations = 0;
   #pending: readonly [string, number] = ['none', 0];
   readonly #handlers: HandlerTable;
+  readonly #isa: Isa;
 
-  constructor({ windowBits = 24, service = () => Status.leave, execution = 'interpreter', translationBytes = 1 << 28, compiler }: ToyOptions = {}) {
+  constructor({ windowBits = 24, service = () => Status.leave, execution = 'interpreter', translationBytes = 1 << 28, compiler, isa = toyIsa, interpreters }: ToyOptions = {}) {
+    this.#isa = isa;
     const memoryBytes = 2 ** windowBits;
-    const layout = planLayout(toyIsa, { state: 0x1000, base: 0x1000 + STATE_SIZE, memoryBytes, poolPages: 4 });
+    const layout = planLayout(isa, { state: 0x1000, base: 0x1000 + STATE_SIZE, memoryBytes, poolPages: 4 });
     this.base = Math.ceil(layout.end / 65536) * 65536;
     this.limit = this.base + 0x10_0000;
     this.state = layout.state;
@@ -116,13 +121,14 @@ export class Toy implements Machine {
     const memory = new wasm.Memory({ initial: limits.min, maximum: limits.max, shared: true });
     this.view = new DataView(memory.buffer);
     this.engine = new Engine(this, {
-      isa: toyIsa,
+      isa,
       memory,
       memoryLimits: limits,
       layout,
       execution,
       translationBytes,
       ...(compiler === undefined ? {} : { compiler }),
+      ...(interpreters === undefined ? {} : { interpreters }),
       services: { service },
       functions: { host: (x = 0) => x * 3, clock: () => 2 ** 40 },
     });
@@ -171,7 +177,7 @@ export class Toy implements Machine {
     const word = this.view.getInt32(place, true);
     const op = word & 255;
     const imm = word >> 16;
-    const { direct, name } = toyIsa.instructions[op] as (typeof toyIsa.instructions)[number];
+    const { direct, name } = this.#isa.instructions[op] as Isa['instructions'][number];
     const near = direct === true && offset + imm >= 0 && offset + imm < 4096;
     this.view.setUint16(record, this.#handlers.handler(op, 4, near, near && imm <= 0), true);
     this.view.setUint16(record + 2, REGISTERS + ((word >> 8) & 15) * 8, true);
