@@ -25,7 +25,13 @@ const XSTATE_BV = XSAVE_OFFSET + 512;
 /** Where the legacy region has XMM0, and the AVX component in standard form the upper half of YMM0. */
 const XMM = XSAVE_OFFSET + 160;
 const UPPER = XSAVE_OFFSET + 576;
+/** x87 in the legacy region: status word and the place of its TOP, tags in a bit each, the stack from ST0 on. */
+const FSW = XSAVE_OFFSET + 2;
+const TOP_SHIFT = 11;
+const FTW = XSAVE_OFFSET + 4;
+const ST0 = XSAVE_OFFSET + 32;
 /** Bits of XSTATE_BV. */
+const X87 = 1n;
 const SSE = 2n;
 const AVX = 4n;
 const FCW_RESET = 0x37f;
@@ -122,6 +128,36 @@ export class Context implements Disposable {
   set edxEax(value: bigint) {
     this.set(Gpr.RAX, BigInt.asUintN(32, value));
     this.set(Gpr.RDX, BigInt.asUintN(64, value) >> 32n);
+  }
+
+  /** What any MMX instruction does to the x87 state in the XSAVE area: registers are numbered from R0 on, and all valid (SDM vol. 1, 9.5.1). */
+  beginMmx(): void {
+    const view = this.#view;
+    const states = view.getBigUint64(XSTATE_BV, true);
+    if ((states & X87) === 0n) {
+      for (let at = ST0; at < XMM; at += 8) view.setBigUint64(at, 0n, true);
+      view.setBigUint64(XSAVE_OFFSET, BigInt(FCW_RESET), true);
+      view.setBigUint64(XSTATE_BV, states | X87, true);
+    }
+    const status = view.getUint16(FSW, true);
+    const stack = Array.from({ length: 8 }, (_, i) => [view.getBigUint64(ST0 + 16 * i, true), view.getBigUint64(ST0 + 16 * i + 8, true)] as const);
+    for (const [i, [low, high]] of stack.entries()) {
+      const at = ST0 + 16 * ((i + (status >> TOP_SHIFT)) & 7);
+      view.setBigUint64(at, low, true);
+      view.setBigUint64(at + 8, high, true);
+    }
+    view.setUint16(FSW, status & ~(7 << TOP_SHIFT), true);
+    view.setUint8(FTW, 0xff);
+  }
+
+  /** An MMX register behind {@link beginMmx}. */
+  mmx(index: number): bigint {
+    return this.#view.getBigUint64(ST0 + 16 * index, true);
+  }
+
+  setMmx(index: number, value: bigint): void {
+    this.#view.setBigUint64(ST0 + 16 * index, value, true);
+    this.#view.setUint16(ST0 + 16 * index + 8, 0xffff, true);
   }
 
   /** Half of an XMM register in the XSAVE area. */

@@ -157,7 +157,6 @@ describe('instructions', () => {
     ['vmovq [rbx], xmm1', [0xc4, 0xe1, 0xf9, 0x7e, 0x0b], ['write64 0 1716151413121110'], OLD],
     ['vmovq xmm1, [rbx]', [0xc5, 0xfa, 0x7e, 0x0b], ['read64 0'], [SEVEN, 0n, 0n, 0n]],
     ['vmovlps xmm1, xmm2, [rbx], which has three operands', [0xc5, 0xe8, 0x12, 0x0b], [], OLD],
-    ['movq mm1, [rbx], which is MMX', [0x0f, 0x6f, 0x0b], [], OLD],
   ];
   test.each(vectors)('%s', (_name, bytes, log, register) => {
     withMachine((m) => {
@@ -170,6 +169,31 @@ describe('instructions', () => {
       expect(access(m, bytes, first.startsWith('read32') ? 0x7777_7777n : SEVEN, first.startsWith('write'), fill)).toEqual(log);
       const view = new DataView(area.buffer);
       expect([176, 184, 592, 600].map((at) => view.getBigUint64(at, true))).toEqual(register);
+    }, 64);
+  });
+
+  const mmx: readonly (readonly [name: string, bytes: readonly number[], log: readonly string[], register: bigint])[] = [
+    ['movq mm1, [rbx]', [0x0f, 0x6f, 0x0b], ['read64 0'], SEVEN],
+    ['movd mm1, [rbx]', [0x0f, 0x6e, 0x0b], ['read32 0'], 0x7777_7777n],
+    ['movq [rbx], mm1', [0x0f, 0x7f, 0x0b], ['write64 0 101'], 0x101n],
+    ['movd [rbx], mm1', [0x0f, 0x7e, 0x0b], ['write32 0 101'], 0x101n],
+    ['movntq [rbx], mm1', [0x0f, 0xe7, 0x0b], ['write64 0 101'], 0x101n],
+  ];
+  test.each(mmx)('%s, which numbers x87 registers from the first on', (_name, bytes, log, register) => {
+    withMachine((m) => {
+      const { vectors: area } = m.cpu;
+      const view = new DataView(area.buffer);
+      // TOP is 3: R1 is ST6.
+      const fill = (): void => {
+        view.setUint16(2, 0x1800, true);
+        view.setUint8(4, 0);
+        for (let i = 0; i < 8; i++) view.setBigUint64(32 + 16 * i, BigInt(0x100 + ((i + 3) & 7)), true);
+        area[512] = 7;
+      };
+      expect(access(m, bytes, log[0] === 'read32 0' ? 0x7777_7777n : SEVEN, log[0]?.startsWith('write'), fill)).toEqual(log);
+      const registers = Array.from({ length: 8 }, (_, i) => (i === 1 ? register : BigInt(0x100 + i)));
+      expect(Array.from({ length: 8 }, (_, i) => view.getBigUint64(32 + 16 * i, true))).toEqual(registers);
+      expect([view.getUint16(2, true), view.getUint8(4), view.getUint16(56, true)]).toEqual([0, 0xff, log[0]?.startsWith('read') === true ? 0xffff : 0]);
     }, 64);
   });
 

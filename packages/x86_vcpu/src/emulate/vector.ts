@@ -1,4 +1,4 @@
-/** Moves between vector registers and devices: SSE's, and their AVX forms of 16 and 32 bytes (SDM vol. 2, MOVUPS, MOVDQU, MOVQ, MOVLPS and their like). */
+/** Moves between vector registers and devices: MMX's, SSE's, and their AVX forms of 16 and 32 bytes (SDM vol. 2, MOVUPS, MOVDQU, MOVQ, MOVLPS and their like). */
 import type { Instruction } from './decode.ts';
 import { truncate, type EmulatedCpu, type Size, type Steps } from './machine.ts';
 import { linearOf, modrm, readRm, writeRm, type Definition } from './operands.ts';
@@ -39,8 +39,23 @@ function moveOf({ opcode, repeat, operandPrefix, register, vex }: Instruction): 
 /** Whether the instruction is a move of a vector register; these must be in the context then. */
 export const usesVectors = (i: Instruction): boolean => MOVES[i.opcode] !== undefined;
 
-/** The work of a move, undefined for MMX's and others that are not emulated. */
+/** MOVD, MOVQ and MOVNTQ of MMX, by opcode: whether they load, and their bytes. */
+const MMX: Readonly<Record<number, Move>> = { 0x0f6e: load('word'), 0x0f6f: load(8), 0x0f7e: store('word'), 0x0f7f: store(8), 0x0fe7: store(8) };
+
+function* moveMmx(cpu: EmulatedCpu, i: Instruction, { load: isLoad, bytes }: Move): Steps {
+  const { context } = cpu;
+  const size = bytes === 8 || i.size === 8 ? 8 : 4;
+  const index = i.reg & 7;
+  const loaded = isLoad ? yield* readRm(cpu, i, size) : 0n;
+  context.beginMmx();
+  if (isLoad) context.setMmx(index, loaded);
+  else yield* writeRm(cpu, i, size, truncate(context.mmx(index), size));
+}
+
+/** The work of a move, undefined for others that are not emulated. */
 export function moveVector(cpu: EmulatedCpu, i: Instruction): Steps | undefined {
+  const mmx = MMX[i.opcode];
+  if (mmx !== undefined && !i.register && i.vex === 0 && i.repeat === 0 && !i.operandPrefix) return moveMmx(cpu, i, mmx);
   const move = moveOf(i);
   if (move === undefined) return undefined;
   const all = i.vex === 0 ? 16 : i.vex;
