@@ -60,6 +60,8 @@ export interface Guest extends Disposable {
   addToDr6(bits: bigint): void;
   /** Ends the shadow: an instruction was emulated. */
   clearShadow(): void;
+  /** Interrupts wait for the next instruction: MOV SS was emulated. */
+  setShadow(): void;
   /** @param tag - of this vCPU's translations: others on the processor have others, for each has page tables and PCIDs of its own. */
   setRoot(root: NestedRoot, tag: number): void;
   /** What this processor keeps of the guest's translations is dropped before the next entry. */

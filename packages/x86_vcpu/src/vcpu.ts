@@ -217,13 +217,14 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   }
 
   /** @param event - whose delivery was interrupted. */
-  advance(length: number): void {
+  advance(length: number, isShadowed = false): void {
     if (!this.guest.skip(length)) {
       const rip = this.guest.get('rip') + BigInt(length);
       this.guest.set('rip', this.cpu().mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
       this.guest.clearShadow();
     }
-    this.trapStep();
+    if (isShadowed) this.guest.setShadow();
+    else this.trapStep();
   }
 
   jumped(): void {

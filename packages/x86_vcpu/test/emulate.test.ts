@@ -193,7 +193,7 @@ describe('instructions', () => {
       expect(access(m, bytes, log[0] === 'read32 0' ? 0x7777_7777n : SEVEN, log[0]?.startsWith('write'), fill)).toEqual(log);
       const registers = Array.from({ length: 8 }, (_, i) => (i === 1 ? register : BigInt(0x100 + i)));
       expect(Array.from({ length: 8 }, (_, i) => view.getBigUint64(32 + 16 * i, true))).toEqual(registers);
-      expect([view.getUint16(2, true), view.getUint8(4), view.getUint16(56, true)]).toEqual([0, 0xff, log[0]?.startsWith('read') === true ? 0xffff : 0]);
+      expect([view.getUint16(2, true), view.getUint8(4), view.getUint16(56, true)]).toEqual([0, 0xff, log[0]?.startsWith('read') ? 0xffff : 0]);
     }, 64);
   });
 

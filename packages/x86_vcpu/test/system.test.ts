@@ -13,7 +13,7 @@ const PORT = 0x60;
 const LAZY = 0x40_0000;
 const GDT = 0x9000;
 const [RAX, RCX, RBX, RSP, RSI, RDI] = [0, 1, 3, 4, 6, 7] as const;
-const V = { UD: 6, NP: 11, GP: 13 } as const;
+const V = { NP: 11, SS: 12, GP: 13 } as const;
 
 /** What became of a run: the exits that were no device's, and the event that the guest gets. */
 interface Outcome {
@@ -171,7 +171,7 @@ const CODE_32 = 0x00cf_9a00_0000_ffffn;
 const CODE_64 = 0x00af_9a00_0000_ffffn;
 
 describe('segments', () => {
-  test('MOV loads them, but for SS, and stores selectors', () => {
+  test('MOV loads them, and stores selectors', () => {
     system(32, [0x8e, 0x1b], 0x10n, (m) => {
       expect([segment(m, 'Ds'), rip(m)]).toEqual([[0x10n, 0x12_3456n, 0xffff_ffffn, 0xc093n], 2n]);
       expect(m.space.readValue(gpa(GDT + 0x10), 8)).toBe(DATA | (1n << 40n));
@@ -180,7 +180,19 @@ describe('segments', () => {
     system(32, [0x8e, 0x1b], 0x10n, (_m, _d, { event, error }) => expect([event, error]).toEqual([V.NP, 0x10]), (m) => descriptor(m, 0x10, DATA ^ (0x80n << 40n)));
     system(32, [0x8e, 0x1b], 0x13n, (_m, _d, { event, error }) => expect([event, error]).toEqual([V.GP, 0x10]), (m) => descriptor(m, 0x10, DATA));
     system(32, [0x8c, 0x1b], -1n, (_m, { view }) => expect(view.getUint32(0, true)).toBe(0xffff_0028), (m) => m.cpu.setField(F.guestDsSelector, 0x28));
-    system(32, [0x8e, 0x13], 0x10n, (_m, _d, { exit }) => expect(exit.reason).toBe('GuestError'), (m) => descriptor(m, 0x10, DATA));
+  });
+
+  test('MOV SS keeps interrupts and traps from coming before the next instruction', () => {
+    const stack = (m: Machine): readonly bigint[] => [m.cpu.field(F.guestSsSelector), m.cpu.field(F.guestSsBase), m.cpu.field(F.guestSsAccessRights), m.cpu.field(F.guestInterruptibilityState), rip(m)];
+    const step = (m: Machine): void => m.cpu.setField(F.guestRflags, 0x102);
+    system(32, [0x8e, 0x13], 0x10n, (m, _d, { event }) => expect([stack(m), event]).toEqual([[0x10n, 0x12_3456n, 0xc093n, 2n, 2n], 0]), (m) => {
+      descriptor(m, 0x10, DATA);
+      step(m);
+    });
+    system(64, [0x8e, 0x13], 0n, (m) => expect(stack(m)).toEqual([0n, 0n, 0x1_0000n, 2n, 2n]));
+    system(32, [0x8e, 0x13], 0n, (_m, _d, { event, error }) => expect([event, error]).toEqual([V.GP, 0]));
+    system(32, [0x8e, 0x13], 0x13n, (_m, _d, { event, error }) => expect([event, error]).toEqual([V.GP, 0x10]), (m) => descriptor(m, 0x10, DATA));
+    system(32, [0x8e, 0x13], 0x10n, (_m, _d, { event, error }) => expect([event, error]).toEqual([V.SS, 0x10]), (m) => descriptor(m, 0x10, DATA ^ (0x80n << 40n)));
   });
 
   test('far JMP and CALL go to code segments of the same level', () => {

@@ -4,7 +4,7 @@ import { MappingFlags } from '@axvisor/axvisor_api/addrspace';
 import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
 import { GuestFault } from '../paging.ts';
 import type { Steps, Transfer } from './machine.ts';
-import { JUMPED } from './operands.ts';
+import type { JUMPED, Next, SHADOWED } from './operands.ts';
 import { Unfinished } from './string.ts';
 
 /** The register in which exits say that a value read is for the instruction that is being emulated. */
@@ -14,7 +14,7 @@ export const EMULATED = 16;
 export class Unsupported extends Error {}
 
 /** How an emulated instruction ended. */
-export type Outcome = 'running' | 'done' | typeof JUMPED | 'again' | 'unsupported' | GuestFault;
+export type Outcome = 'running' | 'done' | typeof JUMPED | typeof SHADOWED | 'again' | 'unsupported' | GuestFault;
 
 export type TransferExit = Extract<AxVCpuExitReason, { readonly reason: 'NestedPageFault' | 'MmioRead' | 'MmioWrite' | 'IoRead' | 'IoWrite' }>;
 
@@ -48,14 +48,14 @@ export interface Emulated {
 }
 
 export class Emulation implements Emulated {
-  readonly #steps: Steps<typeof JUMPED | void>;
+  readonly #steps: Steps<Next>;
   readonly #local: Local;
   readonly length: number;
   outcome: Outcome = 'running';
   /** What the last transfer read. */
   #value = 0n;
 
-  constructor(steps: Steps<typeof JUMPED | void>, length: number, local: Local) {
+  constructor(steps: Steps<Next>, length: number, local: Local) {
     this.#steps = steps;
     this.length = length;
     this.#local = local;

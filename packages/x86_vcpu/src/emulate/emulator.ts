@@ -11,7 +11,7 @@ import { Emulation, type Emulated, type Local, type TransferExit } from './emula
 import { execute, shapeOf } from './execute.ts';
 import type { EmulatedCpu, Steps, Transfer } from './machine.ts';
 import { Moves } from './move.ts';
-import { JUMPED } from './operands.ts';
+import { JUMPED, SHADOWED, type Next } from './operands.ts';
 import { PortAccess } from './port.ts';
 import { portString, portStringShape, undecodable } from './string.ts';
 import { usesVectors } from './vector.ts';
@@ -24,8 +24,8 @@ type MmioExit = Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite
 export interface EmulationHost {
   cpu(): EmulatedCpu;
   readonly apic: LocalApic | undefined;
-  /** The instruction is done: RIP moves on. */
-  advance(length: number): void;
+  /** The instruction is done: RIP moves on. @param isShadowed - interrupts and traps wait for the next one. */
+  advance(length: number, isShadowed?: boolean): void;
   /** The instruction is done, and has set RIP. */
   jumped(): void;
   /** A part of one that repeats is done. */
@@ -135,7 +135,7 @@ export class Emulator {
   }
 
   /** Starts an emulated instruction: its first transfer that is the hypervisor's, or nothing more to do. */
-  #begin(steps: Steps<typeof JUMPED | void>, length: number): TransferExit | undefined {
+  #begin(steps: Steps<Next>, length: number): TransferExit | undefined {
     this.#emulation = new Emulation(steps, length, this.#answers);
     return this.#continue();
   }
@@ -147,7 +147,7 @@ export class Emulator {
     if (exit !== undefined) return exit;
     this.#emulation = undefined;
     const { outcome } = emulation;
-    if (outcome === 'done') this.#host.advance(emulation.length);
+    if (outcome === 'done' || outcome === SHADOWED) this.#host.advance(emulation.length, outcome === SHADOWED);
     else if (outcome === JUMPED) this.#host.jumped();
     else if (outcome instanceof GuestFault) this.#host.raise(outcome);
     else if (outcome === 'unsupported') this.#host.notEmulated();

@@ -6,7 +6,12 @@ import type { EmulatedCpu, Size, Steps } from './machine.ts';
 /** What an instruction returns that has set RIP itself. */
 export const JUMPED = 'jumped';
 
-export type Run = (cpu: EmulatedCpu, i: Instruction) => Steps<typeof JUMPED | void>;
+/** What one returns behind which interrupts and traps wait for the next: MOV SS. */
+export const SHADOWED = 'shadowed';
+/** What an instruction does to the next one, if it is done. */
+export type Next = typeof JUMPED | typeof SHADOWED | void;
+
+export type Run = (cpu: EmulatedCpu, i: Instruction) => Steps<Next>;
 
 /** An instruction: what must be known to find its end, and what it does. */
 export interface Definition extends Shape {

@@ -6,10 +6,10 @@ import { Cr0, Cr4, Efer, Rflags, SegmentAccess, Vector } from '@axvisor/axvisor_
 import { loadMachineStatus } from '../control_registers.ts';
 import type { SegmentName } from '../guest.ts';
 import { GuestFault } from '../paging.ts';
-import { descriptorPlace, dplOf, isCode, isConforming, isNull, isPresent, isReadable, isSegment, toDescriptor, UNUSABLE, type SystemDescriptor } from '../task_state.ts';
+import { descriptorPlace, dplOf, isCode, isConforming, isNull, isPresent, isReadable, isSegment, isWritable, toDescriptor, UNUSABLE, type SystemDescriptor } from '../task_state.ts';
 import type { Instruction } from './decode.ts';
 import { truncate, type EmulatedCpu, type Steps } from './machine.ts';
-import { JUMPED, linearOf, modrm, readRm, writeRm, type Definition, type Run } from './operands.ts';
+import { JUMPED, SHADOWED, linearOf, modrm, readRm, writeRm, type Definition, type Run } from './operands.ts';
 import { Unsupported } from './emulation.ts';
 import { pushAll, target } from './stack.ts';
 
@@ -113,9 +113,28 @@ const storeSelector: Run = function* (cpu, i) {
   yield* writeRm(cpu, i, i.register ? i.size : 2, BigInt(cpu.guest.segment(segmentOf(i) as SegmentName).selector));
 };
 
+/** SS. Null is for 64-bit code, which keeps its privilege level there. */
+function* loadStack(cpu: EmulatedCpu, selector: number): Steps<typeof SHADOWED> {
+  const { cpl, guest } = cpu;
+  const error = errorOf(selector);
+  if (!hasDescriptors(cpu)) loadReal(cpu, 'ss', selector);
+  else if (isNull(selector)) {
+    if (!cpu.mode.long || cpl === 3 || selector !== cpl) throw new GuestFault(Vector.GP, 0);
+    guest.setSegment('ss', { selector, base: 0n, limit: 0, rights: UNUSABLE | (cpl << 5) });
+  } else {
+    const found = yield* fetch(cpu, selector);
+    if (!isWritable(found.rights) || (selector & 3) !== cpl || dplOf(found.rights) !== cpl) throw new GuestFault(Vector.GP, error);
+    if (!isPresent(found.rights)) throw new GuestFault(Vector.SS, error);
+    yield* setBits(cpu, found, ACCESSED);
+    guest.setSegment('ss', { ...found, selector, rights: found.rights | ACCESSED });
+  }
+  return SHADOWED;
+}
+
 const loadSelector: Run = function* (cpu, i) {
   const name = segmentOf(i) as SegmentName;
   const selector = Number(yield* readRm(cpu, i, 2));
+  if (name === 'ss') return yield* loadStack(cpu, selector);
   if (!hasDescriptors(cpu)) return loadReal(cpu, name, selector);
   if (isNull(selector)) {
     cpu.guest.setSegment(name, { selector, base: 0n, limit: 0, rights: UNUSABLE });
@@ -176,8 +195,7 @@ const group = (runs: readonly (Run | undefined)[], register: boolean): Definitio
 /** By opcode, as in `execute.ts`. */
 export const SYSTEM_DEFINITIONS: readonly (readonly [number, Definition])[] = [
   [0x8c, { ...modrm(storeSelector), handles: (i) => segmentOf(i) !== undefined }],
-  // SS has a shadow, which is the processor's.
-  [0x8e, { ...modrm(loadSelector), handles: (i) => !['cs', 'ss', undefined].includes(segmentOf(i)) }],
+  [0x8e, { ...modrm(loadSelector), handles: (i) => segmentOf(i) !== undefined }],
   [0x0f00, group([storeSystem('ldtr'), storeSystem('tr'), loadLdt, loadTask], true)],
   [0x0f01, group([storeTable('gdtr'), storeTable('idtr'), loadTable('gdtr'), loadTable('idtr'), storeStatus, undefined, loadStatus], false)],
 ];

@@ -152,6 +152,10 @@ export class SvmGuest implements Guest {
     this.#view.setUint32(Vmcb.interruptShadow, this.#view.getUint32(Vmcb.interruptShadow, true) & ~1, true);
   }
 
+  setShadow(): void {
+    this.#view.setUint32(Vmcb.interruptShadow, this.#view.getUint32(Vmcb.interruptShadow, true) | 1, true);
+  }
+
   low(register: GuestRegister): number {
     const table = TABLES[register];
     if (table !== undefined) return this.#view.getInt32(table[0] + VmcbSegment[table[1]], true);

@@ -160,6 +160,10 @@ export class VmxGuest implements Guest {
     if ((state & shadow) !== 0) this.#vmcs.write(F.guestInterruptibilityState, state & ~shadow);
   }
 
+  setShadow(): void {
+    this.#vmcs.write(F.guestInterruptibilityState, this.#interruptibility | Interruptibility.blockingByMovSs);
+  }
+
   low(register: GuestRegister): number {
     if (register === 'cr0') return (this.#vmcs.low(F.guestCr0) & ~CR0_OWNED_LOW) | (this.#vmcs.low(F.cr0ReadShadow) & CR0_OWNED_LOW);
     if (register === 'cr4') return (this.#vmcs.low(F.guestCr4) & ~CR4_OWNED_LOW) | (this.#vmcs.low(F.cr4ReadShadow) & CR4_OWNED_LOW);
