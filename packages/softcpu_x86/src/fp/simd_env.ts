@@ -29,10 +29,6 @@ export function isDenormal(format: Format, bits: bigint): boolean {
   const { exponent, fraction } = parts(format, bits);
   return exponent === 0n && fraction !== 0n;
 }
-export const isZero = (format: Format, bits: bigint): boolean => {
-  const { exponent, fraction } = parts(format, bits);
-  return exponent === 0n && fraction === 0n;
-};
 const signedZero = (format: Format, bits: bigint): bigint => parts(format, bits).sign << BigInt(format.exponentBits + format.fractionBits);
 
 export type Operation = (format: Format, env: FloatEnv, operands: readonly bigint[]) => bigint;

@@ -5,7 +5,7 @@ import type { WasmMemory } from '@axvisor/softcpu';
 import { rows } from '../isa/table.ts';
 import type { Row } from '../isa/table.ts';
 import { MXCSR, VT } from '../state.ts';
-import { SimdEnv, formatOf, isNan, isZero, operations } from './simd_env.ts';
+import { SimdEnv, formatOf, isNan, operations } from './simd_env.ts';
 
 /** Executes the instruction of a row. @returns 1 if it raises an exception that is not masked */
 export type SimdExec = (op: number, imm: number) => number;
@@ -171,30 +171,6 @@ const round = (format: Format, packed: boolean): Handler => (s, imm) => {
   }));
 };
 
-// ── approximations: 12 bits of the significand, without exceptions ──
-
-const scratch = new DataView(new ArrayBuffer(4));
-const fromBits = (bits: bigint): number => {
-  scratch.setUint32(0, Number(bits));
-  return scratch.getFloat32(0);
-};
-function approximate(f: (x: number) => number): (bits: bigint) => bigint {
-  return (bits) => {
-    if (isNan(binary32, bits)) return bits | 0x40_0000n;
-    const input = isZero(binary32, bits) || (bits & 0x7f80_0000n) === 0n ? bits & 0x8000_0000n : bits;
-    const value = f(fromBits(input));
-    if (Number.isNaN(value)) return 0xffc0_0000n;
-    scratch.setFloat32(0, value);
-    const result = BigInt(scratch.getUint32(0));
-    // Denormal results are zero; of a number the last 11 bits are left out, rounded.
-    if ((result & 0x7f80_0000n) === 0n) return result & 0x8000_0000n;
-    return (result & 0x7f80_0000n) === 0x7f80_0000n ? result : (result + 0x400n) & ~0x7ffn;
-  };
-}
-const reciprocal = approximate((x) => 1 / x);
-const reciprocalRoot = approximate((x) => (x === 0 ? 1 / x : 1 / Math.sqrt(x)));
-const estimated = (f: (bits: bigint) => bigint, packed: boolean): Handler => (s) => s.result(4, lanesOf(binary32, packed).map((i) => f(s.lane(1, 4, i))));
-
 // ── others ──
 
 /** Products of lanes that the upper immediate bits choose, summed in pairs, to the lanes that the lower ones choose. */
@@ -207,20 +183,6 @@ const dotProduct = (format: Format): Handler => (s, imm) => {
   const low = sum(first, second);
   const total = third === undefined || fourth === undefined ? low : sum(low, sum(third, fourth));
   s.result(bytes, lanes.map((i) => ((imm >> i) & 1) === 0 ? 0n : total));
-};
-
-/** Sums of the distances of four bytes, at eight places. */
-const distances: Handler = (s, imm) => {
-  const a = (imm & 4) === 0 ? 0 : 4;
-  const b = (imm & 3) * 4;
-  s.result(2, Array.from({ length: 8 }, (_, i) => {
-    let sum = 0n;
-    for (let k = 0; k < 4; k++) {
-      const difference = s.lane(0, 1, a + i + k) - s.lane(1, 1, b + k);
-      sum += difference < 0n ? -difference : difference;
-    }
-    return sum;
-  }));
 };
 
 function handlerOf(row: Row): Handler | undefined {
@@ -265,8 +227,7 @@ const named: Readonly<Record<string, Handler>> = {
   cvtsi2ss: fromIntegers(binary32, 1, asked), cvtsi2sd: fromIntegers(binary64, 1, asked),
   cvtph2ps: fromHalf, cvtps2ph: toHalf,
   roundps: round(binary32, true), roundpd: round(binary64, true), roundss: round(binary32, false), roundsd: round(binary64, false),
-  rcpps: estimated(reciprocal, true), rcpss: estimated(reciprocal, false), rsqrtps: estimated(reciprocalRoot, true), rsqrtss: estimated(reciprocalRoot, false),
-  dpps: dotProduct(binary32), dppd: dotProduct(binary64), mpsadbw: distances,
+  dpps: dotProduct(binary32), dppd: dotProduct(binary64),
 };
 
 /** @param state - where the state block lies in `memory`. */

@@ -33,6 +33,17 @@ const isText = (row: Row): boolean => /^v?pcmp[ei]str[im]$/.test(row.name);
 const LETTERS = [0, 1, 1, 2, 2, 3, 0x7f, 0x80, 0xff];
 const letters = (): BigUint64Array => new BigUint64Array(Uint8Array.from({ length: 256 }, () => LETTERS[below(LETTERS.length)] as number).buffer);
 
+/** Numbers that half precision has too, or nearly: of random words few are; now and then zero, or one of few bits. */
+const isMiddling = (row: Row): boolean => /^v?(dpp[sd]|cvtps2ph)$/.test(row.name);
+function middling(double: boolean): BigUint64Array {
+  const lanes = double ? new Float64Array(32) : new Float32Array(64);
+  for (let i = 0; i < lanes.length; i++) {
+    const size = (1 + random() / 2 ** 24) * 2 ** (below(28) - 14);
+    lanes[i] = (below(2) === 0 ? -1 : 1) * (below(16) === 0 ? 0 : below(4) === 0 ? Math.round(size) : size);
+  }
+  return new BigUint64Array(lanes.buffer);
+}
+
 function makeCase(row: Row, mode: 64 | 32): Case {
   const code = encode(row, mode);
   const gpr = BigUint64Array.from({ length: 16 }, () => BigInt.asUintN(mode, word()));
@@ -44,7 +55,7 @@ function makeCase(row: Row, mode: 64 | 32): Case {
   // MASKMOVDQU and MASKMOVQ store to what RDI points at.
   gpr[7] = BigInt(DATA_REGION.base + 0x400 + below(1024));
   const flags = [0x1f80, 0x1f80, 0x1fa0, 0x1fbf, 0x9fc0, 0x3f80, 0x5fa0, 0x7f80, 0x1f00, 0][below(below(4) === 0 ? 10 : 4)] as number;
-  return { mode, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : isText(row) ? { xmm: letters(), ymm: letters() } : { xmm: words(), ymm: words() }) };
+  return { mode, rip: CODE_REGION.base + 0x100, code, gpr, flags: 2, ...(isMmx(row) ? { x87: mmxState() } : {}), mxcsr: flags === 0 ? 0x1d80 : flags, ...(has(row, 'MX') || has(row, 'MH') ? { xmm: indices(), ymm: indices() } : isText(row) ? { xmm: letters(), ymm: letters() } : isMiddling(row) && below(4) !== 0 ? { xmm: middling(row.name.endsWith('d')), ymm: middling(row.name.endsWith('d')) } : { xmm: words(), ymm: words() }) };
 }
 
 /** MMX registers, as x87 ones. */

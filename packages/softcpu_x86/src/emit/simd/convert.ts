@@ -7,24 +7,13 @@ import type { I32, V128 } from '@axvisor/softcpu';
 import { MXCSR } from '../../state.ts';
 import type { Definition, Definitions } from '../define.ts';
 import { simd } from './define.ts';
-import { KINDS, PE, comparable, everywhere, inexactRaised, isDouble, isScalar, plainAndInexact, plainMode, result, slowly } from './float.ts';
-import type { Kind } from './float.ts';
+import { KINDS, PE, byScript, comparable, everywhere, inexactRaised, isDouble, isScalar, plainAndInexact, plainMode, result, slowly, writeAs } from './float.ts';
+import type { Kind, Write } from './float.ts';
 import { ZERO, low64 } from './operands.ts';
 import type { SimdOperands } from './operands.ts';
 
-/** How a conversion writes its result: a register whole, or the low bytes of it. */
-type Write = 'whole' | 4 | 8;
-
-const write = (o: SimdOperands, how: Write, value: V128): void => (how === 'whole' ? o.set(0, value) : o.setLow(0, how, value));
-
-/** By JavaScript; what is written in part is told what was there. */
-function byScript(o: SimdOperands, how: Write, b: V128): void {
-  slowly(o, how === 'whole' ? ZERO : o.get(0), b);
-  write(o, how, result(o));
-}
-
 /** `value` where it is right, else what JavaScript finds. */
-const either = (o: SimdOperands, how: Write, b: V128, value: V128, right: I32): void => o.e.if(right, () => write(o, how, value), () => byScript(o, how, b), true);
+const either = (o: SimdOperands, how: Write, b: V128, value: V128, right: I32): void => o.e.if(right, () => writeAs(o, how, value), () => byScript(o, how, b), true);
 
 const scripted = (how: Write): Definition => simd((o) => byScript(o, how, o.get(1)));
 
@@ -56,7 +45,7 @@ const narrowed = (kind: 'pd' | 'sd', how: 'whole' | 4): Definition =>
     e.if(i32.and(plainMode(o), everywhere(kind, right)), () => {
       const exact = everywhere(kind, f64x2.eq(back, b));
       e.setState('i32.store', MXCSR, i32.or(e.state('i32.load', MXCSR), select(exact, i32.const(0), i32.const(PE))));
-      write(o, how, value);
+      writeAs(o, how, value);
     }, () => byScript(o, how, b), true);
   });
 
@@ -156,6 +145,6 @@ export const conversions: Definitions = Object.fromEntries<Definition>([
   ['cvttss2si', toInteger('ss', true)], ['cvttsd2si', toInteger('sd', true)], ['cvtss2si', toInteger('ss', false)], ['cvtsd2si', toInteger('sd', false)],
   ['cvtps2dq', toIntegers('ps', false)], ['cvttps2dq', toIntegers('ps', true)], ['cvtpd2dq', toIntegers('pd', false)], ['cvttpd2dq', toIntegers('pd', true)],
   ...KINDS.map((kind) => [`round${kind}`, rounding(kind)] as const),
-  ...['cvttps2pi', 'cvttpd2pi', 'cvtps2pi', 'cvtpd2pi', 'rcpps', 'rsqrtps', 'cvtph2ps', 'cvtps2ph', 'cvtpi2pd'].map((name) => [name, scripted('whole')] as const),
-  ['cvtpi2ps', scripted(8)], ['rcpss', scripted(4)], ['rsqrtss', scripted(4)],
+  ...['cvttps2pi', 'cvttpd2pi', 'cvtps2pi', 'cvtpd2pi', 'cvtpi2pd'].map((name) => [name, scripted('whole')] as const),
+  ['cvtpi2ps', scripted(8)],
 ]);

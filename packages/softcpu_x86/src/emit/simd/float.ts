@@ -8,7 +8,6 @@ import { MXCSR, VT } from '../../state.ts';
 import type { Definition, Definitions } from '../define.ts';
 import { comparisonFlags } from '../flags.ts';
 import { simd } from './define.ts';
-import type { Body } from './define.ts';
 import { ZERO } from './operands.ts';
 import type { SimdOperands } from './operands.ts';
 
@@ -36,6 +35,15 @@ export function slowly(o: SimdOperands, a: V128, b: V128, imm: I32 = o.row.opera
   e.setState('v128.store', VT + 16, b);
   o.raise(e.call(SIMD_EXEC, 'i32', [i32.const(o.row.op), imm]));
 }
+/** How an instruction writes its result: a register whole, or the low bytes of it. */
+export type Write = 'whole' | 4 | 8;
+export const writeAs = (o: SimdOperands, how: Write, value: V128): void => (how === 'whole' ? o.set(0, value) : o.setLow(0, how, value));
+
+/** Of one operand, by JavaScript; what is written in part is told what was there. */
+export function byScript(o: SimdOperands, how: Write, b: V128): void {
+  slowly(o, how === 'whole' ? ZERO : o.get(0), b);
+  writeAs(o, how, result(o));
+}
 export const result = (o: SimdOperands): V128 => o.e.state('v128.load', VT);
 
 /** Single or double, packed or scalar. */
@@ -44,7 +52,7 @@ export const isDouble = (kind: Kind): 0 | 1 => (kind[1] === 'd' ? 1 : 0);
 export const isScalar = (kind: Kind): kind is 'ss' | 'sd' => kind[0] === 's';
 export const KINDS: readonly Kind[] = ['ps', 'pd', 'ss', 'sd'];
 
-const floats = [f32x4, f64x2] as const;
+export const floats: readonly [typeof f32x4, typeof f64x2] = [f32x4, f64x2];
 const words = [i32x4, i64x2] as const;
 const NORMAL = [f32x4.splat(f32.const(2 ** -126)), f64x2.splat(f64.const(2 ** -1022))] as const;
 const INFINITY = [f32x4.splat(f32.const(Infinity)), f64x2.splat(f64.const(Infinity))] as const;
@@ -84,7 +92,7 @@ function either(o: SimdOperands, kind: Kind, a: V128, b: V128, value: V128, sett
   }, true);
 }
 
-const settleName = (operation: RoundedOperation, d: 0 | 1): string => `sse${operation}${d === 1 ? 'Double' : 'Single'}`;
+export const settleName = (operation: RoundedOperation, d: 0 | 1): string => `sse${operation}${d === 1 ? 'Double' : 'Single'}`;
 
 /**
  * `(a, b, result, lanes that do not count)`: whether the host's result is right, with nothing but the precision flag to be raised, which it does.
@@ -116,8 +124,11 @@ export const simdFloatFunctions: Readonly<Record<string, FunctionDefinition>> = 
   OPERATIONS.flatMap((operation) => ([0, 1] as const).map((d): [string, FunctionDefinition] => [settleName(operation, d), settle(operation, d)])),
 );
 
+/** The lanes where a sum of normal numbers, or a quotient or product that is checked further, raises nothing but the precision flag. */
+export const quickSum = (d: 0 | 1, a: V128, b: V128, value: V128): V128 => v128.and(floats[d].ge(floats[d].pmin(magnitude(d, a), magnitude(d, b)), NORMAL[d]), isFinite(d, value));
+
 /** `quick`: the lanes where, with the precision flag up, nothing else can happen. */
-function rounded(o: SimdOperands, kind: Kind, operation: RoundedOperation, operands: readonly [V128, V128], checked: readonly [V128, V128], value: V128, quick: V128): void {
+export function rounded(o: SimdOperands, kind: Kind, operation: RoundedOperation, operands: readonly [V128, V128], checked: readonly [V128, V128], value: V128, quick: V128): void {
   const { e } = o;
   const d = isDouble(kind);
   e.if(i32.and(plainAndInexact(o), everywhere(kind, quick)), () => write(o, kind, value), () => {
@@ -136,7 +147,7 @@ const arithmetic = (name: Arithmetic, kind: Kind): Definition =>
     const a = o.get(0);
     const value = o.e.let(floats[d][name](a, b));
     // Of infinities and NaN the result is one, or a quotient of zero.
-    const quick = v128.and(floats[d].ge(floats[d].pmin(magnitude(d, a), magnitude(d, b)), NORMAL[d]), isFinite(d, value));
+    const quick = quickSum(d, a, b, value);
     if (name === 'add' || name === 'sub') rounded(o, kind, 'add', [a, b], [a, name === 'add' ? b : floats[d].neg(b)], value, quick);
     else rounded(o, kind, name, [a, b], [a, b], value, v128.and(quick, isLarge(d, value)));
   });
@@ -202,20 +213,6 @@ const compareFlags = (kind: 'ss' | 'sd'): Definition =>
 
 // ── others ──
 
-/** Two operands, all by JavaScript. */
-const executed: Body = (o) => {
-  const b = o.get(1);
-  slowly(o, o.get(0), b);
-  o.set(0, result(o));
-};
-
-/** MPSADBW: of the upper half, the upper bits of the immediate count. */
-const distances: Definition = simd((o) => {
-  const b = o.get(1);
-  slowly(o, o.get(0), b, o.immOfHalf(3));
-  o.set(0, result(o));
-});
-
 /** Lane numbers and their bits. */
 const NUMBERS = v128.const((3n << 96n) | (2n << 64n) | (1n << 32n));
 const BITS = v128.const((8n << 96n) | (4n << 64n) | (2n << 32n) | 1n);
@@ -231,29 +228,6 @@ const insertion: Definition = simd((o) => {
   const cleared = i32x4.ne(v128.and(i32x4.splat(imm), BITS), ZERO);
   o.set(0, e.let(v128.andnot(v128.bitselect(source, o.get(0), to), cleared)));
 });
-
-/** Sums and differences of lanes of both operands: the first lanes of pairs and the second ones, which are subtracted or added. */
-const paired = (kind: 'ps' | 'pd', pairs: (a: V128, b: V128) => readonly [V128, V128]): Definition =>
-  simd((o) => {
-    const { e } = o;
-    const d = isDouble(kind);
-    const b = o.get(1);
-    const a = o.get(0);
-    const [first, second] = pairs(a, b);
-    const [x, y] = [e.let(first), e.let(second)];
-    const value = e.let(floats[d].add(x, y));
-    const quick = v128.and(floats[d].ge(floats[d].pmin(magnitude(d, x), magnitude(d, y)), NORMAL[d]), isFinite(d, value));
-    rounded(o, kind, 'add', [a, b], [x, y], value, quick);
-  });
-const lanes = (bytes: 4 | 8, which: readonly number[]) => (a: V128, b: V128): V128 =>
-  i8x16.shuffle(a, b, which.flatMap((lane) => Array.from({ length: bytes }, (_, i) => lane * bytes + i)));
-const SIGNS = { ps: v128.const((1n << 95n) | (1n << 31n)), pd: v128.const(1n << 63n) } as const;
-const horizontal = (kind: 'ps' | 'pd', subtract: boolean): Definition => {
-  const [even, odd] = kind === 'ps' ? [lanes(4, [0, 2, 4, 6]), lanes(4, [1, 3, 5, 7])] : [lanes(8, [0, 2]), lanes(8, [1, 3])];
-  return paired(kind, (a, b) => [even(a, b), subtract ? floats[isDouble(kind)].neg(odd(a, b)) : odd(a, b)]);
-};
-/** Even lanes are subtracted. */
-const alternating = (kind: 'ps' | 'pd'): Definition => paired(kind, (a, b) => [a, v128.xor(b, SIGNS[kind])]);
 
 const ofAll = (names: readonly string[], make: (kind: Kind) => Definition, kinds: readonly Kind[] = KINDS): [string, Definition][] =>
   names.flatMap((name) => kinds.map((kind): [string, Definition] => [name + kind, make(kind)]));
@@ -274,10 +248,6 @@ export const vectorFloats: Definitions = Object.fromEntries([
   ...ofAll(['sqrt'], squareRoot),
   ...ofAll(['cmp'], compare),
   ['ucomiss', compareFlags('ss')], ['comiss', compareFlags('ss')], ['ucomisd', compareFlags('sd')], ['comisd', compareFlags('sd')],
-  ...(['ps', 'pd'] as const).flatMap((kind): [string, Definition][] => [
-    [`hadd${kind}`, horizontal(kind, false)], [`hsub${kind}`, horizontal(kind, true)], [`addsub${kind}`, alternating(kind)],
-  ]),
-  ...['dpps', 'dppd'].map((name): [string, Definition] => [name, simd(executed)]),
-  ['insertps', insertion], ['mpsadbw', distances],
+  ['insertps', insertion],
   ['ldmxcsr', loadControl], ['stmxcsr', storeControl],
 ]);

@@ -8,13 +8,16 @@ import { carryless, carrylessFunctions } from './carryless.ts';
 import { simdFloatFunctions, vectorFloats } from './float.ts';
 import { fmaFunctions, fusedFloats } from './fma.ts';
 import { conversions } from './convert.ts';
+import { estimates } from './estimate.ts';
 import { gathers } from './gather.ts';
+import { halfPrecision } from './half.ts';
 import { integers } from './integer.ts';
 import { vectorMoves } from './move.ts';
 import { sha } from './sha.ts';
+import { sums } from './sums.ts';
 import { textFunctions, textInstructions } from './text.ts';
 
-const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...conversions, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
+const definitions: Definitions = { ...integers, ...vectorMoves, ...vectorFloats, ...conversions, ...halfPrecision, ...estimates, ...sums, ...textInstructions, ...aes, ...carryless, ...sha, ...avxDefinitions, ...gathers, ...fusedFloats };
 
 /** Definition of a row: with a VEX prefix, most are those of SSE instructions. */
 export function simdDefinition({ name, vex }: Row): Definition | undefined {
