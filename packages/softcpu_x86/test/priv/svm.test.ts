@@ -182,7 +182,7 @@ test('nested page faults', () => {
 
 test('interrupts of the host, virtual interrupts, injected events', () => {
   const h = new SvmHarness();
-  for (const vector of [0x30, 0x40]) {
+  for (const vector of [14, 0x30, 0x40]) {
     h.write64(IDT + vector * 16, gate(SEL.code64, 0x7000 + vector, 0x8e));
     h.write64(IDT + vector * 16 + 8, 0n);
   }
@@ -210,6 +210,10 @@ test('interrupts of the host, virtual interrupts, injected events', () => {
   h.set64(Vmcb.eventInjection, 0x8000_0040 | (EventType.externalInterrupt << 8));
   h.start();
   expect([h.rip, h.get64(Vmcb.eventInjection)]).toEqual([0x7040n, 0n]);
+  // An exception with its error code on top of the stack.
+  h.set64(Vmcb.eventInjection, 0x1234_8000_0b0en);
+  h.start();
+  expect([h.rip, h.read64(Number(h.gpr(4)))]).toEqual([0x700en, 0x1234n]);
 });
 
 test('virtual NMIs wait for IRET', () => {

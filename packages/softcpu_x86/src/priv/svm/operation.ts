@@ -180,6 +180,7 @@ export class SvmOperation {
     const { vmcb } = this;
     const { events, regs } = this.p;
     const event = vmcb.lo(Vmcb.eventInjection);
+    const errorCode = vmcb.hi(Vmcb.eventInjection);
     if (event >= 0) return;
     vmcb.set(Vmcb.eventInjection, 0, 0);
     const type = (event >>> EventInjection.typeShift) & 7;
@@ -191,7 +192,7 @@ export class SvmOperation {
       vector,
       kind: software && kind === EVENT.hardware ? EVENT.softException : kind,
       hasError: (event & EventInjection.errorCodeValid) !== 0,
-      errorCode: vmcb.hi(Vmcb.eventInjection),
+      errorCode,
       length: length > 0 && length < 16 ? length : 0,
     });
   }
