@@ -52,6 +52,11 @@ const MSRS: readonly (readonly [first: number, count: number])[] = [
 const PREFIXES = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x64, 0x65, 0x48, 0x41, 0x44, 0x4f];
 /** Bytes that fill the code of a step with random instructions. */
 const RANDOM_BYTES = 64;
+/** Accesses that end a guest where there is no memory. */
+const NOT_EMULATED = [
+  'addps xmm0, [rbx]', 'fld dword ptr [rbx]', 'fstp tbyte ptr [rbx]', 'fxsave [rbx]', 'fxrstor [rbx]', 'xsave [rbx]', 'xrstor [rbx]', 'ldmxcsr [rbx]', 'movbe eax, [rbx]', 'crc32 eax, dword ptr [rbx]', 'enter 16, 3',
+  'mov rsp, rbx\niretq',
+];
 const REGISTERS = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
 
 const BOARD: Board = {
@@ -94,18 +99,19 @@ class Program extends WildProgram {
     return this.bytes(RANDOM_BYTES, () => list.shift() as number);
   }
 
-  /** An access of any kind at the address in RBX. */
+  /** An access of any kind at the address in RBX. Of those that end the guest on a device there are few. */
   access(): string {
     const { random } = this;
+    if (random.below(500) === 0) return random.pick(NOT_EMULATED);
     return random.pick([
       'mov al, [rbx]', 'mov ax, [rbx]', 'mov eax, [rbx]', 'mov rax, [rbx]', 'mov [rbx], cl', 'mov [rbx], cx', 'mov [rbx], ecx', 'mov [rbx], ecx', 'mov [rbx], ecx', 'mov [rbx], rcx',
       'movzx eax, byte ptr [rbx]', 'movsx rax, word ptr [rbx]', 'movsxd rax, dword ptr [rbx]', 'add [rbx], ecx', 'sub eax, [rbx]', 'or byte ptr [rbx], 1', 'xor [rbx], rcx', 'cmp dword ptr [rbx], 5',
       'test [rbx], ecx', 'inc dword ptr [rbx]', 'neg dword ptr [rbx]', 'not qword ptr [rbx]', 'xchg [rbx], ecx', 'lock xadd [rbx], ecx', 'lock cmpxchg [rbx], ecx', 'cmpxchg8b [rbx]',
       'lock cmpxchg16b [rbx]', 'bts dword ptr [rbx], 3', 'bt [rbx], ecx', 'push [rbx]', 'pop [rbx]', 'call [rbx]', 'jmp [rbx]', 'movups xmm0, [rbx]', 'movaps [rbx], xmm0', 'movdqu [rbx], xmm1',
-      'addps xmm0, [rbx]', 'movq xmm0, qword ptr [rbx]', 'movd dword ptr [rbx], xmm0', 'fld dword ptr [rbx]', 'fstp tbyte ptr [rbx]', 'fxsave [rbx]', 'fxrstor [rbx]', 'xsave [rbx]', 'xrstor [rbx]', 'ldmxcsr [rbx]',
-      'invlpg [rbx]', 'clflush [rbx]', 'prefetcht0 [rbx]', 'lgdt [rbx]', 'sidt [rbx]', 'sgdt [rbx]', 'ltr [rbx]', 'lldt [rbx]', 'lmsw [rbx]', 'shl dword ptr [rbx], 3', 'imul eax, [rbx]', 'div dword ptr [rbx]',
+      'movq xmm0, qword ptr [rbx]', 'movd dword ptr [rbx], xmm0', 'movq mm0, [rbx]', 'invlpg [rbx]', 'clflush [rbx]', 'prefetcht0 [rbx]', 'lgdt [rbx]', 'sidt [rbx]', 'sgdt [rbx]', 'ltr [rbx]', 'lldt [rbx]',
+      'lmsw [rbx]', 'smsw word ptr [rbx]', 'str word ptr [rbx]', '.byte 0x8c, 0x1b', 'shl dword ptr [rbx], 3', 'imul eax, [rbx]', 'div dword ptr [rbx]', 'setc [rbx]', 'cmovz eax, [rbx]', 'vmovups ymm0, [rbx]',
       'mov rsi, rbx\nmov rdi, 0x800000\nmov ecx, 5\nrep movsd', 'mov rdi, rbx\nmov ecx, 9\nrep stosb', 'mov rdi, rbx\nmov rsi, rbx\nmov ecx, 3\nrepe cmpsw', 'mov rsi, rbx\nstd\nlodsq\ncld', 'mov ds, [rbx]',
-      'vmovups ymm0, [rbx]', 'movbe eax, [rbx]', 'crc32 eax, dword ptr [rbx]', 'setc [rbx]', 'cmovz eax, [rbx]', 'enter 16, 3', 'mov rsp, rbx\npush rax', 'mov rsp, rbx\niretq',
+      'mov ss, [rbx]', 'mov rsp, rbx\npush rax', '.byte 0xff, 0x2b', '.byte 0xff, 0x1b', 'mov rsp, rbx\ncall 1f\n1:',
     ]);
   }
 
