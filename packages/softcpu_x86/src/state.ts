@@ -112,7 +112,7 @@ export const YMM = 640;
 /** Where vector instructions put results together and copy operands (64 bytes). */
 export const VT = 1152;
 
-/** PC of an instruction behind STI, before which interrupts are blocked if it comes next (i64); -1: none. */
+/** PC of an instruction behind STI, before which interrupts are blocked if it comes next (i64); none where it is at no address. */
 export const SHADOW_PC = 1216;
 /** Nonzero where something waits for IF to be set, or may (i32). */
 export const IF_AWAITED = 1224;

@@ -29,6 +29,9 @@ const PAT_RESET = 0x0007_0406;
 /** High word of a number below 2^53. */
 export const highOf = (value: number): number => Math.floor(value / 0x1_0000_0000) | 0;
 
+/** Upper half of what no PC is: no canonical address. */
+const NOWHERE_HI = 0x8000_0000 | 0;
+
 /** Registers and mode of one logical processor. */
 export class Registers {
   /** Stored registers, two words each, at {@link slot}. */
@@ -377,17 +380,17 @@ export class Registers {
   clearShadow(): void {
     const { words, base } = this;
     this.shadow = 0;
-    words[base + (SHADOW_PC >> 2)] = words[base + (SHADOW_PC >> 2) + 1] = -1;
+    words[base + (SHADOW_PC >> 2) + 1] = NOWHERE_HI;
   }
 
   /** Blocking by STI and MOV SS that is in force before the instruction at PC. */
   currentShadow(): number {
     const { words, base } = this;
     const at = base + (SHADOW_PC >> 2);
-    // That this PC was come to from STI is likely, and certain no more when it is left.
+    // That this PC was come to from STI is likely while IF is set, and certain no more when it is left.
     if (words[at] === words[base + (PC >> 2)] && words[at + 1] === words[base + (PC >> 2) + 1]) {
       this.clearShadow();
-      this.blockNext(SHADOW.sti);
+      if ((this.systemFlags & Flag.IF) !== 0) this.blockNext(SHADOW.sti);
     }
     if (this.shadow !== 0 && this.host.retired() > this.shadowAt) this.shadow = 0;
     return this.shadow;

@@ -179,6 +179,18 @@ describe.each(engines)('%s: STI', (engine) => {
     expect(shadows).toEqual([1, 0, 0, 0, 0]);
   });
 
+  test('does not block them where the next instruction is come to again, nor at the last address', () => {
+    const m = begun('sti\nhere: nop\ncli\njmp here');
+    m.lp.run(4);
+    expect([m.lp.pc, m.lp.priv.regs.currentShadow()]).toEqual([BigInt(KERNEL) + 1n, 0]);
+    for (const flags of [0x202, 2]) {
+      m.lp.priv.regs.flags = flags;
+      m.lp.priv.regs.clearShadow();
+      m.lp.priv.regs.setRip(-1, -1);
+      expect(m.lp.priv.regs.currentShadow()).toBe(0);
+    }
+  });
+
   test('does not block them for ever where the next instruction repeats', () => {
     const m = begun('sti\nhere: jmp here');
     m.lp.run(1);
