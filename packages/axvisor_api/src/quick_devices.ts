@@ -1,5 +1,5 @@
 /** Device registers that a guest accesses without being left: the way from a processor's trap to whoever runs the vCPU and its devices. */
-import type { AccessWidth } from './device.ts';
+import type { AccessWidth, DeviceRegion } from './device.ts';
 import { thisCpuId } from './host.ts';
 import { kickProcessor } from './processor.ts';
 
@@ -10,12 +10,15 @@ export interface LiveRegisters {
   setX(register: number, lo: number, hi: number): void;
 }
 
+/** Where registers can be that are accessed so. */
+export type QuickSpace = Exclude<DeviceRegion['space'], 'sysreg'>;
+
 /** Devices whose registers may be accessed without an exit. Addresses are below 2^53, widths at most 4. */
 export interface QuickDevices {
-  /** What a load gives; `undefined`: it has to be an exit. */
-  read(address: number, width: AccessWidth): number | undefined;
-  /** Carries a store out; `false`: it has to be an exit. */
-  write(address: number, width: AccessWidth, value: number): boolean;
+  /** What a load or IN gives; `undefined`: it has to be an exit. */
+  read(space: QuickSpace, address: number, width: AccessWidth): number | undefined;
+  /** Carries a store or OUT out; `false`: it has to be an exit. */
+  write(space: QuickSpace, address: number, width: AccessWidth, value: number): boolean;
 }
 
 /**
@@ -33,10 +36,10 @@ export class GuardedDevices implements QuickDevices {
     this.#isDue = isDue;
   }
 
-  read(address: number, width: AccessWidth): number | undefined {
+  read(space: QuickSpace, address: number, width: AccessWidth): number | undefined {
     let value: number | undefined = 0;
     try {
-      value = this.#devices.read(address, width);
+      value = this.#devices.read(space, address, width);
     } catch (error) {
       this.#thrown = { error };
     }
@@ -44,10 +47,10 @@ export class GuardedDevices implements QuickDevices {
     return value;
   }
 
-  write(address: number, width: AccessWidth, value: number): boolean {
+  write(space: QuickSpace, address: number, width: AccessWidth, value: number): boolean {
     let done = true;
     try {
-      done = this.#devices.write(address, width, value);
+      done = this.#devices.write(space, address, width, value);
     } catch (error) {
       this.#thrown = { error };
     }

@@ -10,7 +10,7 @@ import type { QuickDevices } from './quick_devices.ts';
 import { apiDef, required, type AxApiDef } from './registry/api.ts';
 import type { Ticks } from './time.ts';
 
-export { GuardedDevices, type LiveRegisters, type QuickDevices } from './quick_devices.ts';
+export { GuardedDevices, type LiveRegisters, type QuickDevices, type QuickSpace } from './quick_devices.ts';
 
 /** Life cycle of a vCPU. */
 export const VCpuState = { Invalid: 0, Created: 1, Free: 2, Ready: 3, Running: 4, Blocked: 5 } as const;

@@ -164,6 +164,9 @@ function createApis(options: ComponentOptions): { readonly x86: X86Processor; re
       vmrun: (vmcb, context) => (svm(), cpu().vmRun(vmcb, Number(context))),
       vmload: (vmcb) => svm().vmload(vmcb),
       vmsave: (vmcb) => svm().vmsave(vmcb),
+      setPortVector: (vector) => {
+        cpu().core.priv.portVector = vector;
+      },
       stgi: () => svm().setGif(true),
       clgi: () => svm().setGif(false),
       // Translations are not kept by ASID: what is cached is the last guest's.

@@ -224,12 +224,12 @@ export class GuestVm {
 
   #quick(): QuickDevices {
     return {
-      read: (address, width) => {
+      read: (_space, address, width) => {
         const value = this.#load(BigInt(address), width);
         if (value !== undefined) this.quickAccesses++;
         return value === undefined ? undefined : Number(value);
       },
-      write: (address, width, value) => {
+      write: (_space, address, width, value) => {
         const done = this.#store(BigInt(address), width, BigInt(value));
         if (done) this.quickAccesses++;
         return done;

@@ -21,6 +21,8 @@ export class Events {
   /** NMIs that wait: one while another is handled, else two, of which the first is delivered at once (SDM vol. 3, 6.7.1). */
   #nmis = 0;
   #apic: LocalApic | undefined;
+  /** {@link #signals} that the last entry took note of. */
+  #prepared = 0;
 
   constructor(control: Int32Array) {
     this.#control = control;
@@ -118,8 +120,19 @@ export class Events {
     return now || (interruptible && this.#interrupted);
   }
 
+  /** What is asserted, as far as a change of it has to be seen. */
+  get #signals(): number {
+    return this.#apic === undefined ? (this.pins << 8) | ((this.#highest ?? -1) + 1) : this.pins;
+  }
+
+  /** Something came since the last {@link prepare}. */
+  get isDue(): boolean {
+    return this.#signals !== this.#prepared;
+  }
+
   /** Programs the next entry. */
   prepare(guest: Guest): void {
+    this.#prepared = this.#signals;
     guest.inject(this.#next(guest));
     guest.openWindows(this.#interrupted, this.#nmis > 0);
   }

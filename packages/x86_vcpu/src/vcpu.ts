@@ -1,11 +1,11 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr } from '@axvisor/axvisor_api/arch/x86';
+import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, setPortVector, type PortVector } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
-import type { ArchVCpuConfig, AxArchVCpu, AxVCpuExitReason, VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import { GuardedDevices, type ArchVCpuConfig, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices, type VCpuShare } from '@axvisor/axvisor_api/vcpu';
 import { Context, Control } from './context.ts';
 import { cpuidViewOf, type CpuidView } from './cpuid.ts';
 import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
@@ -67,6 +67,8 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   readonly #interceptions: Interceptions;
   readonly cpuidView: CpuidView;
   #msr: PendingMsr | undefined;
+  #devices: GuardedDevices | undefined;
+  #portVector: PortVector | undefined;
   /** Why the guest is not entered any more. */
   #end: AxVCpuExitReason | undefined;
 
@@ -152,6 +154,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     ensure(this.#emulated !== undefined, 'BadState', `${this.who} has no nested page table`);
     this.#power.begin();
     this.guest.bind();
+    setPortVector(this.#portVector);
     this.#boundTo = cpu;
     // Elsewhere, or with other tables, it may have changed what is kept here.
     if (this.context.control[Control.translations] === cpu.id + 1) return;
@@ -160,6 +163,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   }
 
   unbind(): void {
+    setPortVector(undefined);
     this.#interruptible = (this.guest.get('rflags') & Rflags.IF) !== 0n;
     // The processor keeps it until another vCPU comes; other threads see what is in memory.
     if (this.#attached && this.#loadedOn !== undefined) this.#shared.save();
@@ -207,6 +211,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
       if (this.guest.nmiDelivered) this.#events.nmiDelivered();
       const event = exit.kind === 'failEntry' ? undefined : this.guest.interrupted();
       this.#events.deliverAgain(event);
+      this.#devices?.rethrow();
       const timer = this.#apic?.nextTimer();
       const reason = this.#interceptions.handle(exit, event);
       if (reason !== undefined) return reason;
@@ -258,6 +263,11 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   }
 
   // ── devices ──
+
+  attachDevices(devices: QuickDevices): void {
+    const guarded = (this.#devices = new GuardedDevices(devices, () => this.#events.isDue));
+    this.#portVector = (port, width, input, value) => (input ? guarded.read('port', port, width) : guarded.write('port', port, width, value) ? 0 : undefined);
+  }
 
   decodeMmio(): ReturnType<Emulator['decodeMmio']> {
     return this.#emulator.decodeMmio();

@@ -140,6 +140,7 @@ export class FakeCpu {
       stgi: () => {},
       clgi: () => {},
       invlpga: () => {},
+      setPortVector: () => {},
       retiredInstructions: () => 0n,
     };
   }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { withLinked } from '@axvisor/axvisor_api';
 import { createAddrSpace, MappingFlags, type AddrSpace } from '@axvisor/axvisor_api/addrspace';
-import { newArchPerCpu, newArchVCpu, nestedFormat, type AxArchVCpu, type AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import { newArchPerCpu, newArchVCpu, nestedFormat, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices } from '@axvisor/axvisor_api/vcpu';
 import { component as axaddrspace } from '@axvisor/axaddrspace';
 import { component as axerrno } from '@axvisor/axerrno';
 import { createComponent as createHost } from '@axvisor/axhost';
@@ -21,7 +21,7 @@ interface Guest {
   run(): AxVCpuExitReason;
 }
 
-function withGuest(vendor: 'vmx' | 'svm', engine: ComponentOptions['engine'], code: readonly number[], use: (guest: Guest) => void): void {
+function withGuest(vendor: 'vmx' | 'svm', engine: ComponentOptions['engine'], code: readonly number[], use: (guest: Guest) => void, devices?: QuickDevices): void {
   const processor = createProcessor({ vendor: vendor === 'vmx' ? 'intel' : 'amd', ...(engine === undefined ? {} : { engine }) });
   withLinked([axerrno, memoryAddr, createHost({ memory: 128 << 20 }), processor, axaddrspace, vendor === 'vmx' ? vmx : svm], () => {
     const perCpu = newArchPerCpu(0);
@@ -33,6 +33,7 @@ function withGuest(vendor: 'vmx' | 'svm', engine: ComponentOptions['engine'], co
     vcpu.setEntry(gpa(ENTRY));
     vcpu.setEptRoot(space.root, 1);
     vcpu.setup();
+    if (devices !== undefined) vcpu.attachDevices?.(devices);
     vcpu.bind();
     const run = (): AxVCpuExitReason => {
       for (let i = 0; i < 1000; i++) {
@@ -82,6 +83,47 @@ describe.each(['vmx', 'svm'] as const)('%s', (vendor) => {
         expect(run()).toEqual({ reason: 'Halt' });
         expect(vcpu.dump()['rip']).toBe(ENTRY + BigInt(code.length));
       });
+    });
+
+    test('ports without exits', () => {
+      // mov dx, 0x3f8; mov eax, 0x12345678; in al, dx; mov ebx, eax; in ax, dx; mov ecx, eax; in eax, dx; mov esi, eax; out dx, al; out dx, ax; out dx, eax; in al, 0x60; hlt
+      const code = [
+        0xba, 0xf8, 3, 0x66, 0xb8, 0x78, 0x56, 0x34, 0x12, 0xec, 0x66, 0x89, 0xc3, 0xed, 0x66, 0x89, 0xc1, 0x66, 0xed, 0x66, 0x89, 0xc6, 0xee, 0xef, 0x66, 0xef, 0xe4, 0x60, 0xf4,
+      ];
+      const writes: unknown[] = [];
+      const devices: QuickDevices = {
+        read: (space, port, width) => (port === 0x3f8 && space === 'port' ? { 1: 0xf1, 2: 0xf2f1, 4: 0xf4f3_f2f1, 8: 0 }[width] : undefined),
+        write: (...access) => writes.push(access) > 0,
+      };
+      withGuest(vendor, engine, code, ({ vcpu, run }) => {
+        expect(run()).toEqual({ reason: 'IoRead', port: 0x60, width: 1 });
+        vcpu.setReturnValue(0n);
+        expect(run()).toEqual({ reason: 'Halt' });
+        expect([vcpu.getGpr(3), vcpu.getGpr(1), vcpu.getGpr(6)]).toEqual([0x1234_56f1n, 0x1234_f2f1n, 0xf4f3_f2f1n]);
+        expect(writes).toEqual([['port', 0x3f8, 1, 0xf1], ['port', 0x3f8, 2, 0xf2f1], ['port', 0x3f8, 4, 0xf4f3_f2f1]]);
+      }, devices);
+    });
+
+    test('an interrupt that comes by OUT without an exit is taken behind it, and what a device throws ends the run', () => {
+      // mov sp, 0x8000; sti; nop; out 0xe9, al; mov bl, 1; hlt — the handler: mov cl, bl; mov bl, 2; out 0x80, al; hlt
+      const code = [0xbc, 0, 0x80, 0xfb, 0x90, 0xe6, 0xe9, 0xb3, 1, 0xf4];
+      let raised = (): void => {};
+      const devices: QuickDevices = {
+        read: () => undefined,
+        write: (_space, port) => {
+          if (port === 0x80) throw new Error('the disk is full');
+          raised();
+          return true;
+        },
+      };
+      withGuest(vendor, engine, code, ({ vcpu, space, run }) => {
+        space.writeValue(gpa(0x40 * 4), 4, 0x0600n);
+        space.writeBuffer(gpa(0x600), Uint8Array.from([0x88, 0xd9, 0xb3, 2, 0xe6, 0x80, 0xf4]));
+        raised = () => vcpu.injectInterrupt(0x40);
+        expect(run).toThrow('the disk is full');
+        expect(run()).toEqual({ reason: 'Halt' });
+        expect([vcpu.getGpr(1), vcpu.getGpr(3)]).toEqual([0n, 2n]);
+      }, devices);
     });
 
     test('CPUID, and an interrupt through the real-mode table', () => {

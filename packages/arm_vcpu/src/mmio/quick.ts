@@ -22,8 +22,8 @@ export function answerAbort(devices: QuickDevices, iss: number, address: number,
   const register = (iss >>> SRT_SHIFT) & 31;
   // Bits of a word above the value.
   const above = 32 - 8 * width;
-  if ((iss & WNR) !== 0) return devices.write(address, width, (registers.xLo(register) << above) >>> above);
-  const value = devices.read(address, width);
+  if ((iss & WNR) !== 0) return devices.write('mmio', address, width, (registers.xLo(register) << above) >>> above);
+  const value = devices.read('mmio', address, width);
   if (value === undefined) return false;
   const isSigned = (iss & SSE) !== 0;
   const lo = isSigned ? (value << above) >> above : value | 0;

@@ -60,6 +60,14 @@ export interface HostSegments {
   readonly idtrBase: bigint;
 }
 
+/**
+ * The first thing that a VM exit for IN or OUT of the accumulator leads to.
+ *
+ * @param value - what OUT writes, unsigned.
+ * @returns what IN reads, unsigned, and for OUT any number: it was carried out, and the guest goes on behind the instruction. `undefined`: nothing happened
+ */
+export type PortVector = (port: number, width: 1 | 2 | 4, input: boolean, value: number) => number | undefined;
+
 /** The functions of the `arch/x86` API. They act on this thread's logical processor. */
 export interface X86Processor {
   /** CPUID, in VMX root operation or SVM host mode. */
@@ -133,6 +141,11 @@ export interface X86Processor {
   clgi(): void;
   /** Drops translations of one linear page of an ASID. */
   invlpga(linear: bigint, asid: number): void;
+  /**
+   * Has a vector called while guests run, from which none of the functions that enter guests need return. In it no other function of this API may be
+   * called. Nothing is lost where a processor never calls it.
+   */
+  setPortVector(vector: PortVector | undefined): void;
   /** Instructions guests retired on this logical processor. */
   retiredInstructions(): bigint;
 }
@@ -168,11 +181,12 @@ export let vmsave: X86Processor['vmsave'];
 export let stgi: X86Processor['stgi'];
 export let clgi: X86Processor['clgi'];
 export let invlpga: X86Processor['invlpga'];
+export let setPortVector: X86Processor['setPortVector'];
 export let retiredInstructions: X86Processor['retiredInstructions'];
 
 /** The functions a processor without VMX, or without SVM, does not define. */
 type Optional =
-  | 'vmxon' | 'vmxoff' | 'vmclear' | 'vmptrld' | 'vmptrst' | 'vmread' | 'vmwrite' | 'vmreadLow' | 'vmwriteLow' | 'vmlaunch' | 'vmresume' | 'invept' | 'invvpid'
+  | 'setPortVector' | 'vmxon' | 'vmxoff' | 'vmclear' | 'vmptrld' | 'vmptrst' | 'vmread' | 'vmwrite' | 'vmreadLow' | 'vmwriteLow' | 'vmlaunch' | 'vmresume' | 'invept' | 'invvpid'
   | 'vmrun' | 'vmload' | 'vmsave' | 'stgi' | 'clgi' | 'invlpga';
 
 const noVmx = (): never => {
@@ -191,12 +205,13 @@ export const x86: AxApiDef<'arch/x86', X86Processor, Optional> = apiDef({
     vmxon: noVmx, vmxoff: noVmx, vmclear: noVmx, vmptrld: noVmx, vmptrst: noVmx, vmread: noVmx, vmwrite: noVmx, vmreadLow: noVmx, vmwriteLow: noVmx, vmlaunch: noVmx,
     vmresume: noVmx, invept: noVmx, invvpid: noVmx,
     vmrun: noSvm, vmload: noSvm, vmsave: noSvm, stgi: noSvm, clgi: noSvm, invlpga: noSvm,
-    retiredInstructions: required,
+    setPortVector: () => {}, retiredInstructions: required,
   },
   bind: (f: X86Processor) =>
     ({
       cpuid, rdmsr, wrmsr, readCr, writeCr, readDr, writeDr, xgetbv, xsetbv, xsave, xrstor, hostSegments, vmxon, vmxoff, vmclear, vmptrld,
-      vmptrst, vmread, vmwrite, vmreadLow, vmwriteLow, vmlaunch, vmresume, invept, invvpid, vmrun, vmload, vmsave, stgi, clgi, invlpga, retiredInstructions,
+      vmptrst, vmread, vmwrite, vmreadLow, vmwriteLow, vmlaunch, vmresume, invept, invvpid, vmrun, vmload, vmsave, stgi, clgi, invlpga,
+      setPortVector, retiredInstructions,
     } = f),
   providers: ['@axvisor/softcpu_x86'],
 });

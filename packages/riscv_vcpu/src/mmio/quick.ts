@@ -21,8 +21,8 @@ export function answerFault(devices: QuickDevices, htinst: number, address: numb
   if ((address & (width - 1)) !== 0) return false;
   // Bits of a word above the value.
   const above = 32 - 8 * width;
-  if (opcode === STORE) return devices.write(address, width, (registers.xLo((htinst >>> 20) & 31) << above) >>> above);
-  const value = devices.read(address, width);
+  if (opcode === STORE) return devices.write('mmio', address, width, (registers.xLo((htinst >>> 20) & 31) << above) >>> above);
+  const value = devices.read('mmio', address, width);
   if (value === undefined) return false;
   const isSigned = (funct3 & UNSIGNED) === 0;
   const lo = isSigned ? (value << above) >> above : value | 0;

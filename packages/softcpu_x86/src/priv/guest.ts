@@ -43,6 +43,8 @@ export interface GuestMode {
   lmsw(value: number, insn: SystemInsn): void;
   smsw(insn: SystemInsn): void;
   drAccess(dr: number, write: boolean, gpr: number, insn: SystemInsn): void;
+  /** Whether an access to `size` ports leaves the guest. */
+  portExits(port: number, size: number): boolean;
   /** IN, OUT, INS, OUTS, the first time of each iteration. True: the guest was left, and the instruction is over. */
   io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean;
   msr(index: number, write: boolean, insn: SystemInsn): void;

@@ -1,4 +1,5 @@
 /** IN, OUT, INS and OUTS with the I/O permission bitmap (SDM vol. 1, 19.5; vol. 2). */
+import type { PortVector } from '@axvisor/axvisor_api/arch/x86';
 import type { Debug } from './debug.ts';
 import { SEG, V } from './fields.ts';
 import type { GuestMode } from './guest.ts';
@@ -17,8 +18,13 @@ const RDI = 7;
 /** Iterations of a repeated instruction before interrupts are looked at. */
 const BATCH = 1024;
 
+/** What goes over the bus of a register's low word. */
+const valueOf = (low: number, size: number): number => (size === 4 ? low >>> 0 : low & ((1 << (8 * size)) - 1));
+
 export class Ports {
   guest: GuestMode | undefined;
+  /** Hosted: what comes first of what leaves the guest. */
+  vector: PortVector | undefined;
   private readonly regs: Registers;
   private readonly linear: Linear;
   private readonly tss: Tss;
@@ -46,15 +52,25 @@ export class Ports {
 
   private write(port: number, size: number, value: number): void {
     this.debug.port(port, size);
-    this.bus?.write(port, size, size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1));
+    this.bus?.write(port, size, valueOf(value, size));
+  }
+
+  /** What the vector gives for an access that would leave the guest. */
+  private answered(port: number, size: number, input: boolean, value: number): number | undefined {
+    const { guest, vector } = this;
+    if (guest === undefined || vector === undefined || !guest.portExits(port, size)) return undefined;
+    const answer = vector(port, size as 1 | 2 | 4, input, value);
+    if (answer !== undefined) this.debug.port(port, size);
+    return answer;
   }
 
   /** True: the guest was left. */
   in(port: number, size: number, insn: SystemInsn): boolean {
     const { regs } = this;
     this.check(port, size);
-    if (this.guest?.io(port, size, true, false, insn) === true) return true;
-    const value = this.read(port, size);
+    const answer = this.answered(port, size, true, 0);
+    if (answer === undefined && this.guest?.io(port, size, true, false, insn) === true) return true;
+    const value = answer ?? this.read(port, size);
     if (size === 1) regs.setSized(RAX, 2, (regs.lo(RAX) & 0xff00) | (value & 0xff), 0);
     else regs.setSized(RAX, size, value, 0);
     return false;
@@ -64,6 +80,7 @@ export class Ports {
   out(port: number, size: number, insn: SystemInsn): boolean {
     const { regs } = this;
     this.check(port, size);
+    if (this.answered(port, size, false, valueOf(regs.lo(RAX), size)) !== undefined) return false;
     if (this.guest?.io(port, size, false, false, insn) === true) return true;
     this.write(port, size, regs.lo(RAX));
     return false;

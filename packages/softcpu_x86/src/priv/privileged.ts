@@ -1,5 +1,5 @@
 /** The privileged architecture of one logical processor, put together: what the engine and native hypervisor software use. */
-import { GUEST_CONTEXT_SIZE, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
+import { GUEST_CONTEXT_SIZE, type PortVector, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
 import { CS_LIMIT, Flag, MMU, MMU_IDX } from '../state.ts';
 import { ABORT, Fault } from './abort.ts';
@@ -354,6 +354,14 @@ export class Privileged implements PrivilegedLp {
 
   refresh(): void {
     this.regs.refresh();
+  }
+
+  get portVector(): PortVector | undefined {
+    return this.ports.vector;
+  }
+
+  set portVector(vector: PortVector | undefined) {
+    this.ports.vector = vector;
   }
 
   /** Physical memory, for who shares the processor's view of it. */

@@ -156,13 +156,18 @@ export class SvmGuest implements GuestMode {
     if (this.p.vmcb.has(Vmcb.interceptDr, 1 << (dr + (write ? 16 : 0)))) this.exit(code, { length: insn.length, info1Lo: gpr });
   }
 
-  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
-    const { vmcb, physical, regs, leave } = this.p;
+  portExits(port: number, size: number): boolean {
+    const { vmcb, physical } = this.p;
     if (!vmcb.has(Vmcb.intercept3, I3.IOIO_PROT)) return false;
     const map = toNumber(vmcb.lo(Vmcb.iopmBasePa) & ~0xfff, vmcb.hi(Vmcb.iopmBasePa));
     // The map has three bits more than there are ports, for accesses that end behind the last.
     const bits = physical.read(map + (port >>> 3), 1) | (physical.read(map + (port >>> 3) + 1, 1) << 8);
-    if (((bits >>> (port & 7)) & ((1 << size) - 1)) === 0) return false;
+    return ((bits >>> (port & 7)) & ((1 << size) - 1)) !== 0;
+  }
+
+  io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
+    const { regs, leave } = this.p;
+    if (!this.portExits(port, size)) return false;
     const segment = input ? 0 : insn.seg;
     const info = (port << 16) | (input ? IoioInfo.IN : 0) | (string ? IoioInfo.STR | (segment << 10) | ADDRESS_BITS[insn.addrSize]! : 0) | SIZE_BITS[size]!;
     const next = (regs.ripLo() + insn.length) | 0;

@@ -240,9 +240,12 @@ export class VmxGuest implements GuestMode {
 
   // ── ports and MSRs ──
 
+  portExits(port: number, size: number): boolean {
+    return portExits(this.p.vmcs, this.p.physical, this.primary, port, size);
+  }
+
   io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
-    const { vmcs, physical } = this.p;
-    if (!portExits(vmcs, physical, this.primary, port, size)) return false;
+    if (!this.portExits(port, size)) return false;
     if (string) this.stringAddress(input, insn);
     const rep = string && insn.rep;
     const qualification = (size - 1) | (input ? 8 : 0) | (string ? 16 : 0) | (rep ? 32 : 0) | (insn.immediatePort ? 64 : 0) | (port << 16);
