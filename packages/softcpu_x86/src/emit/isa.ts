@@ -48,11 +48,15 @@ type Choice = Pick<Variant, 'size' | 'fast' | 'lock' | 'rep' | 'address' | 'stac
 
 const SIZE_BITS: Readonly<Record<Size, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
+/** Bits of {@link selector} that say the operand size, whether there is a memory operand, and long mode. */
+const SIZE = 3;
+const MEMORY = 4;
+const LONG = 1 << 11;
+
 function selector({ size, memory, fast, lock, rep, address, stack: stackSize, long, wrap, length }: Choice): number {
-  const flag = (value: boolean, bit: number): number => (value ? 1 << bit : 0);
   const repeat = rep === 0 ? 0 : rep === 0xf3 ? 1 : 2;
   return (
-    SIZE_BITS[size] | flag(memory, 2) | flag(fast, 3) | flag(lock, 4) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | flag(long, 11) | flag(wrap, 12) | (length << 13)
+    SIZE_BITS[size] | (memory ? MEMORY : 0) | (fast ? 1 << 3 : 0) | (lock ? 1 << 4 : 0) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | (long ? LONG : 0) | (wrap ? 1 << 12 : 0) | (length << 13)
   );
 }
 
@@ -64,22 +68,37 @@ function memoryForms(row: Row): readonly boolean[] {
   return kinds.some((kind) => kind === 'E' || kind === 'W' || kind === 'Q') ? [false, true] : [false];
 }
 
-function* choices(row: Row, definition: Definition): Generator<Choice> {
+const EITHER: readonly boolean[] = [false, true];
+const NEITHER: readonly boolean[] = [false];
+const either = (condition: boolean): readonly boolean[] => (condition ? EITHER : NEITHER);
+
+/** What a definition may depend on. */
+const ANY_SIZE: readonly Size[] = [64];
+const ADDRESSES_LONG: readonly Size[] = [64, 32];
+const ADDRESSES: readonly Size[] = [32, 16];
+const REPEATS: readonly Variant['rep'][] = [0, 0xf2, 0xf3];
+const NO_REPEAT: readonly Variant['rep'][] = [0];
+
+/** Calls `visit` with every choice that decoded instructions of a row can make. */
+function choices(row: Row, definition: Definition, visit: (choice: Choice) => void): void {
   const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false, direct = false } = definition;
-  const either = (condition: boolean): readonly boolean[] => (condition ? [false, true] : [false]);
   const relative = direct && row.operands[0]?.kind === 'J';
-  for (const long of either(byMode || byStack || byAddress)) {
-    if ((long && row.not64) || (!long && row.only64 && (byMode || byStack || byAddress))) continue;
-    for (const size of bySize ? operandSizes(row) : [64 as const]) {
-      if ((byMode || byStack || byAddress) && bySize && (size === 64 ? !long : long && (row.force64 || (row.default64 && size === 32)))) continue;
-      for (const memory of memoryForms(row)) {
+  const byLong = byMode || byStack || byAddress;
+  const sizes = bySize ? operandSizes(row) : ANY_SIZE;
+  const memories = memoryForms(row);
+  const lengths = lengthsOf(row);
+  for (const long of either(byLong)) {
+    if ((long && row.not64) || (!long && row.only64 && byLong)) continue;
+    for (const size of sizes) {
+      if (byLong && bySize && (size === 64 ? !long : long && (row.force64 || (row.default64 && size === 32)))) continue;
+      for (const memory of memories) {
         for (const quick of either(fast && memory && !row.vex)) {
           for (const lock of either(row.lock && memory)) {
-            for (const rep of byRep ? [0, 0xf2, 0xf3] : [0]) {
-              for (const address of (byAddress ? (long ? [64, 32] : [32, 16]) : [64]) as readonly Size[]) {
-                for (const stackSize of (byStack && !long ? [32, 16] : [64]) as readonly Size[]) {
+            for (const rep of byRep ? REPEATS : NO_REPEAT) {
+              for (const address of byAddress ? (long ? ADDRESSES_LONG : ADDRESSES) : ANY_SIZE) {
+                for (const stackSize of byStack && !long ? ADDRESSES : ANY_SIZE) {
                   for (const wrap of either(relative && !long)) {
-                    for (const length of lengthsOf(row)) yield { size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap, length };
+                    for (const length of lengths) visit({ size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap, length });
                   }
                 }
               }
@@ -114,7 +133,8 @@ export function choose({ definition, handlers, absolute }: Defined, insn: Decode
 }
 
 const instructions: Instruction[] = [];
-const byKey = new Map<string, number>();
+/** Handlers of everything that does the same with operands of one shape, by {@link selector}. */
+const alike = new Map<string, Map<number, number>>();
 
 /** Operands of a row in one of its sizes and lengths, in memory or not. */
 interface Shape {
@@ -122,51 +142,72 @@ interface Shape {
   readonly sizes: readonly Size[];
   /** All of them are bytes, whatever the operand size. */
   readonly bytes: boolean;
-  /** Tells places and sizes apart. */
-  readonly key: string;
+  readonly handlers: Map<number, number>;
 }
 
-function shapeOf(row: Row, { memory, size, length }: Choice): Shape {
+/** @param form - tells apart what rows do */
+function shapeOf(row: Row, { memory, size, length }: Choice, form: string): Shape {
   const places = placesOf(row, memory, size);
   const sizes = row.operands.map((operand) => operandBits(operand, size, length) as Size);
-  return { places, sizes, bytes: sizes.length > 0 && sizes.every((bits) => bits === 8), key: `${places.join('')}|${sizes.join()}` };
+  const key = `${form}|${places.join('')}|${sizes.join()}`;
+  let handlers = alike.get(key);
+  if (handlers === undefined) alike.set(key, (handlers = new Map()));
+  return { places, sizes, bytes: sizes.length > 0 && sizes.every((bits) => bits === 8), handlers };
+}
+
+/** A variant of an instruction. There are thousands, and few are ever asked for their names. */
+class Handler implements Instruction {
+  readonly emit: Emit;
+  readonly lengths = 'any' as const;
+  readonly direct: boolean;
+  readonly outline: boolean;
+  readonly interpreted: boolean;
+  readonly #row: Row;
+  readonly #shape: Shape;
+  readonly #variant: Variant;
+
+  constructor(row: Row, { emit, outline = false, interpreted }: Definition, shape: Shape, variant: Variant, direct: boolean) {
+    this.#row = row;
+    this.#shape = shape;
+    this.#variant = variant;
+    this.emit = (e) => emit(new Operands(e, variant), row);
+    this.direct = direct;
+    this.outline = typeof outline === 'function' ? outline(variant) : outline;
+    this.interpreted = interpreted?.(variant) ?? false;
+  }
+
+  get name(): string {
+    const { places, sizes } = this.#shape;
+    const { size, fast, lock } = this.#variant;
+    return `${this.#row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`;
+  }
 }
 
 /** The handlers of a row, by {@link selector}. Rows share those that do the same. */
 function handlersOf(row: Row, definition: Definition): ReadonlyMap<number, number> {
-  const { outline = false, emit, direct = false, byRow = false, byStack = false, byMode = false, byAddress = false } = definition;
+  const { direct = false, byRow = false, byStack = false, byMode = false, byAddress = false } = definition;
   const relative = direct && row.operands[0]?.kind === 'J';
   const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
   const form = `${row.name}|${byRow ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join()}`;
-  const shapes = new Map<number, Shape>();
+  const shapes: Shape[] = [];
   const handlers = new Map<number, number>();
-  for (const choice of choices(row, definition)) {
-    const shapeKey = SIZE_BITS[choice.size] | (choice.memory ? 4 : 0) | (choice.length << 3);
-    let shape = shapes.get(shapeKey);
-    if (shape === undefined) shapes.set(shapeKey, (shape = shapeOf(row, choice)));
-    const { places, sizes } = shape;
+  choices(row, definition, (choice) => {
+    const shape = (shapes[SIZE_BITS[choice.size] | (choice.memory ? MEMORY : 0) | (choice.length << 3)] ??= shapeOf(row, choice, form));
     // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
     const plain = relative && !choice.wrap && !byStack && !byAddress;
-    const variant: Choice & Variant = plain
-      ? { ...choice, size: 64, long: true, places, sizes: [64] }
-      : { ...choice, size: shape.bytes && !byStack && !byMode ? 8 : choice.size, places, sizes };
-    const key = `${form}|${shape.key}|${selector({ ...variant, memory: false })}`;
-    let index = byKey.get(key);
+    const size = plain ? 64 : shape.bytes && !byStack && !byMode ? 8 : choice.size;
+    const long = plain || choice.long;
+    const chosen = selector(choice);
+    const number = (chosen & ~(SIZE | MEMORY | LONG)) | SIZE_BITS[size] | (long ? LONG : 0);
+    let index = shape.handlers.get(number);
     if (index === undefined) {
-      const { size, fast, lock } = variant;
       index = instructions.length;
-      byKey.set(key, index);
-      instructions.push({
-        name: `${row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`,
-        emit: ((e) => emit(new Operands(e, variant), row)) satisfies Emit,
-        lengths: 'any',
-        direct: relative && !variant.wrap,
-        outline: typeof outline === 'function' ? outline(variant) : outline,
-        interpreted: definition.interpreted?.(variant) ?? false,
-      });
+      shape.handlers.set(number, index);
+      const variant: Choice & Variant = { ...choice, size, long, places: shape.places, sizes: plain ? [64] : shape.sizes };
+      instructions.push(new Handler(row, definition, shape, variant, relative && !choice.wrap));
     }
-    handlers.set(selector(choice), index);
-  }
+    handlers.set(chosen, index);
+  });
   return handlers;
 }
 
