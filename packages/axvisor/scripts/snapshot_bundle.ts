@@ -52,7 +52,7 @@ export async function bundleSnapshotProgram(arch: string, folder: string, file: 
   await build({
     ...COMMON,
     plugins: [atOnce(arch), ascii],
-    define: { AXVISOR_SOURCES: JSON.stringify(sources), AXVISOR_ARCHITECTURE: JSON.stringify(arch) },
+    define: { AXVISOR_SOURCES: JSON.stringify(sources) },
     build: {
       ...COMMON.build,
       outDir: folder,

@@ -1,5 +1,5 @@
 /** The Arm hypervisor: every component of it, on a software processing element with EL2. */
-import { link, withLinked, type Image } from '@axvisor/axvisor_api';
+import { link, type Image } from '@axvisor/axvisor_api';
 import { component as armVcpu } from '@axvisor/arm_vcpu';
 import { component as armVgic } from '@axvisor/arm_vgic';
 import type { HostOptions } from '@axvisor/axhost';
@@ -7,15 +7,10 @@ import { createComponent as softcpuArm } from '@axvisor/softcpu_arm';
 import { commonComponents, commonCpu } from './common.ts';
 import type { ComposeHooks, CpuComposeOptions, ProcessorOptions } from './options.ts';
 
-const components = (host: HostOptions, processor: ProcessorOptions, hooks?: ComposeHooks) => [...commonComponents(host, hooks), armVcpu, softcpuArm(processor), armVgic] as const;
-
 /** Links the hypervisor for this thread. */
 export function composeAarch64(host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Image {
-  return link(components(host, processor, hooks));
+  return link([...commonComponents(host, hooks), armVcpu, softcpuArm(processor), armVgic]);
 }
-
-/** Links the hypervisor while `f` is called. */
-export const withAarch64 = (host: HostOptions, processor: ProcessorOptions, f: () => void): void => withLinked(components(host, processor), f);
 
 /** Links what a guest CPU needs in its thread; the result runs it, and never returns. */
 export function composeAarch64Cpu(options: CpuComposeOptions): () => never {

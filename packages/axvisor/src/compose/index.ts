@@ -15,7 +15,6 @@ export type GicVersion = NonNullable<VmConfig['gicVersion']>;
 interface Composition {
   readonly compose: (host: HostOptions, processor?: ProcessorOptions, hooks?: ComposeHooks) => Image;
   readonly composeCpu: (options: CpuComposeOptions) => () => never;
-  readonly within: (host: HostOptions, processor: ProcessorOptions, f: () => void) => void;
 }
 
 interface Entry {
@@ -34,16 +33,16 @@ const MIB = 1 << 20;
 const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
   riscv64: {
     load: async () => {
-      const { composeRiscv64, composeRiscv64Cpu, withRiscv64 } = await import('./riscv64.ts');
-      return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu, within: withRiscv64 };
+      const { composeRiscv64, composeRiscv64Cpu } = await import('./riscv64.ts');
+      return { compose: composeRiscv64, composeCpu: composeRiscv64Cpu };
     },
     loadCompiler: () => import('@axvisor/softcpu_riscv/compile'),
     processorBytes: 48 * MIB,
   },
   x86_64: {
     load: async () => {
-      const { composeX86_64, composeX86_64Cpu, withX86_64 } = await import('./x86_64.ts');
-      return { compose: composeX86_64, composeCpu: composeX86_64Cpu, within: withX86_64 };
+      const { composeX86_64, composeX86_64Cpu } = await import('./x86_64.ts');
+      return { compose: composeX86_64, composeCpu: composeX86_64Cpu };
     },
     loadCompiler: () => import('@axvisor/softcpu_x86/compile'),
     virt: ['vmx', 'svm'],
@@ -51,8 +50,8 @@ const COMPOSITIONS: Readonly<Partial<Record<Architecture, Entry>>> = {
   },
   aarch64: {
     load: async () => {
-      const { composeAarch64, composeAarch64Cpu, withAarch64 } = await import('./aarch64.ts');
-      return { compose: composeAarch64, composeCpu: composeAarch64Cpu, within: withAarch64 };
+      const { composeAarch64, composeAarch64Cpu } = await import('./aarch64.ts');
+      return { compose: composeAarch64, composeCpu: composeAarch64Cpu };
     },
     loadCompiler: () => import('@axvisor/softcpu_arm/compile'),
     gic: [2, 3],
@@ -83,11 +82,6 @@ const find = async (arch: Architecture): Promise<Composition> => entry(arch).loa
 /** Links the hypervisor for `arch` in this thread. */
 export async function compose(arch: Architecture, host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Promise<Image> {
   return (await find(arch)).compose(host, processor, hooks);
-}
-
-/** Loads what links the hypervisor for `arch` while a function is called. */
-export async function loadWithin(arch: Architecture): Promise<Composition['within']> {
-  return (await find(arch)).within;
 }
 
 /** Loads what a guest CPU of `arch` needs; the result links it in this thread, and gives what runs it and never returns. */

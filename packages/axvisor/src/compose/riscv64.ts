@@ -1,5 +1,5 @@
 /** The RISC-V hypervisor: every component of it, on a software hart with the H extension. */
-import { link, withLinked, type Image } from '@axvisor/axvisor_api';
+import { link, type Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import { component as riscvVcpu } from '@axvisor/riscv_vcpu';
 import { component as riscvVplic } from '@axvisor/riscv_vplic';
@@ -7,15 +7,10 @@ import { createComponent as softcpuRiscv } from '@axvisor/softcpu_riscv';
 import { commonComponents, commonCpu } from './common.ts';
 import type { ComposeHooks, CpuComposeOptions, ProcessorOptions } from './options.ts';
 
-const components = (host: HostOptions, processor: ProcessorOptions, hooks?: ComposeHooks) => [...commonComponents(host, hooks), riscvVcpu, softcpuRiscv(processor), riscvVplic] as const;
-
 /** Links the hypervisor for this thread. */
 export function composeRiscv64(host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Image {
-  return link(components(host, processor, hooks));
+  return link([...commonComponents(host, hooks), riscvVcpu, softcpuRiscv(processor), riscvVplic]);
 }
-
-/** Links the hypervisor while `f` is called. */
-export const withRiscv64 = (host: HostOptions, processor: ProcessorOptions, f: () => void): void => withLinked(components(host, processor), f);
 
 /** Links what a guest CPU needs in its thread; the result runs it, and never returns. */
 export function composeRiscv64Cpu(options: CpuComposeOptions): () => never {

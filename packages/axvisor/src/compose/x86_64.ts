@@ -1,5 +1,5 @@
 /** The x86-64 hypervisor: every component of it, on a software logical processor with VMX or SVM. */
-import { link, withLinked, type Image } from '@axvisor/axvisor_api';
+import { link, type Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import { createComponent as softcpuX86 } from '@axvisor/softcpu_x86';
 import { component as vmx } from '@axvisor/x86_vcpu';
@@ -20,16 +20,10 @@ function cpuComponents({ virt = 'vmx', ...processor }: ProcessorOptions): readon
  */
 const TICK_FREQUENCY = 1_000_000_000n;
 
-const components = (host: HostOptions, processor: ProcessorOptions, hooks?: ComposeHooks) =>
-  [...commonComponents({ tickFrequency: TICK_FREQUENCY, ...host }, hooks), ...cpuComponents(processor), x86Vlapic] as const;
-
 /** Links the hypervisor for this thread. */
 export function composeX86_64(host: HostOptions, processor: ProcessorOptions = {}, hooks: ComposeHooks = {}): Image {
-  return link(components(host, processor, hooks));
+  return link([...commonComponents({ tickFrequency: TICK_FREQUENCY, ...host }, hooks), ...cpuComponents(processor), x86Vlapic]);
 }
-
-/** Links the hypervisor while `f` is called. */
-export const withX86_64 = (host: HostOptions, processor: ProcessorOptions, f: () => void): void => withLinked(components(host, processor), f);
 
 /** Links what a guest CPU needs in its thread; the result runs it, and never returns. */
 export function composeX86_64Cpu(options: CpuComposeOptions): () => never {
