@@ -305,6 +305,31 @@ test.each([
   expect(status).toBe(0);
 });
 
+test('a console is written without exits, also where it is on another thread', TIMEOUT, async () => {
+  const { bytes } = assembleArm(
+    `movz x9, 0x900, lsl 16
+     mov x8, 50
+  next: ldrh w1, [x9, 0x18]
+     mov w0, 'a'
+     str w0, [x9]
+     subs x8, x8, 1
+     b.ne next
+     movz x0, 0x8400, lsl 16
+     movk x0, 8
+     hvc 0`,
+    { base: 0x4020_0000n },
+  );
+  const kernel = join(folder, 'prints.bin');
+  const stats = join(folder, 'prints.json');
+  writeFileSync(kernel, bytes);
+  const { status, output } = await axvisor('run', '--arch', 'aarch64', '--kernel', kernel, '--load-addr', '0x40200000', '--memory', '32M', '--cpus', '2', '--threads', '2', '--stats', stats);
+  expect(status).toBe(0);
+  expect(output).toContain('a'.repeat(50));
+  const { exits } = JSON.parse(readFileSync(stats, 'utf8')) as { readonly exits: Readonly<Record<string, number>> };
+  expect(exits).toMatchObject({ MmioRead: 50, MmioWrite: 50 });
+  expect(exits['NestedPageFault']).toBeUndefined();
+});
+
 test('a virtual clock is for one thread', async () => {
   const { status, output } = await axvisor('run', '--guest', 'embedded', '--threads', '2', '--clock', 'virtual');
   expect(output).toContain('--threads');

@@ -7,7 +7,7 @@ import { axError } from '@axvisor/axvisor_api/errors';
 import type { ApicBackplane } from '@axvisor/axvisor_api/intc';
 import { physMemory } from '@axvisor/axvisor_api/memory';
 import { callMonitor, postMonitor, type CpuMessage } from '@axvisor/axvisor_api/smp';
-import { createVCpu, type AxVCpu } from '@axvisor/axvisor_api/vcpu';
+import { createVCpu, type AxVCpu, type QuickDevices } from '@axvisor/axvisor_api/vcpu';
 import type { CpuUpResult, VmServices } from '../vm/services.ts';
 import { latched, latchWords } from './latches.ts';
 import { LocalDevices } from './local_devices.ts';
@@ -66,6 +66,7 @@ export class RemoteVm implements Disposable {
       vcpu.setup(this.#entry, root, vmid);
       return { vm: this, vcpu, cpuId, home, line: new VCpuLine(lines as HostPhysAddr, i), generation: 0, active: false };
     });
+    for (const remote of this.vcpus) if (remote.home === here.cpu) remote.vcpu.arch.attachDevices?.(this.#quickDevices(remote));
     this.#intc = intc === undefined ? {} : this.#attachIntc(intc, here);
     this.#devices = new LocalDevices(this.#intc.devices ?? []);
   }
@@ -159,14 +160,10 @@ export class RemoteVm implements Disposable {
       vmId: this.id,
       count: (reason) => caller.line.count(reason),
       handlePageFault: (addr, flags) => this.#isMemory(addr) && call(Call.pageFault, addr, BigInt(flags))[0] === 1n,
-      mmioRead: (addr, width) => {
-        const register = this.#latched.get(Number(addr));
-        const value = register?.width === width ? latched(this.#latches, register.index) : undefined;
-        return value ?? devices.read('mmio', Number(addr), width) ?? call(Call.mmioRead, addr, size(width))[0];
-      },
+      mmioRead: (addr, width) => this.#read(Number(addr), width) ?? devices.read('mmio', Number(addr), width) ?? call(Call.mmioRead, addr, size(width))[0],
       mmioWrite: (addr, width, data) =>
         devices.write('mmio', Number(addr), width, data) ||
-        (this.#posted.has(Number(addr)) && postMonitor(Call.mmioWrite, this.#message(caller, [addr, size(width), data]))) ||
+        this.#post(caller, addr, width, data) ||
         call(Call.mmioWrite, addr, size(width), data)[0] === 1n,
       portRead: (port, width) => call(Call.portRead, BigInt(port), size(width))[0],
       portWrite: (port, width, data) => void call(Call.portWrite, BigInt(port), size(width), data),
@@ -178,6 +175,34 @@ export class RemoteVm implements Disposable {
       systemDown: (failure) => void call(Call.systemDown, failure ? 1n : 0n),
       systemReset: () => void call(Call.systemReset),
       fail: (message) => void this.#call(caller, Call.fail, [], toBytes(message)),
+    };
+  }
+
+  /** What is read in memory that all threads share, if the register is. */
+  #read(address: number, width: AccessWidth): bigint | undefined {
+    const register = this.#latched.get(address);
+    return register?.width === width ? latched(this.#latches, register.index) : undefined;
+  }
+
+  /** Posts a write; false if it cannot be. */
+  #post(caller: RemoteVCpu, address: bigint, width: AccessWidth, data: bigint): boolean {
+    return this.#posted.has(Number(address)) && postMonitor(Call.mmioWrite, this.#message(caller, [address, BigInt(width), data]));
+  }
+
+  /** What `caller` does not have to wait for is no exit either. */
+  #quickDevices(caller: RemoteVCpu): QuickDevices {
+    return {
+      read: (space, address, width) => {
+        const value = space === 'mmio' ? this.#read(address, width) : undefined;
+        if (value === undefined) return undefined;
+        caller.line.count('MmioRead');
+        return Number(value);
+      },
+      write: (space, address, width, value) => {
+        const done = space === 'mmio' && this.#post(caller, BigInt(address), width, BigInt(value));
+        if (done) caller.line.count('MmioWrite');
+        return done;
+      },
     };
   }
 
