@@ -65,9 +65,9 @@ export interface EngineOptions {
 
 /** What the slow paths of an engine did, since it was made. */
 export class EngineCounters {
-  /** Accesses to memory that the TLB did not let through. */
+  /** Accesses to memory that generated code found no place for, in the TLB or in page tables. */
   tlb_misses = 0;
-  /** Entries put into the TLB. */
+  /** Entries put into the TLB for them. */
   tlb_refills = 0;
   /** Loads and stores that helpers carried out: to devices, across pages, to pages with decoded code, and those that trapped. */
   slow_loads = 0;
