@@ -58,6 +58,8 @@ export class CodePages {
   readonly #copies: CodeCopies | undefined;
   /** By number of the record page: the lines of which records may be decoded. */
   readonly #lines: Int32Array;
+  /** By number of the record page: it was wanted again since it was last passed over. */
+  readonly #used: Uint8Array;
   /** The next record page to be taken back when none is free. */
   #hand = 0;
   #words: Int32Array;
@@ -80,6 +82,7 @@ export class CodePages {
     this.#copies = shared === undefined ? undefined : new CodeCopies(words, shared, this.#owner);
     this.#lines = new Int32Array(layout.poolPages * LINE_WORDS);
     this.#modes = new Uint8Array(layout.poolPages);
+    this.#used = new Uint8Array(layout.poolPages);
     for (let i = layout.poolPages - 1; i >= 0; i--) this.#free.push(i);
     this.fetches = new FetchCache(words, isa, layout, isLive);
   }
@@ -149,7 +152,10 @@ export class CodePages {
   acquire(page: number): number {
     const number = page >>> PAGE_SHIFT;
     const known = this.recordsOf(number);
-    if (known !== 0 && this.#isCurrent(known)) return known;
+    if (known !== 0 && this.#isCurrent(known)) {
+      this.#used[this.#indexOf(known)] = 1;
+      return known;
+    }
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#victim();
@@ -161,6 +167,7 @@ export class CodePages {
     guardRecords(this.#words, this.#isa, base, this.#records);
     this.#owner[index] = number;
     this.#modes[index] = this.#mode;
+    this.#used[index] = 0;
     this.#setRecords(number, base);
     this.#protect(page);
     this.#copies?.make(index);
@@ -231,7 +238,7 @@ export class CodePages {
     return ip - ((ip - this.#layout.pool) % this.#stride);
   }
 
-  /** The record page to be taken back: the next one in turn, but rather one that is not translated. */
+  /** The record page to be taken back: the next one in turn, but rather one that is not translated, and was not wanted again since its last turn. */
   #victim(): number {
     const { poolPages } = this.#layout;
     let index = this.#hand;
@@ -240,7 +247,9 @@ export class CodePages {
     for (let tries = 0; tries < limit; tries++) {
       index = this.#hand;
       this.#hand = (this.#hand + 1) % poolPages;
-      if (this.#observer?.uses(this.#owner[index] as number) !== true) break;
+      if (this.#observer?.uses(this.#owner[index] as number) === true) continue;
+      if (this.#used[index] === 0) break;
+      this.#used[index] = 0;
     }
     return index;
   }

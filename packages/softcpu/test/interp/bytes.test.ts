@@ -1,6 +1,6 @@
 /** Instructions of any length at any address, words of the state block in locals, and modes of decoding: on all tiers as a model has it. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Execution } from '../../src/index.ts';
 import { Bytes, Model, encode, operations } from './bytes.ts';
 import type { Outcome } from './bytes.ts';
@@ -122,4 +122,22 @@ describe.each(ENGINES)('%s', (engine) => {
     const code = [...encode('inc', 2), ...encode('inc', 2), ...encode('mode'), ...encode('inc', 2), ...encode('mode'), ...encode('compare', 2, 40), ...encode('branch', 0, -7), ...STOP];
     expect(execute(engine, code, 100, 5000)).toEqual(model(Uint8Array.from([...Array.from({ length: 100 }, () => 0x80), ...code]), 100, 5000));
   });
+});
+
+test('pages that are wanted again keep their records while others come and go', () => {
+  const machine = new Bytes('interpreter');
+  const { counters, pages } = machine.engine;
+  const pagesInAll = 14;
+  for (let page = 0; page < pagesInAll; page++) machine.load(page * 4096, [...encode('inc', 1), ...STOP]);
+  const call = (page: number): void => {
+    machine.pc = BigInt(machine.base + page * 4096);
+    machine.engine.run(1);
+  };
+  for (let page = 1; page < pagesInAll; page++) {
+    call(page);
+    // As when another address space is entered.
+    pages.fetches.flush();
+    call(0);
+  }
+  expect(counters.decoded_instructions).toBe(2 * pagesInAll);
 });
