@@ -3,7 +3,7 @@
  * It lets everybody else go first. A snapshot that Node does not start from is replaced with an empty file, so that nobody tries again.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { SNAPSHOT, STARTED_OVER } from '../restart.ts';
@@ -11,12 +11,18 @@ import { pruneSnapshots } from './place.ts';
 
 const [program = '', file = '', cli = ''] = process.argv.slice(2);
 const draft = `${file}.${process.pid}`;
-const succeeds = (...args: readonly string[]): boolean => spawnSync(process.execPath, args, { stdio: 'ignore' }).status === 0;
+const exitStatus = (...args: readonly string[]): number | null => spawnSync(process.execPath, args, { stdio: 'ignore' }).status;
 
 setPriority(constants.priority.PRIORITY_LOW);
 mkdirSync(dirname(file), { recursive: true });
 // A warning would be printed by what must not be part of it: Node's streams have handles that threads cannot have again.
-const works = succeeds('--no-warnings', SNAPSHOT, draft, '--build-snapshot', program) && succeeds(STARTED_OVER, SNAPSHOT, draft, cli, '--version');
-if (!works) writeFileSync(draft, '');
-renameSync(draft, file);
-pruneSnapshots(dirname(file));
+const made = exitStatus('--no-warnings', SNAPSHOT, draft, '--build-snapshot', program);
+const status = made === 0 ? exitStatus(STARTED_OVER, SNAPSHOT, draft, cli, '--version') : made;
+// Killed, or the command was just being replaced: somebody else may try again.
+const isChance = status === null || !existsSync(program) || !existsSync(cli);
+if (isChance) rmSync(draft, { force: true });
+else {
+  if (status !== 0) writeFileSync(draft, '');
+  renameSync(draft, file);
+  pruneSnapshots(dirname(file));
+}
