@@ -1,7 +1,7 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, setPortVector, type PortVector } from '@axvisor/axvisor_api/arch/x86';
+import { Cr0, Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, setPortVector, type PortVector } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
@@ -25,6 +25,7 @@ import { SharedState } from './shared_state.ts';
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
 const TF = Number(Rflags.TF);
+const PE = Number(Cr0.PE);
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
 
@@ -246,7 +247,9 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
 
   raise({ vector, errorCode, address }: GuestFault): void {
     if (address !== undefined) this.guest.setCr2(address);
-    this.#events.raise({ vector, kind: EventKind.exception, ...(errorCode === undefined ? {} : { errorCode }) });
+    // Real-address mode has no error codes, and VM entry refuses them there.
+    const hasError = errorCode !== undefined && (this.guest.low('cr0') & PE) !== 0;
+    this.#events.raise({ vector, kind: EventKind.exception, ...(hasError ? { errorCode } : {}) });
   }
 
   get awaitsMsr(): boolean {

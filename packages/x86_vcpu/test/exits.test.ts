@@ -124,6 +124,21 @@ describe('MSRs', () => {
     });
   });
 
+  test('#GP has no error code in real-address mode', () => {
+    for (const [cr0, expected] of [[0x31, 0x8000_0b0d], [0x30, 0x8000_030d]] as const) {
+      withMachine((m) => {
+        m.code(0x0f, 0x30);
+        m.cpu.setField(F.guestCr0, cr0);
+        m.vcpu.setGpr(RCX, 0x1234n);
+        m.run((cpu) => cpu.exit(ExitReason.wrmsr));
+        m.vcpu.injectAccessFault();
+        let event = 0;
+        m.run(injected(m, (info) => (event = info >>> 0)));
+        expect(event).toBe(expected);
+      }, 16);
+    }
+  });
+
   test('MTRRs are kept and checked', () => {
     withMachine((m) => {
       m.code(0x0f, 0x30);
