@@ -127,8 +127,8 @@ export class Campaign implements Disposable {
     await vm[Symbol.asyncDispose]();
 
     const problems = disk.violations.map((violation) => `disk: ${violation}`);
-    // What the scheduler catches is an error of the host; what a guest did says which vCPU.
-    if (ended?.end === 'failed' && !/^vCPU \d+: /.test(ended.message)) problems.push(ended.message);
+    // What the scheduler catches is an error of the host; what a guest did says which vCPU. What a processor refuses to enter the hypervisor has made.
+    if (ended?.end === 'failed' && !/^vCPU \d+: (?!the processor refused)/.test(ended.message)) problems.push(ended.message);
     if (frameCounts().free !== free) problems.push(`${free - frameCounts().free} frames did not come back`);
     if (this.#logged.length > LOG_LINES) problems.push(`${this.#logged.length} lines on the log: ${this.#logged[0]}`);
     if (vms().length !== 1 || vms()[0] !== this.#canary) problems.push(`there are ${vms().length} VMs`);

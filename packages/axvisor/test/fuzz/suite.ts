@@ -9,8 +9,8 @@ import { Campaign, type TargetName } from './campaign.ts';
 const FIRST = Number(process.env['AXVISOR_FUZZ_SEED'] ?? 1);
 const engine = (['interpreter', 'auto', 'translator'] as const).find((e) => e === process.env['AXVISOR_ENGINE']) ?? 'auto';
 
-/** The tests of a hypervisor; each has a thread of its own. @param count - guests, if nobody says otherwise. */
-export function fuzz(target: TargetName, count: number): void {
+/** The tests of a hypervisor; each has a thread of its own. @param count - guests, if nobody says otherwise. @param known - and others that once found something. */
+export function fuzz(target: TargetName, count: number, known: readonly number[] = []): void {
   const runs = Number(process.env['AXVISOR_FUZZ_RUNS'] ?? count);
   let campaign: Campaign;
   beforeAll(async () => {
@@ -19,7 +19,7 @@ export function fuzz(target: TargetName, count: number): void {
   });
   afterAll(() => campaign[Symbol.dispose]());
 
-  test.each(Array.from({ length: runs }, (_, i) => FIRST + i))('seed %i', async (seed) => {
+  test.each([...Array.from({ length: runs }, (_, i) => FIRST + i), ...known])('seed %i', async (seed) => {
     expect((await campaign.run(seed)).problems).toEqual([]);
   });
 
