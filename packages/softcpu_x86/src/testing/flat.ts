@@ -5,7 +5,7 @@ import { hostFunctions } from '../emit/host.ts';
 import { isa } from '../emit/isa.ts';
 import { REPEAT } from '../emit/string.ts';
 import { RecordWriter } from '../emit/record.ts';
-import { CODE, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, INTERCEPTS, Intercepts, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
+import { CODE, CR_READS, CS_LIMIT, EFLAGS, GPR, IF_ALLOWED, INTERCEPTS, Intercepts, MMU, MMU_IDX, NON_ADDRESS_BITS, PC, READ_HIGH, STATE_SIZE, Seg, WRITE_HIGH, WRITE_LOW } from '../state.ts';
 import { readEflags, writeEflags } from '../eflags.ts';
 
 const WASM_PAGE = 0x1_0000;
@@ -90,7 +90,7 @@ export class FlatProcessor {
     this.word(IF_ALLOWED, 1);
     this.word(CS_LIMIT, -1);
     this.word(NON_ADDRESS_BITS, 16);
-    this.word(INTERCEPTS, Intercepts.counter);
+    this.word(INTERCEPTS, Intercepts.counter | (0xffff << CR_READS));
     for (let segment = 0; segment < 6; segment++) {
       this.word(READ_HIGH + 4 * segment, -1);
       this.word(WRITE_HIGH + 4 * segment, segment === Seg.cs ? 0 : -1);

@@ -6,6 +6,11 @@ import { Random } from '../native/generate.ts';
 
 const MODES = [CODE.code64, CODE.code32 | CODE.stack32, CODE.code32, CODE.code32 | CODE.stack32 | CODE.segmented, CODE.code16 | CODE.segmented | CODE.real, CODE.code16, CODE.code16 | CODE.stack32 | CODE.segmented];
 
+/** AXVISOR_FUZZ_RUNS makes so many times more cases, AXVISOR_FUZZ_SEED others. */
+const FACTOR = Number(process.env['AXVISOR_FUZZ_RUNS'] ?? 1);
+const SEED = Number(process.env['AXVISOR_FUZZ_SEED'] ?? 0);
+const TIMEOUT = 600_000;
+
 /** Bytes that begin as some row does, behind any prefixes. */
 function noise(random: Random): Uint8Array {
   const bytes = Uint8Array.from({ length: 24 }, () => random.below(256));
@@ -26,9 +31,9 @@ function noise(random: Random): Uint8Array {
 
 describe('any bytes', () => {
   it('are decoded from as few of them as there are needed, at most 15', () => {
-    const random = new Random(5);
+    const random = new Random(5 + SEED);
     const decoder = new Decoder();
-    for (let i = 0; i < 8000; i++) {
+    for (let i = 0; i < 8000 * FACTOR; i++) {
       const bytes = noise(random);
       const mode = random.pick(MODES);
       expect(decoder.decode(bytes, 0, bytes.length, mode)).toBe(true);
@@ -38,22 +43,22 @@ describe('any bytes', () => {
       expect(decoder.decode(bytes, 0, length, mode) || length === MAX_LENGTH).toBe(true);
       expect(decoder.insn.op).toBe(op);
     }
-  });
+  }, TIMEOUT);
 
   it('are disassembled', () => {
-    const random = new Random(6);
-    for (let i = 0; i < 3000; i++) {
+    const random = new Random(6 + SEED);
+    for (let i = 0; i < 3000 * FACTOR; i++) {
       const lines = disassemble(noise(random), 0x1000n, random.pick(MODES));
       expect(lines.reduce((sum, { length }) => sum + length, 0)).toBe(24);
     }
-  });
+  }, TIMEOUT);
 
   it.each(MODES)('are executed or raise an exception in mode %i', (mode) => {
     const code = { base: 0x1_0000, size: 0x1000, copies: 50 };
     const processor = new FlatProcessor([code, { base: 0x2_0000, size: 0x2000 }], 'interpreter', mode);
-    const random = new Random(mode + 1);
+    const random = new Random(mode + 1 + SEED);
     const stops = new Set<string>();
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 1500 * FACTOR; i++) {
       processor.exchange(code.base);
       processor.load(code.base, noise(random));
       for (let n = 0; n < 16; n++) processor.put(GPR + 8 * n, random.chance(50) ? BigInt(0x2_0000 + random.below(0x2000)) : random.wide());
@@ -61,5 +66,5 @@ describe('any bytes', () => {
       stops.add(processor.stopped);
     }
     expect([...stops]).toEqual(expect.arrayContaining(['', 'fault', 'undefined', 'system']));
-  });
+  }, TIMEOUT);
 });

@@ -7,6 +7,12 @@ import { Vmcs } from '../../src/priv/vmx/vmcs.ts';
 import { Harness, RAM } from './harness.ts';
 import { VmxHarness, VMCS } from './vmx_harness.ts';
 
+/** AXVISOR_FUZZ_RUNS makes so many times more cases, AXVISOR_FUZZ_SEED others. */
+const FACTOR = Number(process.env['AXVISOR_FUZZ_RUNS'] ?? 1);
+const SEED = process.env['AXVISOR_FUZZ_SEED'];
+const cases = (count: number): { readonly numRuns: number; readonly seed?: number } => ({ numRuns: FACTOR * count, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+const TIMEOUT = 600_000;
+
 /** Instructions with any operands. */
 const instruction = fc.record({
   op: fc.nat(SYSTEM_OPS.length - 1),
@@ -58,9 +64,9 @@ test('a bare processor survives any system instruction in any state', () => {
       h.regs.modeChanged();
       run(h, list);
     }),
-    { numRuns: 300 },
+    cases(300),
   );
-});
+}, TIMEOUT);
 
 test('wild VMCS contents are errors, failed entries or guests, whose instructions do no harm', () => {
   const fields = Vmcs.fields.filter((field) => !Vmcs.readOnly(field));
@@ -85,11 +91,11 @@ test('wild VMCS contents are errors, failed entries or guests, whose instruction
         expect((error as Error).message).toMatch(/VMX abort/);
       }
     }),
-    { numRuns: 400 },
+    cases(400),
   );
   expect(outcomes).toEqual(new Set(['error', 'refused', 'runs']));
   expect(VMCS).toBe(0xe_1000n);
-});
+}, TIMEOUT);
 
 test('wild VMCB contents are refused or run', () => {
   fc.assert(
@@ -112,6 +118,6 @@ test('wild VMCB contents are refused or run', () => {
       h.lp.vmRun(0xe_0000n, 0xe_6000);
       if (!h.lp.exited) run(h, list);
     }),
-    { numRuns: 300 },
+    cases(300),
   );
-});
+}, TIMEOUT);
