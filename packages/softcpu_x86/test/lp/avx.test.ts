@@ -1,30 +1,14 @@
 /** When AVX instructions exist, and what keeps their registers (SDM vol. 1, 13.5, 14.3; vol. 3, 2.5). */
 import { expect, test } from 'vitest';
 import { CR0, CR4, V } from '../../src/priv/fields.ts';
-import { Machine, TABLES } from './machine.ts';
+import { Machine, TABLES, toProtectedMode } from './machine.ts';
 
 /** In 32-bit mode from 0x1000 on, exceptions to handlers that write their number and halt. */
 function machine(source: string): Machine {
   const m = new Machine();
   const handlers = [V.UD, V.NM, V.GP].map((vector) => `handler${vector}: mov al, ${0x40 + vector}\nout 0xe9, al\nhlt`).join('\n');
   const gate = (vector: number): string => `mov dword ptr [${0x900 + 8 * vector}], offset handler${vector} + 0x80000\nmov dword ptr [${0x904 + 8 * vector}], 0x8e00`;
-  m.load(0x800, TABLES);
-  m.load(0x1000, `
-        lgdt [gdtr]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        .byte 0x66, 0xea
-        .long wide
-        .word 8
-gdtr:   .word 63
-        .long 0x800
-.code32
-wide:   mov eax, 16
-        mov ds, eax
-        mov es, eax
-        mov ss, eax
-        mov esp, 0x7000
+  m.load(0x1000, `${toProtectedMode()}
         lidt [idtr]
         ${[V.UD, V.NM, V.GP].map(gate).join('\n')}
         mov eax, ${CR4.OSFXSR}
@@ -33,7 +17,8 @@ wide:   mov eax, 16
         hlt
 idtr:   .word 0x1ff
         .long 0x900
-        ${handlers}`);
+        ${handlers}
+${TABLES}`);
   m.boot(0x1000);
   return m;
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Execution } from '@axvisor/softcpu';
 import type { Stored } from '../../src/priv/registers.ts';
 import { Intercepts } from '../../src/state.ts';
-import { Machine, TABLES, toLongMode } from './machine.ts';
+import { Machine, TABLES, toLongMode, toProtectedMode } from './machine.ts';
 
 const CODE = 0x4000;
 const IDT = 0x2000;
@@ -16,23 +16,7 @@ const NOW = 0x1_2345_6789n;
 function prepared(instruction: string, execution: Execution, clock: boolean): Machine {
   const m = new Machine(execution, clock ? { clock: () => Number(NOW) } : {});
   m.now = NOW;
-  m.load(0x4800, `
-.code16
-        cli
-        xor ax, ax
-        mov ds, ax
-        lgdt [gdtr]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        .byte 0x66, 0xea
-        .long protected
-        .word 8
-.code32
-protected:
-        mov ax, 16
-        mov ds, ax
-        mov ss, ax
+  m.load(0x4800, `${toProtectedMode()}
         ${toLongMode('wide', 24)}
 wide:   hlt
 ${TABLES}`, 16);

@@ -1,6 +1,6 @@
 /** The limit of the code segment: what is fetched and where branches go, to the byte (SDM vol. 3, 5.3; vol. 2, JMP). */
 import { expect, test } from 'vitest';
-import { Machine } from './machine.ts';
+import { Machine, toProtectedMode } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 const BASE = 0x2_0000;
@@ -10,21 +10,10 @@ const HANDLER = 0x6000;
 /** 32-bit code in a segment with that base and limit, from an offset in it. @returns EIP and ESP of #GP, undefined where code comes to its HLT */
 function run(engine: 'interpreter' | 'translator', at: number, source: string, base = BASE, limit = LIMIT): readonly [eip: number, esp: number] | undefined {
   const m = new Machine(engine);
-  m.load(0x2000, `
-        xor ax, ax
-        mov ds, ax
-        lgdt [gdtr]
+  m.load(0x2000, `${toProtectedMode()}
         lidt [idtr]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        mov ax, 16
-        mov ds, ax
-        mov es, ax
-        mov ss, ax
-        mov esp, 0x7000
         xor ebx, ebx
-        .byte 0x66, 0xea
+        .byte 0xea
         .long ${at}
         .word 24
 .align 8

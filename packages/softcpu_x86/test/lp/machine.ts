@@ -94,8 +94,12 @@ export const toLongMode = (label: string, selector: number): string => `mov dwor
 .code64
 `;
 
-/** From real-address mode to the label `wide` behind it, in 64-bit mode with 2 MiB mapped for users too; says on the way where it is. */
-export const ENTER_LONG = `
+/**
+ * From real-address mode to 32-bit code behind it, with flat segments and a stack, by the tables of {@link TABLES} or others under the same names.
+ *
+ * @param before - done in real-address mode.
+ */
+export const toProtectedMode = (before = ''): string => `
 .code16
         cli
         xor ax, ax
@@ -103,8 +107,7 @@ export const ENTER_LONG = `
         mov es, ax
         mov ss, ax
         mov sp, 0x7000
-        mov al, 0x52
-        out 0xe9, al
+        ${before}
         lgdt [gdtr]
         mov eax, cr0
         or al, 1
@@ -119,6 +122,10 @@ protected:
         mov es, eax
         mov ss, eax
         mov esp, 0x7000
+`;
+
+/** From real-address mode to the label `wide` behind it, in 64-bit mode with 2 MiB mapped for users too; says on the way where it is. */
+export const ENTER_LONG: string = `${toProtectedMode('mov al, 0x52\nout 0xe9, al')}
         mov al, 0x50
         out 0xe9, al
 ${toLongMode('wide', 24)}wide:   mov al, 0x4c

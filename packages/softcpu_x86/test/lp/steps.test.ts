@@ -1,7 +1,7 @@
 /** Single steps where they are special: behind MOV SS, with INT1, with SYSRET; and what of segments a return to user mode keeps. */
 import { expect, test } from 'vitest';
 import type { LpOptions } from '../../src/lp.ts';
-import { Machine, TABLES, toLongMode } from './machine.ts';
+import { Machine, TABLES, toLongMode, toProtectedMode } from './machine.ts';
 
 const engines = ['interpreter', 'translator'] as const;
 
@@ -87,28 +87,8 @@ test.each(engines)('%s: a repeated string instruction is a step an element', (en
 
 test.each(engines)('%s: SYSRET steps with the trap flag that it sets, and IRET to user mode leaves the base of GS', (engine) => {
   const m = new Machine(engine);
-  const symbols = m.load(0x4000, `
-.code16
-        cli
-        xor ax, ax
-        mov ds, ax
-        mov ss, ax
-        mov sp, 0x7000
-        lgdt [gdtr]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        .byte 0x66, 0xea
-        .long protected
-        .word 8
-.code32
-protected:
-        mov eax, 16
-        mov ds, eax
-        mov es, eax
-        mov ss, eax
+  const symbols = m.load(0x4000, `${toProtectedMode()}
         mov gs, eax
-        mov esp, 0x7000
 ${toLongMode('wide', 24)}wide:   mov ax, 48
         ltr ax
         lidt [rip + idtr]
