@@ -1,6 +1,7 @@
 /** VMX root operation for a native hypervisor: VMXON to VMRESUME, VMREAD and VMWRITE, INVEPT and INVVPID, VM entries and exits (SDM vol. 3, chapters 27 to 31). */
 import { EXIT_REASON_ENTRY_FAILURE, EntryControl, ExitReason, InterruptionInfo, InvvpidType, VMFAIL_INVALID, ProcControl2, VMSUCCEED, VmInstructionError, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import { axError } from '@axvisor/axvisor_api/errors';
+import { SHARED } from '../../state.ts';
 import type { Ept } from '../ept.ts';
 import type { Events } from '../events.ts';
 import { CR0, CR4, EVENT } from '../fields.ts';
@@ -74,7 +75,7 @@ export class VmxOperation {
   private readonly transition: Transition;
   private readonly residence: Residence;
   private readonly checks: Checks;
-  /** The current guest may stay in the registers when it is left. */
+  /** The current guest may stay in the registers when it is left: see {@link Residence}. */
   private mayStay = false;
   private vmxonAddress = -1n;
 
@@ -296,7 +297,9 @@ export class VmxOperation {
     const failed = this.loadMsrs(ENTRY_MSR_LOAD_COUNT, F.entryMsrLoadAddress);
     if (failed !== 0) return this.refuse(ExitReason.entryFailureMsrLoading, failed);
     if (launch) vmcs.launched = true;
-    this.mayStay = tagged && !this.checks.areVolatile && [ENTRY_MSR_LOAD_COUNT, EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT].every((count) => vmcs.wordAt(count) === 0);
+    // Hypervisors of several processors look at a VMCS that is current on another one, between its exits.
+    const alone = regs.words[regs.base + (SHARED >> 2)] === 0;
+    this.mayStay = alone && tagged && !this.checks.areVolatile && [ENTRY_MSR_LOAD_COUNT, EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT].every((count) => vmcs.wordAt(count) === 0);
     attach(guest);
     guest.begin();
     const info = vmcs.wordAt(ENTRY_INTERRUPTION_INFORMATION);
