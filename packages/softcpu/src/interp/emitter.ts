@@ -3,7 +3,6 @@
  * block, guest accesses check the delta TLB inline.
  */
 import { lower } from '../ir/block.ts';
-import type { Callees } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
@@ -12,6 +11,7 @@ import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import { AccessEmitter } from '../tlb/access.ts';
+import type { AccessRuntime } from '../tlb/access.ts';
 import { COMPUTED, COUNTERS, ENGINE, Status, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
@@ -55,12 +55,9 @@ export interface Exits {
 }
 
 /** Functions of the generated module that handlers call. */
-export interface Runtime {
-  readonly callees: Callees;
+export interface Runtime extends AccessRuntime {
   /** `(address, value, mode, ...frame) → place in linear memory, 0 if left`. */
   readonly access: number;
-  /** The first part of that, see `refill.ts`. */
-  readonly refill: number;
   /** As `Emitter.forgetPage`, see `forget.ts`. */
   readonly forget: number;
   /** `(...frame)`: stores pc and budget to the state block. */
@@ -84,7 +81,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   #conditional = 0;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: Runtime, frame: Frame, variant: Variant, exits: Exits | undefined) {
-    super(code, layout, isa.state.mmuIdx, runtime.callees);
+    super(code, layout, isa.state.mmuIdx, runtime);
     this.#isa = isa;
     this.#layout = layout;
     this.#runtime = runtime;
@@ -163,14 +160,6 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     this.#frameArguments();
     this.code.call(this.#runtime.access);
     return this.pop('i32');
-  }
-
-  protected override refill(address: I64, mode: number): void {
-    lower(this.code, address);
-    this.code.i64(0n);
-    this.code.i32(mode);
-    this.code.call(this.#runtime.refill);
-    this.pop('i32');
   }
 
   forgetPage(address: I64): I32 {

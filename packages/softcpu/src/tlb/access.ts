@@ -1,5 +1,5 @@
 /** Guest accesses in generated code: the inline test of the delta TLB (see `tlb.ts`), the same in both tiers. */
-import { BlockEmitter } from '../ir/block.ts';
+import { BlockEmitter, lower } from '../ir/block.ts';
 import type { Callees } from '../ir/block.ts';
 import type { Access, AccessSize, ExclusiveSize } from '../ir/emitter.ts';
 import { i32, i64, read, select } from '../ir/expr.ts';
@@ -22,16 +22,25 @@ const loads: Readonly<Record<Access, { readonly size: AccessSize; readonly op: M
 };
 const stores: Readonly<Record<AccessSize, MemoryOp & `i64.store${string}`>> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
 
+/** Functions that accesses call. */
+export interface AccessRuntime {
+  readonly callees: Callees;
+  /** Enters the page of an address into the TLB, see `refill.ts`. */
+  readonly refill: number;
+}
+
 export abstract class AccessEmitter extends BlockEmitter {
   readonly #layout: Layout;
+  readonly #refill: number;
   readonly #mmuIdx: number;
   /** The MMU mode of accesses where it is not that of the state block. */
   #mode: I32 | undefined;
 
   /** @param mmuIdx - as in the ISA's state layout. */
-  constructor(code: Code, layout: Layout, mmuIdx: number, callees: Callees) {
-    super(code, layout.state, callees);
+  constructor(code: Code, layout: Layout, mmuIdx: number, runtime: AccessRuntime) {
+    super(code, layout.state, runtime.callees);
     this.#layout = layout;
+    this.#refill = runtime.refill;
     this.#mmuIdx = mmuIdx;
   }
 
@@ -65,9 +74,6 @@ export abstract class AccessEmitter extends BlockEmitter {
 
   /** Has JavaScript find the place of a data access that the TLB did not let through; 0 if it cannot. Bound. */
   protected abstract slow(address: I64, value: I64, mode: number): I32;
-
-  /** Has generated code enter the page of an address into the TLB, if it can. */
-  protected abstract refill(address: I64, mode: number): void;
 
   /** Leaves an instruction whose access failed. */
   protected abstract fail(failed: I32): void;
@@ -219,7 +225,11 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.if(
       i32.eqz(place.get),
       () => {
-        this.refill(at, 1 | (write ? ACCESS_STORE : 0));
+        lower(this.code, at);
+        this.code.i64(0n);
+        this.code.i32(1 | (write ? ACCESS_STORE : 0));
+        this.code.call(this.#refill);
+        this.pop('i32');
         // What was found may be for a single access only.
         this.assign(place, known());
       },

@@ -6,12 +6,12 @@ import { RegionExit, jumpEntry } from '../interp/enter.ts';
 import { ENGINE, JUMP_CACHE_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
-import type { Callees } from '../ir/block.ts';
 import { isEverywhere } from '../ir/emitter.ts';
 import type { Access, AccessSize, Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import { MMU_MODES } from '../isa.ts';
+import type { AccessRuntime } from '../tlb/access.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 import type { OtherPage, Step } from './discover.ts';
@@ -24,12 +24,9 @@ const ENTRY_PC = 0;
 const BUDGET = 1;
 
 /** Functions of the module a region is in. */
-export interface RegionRuntime {
-  readonly callees: Callees;
+export interface RegionRuntime extends AccessRuntime {
   /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
   readonly slow: number;
-  /** The first part of that, see `refill.ts`. */
-  readonly refill: number;
   /** `(pc, budget, exit) → exit`, stored. */
   readonly leave: number;
   /** `(page, records, fetch mode) → 1 if the page has these records`; there where a region of the module has another page. */
@@ -71,7 +68,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   entered: { readonly mode: number; readonly near: boolean } = { mode: 0, near: true };
 
   constructor(code: Code, runtime: RegionRuntime, place: RegionPlace, holding: Holding) {
-    super(code, runtime.callees, holding);
+    super(code, runtime, holding);
     this.#layout = holding.layout;
     this.#runtime = runtime;
     this.#place = place;
@@ -154,14 +151,6 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.code.i32(mode);
     this.code.call(this.#runtime.slow);
     return this.pop('i32');
-  }
-
-  protected override refill(address: I64, mode: number): void {
-    lower(this.code, address);
-    this.code.i64(0n);
-    this.code.i32(mode);
-    this.code.call(this.#runtime.refill);
-    this.pop('i32');
   }
 
   protected override fail(failed: I32): void {

@@ -2,7 +2,6 @@
  * The registers and other words of the state block that a region holds in locals, as tier 1's binding of the abstract emitter reads and
  * writes them: what is known of them in straight code, and which of them differ from the state block.
  */
-import type { Callees } from '../ir/block.ts';
 import { lower } from '../ir/block.ts';
 import type { AccessSize, Variable } from '../ir/emitter.ts';
 import { f64, i32, i64, local } from '../ir/expr.ts';
@@ -12,6 +11,7 @@ import { PAGE_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import type { Isa } from '../isa.ts';
 import { AccessEmitter } from '../tlb/access.ts';
+import type { AccessRuntime } from '../tlb/access.ts';
 import type { Code } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
@@ -97,8 +97,8 @@ export abstract class RegisterEmitter extends AccessEmitter {
   /** How often the instruction is repeated behind this copy of it. */
   repeated = 0;
 
-  constructor(code: Code, callees: Callees, { isa, layout, field, plan, assumed }: Holding) {
-    super(code, layout, isa.state.mmuIdx, callees);
+  constructor(code: Code, runtime: AccessRuntime, { isa, layout, field, plan, assumed }: Holding) {
+    super(code, layout, isa.state.mmuIdx, runtime);
     this.isa = isa;
     this.plan = plan;
     this.#field = field;
