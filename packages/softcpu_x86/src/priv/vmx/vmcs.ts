@@ -1,5 +1,5 @@
 /** The VMCS as it lies in its region (SDM vol. 3, 25.2): revision, abort indicator, launch state, then every field in 8 bytes. */
-import { VmcsField, vmcsFieldType, vmcsFieldWidth } from '@axvisor/axvisor_api/arch/x86';
+import { VMFAIL_INVALID, VmcsField, vmcsFieldType, vmcsFieldWidth, type VmxResult } from '@axvisor/axvisor_api/arch/x86';
 import type { Moves } from '../control_area.ts';
 import { toBigint, type Registers } from '../registers.ts';
 
@@ -56,6 +56,13 @@ export class Vmcs {
     this.address = address;
     this.base = (place + FIELDS) >> 2;
     this.watcher?.replaced();
+  }
+
+  /** Sets the VM-instruction error, if there is a VMCS for it. */
+  fail(error: number): VmxResult {
+    if (this.place < 0) return VMFAIL_INVALID;
+    this.set(F.vmInstructionError, error);
+    return error;
   }
 
   /** Number of words that fields take. */
