@@ -1,16 +1,18 @@
 /** VMX non-root operation: what exits, and with what qualification (SDM vol. 3, chapters 26 and 28). */
 import { ExitControl, ExitReason, PinControl, ProcControl, ProcControl2 } from '@axvisor/axvisor_api/arch/x86';
-import { CODE, CR_READS, Flag, Intercepts } from '../../state.ts';
+import { CR_READS, Flag, Intercepts } from '../../state.ts';
 import { EVENT, INFO, V } from '../fields.ts';
-import { setsResume } from '../events.ts';
 import type { DeliveredEvent, GuestMode, Intercepted, TaskSource } from '../guest.ts';
 import { Waiting, type SystemInsn } from '../interface.ts';
-import { highOf, lowWord, slot, toNumber } from '../registers.ts';
+import { highOf, slot, toNumber } from '../registers.ts';
 import { msrExits, portExits } from './bitmaps.ts';
-import { PREEMPTION_SHIFT } from './capabilities.ts';
 import { STAYS, allowed, merged, ofClts, ofCrRead, ofCrWrite, ofLmsw, visible } from './cr_exits.ts';
+import { eptQualification, exceptionDetails, exceptionExits } from './event_exits.ts';
 import type { ExitDetails, VmxParts } from './exit.ts';
 import { DISPLACED, instructionInformation } from './information.ts';
+import { ioQualification, saveStringAddress } from './io_exits.ts';
+import { PauseLoop } from './pause_loop.ts';
+import { PreemptionTimer } from './preemption_timer.ts';
 import { INSTRUCTIONS } from './rules.ts';
 import { F, Vmcs } from './vmcs.ts';
 
@@ -38,18 +40,17 @@ export class VmxGuest implements GuestMode {
   private primary = 0;
   private secondary = 0;
   private exceptionBitmap = 0;
-  /** TSC at which the preemption timer is zero. */
-  private deadline: bigint | undefined;
   /** The instruction at hand is an IRET that ended blocking by NMI. */
   private unblocked = false;
   /** A monitor trap is due, at a count of retired instructions. */
   private trapAt = -1;
-  // Pause-loop exiting: the TSC at the first and the last PAUSE of the loop.
-  private firstPause = 0n;
-  private lastPause = 0n;
+  private readonly timer: PreemptionTimer;
+  private readonly pauses: PauseLoop;
 
   constructor(parts: VmxParts) {
     this.p = parts;
+    this.timer = new PreemptionTimer(parts.vmcs, parts.tsc);
+    this.pauses = new PauseLoop(parts.vmcs, parts.tsc);
   }
 
   /** Takes up the controls of the VMCS, whose checks passed. */
@@ -72,12 +73,11 @@ export class VmxGuest implements GuestMode {
 
   /** What every entry begins anew. */
   goOn(): void {
-    const { vmcs, regs } = this.p;
+    const { regs } = this.p;
     this.unblocked = false;
     this.trapAt = (this.primary & P.monitorTrapFlag) !== 0 ? regs.host.retired() + 1 : -1;
-    this.firstPause = this.lastPause = 0n;
-    this.deadline =
-      (this.pin & PinControl.activatePreemptionTimer) !== 0 ? this.p.tsc() + (BigInt(vmcs.lo(F.vmxPreemptionTimerValue) >>> 0) << BigInt(PREEMPTION_SHIFT)) : undefined;
+    this.pauses.begin();
+    this.timer.start((this.pin & PinControl.activatePreemptionTimer) !== 0);
     regs.countPauses();
   }
 
@@ -88,14 +88,7 @@ export class VmxGuest implements GuestMode {
 
   /** Ticks until the preemption timer expires. */
   preemptionTicks(): number | undefined {
-    if (this.deadline === undefined) return undefined;
-    return Math.max(0, Number(this.deadline - this.p.tsc()));
-  }
-
-  /** Value of the preemption timer. */
-  private timer(): number {
-    const left = this.deadline === undefined ? 0n : this.deadline - this.p.tsc();
-    return left <= 0n ? 0 : lowWord(left >> BigInt(PREEMPTION_SHIFT));
+    return this.timer.ticks();
   }
 
   // ── exits ──
@@ -107,7 +100,7 @@ export class VmxGuest implements GuestMode {
 
   private leave(reason: number, details: ExitDetails): void {
     const { vmcs, leave } = this.p;
-    if ((vmcs.wordAt(EXIT_CONTROLS) & ExitControl.savePreemptionTimerValue) !== 0) vmcs.set(F.vmxPreemptionTimerValue, this.timer());
+    if ((vmcs.wordAt(EXIT_CONTROLS) & ExitControl.savePreemptionTimerValue) !== 0) vmcs.set(F.vmxPreemptionTimerValue, this.timer.value());
     leave(reason, details);
     this.unblocked = false;
   }
@@ -153,20 +146,11 @@ export class VmxGuest implements GuestMode {
     if ((regs.lo(0) & regs.sys[slot.xss]! & vmcs.lo(F.xssExitingBitmap)) !== 0) this.exitFor(name, name === 'xsaves' ? R.xsaves : R.xrstors, insn, 0);
   }
 
-  /** SDM vol. 3, 26.1.3: a loop of PAUSE at CPL 0 whose gaps are small, that lasts longer than the window. */
   private pauseLoop(insn: SystemInsn): void {
-    const { regs, vmcs, tsc } = this.p;
-    // Not every one is looked at: the gap is that between as many as there were.
+    const { regs } = this.p;
+    // Not every one is looked at.
     const count = regs.countPauses();
-    if ((this.secondary & S.pauseLoopExiting) === 0 || regs.cpl !== 0) return;
-    const now = tsc();
-    const gap = BigInt(vmcs.lo(F.pleGap) >>> 0) * BigInt(count);
-    if (now - this.lastPause > gap) this.firstPause = now;
-    else if (now - this.firstPause > BigInt(vmcs.lo(F.pleWindow) >>> 0)) {
-      this.firstPause = now;
-      this.exitFor('pause', R.pause, insn, 0);
-    }
-    this.lastPause = now;
+    if ((this.secondary & S.pauseLoopExiting) !== 0 && regs.cpl === 0 && this.pauses.isOver(count)) this.exitFor('pause', R.pause, insn, 0);
   }
 
   invlpg(lo: number, hi: number, insn: SystemInsn): void {
@@ -196,7 +180,7 @@ export class VmxGuest implements GuestMode {
     const { vmcs, linear } = this.p;
     const inMemory = insn.rm < 0;
     const qualification = ofLmsw(vmcs, value, inMemory);
-    if (inMemory && qualification !== STAYS) vmcsLinear(vmcs, linear.atLo, linear.atHi);
+    if (inMemory && qualification !== STAYS) vmcs.set(F.guestLinearAddress, linear.atLo, linear.atHi);
     this.crExit(qualification, insn);
   }
 
@@ -246,23 +230,9 @@ export class VmxGuest implements GuestMode {
 
   io(port: number, size: number, input: boolean, string: boolean, insn: SystemInsn): boolean {
     if (!this.portExits(port, size)) return false;
-    if (string) this.stringAddress(input, insn);
-    const rep = string && insn.rep;
-    const qualification = (size - 1) | (input ? 8 : 0) | (string ? 16 : 0) | (rep ? 32 : 0) | (insn.immediatePort ? 64 : 0) | (port << 16);
-    this.leaveFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, qualification);
+    if (string) saveStringAddress(this.p.vmcs, this.p.regs, input, insn);
+    this.leaveFor(string ? (input ? 'ins' : 'outs') : 'io', R.ioInstruction, insn, ioQualification(port, size, input, string, insn));
     return true;
-  }
-
-  /** The guest-linear address of what INS or OUTS transfer. */
-  private stringAddress(input: boolean, insn: SystemInsn): void {
-    const { vmcs, regs } = this.p;
-    const register = input ? 7 : 6;
-    const segment = input ? 0 : insn.seg;
-    const offset = insn.addrSize === 2 ? regs.lo(register) & 0xffff : regs.lo(register);
-    const useBase = regs.code !== CODE.code64 || segment >= 4;
-    const sum = (offset >>> 0) + (useBase ? regs.baseLo(segment) >>> 0 : 0);
-    const hi = (insn.addrSize === 8 ? regs.hi(register) : 0) + (useBase && regs.code64 ? regs.baseHi(segment) : 0) + (sum > 0xffff_ffff && regs.code64 ? 1 : 0);
-    vmcsLinear(vmcs, sum | 0, hi);
   }
 
   msr(index: number, write: boolean, insn: SystemInsn): void {
@@ -277,32 +247,13 @@ export class VmxGuest implements GuestMode {
   // ── events ──
 
   exception(event: DeliveredEvent): void {
-    const { regs, vmcs } = this.p;
-    const { vector, kind, hasError, errorCode, length } = event;
-    let exits = ((this.exceptionBitmap >>> vector) & 1) !== 0;
-    if (vector === V.PF) {
-      const matches = (errorCode & vmcs.lo(F.pageFaultErrorCodeMask)) === vmcs.lo(F.pageFaultErrorCodeMatch);
-      if (!matches) exits = !exits;
-    }
-    if (!exits) return;
-    const { fault } = regs;
-    let qualificationLo = 0;
-    let qualificationHi = 0;
-    if (vector === V.PF || vector === V.DB) {
-      qualificationLo = fault.lo;
-      qualificationHi = vector === V.PF ? fault.hi : 0;
-    }
-    const unblocking = this.unblocked && vector !== V.DF && this.p.events.vectoring === 0 ? INFO.nmiUnblocking : 0;
+    const { regs, vmcs, events } = this.p;
+    if (!exceptionExits(vmcs, this.exceptionBitmap, event)) return;
+    const isDouble = event.vector === V.DF;
+    const unblocked = this.unblocked && !isDouble && events.vectoring === 0;
     // Neither a double nor a triple fault leaves during the delivery of what it is made of (SDM vol. 3, 28.2.4).
-    if (vector === V.DF) this.p.events.vectoring = 0;
-    this.exit(R.exceptionOrNmi, {
-      length,
-      qualificationLo,
-      qualificationHi,
-      information: vector | (kind << 8) | (hasError ? INFO.errorValid : 0) | unblocking | INFO.valid,
-      errorCode,
-      resume: kind === EVENT.hardware && setsResume(vector),
-    });
+    if (isDouble) events.vectoring = 0;
+    this.exit(R.exceptionOrNmi, exceptionDetails(regs.fault, event, unblocked));
   }
 
   interrupt(nmi: boolean): boolean {
@@ -319,21 +270,12 @@ export class VmxGuest implements GuestMode {
   }
 
   secondStageFault(): void {
-    const { regs, paging, vmcs } = this.p;
+    const { regs, paging, vmcs, events } = this.p;
     const { fault } = regs;
     vmcs.set(F.guestPhysicalAddress, fault.gpa | 0, highOf(fault.gpa));
-    if (fault.linear) vmcsLinear(vmcs, fault.lo, fault.hi);
-    if (fault.misconfigured) {
-      this.leave(R.eptMisconfiguration, { resume: true });
-      return;
-    }
-    let qualification = fault.qualification;
-    if (fault.linear) {
-      qualification |= 1 << 7;
-      if (!fault.tableWalk) qualification |= (1 << 8) | (paging.user ? 1 << 9 : 0) | (paging.writable ? 1 << 10 : 0) | (paging.noExecute ? 1 << 11 : 0);
-    }
-    if (this.unblocked && this.p.events.vectoring === 0) qualification |= 1 << 12;
-    this.leave(R.eptViolation, { qualificationLo: qualification, resume: true });
+    if (fault.linear) vmcs.set(F.guestLinearAddress, fault.lo, fault.hi);
+    if (fault.misconfigured) this.leave(R.eptMisconfiguration, { resume: true });
+    else this.leave(R.eptViolation, { qualificationLo: eptQualification(fault, paging, this.unblocked && events.vectoring === 0), resume: true });
   }
 
   tripleFault(): void {
@@ -366,7 +308,7 @@ export class VmxGuest implements GuestMode {
       if (regs.host.retired() >= this.trapAt) return this.polled(R.monitorTrapFlag);
       regs.host.endSlice();
     }
-    if (this.deadline !== undefined && regs.waiting !== Waiting.sipi && this.p.tsc() >= this.deadline) return this.polled(R.preemptionTimer);
+    if (regs.waiting !== Waiting.sipi && this.timer.expired) return this.polled(R.preemptionTimer);
     if (regs.waiting === Waiting.shutdown || regs.waiting === Waiting.sipi) return false;
     if ((this.primary & P.nmiWindowExiting) !== 0) {
       if (!regs.nmiBlocked && regs.currentShadow() === 0) return this.polled(R.nmiWindow);
@@ -385,7 +327,7 @@ export class VmxGuest implements GuestMode {
   }
 
   pollable(): boolean {
-    if (this.deadline !== undefined && this.p.tsc() >= this.deadline) return true;
+    if (this.timer.expired) return true;
     if (this.trapAt >= 0 && this.p.regs.host.retired() >= this.trapAt) return true;
     const { waiting, nmiBlocked } = this.p.regs;
     if (waiting === Waiting.shutdown || waiting === Waiting.sipi) return false;
@@ -411,8 +353,4 @@ export class VmxGuest implements GuestMode {
   get blocksVirtualNmis(): boolean {
     return (this.pin & PinControl.virtualNmis) !== 0;
   }
-}
-
-function vmcsLinear(vmcs: Vmcs, lo: number, hi: number): void {
-  vmcs.set(F.guestLinearAddress, lo, hi);
 }
