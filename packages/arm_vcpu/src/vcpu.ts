@@ -8,7 +8,7 @@ import type { CpuInterrupts } from '@axvisor/axvisor_api/intc';
 import { Signal, signalCpu } from '@axvisor/axvisor_api/smp';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { GuardedDevices, type ArchVCpuConfig, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices, type VCpuShare } from '@axvisor/axvisor_api/vcpu';
-import { fetchInstruction, type AbortRegisters, type Stage2Fault } from './aborts.ts';
+import type { AbortRegisters, Stage2Fault } from './aborts.ts';
 import { dumpGuest } from './dump.ts';
 import { injectUndefined, isEl0, type GuestRegisters } from './exceptions.ts';
 import { handleException, injectExternalAbort } from './exits.ts';
@@ -17,10 +17,9 @@ import { AFFINITY, Sctlr, Spsr } from './fields.ts';
 import { GuestState } from './guest_state.ts';
 import { InterruptUnit } from './interrupts/unit.ts';
 import type { Machine, VmCpus } from './machine.ts';
-import { accessSize, type AddressRegisters, type DeviceAccess } from './mmio/access.ts';
-import { decodeInstruction } from './mmio/instruction.ts';
+import type { AddressRegisters } from './mmio/access.ts';
+import { faultingAccess, startOf } from './mmio/fault.ts';
 import { answerAbort } from './mmio/quick.ts';
-import { decodeSyndrome } from './mmio/syndrome.ts';
 import { MmioTransaction, V, type MmioExit, type Registers } from './mmio/transaction.ts';
 import type { Pe } from './pes.ts';
 import { powerOnRegisters } from './power_on.ts';
@@ -39,10 +38,6 @@ const MAX_EXCEPTIONS = 64;
 
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
 const COMPLETION = { success: SmcError.SUCCESS, 'already-on': SmcError.ALREADY_ON, invalid: SmcError.INVALID_PARAMETERS } as const;
-
-/** Addresses without the byte that TBI lets software use. */
-const UNTAGGED = (1n << 56n) - 1n;
-const PAGE_MASK = 0xfffn;
 
 /** A system-register access that the hypervisor answers. */
 interface PendingSysReg {
@@ -246,26 +241,9 @@ export class ArmVCpu implements AxArchVCpu, SmcCaller, GuestRegisters, Registers
   decodeMmio(): MmioExit | undefined {
     const fault = this.#fault;
     if (fault === undefined || !fault.isExplicit) return undefined;
-    const access = decodeSyndrome(fault.esr) ?? this.#decodeInstruction();
-    if (access === undefined || access.isLoad === fault.isWrite) return undefined;
-    const start = this.#startOf(access, fault);
-    return start === undefined ? undefined : this.#mmio.begin(access, start as GuestPhysAddr);
-  }
-
-  #decodeInstruction(): DeviceAccess | undefined {
-    const instruction = fetchInstruction(this.pc);
-    return instruction === undefined ? undefined : decodeInstruction(instruction, this);
-  }
-
-  /** The guest physical address of the first byte: in the page that faulted, as is the last. */
-  #startOf(access: DeviceAccess, { gpa: address, far }: Stage2Fault): bigint | undefined {
-    const size = accessSize(access);
-    const { address: named } = access;
-    if (named === undefined) return (far & PAGE_MASK) + BigInt(size) <= PAGE_MASK + 1n ? (address & ~PAGE_MASK) | (far & PAGE_MASK) : undefined;
-    const last = named + BigInt(size - 1);
-    const page = (at: bigint): bigint => (at & UNTAGGED) >> 12n;
-    if (page(named) !== page(far) || page(last) !== page(far)) return undefined;
-    return (address & ~PAGE_MASK) | (named & PAGE_MASK);
+    const access = faultingAccess(fault, this);
+    const start = access === undefined ? undefined : startOf(access, fault);
+    return access === undefined || start === undefined ? undefined : this.#mmio.begin(access, start);
   }
 
   /** Nothing answers: a synchronous external abort, or an undefined instruction for a system register. @throws {AxError} BadState if nothing is refused */

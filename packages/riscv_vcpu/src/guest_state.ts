@@ -7,17 +7,12 @@ import { CSR, csrRead, csrWrite, hfenceGvma, hfenceVvma } from '@axvisor/axvisor
 import { SAVED, VCpuContext, type SavedCsr } from './context.ts';
 import { ALL_ONES, Hstatus, Sstatus } from './fields.ts';
 import type { Hart } from './harts.ts';
+import type { GuestTranslation } from './stage2.ts';
 
 /** Bits of sstatus and hstatus that belong to the guest: its privilege. */
 const GUEST_PRIVILEGE = { sstatus: Sstatus.SPP, hstatus: Hstatus.SPVP } as const;
 /** hstatus while a guest runs, beside its privilege. */
 const GUEST_HSTATUS = Hstatus.SPV | Hstatus.VTW | Hstatus.VSXL_64;
-
-/** The translation that a vCPU runs with. */
-export interface GuestTranslation {
-  readonly hgatp: bigint;
-  readonly vmid: number;
-}
 
 let states = 0;
 

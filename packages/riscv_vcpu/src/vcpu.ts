@@ -1,6 +1,6 @@
 /** A RISC-V vCPU: the state of a guest's hart, and the way into the guest and back (privileged specification 1.13, chapter 21). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
-import type { NestedPageTableFormat, NestedRoot } from '@axvisor/axvisor_api/addrspace';
+import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
 import { CSR, csrRead, enterGuest, fenceI, hlv, Irq, setFaultVector, type FaultVector, type GuestAccess } from '@axvisor/axvisor_api/arch/riscv';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
 import { thisCpuId } from '@axvisor/axvisor_api/host';
@@ -13,7 +13,7 @@ import type { SavedCsr } from './context.ts';
 import { GuestCounters } from './counters.ts';
 import { handleTrap, type AccessFault } from './exits.ts';
 import { awaitTaken, enter, executeFence, executeRequests, leave, overdueOn, requestFence, type Fence } from './fences.ts';
-import { ALL_ONES, Hgatp, SInterrupt, Sstatus, VsInterrupt } from './fields.ts';
+import { ALL_ONES, SInterrupt, Sstatus, VsInterrupt } from './fields.ts';
 import { GuestState, powerOnCsrs } from './guest_state.ts';
 import type { Hart } from './harts.ts';
 import { InterruptLines } from './interrupts.ts';
@@ -23,6 +23,7 @@ import { answerFault } from './mmio/quick.ts';
 import { MmioTransaction, type MmioExit } from './mmio/transaction.ts';
 import { dumpGuest } from './dump.ts';
 import { SbiError, type SbiHart } from './sbi/call.ts';
+import { guestTranslation } from './stage2.ts';
 import { HostTimer } from './timer.ts';
 
 /** Registers in the numbering of exits: x0 … x31, f0 … f31. */
@@ -34,11 +35,6 @@ const A1 = 11;
 const MAX_TRAPS = 64;
 
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
-
-const MODES: Readonly<Partial<Record<NestedPageTableFormat, { readonly mode: bigint; readonly feature: 'sv39x4' | 'sv48x4' }>>> = {
-  sv39x4: { mode: Hgatp.SV39X4, feature: 'sv39x4' },
-  sv48x4: { mode: Hgatp.SV48X4, feature: 'sv48x4' },
-};
 
 const COMPLETION = { success: 0n, 'already-on': SbiError.ALREADY_AVAILABLE, invalid: SbiError.INVALID_PARAM } as const;
 
@@ -100,16 +96,7 @@ export class RiscvVCpu implements AxArchVCpu, SbiHart {
 
   /** @throws {AxError} Unsupported for a format that is not RISC-V's or not this hart's, InvalidInput for a misaligned root or a VMID too wide */
   setEptRoot(root: NestedRoot, vmid: number): void {
-    const { features } = this.#machine.harts.current();
-    const format = MODES[root.format];
-    if (format === undefined || !features[format.feature]) throw axError('Unsupported', `the hart cannot translate with ${root.format}`);
-    ensure((root.address & 0x3fffn) === 0n, 'InvalidInput', `the root of a nested page table is 16 KiB aligned, not at 0x${root.address.toString(16)}`);
-    ensure(
-      Number.isInteger(vmid) && vmid >= 0 && vmid <= features.maxVmid,
-      'InvalidInput',
-      `VMID ${String(vmid)} is not in 0 … ${features.maxVmid}, which this hart has`,
-    );
-    this.guest.translation = { vmid, hgatp: (format.mode << Hgatp.MODE_SHIFT) | (BigInt(vmid) << Hgatp.VMID_SHIFT) | (root.address >> 12n) };
+    this.guest.translation = guestTranslation(this.#machine.harts.current().features, root, vmid);
   }
 
   /** The state in which SBI firmware starts a hart: a0 = hart id, a1 = device tree, VS-mode, no translation, no interrupts. */
