@@ -1,5 +1,6 @@
 /** The events that wait for a vCPU, and which of them the next entry delivers (SDM vol. 3, 6.9 "Priority Among Simultaneous Exceptions and Interrupts"). */
 import { Rflags, Vector } from '@axvisor/axvisor_api/arch/x86';
+import { ensure } from '@axvisor/axvisor_api/errors';
 import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
 import { Control } from './context.ts';
 import { EventKind, type Guest, type GuestEvent } from './guest.ts';
@@ -72,13 +73,15 @@ export class Events {
     for (let word = 0; word < REQUEST_WORDS; word++) Atomics.store(this.#control, Control.requests + word, 0);
   }
 
-  request(vector: number, level: boolean): void {
-    this.#set(Control.requests + (vector >>> 5), 1 << (vector & 31), level);
+  /** Drives a pin of the local APIC (`ApicPin`), or a vector where there is none. @throws {AxError} InvalidInput for what is neither a vector from 16 on nor a pin */
+  set(vector: number, level: boolean): void {
+    if (vector >= ApicPin.intr && vector <= ApicPin.sipi) return this.#set(Control.pins, 1 << (vector - ApicPin.intr), level);
+    ensure(Number.isInteger(vector) && vector >= 16 && vector < 256, 'InvalidInput', `${vector} is neither an interrupt vector nor a pin of the local APIC`);
+    this.#request(vector, level);
   }
 
-  /** @param pin - one of `ApicPin`. */
-  setPin(pin: number, level: boolean): void {
-    this.#set(Control.pins, 1 << (pin - ApicPin.intr), level);
+  #request(vector: number, level: boolean): void {
+    this.#set(Control.requests + (vector >>> 5), 1 << (vector & 31), level);
   }
 
   #set(word: number, bits: number, level: boolean): void {
@@ -110,7 +113,7 @@ export class Events {
   #acknowledge(): number {
     if (this.#apic !== undefined) return this.#apic.acknowledge();
     const vector = this.#highest as number;
-    this.request(vector, false);
+    this.#request(vector, false);
     return vector;
   }
 

@@ -47,7 +47,7 @@ export class Interceptions {
       return this.#dispatch(exit, event);
     } catch (e) {
       if (!(e instanceof GuestFault)) throw e;
-      this.#host.raise(e);
+      this.#host.completion.raise(e);
       return undefined;
     }
   }
@@ -67,7 +67,7 @@ export class Interceptions {
       case 'instruction': {
         const length = this.lengthOf();
         const reason = handleInstruction(this.#host, exit.instruction);
-        if (!this.#host.awaitsMsr) this.#host.advance(length);
+        if (!this.#host.awaitsMsr) this.#host.completion.advance(length);
         return reason;
       }
       case 'cr':
@@ -75,11 +75,11 @@ export class Interceptions {
         return undefined;
       case 'clts':
         writeCr0(this.#host.guest, this.#host.cpu().memory, this.#host.guest.get('cr0') & ~8n);
-        this.#host.advance(this.lengthOf());
+        this.#host.completion.advance(this.lengthOf());
         return undefined;
       case 'lmsw':
         loadMachineStatus(this.#host.guest, this.#host.cpu().memory, exit.source);
-        this.#host.advance(this.lengthOf());
+        this.#host.completion.advance(this.lengthOf());
         return undefined;
       case 'task':
         this.#switchTask(exit, exit.source === TaskSource.gate ? event : undefined);
@@ -108,7 +108,7 @@ export class Interceptions {
       else if (cr === 4) writeCr4(this.#host.guest, value, ALLOWED_CR4);
       else this.#setTaskPriority(value);
     }
-    this.#host.advance(this.lengthOf());
+    this.#host.completion.advance(this.lengthOf());
   }
 
   #setTaskPriority(value: bigint): void {

@@ -1,11 +1,12 @@
 /** An x86-64 vCPU: a guest in a VMCS or VMCB, and what the hypervisor does for it between its exits (SDM vol. 3, part 3; APM vol. 2, chapter 15). */
 import type { GuestPhysAddr, HostPhysAddr } from '@axvisor/axvisor_api/addr';
 import type { NestedRoot } from '@axvisor/axvisor_api/addrspace';
-import { Cr0, Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, setPortVector, type PortVector } from '@axvisor/axvisor_api/arch/x86';
+import { Cr4, Gpr, Rflags, SegmentAccess, Vector, readCr, setPortVector, type PortVector } from '@axvisor/axvisor_api/arch/x86';
 import { axError, ensure } from '@axvisor/axvisor_api/errors';
-import { ApicPin, type LocalApic } from '@axvisor/axvisor_api/intc';
+import type { LocalApic } from '@axvisor/axvisor_api/intc';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { GuardedDevices, type ArchVCpuConfig, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices, type VCpuShare } from '@axvisor/axvisor_api/vcpu';
+import { Completion } from './completion.ts';
 import { Context, Control } from './context.ts';
 import { cpuidViewOf, type CpuidView } from './cpuid.ts';
 import type { Cpu, Cpus, Resident, VmCpus } from './cpus.ts';
@@ -14,9 +15,10 @@ import { EMULATED } from './emulate/emulation.ts';
 import { Emulator } from './emulate/emulator.ts';
 import { EmulatedCpu } from './emulate/machine.ts';
 import { Events, PinBit } from './events.ts';
-import { EventKind, type Guest } from './guest.ts';
+import type { Guest } from './guest.ts';
 import { Interceptions, SHUTDOWN, type InterceptionHost } from './interceptions.ts';
 import { GuestMsrs } from './msr.ts';
+import { MsrExchange } from './msr_exchange.ts';
 import { NestedMemory } from './nested.ts';
 import { GuestFault } from './paging.ts';
 import { PowerState } from './power_state.ts';
@@ -24,21 +26,11 @@ import { SharedState } from './shared_state.ts';
 
 /** Exits handled in one call of run() before the hypervisor gets a look: a guest may cause them as fast as it likes. */
 const MAX_EXITS = 64;
-const TF = Number(Rflags.TF);
-const PE = Number(Cr0.PE);
 const NOTHING: AxVCpuExitReason = { reason: 'Nothing' };
 const HALT: AxVCpuExitReason = { reason: 'Halt' };
 
 /** vCPUs of a VM that are told apart. */
 const VCPUS = 64;
-
-/** DR6: the instruction before was the step of one. */
-const DR6_BS = 0x4000n;
-/** An MSR that the hypervisor answers for. */
-interface PendingMsr {
-  readonly isRead: boolean;
-  answered: boolean;
-}
 
 /** Makes the guest of a vCPU: VMX or SVM. `share`: takes up the structures of one that another thread made. */
 export type NewGuest = (context: Context, share: VCpuShare | undefined) => Guest;
@@ -67,7 +59,8 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   readonly #emulator: Emulator;
   readonly #interceptions: Interceptions;
   readonly cpuidView: CpuidView;
-  #msr: PendingMsr | undefined;
+  readonly completion: Completion;
+  readonly #msr: MsrExchange;
   #devices: GuardedDevices | undefined;
   #portVector: PortVector | undefined;
   /** Why the guest is not entered any more. */
@@ -92,7 +85,9 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     this.#shared = new SharedState(this.context);
     this.msrs = new GuestMsrs(this.guest, this.context, () => this.#emulated?.memory);
     this.#events = new Events(this.context.control);
+    this.completion = new Completion(this.guest, this.#events, () => this.cpu());
     this.#emulator = new Emulator(this);
+    this.#msr = new MsrExchange(this.context);
     this.#interceptions = new Interceptions(this, this.#events, this.#emulator);
     this.#vm = cpus.join(vmId);
     this.cpuidView = cpuidViewOf(this, this.#apicId, this.#vm);
@@ -145,7 +140,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     if (this.#loadedOn?.loaded === this) this.#loadedOn.loaded = undefined;
     this.#loadedOn = undefined;
     this.#emulator.discard();
-    this.#msr = undefined;
+    this.#msr.discard();
     this.#end = undefined;
     this.#events.reset();
   }
@@ -200,7 +195,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     const cpu = this.#boundTo;
     if (cpu === undefined || cpu !== this.#cpus.current()) throw axError('BadState', `${this.who} is not bound to this CPU`);
     this.#load(cpu);
-    this.#completeMsr();
+    if (this.#msr.complete()) this.completion.advance(this.#interceptions.lengthOf());
     const transfer = this.#emulator.goOn();
     if (transfer !== undefined) return transfer;
     if (this.#end !== undefined) return this.#end;
@@ -222,38 +217,8 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     return NOTHING;
   }
 
-  /** @param event - whose delivery was interrupted. */
-  advance(length: number, isShadowed = false): void {
-    if (!this.guest.skip(length)) {
-      const rip = this.guest.get('rip') + BigInt(length);
-      this.guest.set('rip', this.cpu().mode.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip));
-      this.guest.clearShadow();
-    }
-    if (isShadowed) this.guest.setShadow();
-    else this.trapStep();
-  }
-
-  jumped(): void {
-    this.guest.clearShadow();
-    this.trapStep();
-  }
-
-  /** An instruction, or a part of one that repeats, was carried out for a guest that steps: #DB follows (SDM vol. 3, 18.3.1.4). */
-  trapStep(): void {
-    if ((this.guest.low('rflags') & TF) === 0) return;
-    this.guest.addToDr6(DR6_BS);
-    this.#events.raise({ vector: Vector.DB, kind: EventKind.exception });
-  }
-
-  raise({ vector, errorCode, address }: GuestFault): void {
-    if (address !== undefined) this.guest.setCr2(address);
-    // Real-address mode has no error codes, and VM entry refuses them there.
-    const hasError = errorCode !== undefined && (this.guest.low('cr0') & PE) !== 0;
-    this.#events.raise({ vector, kind: EventKind.exception, ...(hasError ? { errorCode } : {}) });
-  }
-
   get awaitsMsr(): boolean {
-    return this.#msr !== undefined;
+    return this.#msr.isPending;
   }
 
   cpu(): EmulatedCpu {
@@ -278,14 +243,13 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
 
   /** Nothing answers: a device access reads ones, an MSR raises #GP. @throws {AxError} BadState if nothing is refused */
   injectAccessFault(): void {
-    if (this.#msr !== undefined) {
-      this.#msr = undefined;
-      this.raise(new GuestFault(Vector.GP, 0));
+    if (this.#msr.discard()) {
+      this.completion.raise(new GuestFault(Vector.GP, 0));
       return;
     }
     const refused = this.#emulator.refuse();
     // Ones are no instruction.
-    if (refused === 'fetch') this.raise(new GuestFault(Vector.UD));
+    if (refused === 'fetch') this.completion.raise(new GuestFault(Vector.UD));
     else if (refused === 'instruction') this.notEmulated();
     else if (refused === 'memory') this.#machineCheck();
     else if (refused === undefined && this.#end === undefined && !this.#events.pending(false)) throw axError('BadState', `${this.who}: no access was refused`);
@@ -299,20 +263,13 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   /** A page walk or the delivery of an event accessed what is no memory. Without CR4.MCE, and on the way to the handler, it is a shutdown (SDM vol. 3, 16.6). */
   #machineCheck(): void {
     if ((this.guest.get('cr4') & Cr4.MCE) === 0n || this.#events.isInterrupted(Vector.MC)) this.#end = SHUTDOWN;
-    else this.raise(new GuestFault(Vector.MC));
+    else this.completion.raise(new GuestFault(Vector.MC));
   }
 
   // ── MSRs ──
 
   beginMsr(msr: number, isRead: boolean): AxVCpuExitReason {
-    this.#msr = { isRead, answered: !isRead };
-    return isRead ? { reason: 'SysRegRead', addr: msr, reg: EMULATED } : { reason: 'SysRegWrite', addr: msr, value: this.context.edxEax };
-  }
-
-  #completeMsr(): void {
-    const pending = this.#msr;
-    this.#msr = undefined;
-    if (pending?.answered === true) this.advance(this.#interceptions.lengthOf());
+    return this.#msr.begin(msr, isRead);
   }
 
   // ── registers ──
@@ -321,10 +278,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
     ensure(Number.isInteger(index) && index >= 0 && index <= EMULATED, 'InvalidInput', `there is no register ${String(index)}: 0-15 are rax … r15 in the order of their encoding`);
     if (index < EMULATED) {
       this.#setRegister(index, value);
-    } else if (this.#msr?.isRead === true) {
-      this.#msr.answered = true;
-      this.context.edxEax = value;
-    } else {
+    } else if (!this.#msr.answer(value)) {
       this.#emulator.answer(value);
     }
   }
@@ -363,18 +317,11 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
 
   /** @throws {AxError} InvalidInput for what is neither a vector from 16 on nor a pin of the local APIC */
   injectInterrupt(vector: number): void {
-    this.#set(vector, true);
+    this.#events.set(vector, true);
   }
 
   clearInterrupt(vector: number): void {
-    this.#set(vector, false);
-  }
-
-  #set(vector: number, level: boolean): void {
-    const isPin = vector >= ApicPin.intr && vector <= ApicPin.sipi;
-    ensure(isPin || (Number.isInteger(vector) && vector >= 16 && vector < 256), 'InvalidInput', `${vector} is neither an interrupt vector nor a pin of the local APIC`);
-    if (isPin) this.#events.setPin(vector, level);
-    else this.#events.request(vector, level);
+    this.#events.set(vector, false);
   }
 
   /** INIT, startup IPIs and NMIs that the local APIC has latched (SDM vol. 3, 8.4, 11.5). */
@@ -395,7 +342,7 @@ export class X86VCpu implements AxArchVCpu, InterceptionHost, Resident {
   /** INIT keeps MSRs, x87 and vector registers. */
   #init(): void {
     this.#emulator.discard();
-    this.#msr = undefined;
+    this.#msr.discard();
     this.#events.reset();
     this.#power.init();
   }

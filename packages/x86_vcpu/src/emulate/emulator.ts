@@ -4,6 +4,7 @@ import { MappingFlags } from '@axvisor/axvisor_api/addrspace';
 import { xrstor, xsave } from '@axvisor/axvisor_api/arch/x86';
 import type { LocalApic } from '@axvisor/axvisor_api/intc';
 import type { AxVCpuExitReason } from '@axvisor/axvisor_api/vcpu';
+import type { Completion } from '../completion.ts';
 import type { X86Exit } from '../exit.ts';
 import { GuestFault } from '../paging.ts';
 import { decode, type Instruction } from './decode.ts';
@@ -24,13 +25,7 @@ type MmioExit = Extract<TransferExit, { readonly reason: 'MmioRead' | 'MmioWrite
 export interface EmulationHost {
   cpu(): EmulatedCpu;
   readonly apic: LocalApic | undefined;
-  /** The instruction is done: RIP moves on. @param isShadowed - interrupts and traps wait for the next one. */
-  advance(length: number, isShadowed?: boolean): void;
-  /** The instruction is done, and has set RIP. */
-  jumped(): void;
-  /** A part of one that repeats is done. */
-  trapStep(): void;
-  raise(fault: GuestFault): void;
+  readonly completion: Completion;
   /** The instruction accesses what is no memory, and is none that is emulated: the guest cannot go on. */
   notEmulated(): void;
 }
@@ -114,7 +109,7 @@ export class Emulator {
       return this.#begin(steps, instruction.length) as MmioExit | undefined;
     } catch (e) {
       if (!(e instanceof GuestFault)) throw e;
-      this.#host.raise(e);
+      this.#host.completion.raise(e);
       return undefined;
     }
   }
@@ -147,11 +142,12 @@ export class Emulator {
     if (exit !== undefined) return exit;
     this.#emulation = undefined;
     const { outcome } = emulation;
-    if (outcome === 'done' || outcome === SHADOWED) this.#host.advance(emulation.length, outcome === SHADOWED);
-    else if (outcome === JUMPED) this.#host.jumped();
-    else if (outcome instanceof GuestFault) this.#host.raise(outcome);
+    const { completion } = this.#host;
+    if (outcome === 'done' || outcome === SHADOWED) completion.advance(emulation.length, outcome === SHADOWED);
+    else if (outcome === JUMPED) completion.jumped();
+    else if (outcome instanceof GuestFault) completion.raise(outcome);
     else if (outcome === 'unsupported') this.#host.notEmulated();
-    else this.#host.trapStep();
+    else completion.trapStep();
     return undefined;
   }
 
