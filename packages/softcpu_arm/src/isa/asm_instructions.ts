@@ -4,7 +4,7 @@ import { AssemblyError, splitOperands } from '@axvisor/softcpu/asm';
 import { aliases } from './asm_aliases.ts';
 import { conditionNumber } from './operand.ts';
 import type { Writer } from './operand.ts';
-import { generalRegister } from './operand_registers.ts';
+import { generalRegister } from './operand_general.ts';
 import { atEnd, compileSyntax, hasSecond } from './syntax.ts';
 import { insns, isAllocated } from './table.ts';
 import type { Insn } from './table.ts';

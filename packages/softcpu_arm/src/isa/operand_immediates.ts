@@ -3,7 +3,7 @@ import { decodeBitmask, encodeBitmask } from './bitmask.ts';
 import { CONDITIONS, NAME, accept, conditionNumber, expression, hex, match, number, setUnsigned, signed, signedField, skip, widthOf } from './operand.ts';
 import type { Operand, Writer } from './operand.ts';
 import { decodeFloatImmediate, encodeFloatImmediate } from './float_immediate.ts';
-import { generalName, generalRegister } from './operand_registers.ts';
+import { generalName, generalRegister } from './operand_general.ts';
 import { systemOperands } from './operand_system.ts';
 
 const highest = (value: number): number => 31 - Math.clz32(value);

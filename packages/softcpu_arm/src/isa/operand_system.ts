@@ -1,7 +1,7 @@
 /** Operands of system instructions: barriers, PSTATE fields, prefetch operations, system registers (Arm ARM, C5 and C6.2). */
 import { NAME, accept, hex, match, number, setUnsigned, skip } from './operand.ts';
 import type { Operand } from './operand.ts';
-import { generalName, generalRegister } from './operand_registers.ts';
+import { generalName, generalRegister } from './operand_general.ts';
 import { systemRegisterNames, systemRegisterNumbers } from './sysreg_names.ts';
 
 const BARRIERS: Readonly<Record<number, string>> = {
