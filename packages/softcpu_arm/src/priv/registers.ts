@@ -12,6 +12,7 @@ import { readNzcv, writeNzcv } from '../nzcv.ts';
 import { Cptr, Hcr, Mdcr, Mdscr, Sctlr, Spsr } from './fields.ts';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
 import { BlockLog } from './block_log.ts';
+import { permitted } from './permitted.ts';
 import { resetValues, slot, stored, type StoredReg } from './stored.ts';
 import { Walks } from './walks.ts';
 
@@ -32,9 +33,6 @@ export const STEPPED: number = STEP | (1 << 24);
 /** TCR_EL1.A1, the ASID is that of TTBR1_EL1; and in the high word AS, it has 16 bits. */
 const TCR_A1 = 1 << 22;
 const TCR_HI_AS = 1 << 4;
-
-/** All of {@link Permit}. */
-const PERMITS: number = Object.values(Permit).reduce((all, bit) => all | bit, 0);
 
 /** MMU modes of EL1 and EL0, all of which EL1 uses, and of EL2. */
 const EL1_MODES: readonly number[] = [MMU.el0, MMU.el1, MMU.el1Pan];
@@ -258,7 +256,7 @@ export class State {
     const isDevice = (hcr & Hcr.DC) === 0 && ((sctlr & Sctlr.M) === 0 || (hcr & Hcr.TGE) !== 0);
     const aligned = (sctlr & Sctlr.A) !== 0 || isDevice;
     words[this.at(ALIGNED)] = aligned ? 1 : 0;
-    words[this.at(PERMITTED)] = this.permitted() & (aligned ? ~Permit.zero : -1);
+    words[this.at(PERMITTED)] = permitted(el, sys, this.options.shared === true) & (aligned ? ~Permit.zero : -1);
     this.attend();
     // TBI0 and TBI1 are bits 38:37 of TCR_EL1, TBI bit 20 of TCR_EL2, which has one range of addresses.
     words[this.at(BRANCH_TBI)] = el === 2 ? ((sys[TCR_EL2]! >>> 20) & 1) * 3 : (sys[TCR_EL1 + 1]! >>> 5) & 3;
@@ -276,24 +274,6 @@ export class State {
     if (this.mode !== this.modeNow) this.modeChanged();
     // An unprivileged access that faulted left it as it was for that.
     else this.words[this.at(MMU_IDX)] = this.index;
-  }
-
-  /** Which of the instructions of {@link Permit} the controls allow here. */
-  private permitted(): number {
-    const { el, sys } = this;
-    const shared = this.options.shared === true;
-    if (el === 2) return (shared ? PERMITS & ~Permit.invalidate : PERMITS) & ~Permit.forget;
-    const hcr = sys[HCR_EL2]!;
-    const sctlr = el === 0 ? sys[SCTLR_EL1]! : -1;
-    const allowed = (user: number, trap: number, permit: number): number => ((sctlr & user) !== 0 && (hcr & trap) === 0 ? permit : 0);
-    return (
-      allowed(Sctlr.UCT, Hcr.TID2, Permit.ctr) |
-      allowed(Sctlr.UCI, Hcr.TPU, shared ? Permit.cleanPou : Permit.cleanPou | Permit.invalidate) |
-      allowed(Sctlr.UCI, Hcr.TPCP, Permit.cleanPoc) |
-      allowed(Sctlr.DZE, Hcr.TDZ, Permit.zero) |
-      (el === 1 && (hcr & Hcr.TRVM) === 0 ? Permit.syndrome : 0) |
-      (el === 1 && !shared && (hcr & Hcr.TTLB) === 0 ? Permit.forget : 0)
-    );
   }
 
   /** Notes for generated code whether clearing PSTATE.DAIF can have consequences; it may say so too often. */

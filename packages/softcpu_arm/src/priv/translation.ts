@@ -5,64 +5,37 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which are below 2^48, are numbers.
  */
 
-import { pageNumber, toNumber } from '@axvisor/softcpu';
+import { toNumber } from '@axvisor/softcpu';
 import { permits, Purpose, stage1Permissions, Stages } from './access_rights.ts';
-import { AbortIss, Ec, Fsc, Hcr, Sctlr } from './fields.ts';
+import { AF, AP2, DBM, DEVICE, NG, NORMAL, S2_NORMAL, TABLE, VALID, addressExceeds, combined, leafIsLegal, shifted } from './descriptors.ts';
+import type { ExceptionRecord } from './exception_record.ts';
+import { Fsc, Hcr, Sctlr } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { State } from './registers.ts';
+import { Stage2 } from './stage2.ts';
 import { slot } from './stored.ts';
-import type { ExceptionRecord } from './exception_record.ts';
-import { paBits, WalkConfigs } from './walk_config.ts';
-import {
-  AF, AP1, AP2, DBM, DEVICE, NG, NORMAL, S2_NORMAL, TABLE, VALID, XN, addressExceeds, combined, leafIsLegal, shifted,
-} from './descriptors.ts';
+import { paBits } from './walk_config.ts';
 import { MMU } from '../state.ts';
 
 const { SCTLR_EL1, SCTLR_EL2, HCR_EL2, MAIR_EL1, MAIR_EL2 } = slot;
 const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
 
-/** What walks in generated code know of stage 2 is of so many bytes. */
-const BLOCK_SIZE = 0x20_0000;
-
 /** Translates for one processing element. */
-export class Translation {
+export class Translation extends Stage2 {
   /** Of the last successful translation, see the interface. */
   permissions = 0;
   pageSize = 4096;
-  /** Of the last successful translation: MAIR byte and SH of stage 1, MemAttr of stage 2. */
+  /** Of the last successful translation: MAIR byte and SH of stage 1. */
   attributes: number = NORMAL;
   shareability = 0;
-  stage2Attributes: number = S2_NORMAL;
-
-  // Results of the walks: the address they end at, what the leaf permits, and its size.
-  private outLo = 0;
-  private outHi = 0;
-  private leafPermissions = 0;
-  private size = 0;
-  // The descriptor that was read last.
-  private dLo = 0;
-  private dHi = 0;
-  // The access being translated.
-  private vaLo = 0;
-  private vaHi = 0;
-  private access: Access = Access.load;
-  private purpose: Purpose = Purpose.access;
   private index = 0;
   private hasStage2 = false;
   /** The stage 1 leaf is that of all address spaces: nG = 0. */
   private isGlobal = false;
-  /** A descriptor changed while it was being updated. */
-  private raced = false;
-
-  private readonly state: State;
-  private readonly exception: ExceptionRecord;
-  private readonly configs: WalkConfigs;
   private readonly paBits: number;
 
   constructor(state: State, exception: ExceptionRecord) {
-    this.state = state;
-    this.exception = exception;
-    this.configs = new WalkConfigs(state);
+    super(state, exception);
     this.paBits = paBits(state);
   }
 
@@ -131,34 +104,6 @@ export class Translation {
     this.vaLo = (lo - offset) | 0;
     if (lo < offset) this.vaHi = (this.vaHi - 1) | 0;
     return this.fail(Fsc.alignment);
-  }
-
-  /** Records an abort with a fault status code. */
-  fail(fsc: number): -1 {
-    const { access, purpose, exception } = this;
-    let iss = fsc;
-    if (access !== Access.fetch) {
-      if (purpose !== Purpose.access) iss |= AbortIss.CM | AbortIss.WnR;
-      else if (access === Access.store) iss |= AbortIss.WnR;
-    }
-    exception.set(access === Access.fetch ? Ec.instructionAbort : Ec.dataAbort, iss, this.vaLo, this.vaHi);
-    return -1;
-  }
-
-  private fault(fsc: number): false {
-    this.fail(fsc);
-    return false;
-  }
-
-  /** A fault of stage 2; `implicit` if the address is that of a stage 1 descriptor. */
-  private fault2(fsc: number, ipaLo: number, ipaHi: number, implicit: boolean): false {
-    this.fail(fsc);
-    const { exception } = this;
-    exception.stage2 = true;
-    exception.ipaLo = ipaLo;
-    exception.ipaHi = ipaHi;
-    if (implicit) exception.iss |= AbortIss.S1PTW;
-    return false;
   }
 
   /** Stage 1 is off: the address is the output, if it is one ("AArch64.S1DisabledOutput"). */
@@ -245,107 +190,5 @@ export class Translation {
       }
       return true;
     }
-  }
-
-  /**
-   * The walk of stage 2, from an intermediate physical address to `out`.
-   *
-   * @param implicit the access is to a stage 1 descriptor: faults are reported as the original access's
-   */
-  private stage2(ipaLo: number, ipaHi: number, access: Access, implicit: boolean): boolean {
-    const { state } = this;
-    const config = this.configs.stage2;
-    const { guestPages } = state;
-    const ptw = implicit && (state.sys[HCR_EL2]! & Hcr.PTW) !== 0;
-    const updates = implicit || this.purpose !== Purpose.at;
-    const cacheable = implicit || this.purpose < Purpose.cacheRead;
-    if (cacheable && guestPages.find(pageNumber(ipaLo, ipaHi)) && (guestPages.rights & (1 << access)) !== 0 && !(ptw && guestPages.rights >>> 6 === 0)) {
-      // Permissions, and above them MemAttr.
-      this.leafPermissions = guestPages.rights & 7;
-      this.stage2Attributes = guestPages.rights >>> 4;
-      this.size = guestPages.size;
-      this.outLo = (guestPages.page | 0) | (ipaLo & 0xfff);
-      this.outHi = Math.floor(guestPages.page / 0x1_0000_0000);
-      return true;
-    }
-    const { granule, stride, inputBits, ha, hd } = config;
-    if (config.disabled || (inputBits >= 32 ? ipaHi >>> (inputBits - 32) : ipaHi | (ipaLo >>> inputBits)) !== 0) {
-      return this.fault2(Fsc.translation, ipaLo, ipaHi, implicit);
-    }
-    if (config.baseFault) return this.fault2(Fsc.addressSize, ipaLo, ipaHi, implicit);
-    let table = config.base;
-    let mask = config.rootMask;
-    for (let level = config.startLevel; ; level++, mask = (1 << stride) - 1) {
-      const shift = granule + stride * (3 - level);
-      const pa = table + (shifted(ipaLo, ipaHi, shift) & mask) * 8;
-      if (!this.readDescriptor(pa)) return this.fault2(Fsc.externalOnWalk + level, ipaLo, ipaHi, implicit);
-      let { dLo } = this;
-      const { dHi } = this;
-      if ((dLo & VALID) === 0) return this.fault2(Fsc.translation + level, ipaLo, ipaHi, implicit);
-      if (level < 3 && (dLo & TABLE) !== 0) {
-        if (addressExceeds(dHi, config)) return this.fault2(Fsc.addressSize + level, ipaLo, ipaHi, implicit);
-        table = (dHi & 0xffff) * 0x1_0000_0000 + ((dLo & ~((1 << granule) - 1)) >>> 0);
-        continue;
-      }
-      if (!leafIsLegal(dLo, level, granule)) return this.fault2(Fsc.translation + level, ipaLo, ipaHi, implicit);
-      if (addressExceeds(dHi, config)) return this.fault2(Fsc.addressSize + level, ipaLo, ipaHi, implicit);
-      if ((dLo & AF) === 0 && !ha) return this.fault2(Fsc.accessFlag + level, ipaLo, ipaHi, implicit);
-      const attributes = (dLo >>> 2) & 0xf;
-      const clean = hd && (dHi & DBM) !== 0 && (dLo & AP2) === 0;
-      // S2AP: bit 6 reads, bit 7 writes; execution needs reads too.
-      const read = (dLo & AP1) !== 0;
-      let permissions = (read ? R : 0) | (clean || (dLo & AP2) !== 0 ? W : 0) | (read && (dHi & XN) === 0 ? X : 0);
-      const permitted = cacheable ? (permissions & (1 << access)) !== 0 : permits(permissions, this.access, this.purpose);
-      if (!permitted || (ptw && attributes >>> 2 === 0)) return this.fault2(Fsc.permission + level, ipaLo, ipaHi, implicit);
-      if (updates) {
-        const dirties = clean && access === Access.store && (implicit || this.purpose === Purpose.access);
-        const update = dLo | AF | (dirties ? AP2 : 0);
-        if (update !== dLo) {
-          if (!this.writeDescriptor(pa, dLo, update)) return this.raced ? false : this.fault2(Fsc.externalOnWalk + level, ipaLo, ipaHi, implicit);
-          dLo = update;
-        }
-      }
-      if (clean && (dLo & AP2) === 0) permissions &= ~W;
-      this.leafPermissions = permissions;
-      this.stage2Attributes = attributes;
-      this.leaf(dLo, dHi, shift, ipaLo);
-      if ((dLo & AF) !== 0) {
-        const page = toNumber(this.outLo & ~0xfff, this.outHi);
-        guestPages.add(pageNumber(ipaLo, ipaHi), page, permissions | (attributes << 4), this.size);
-        if (this.size >= BLOCK_SIZE && attributes >>> 2 !== 0) state.walks.block(ipaLo, ipaHi, page, permissions);
-      }
-      return true;
-    }
-  }
-
-  /** Combines the output address of a leaf with the offset of an address in `out`. Blocks have at most 1 GiB. */
-  private leaf(dLo: number, dHi: number, shift: number, lo: number): void {
-    const offset = (1 << shift) - 1;
-    this.outLo = (dLo & ~offset) | (lo & offset);
-    this.outHi = dHi & 0xffff;
-    this.size = 2 ** shift;
-  }
-
-  /** Reads a descriptor; false if there is no RAM. */
-  private readDescriptor(pa: number): boolean {
-    const { state } = this;
-    const at = state.ramOffset(pa, 8);
-    if (at < 0) return false;
-    this.dLo = state.words[at >>> 2]!;
-    this.dHi = state.words[(at >>> 2) + 1]!;
-    return true;
-  }
-
-  /** Writes the low word of a descriptor if it is still `old`; else the walk is made again. */
-  private writeDescriptor(pa: number, old: number, lo: number): boolean {
-    const { state } = this;
-    const at = state.ramOffset(pa, 8);
-    if (at < 0) return false;
-    if (Atomics.compareExchange(state.words, at >>> 2, old, lo) !== old) {
-      this.raced = true;
-      return false;
-    }
-    state.host.stored(pa, 8);
-    return true;
   }
 }
