@@ -9,6 +9,7 @@ import { ApicPin, type ApicBackplane, type LocalApic, type TscClock } from '@axv
 import type { AccessWidth } from '@axvisor/axvisor_api/device';
 import type { Ticks } from '@axvisor/axvisor_api/time';
 import { ApicWords, Base, Event, SIPI, SVR_ENABLE, Word } from './apic_words.ts';
+import { LVT_ENTRIES, LVT_LEVEL, LVT_MASKED, LVT_REMOTE_IRR, LVT_WRITABLE, Lvt } from './lvt.ts';
 import { Delivery, type Message } from './message.ts';
 import { accessPage, EsrBit, readX2apic, writeX2apic, type ApicState, type Shorthand } from './registers.ts';
 import { ApicTimer } from './timer.ts';
@@ -35,15 +36,6 @@ const MSR = { apicBase: 0x1b, tscDeadline: 0x6e0, x2apicFirst: 0x800, x2apicLast
 
 /** Physical addresses have 52 bits; the bits between are reserved. */
 const BASE_VALID: bigint = ((1n << 52n) - 0x1000n) | 0xd00n;
-
-/** Local vector table entries, in the order of their registers from 0x320. */
-export const Lvt = { timer: 0, thermal: 1, performance: 2, lint0: 3, lint1: 4, error: 5 } as const;
-const LVT_ENTRIES = 6;
-export const LVT_MASKED = 0x1_0000;
-const LVT_LEVEL = 0x8000;
-const LVT_REMOTE_IRR = 0x4000;
-/** Bits that can be written, by entry; delivery status and remote IRR are read-only. */
-const LVT_WRITABLE: readonly number[] = [0x7_00ff, 0x1_07ff, 0x1_07ff, 0x1_a7ff, 0x1_a7ff, 0x1_00ff];
 
 const SVR_SUPPRESS_EOI_BROADCAST = 0x1000;
 const SVR_WRITABLE = 0x13ff;
