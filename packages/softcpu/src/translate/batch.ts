@@ -42,6 +42,8 @@ export interface CompiledBatch {
 
 /** Compiles batches elsewhere, while the processor goes on. */
 export interface RegionCompiler {
+  /** That it compiles for; they run at the same time. */
+  readonly processors: number;
   submit(batch: RegionBatch): void;
   /** A batch that is ready, each once. @throws {Error} one could not be compiled. */
   take(): CompiledBatch | undefined;

@@ -52,7 +52,7 @@ export function createCompilerShare(processors: number): CompilerShare {
 }
 
 /** The compiler of processor `processor`, to be called once for each. */
-export function connectCompiler({ words }: CompilerShare, processor: number): RegionCompiler {
+export function connectCompiler({ words, processors }: CompilerShare, processor: number): RegionCompiler {
   const ring = (): void => {
     Atomics.add(words, BELL, 1);
     Atomics.notify(words, BELL);
@@ -61,6 +61,7 @@ export function connectCompiler({ words }: CompilerShare, processor: number): Re
   const modules = new PipeReader(pipe(words, 2 * processor + 1), ring);
   let told: Layout | undefined;
   return {
+    processors,
     submit: ({ id, layout, memoryLimits, words: batch }) => {
       if (layout !== told) batches.write(message([SETTING], encode(JSON.stringify({ layout, memoryLimits } satisfies Setting))));
       told = layout;

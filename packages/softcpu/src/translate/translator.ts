@@ -25,6 +25,7 @@ import { REGION_IMPORTS, generateRegions } from './module.ts';
 import { Planner } from './planner.ts';
 import { Records } from './records.ts';
 import type { RecordsHost } from './records.ts';
+import { Samples } from './samples.ts';
 import { Slots, covers } from './slots.ts';
 import type { Extent, Slot } from './slots.ts';
 
@@ -33,13 +34,8 @@ import type { Extent, Slot } from './slots.ts';
  * faster than tier 0.
  */
 const THRESHOLD = 150_000;
-/**
- * Of so many slices that are looked at, one in so many, so many end in a region that is made anew, with what its returns and computed jumps
- * lead to within the page. Looking at one takes as long as a hundredth of it.
- */
-const SAMPLED = 32;
-const SAMPLED_EVERY = 16;
-const OFTEN = 8;
+/** The same where several processors of the guest run at once: translating, and V8's optimizing, take time from them that one alone leaves to others. */
+const THRESHOLD_OF_SEVERAL = 1_000_000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
 /** Slices that a place may wait until a batch is full. */
@@ -103,10 +99,10 @@ export class Translator implements CodeObserver {
   readonly #options: TranslatorOptions;
   readonly #jumps: JumpCaches;
   readonly #compiler: RegionCompiler | undefined;
+  readonly #threshold: number;
   readonly #submitted = new Map<number, readonly Submitted[]>();
   #batches = 0;
-  /** By region: slices that ended there lately. */
-  readonly #samples = new Map<Slot, number>();
+  readonly #samples = new Samples();
   readonly #backoff = new Backoff();
   readonly #slots: Slots;
   #host: TranslatorHost | undefined;
@@ -124,6 +120,8 @@ export class Translator implements CodeObserver {
     this.#jumps = new JumpCaches(options.isa, options.layout);
     this.#slots = new Slots(options.eager);
     this.#compiler = options.eager ? undefined : options.compiler;
+    const several = (this.#compiler?.processors ?? 1) > 1;
+    this.#threshold = options.eager ? 0 : (several ? THRESHOLD_OF_SEVERAL : THRESHOLD) - 1;
   }
 
   /** To be called once, when there is an interpreter. */
@@ -148,10 +146,6 @@ export class Translator implements CodeObserver {
   #resetCounters(): void {
     const first = this.#options.layout.counters >>> 2;
     this.#words.fill(this.#threshold, first, first + COUNTERS);
-  }
-
-  get #threshold(): number {
-    return this.#options.eager ? 0 : THRESHOLD - 1;
   }
 
   /** As regions know it. */
@@ -198,16 +192,15 @@ export class Translator implements CodeObserver {
   /** Between slices: translates what waits. @param whole - the last one took all its steps. */
   work(whole: boolean): void {
     this.#slice++;
-    if (whole && this.#slice % SAMPLED_EVERY === 0) this.#sample();
+    if (whole && this.#samples.isDue()) this.#sample();
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
     const isTime = this.#compiler === undefined ? this.#urgent || ++this.#waited >= PATIENCE : this.#submitted.size < IN_WORK;
     if (isTime || this.#queue.length >= BATCH) this.#translate();
   }
 
-  /** Notes where the slice ended. */
+  /** A region in which slices often end is made anew, with what its returns and computed jumps lead to within the page. */
   #sample(): void {
-    if (this.#slice % (SAMPLED * SAMPLED_EVERY) === 0) this.#samples.clear();
     const { pages } = this.#host as TranslatorHost;
     const { layout, isa } = this.#options;
     const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
@@ -216,9 +209,7 @@ export class Translator implements CodeObserver {
     const offset = ((ip - pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
     for (const slot of this.#slots.on(page)) {
       if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) continue;
-      const samples = (this.#samples.get(slot) ?? 0) + 1;
-      this.#samples.set(slot, samples);
-      if (samples < OFTEN) continue;
+      if (!this.#samples.endsOften(slot)) continue;
       slot.deep = true;
       slot.queued = true;
       this.#queue.push(slot);

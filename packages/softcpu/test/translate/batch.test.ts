@@ -1,23 +1,9 @@
 /** Regions that are compiled elsewhere, while the machine goes on. */
 import { expect, test } from 'vitest';
-import { Execution, compileBatch } from '../../src/index.ts';
-import type { CompiledBatch, RegionBatch, RegionCompiler } from '../../src/index.ts';
-import { Toy, toy, toyIsa } from '../interp/toy.ts';
-
-/** Compiles when it is told to, what was copied as between threads. */
-class Elsewhere implements RegionCompiler {
-  readonly waiting: RegionBatch[] = [];
-  readonly ready: CompiledBatch[] = [];
-  submit(batch: RegionBatch): void {
-    this.waiting.push(structuredClone(batch));
-  }
-  take(): CompiledBatch | undefined {
-    return this.ready.shift();
-  }
-  compile(): void {
-    for (const batch of this.waiting.splice(0)) this.ready.push(compileBatch(toyIsa, batch));
-  }
-}
+import { Execution } from '../../src/index.ts';
+import type { RegionCompiler } from '../../src/index.ts';
+import { Toy, toy } from '../interp/toy.ts';
+import { Elsewhere } from './compilers.ts';
 
 const stats = (machine: Toy): NonNullable<Toy['engine']['translation']> => machine.engine.translation as NonNullable<Toy['engine']['translation']>;
 /** r1 counts down, r2 up; then the machine loops at the last instruction. */
@@ -121,6 +107,7 @@ test('of code that is longer than a region are compiled one behind the other, wi
 
 test('must be compiled: a failure is not passed over', () => {
   const machine = machineWith({
+    processors: 1,
     submit: () => {},
     take: () => {
       throw new Error('no memory');

@@ -1,9 +1,9 @@
 /** Calls, returns and computed jumps that go on within a region: the same as step by step, whatever is translated when. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Execution, compileBatch } from '../../src/index.ts';
-import type { CompiledBatch, RegionCompiler } from '../../src/index.ts';
-import { Toy, toy, toyIsa } from '../interp/toy.ts';
+import { Execution } from '../../src/index.ts';
+import { Toy, toy } from '../interp/toy.ts';
+import { Late } from './compilers.ts';
 
 const LEVELS = 4;
 const FUNCTIONS = 3;
@@ -67,17 +67,6 @@ describe('calls and returns', () => {
     );
   });
 });
-
-/** Compiles at once, but hands it out one slice later. */
-class Late implements RegionCompiler {
-  readonly ready: CompiledBatch[] = [];
-  submit(batch: Parameters<RegionCompiler['submit']>[0]): void {
-    this.ready.push(compileBatch(toyIsa, batch));
-  }
-  take(): CompiledBatch | undefined {
-    return this.ready.shift();
-  }
-}
 
 describe.each(['here', 'elsewhere'])('regions compiled %s that slices end in again and again', (where) => {
   const program: Program = [[[{ add: 3, call: { callee: 0, computed: false } }, { add: 5, call: { callee: 1, computed: true } }], [], []], [[{ add: 7, call: { callee: 0, computed: false } }], [{ add: 9, call: { callee: 0, computed: false } }], []], [[], [], []], [[], [], []]];

@@ -45,7 +45,7 @@ test('a batch whose code was written while it was being compiled is given up, an
   const service = new CompilerService(share, compile);
   const machines = [machineOf(connectCompiler(share, 0), 3), machineOf(connectCompiler(share, 1), 3)] as const;
   const [written, other] = machines;
-  for (let i = 0; i < 50; i++) for (const machine of machines) machine.engine.run(10_000);
+  for (let i = 0; i < 150; i++) for (const machine of machines) machine.engine.run(10_000);
   while (service.turn());
   written.load([toy('addi', 1, 1, 7)]);
   for (const machine of machines) {

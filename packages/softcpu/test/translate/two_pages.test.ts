@@ -1,9 +1,9 @@
 /** Regions over two pages: loops across a page edge, however their pages are written, mapped and taken meanwhile. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Access, Execution, compileBatch } from '../../src/index.ts';
-import type { CompiledBatch, RegionCompiler } from '../../src/index.ts';
-import { Toy, toy, toyIsa } from '../interp/toy.ts';
+import { Access, Execution } from '../../src/index.ts';
+import { Toy, toy } from '../interp/toy.ts';
+import { Late } from './compilers.ts';
 import type { ToyOptions } from '../interp/toy.ts';
 
 const PAGE = 4096;
@@ -65,18 +65,7 @@ function hot(options: ToyOptions = {}): Mapped {
   return machine;
 }
 
-/** Compiles at once what was copied as between threads. */
-class Elsewhere implements RegionCompiler {
-  readonly #ready: CompiledBatch[] = [];
-  submit(batch: Parameters<RegionCompiler['submit']>[0]): void {
-    this.#ready.push(compileBatch(toyIsa, structuredClone(batch)));
-  }
-  take(): CompiledBatch | undefined {
-    return this.#ready.shift();
-  }
-}
-
-describe.each([['here', {}], ['elsewhere', { compiler: new Elsewhere() }]] as const)('a loop over the edge of a page, compiled %s', (_where, options) => {
+describe.each([['here', {}], ['elsewhere', { compiler: new Late() }]] as const)('a loop over the edge of a page, compiled %s', (_where, options) => {
   test('is one region', () => {
     const machine = hot(options);
     expect(machine.region(START)).not.toBe('none');
