@@ -1,6 +1,9 @@
 /** Data processing with an immediate, branches, exception generation and system instructions (Arm ARM, C4.1.86 and C4.1.87). */
 import type { EncodingClass } from './class.ts';
 
+/** What a bitmask immediate has to be: there are elements of some size, which are not all ones (Arm ARM, shared/functions/DecodeBitMasks). */
+const BITMASK = ['sf=1|N=0', 'N=0|imms!=111111', ...['011111', '101111', '110111', '111011', '111101', '11111x'].map((imms) => `N=1|imms!=${imms}`)].join(' ');
+
 /** Data processing -- immediate. */
 export const immediateClasses: readonly EncodingClass[] = [
   {
@@ -23,10 +26,10 @@ export const immediateClasses: readonly EncodingClass[] = [
     pattern: 'sf opc 100100 N immr imms Rn Rd',
     syntax: '<Rd^>, <Rn>, <bitmask>',
     rows: {
-      and_imm: 'opc=00 bitmask',
-      orr_imm: 'opc=01 bitmask',
-      eor_imm: 'opc=10 bitmask',
-      ands_imm: ['opc=11 bitmask', '<Rd>, <Rn>, <bitmask>'],
+      and_imm: `opc=00 ${BITMASK}`,
+      orr_imm: `opc=01 ${BITMASK}`,
+      eor_imm: `opc=10 ${BITMASK}`,
+      ands_imm: [`opc=11 ${BITMASK}`, '<Rd>, <Rn>, <bitmask>'],
     },
   },
   {

@@ -12,7 +12,7 @@ const OP0 = { shift: 24, width: 5 } as const;
 /** By number of the instruction: its bits, and whether there is nothing else to be asked. */
 const masks = Int32Array.from(insns, ({ mask }) => mask);
 const matches = Int32Array.from(insns, ({ match }) => match);
-const isPlain = Uint8Array.from(insns, ({ terms }) => (terms.length === 0 ? 1 : 0));
+const isPlain = Uint8Array.from(insns, ({ except }) => (except.length === 0 ? 1 : 0));
 
 /** A table: [shift, mask, child for each value]; a child is the place of another table, or -1 - n for list n of candidates. */
 const nodes: number[] = [];
@@ -88,7 +88,25 @@ function split(n: number): number {
   return run.width === 0 ? -1 - n : divide(candidates, run.shift, run.width);
 }
 
-const root = divide(insns.map((_, index) => index), OP0.shift, OP0.width);
+/** The table that everything begins with. */
+export const root: number = divide(insns.map((_, index) => index), OP0.shift, OP0.width);
+
+/** The run of bits that a table branches on: how far they are from the lowest, and as many ones. */
+export function runOf(table: number): { readonly shift: number; readonly bits: number } {
+  return { shift: nodes[table]!, bits: nodes[table + 1]! };
+}
+
+/** The child of a table for a word: another table, or if it is negative what {@link candidates} knows. It stays the same. */
+export function childOf(table: number, word: number): number {
+  const place = table + 2 + ((word >>> nodes[table]!) & nodes[table + 1]!);
+  const child = nodes[place]!;
+  return child < 0 && isOpen[-1 - child]! ? (nodes[place] = split(-1 - child)) : child;
+}
+
+/** Op numbers of the instructions among which a word has to be looked for, by the child that is no table. */
+export function candidates(child: number): readonly number[] {
+  return lists[-1 - child]!;
+}
 
 /**
  * Finds the instruction that a word is.
@@ -98,12 +116,8 @@ const root = divide(insns.map((_, index) => index), OP0.shift, OP0.width);
  */
 export function decode(word: number): number {
   let at = root;
-  while (at >= 0) {
-    const place = at + 2 + ((word >>> nodes[at]!) & nodes[at + 1]!);
-    at = nodes[place]!;
-    if (at < 0 && isOpen[-1 - at]!) at = nodes[place] = split(-1 - at);
-  }
-  for (const index of lists[-1 - at]!) {
+  while (at >= 0) at = childOf(at, word);
+  for (const index of candidates(at)) {
     if ((word & masks[index]!) === matches[index]! && (isPlain[index] === 1 || isAllocated(insns[index]!, word))) return index;
   }
   return -1;

@@ -1,5 +1,4 @@
 /** The instruction table of the processing element: every A64 encoding it implements, from which decoder, disassembler, assembler and engine are made. */
-import { decodeBitmask } from './bitmask.ts';
 import { fieldWidths } from './class.ts';
 import type { EncodingClass } from './class.ts';
 import { cryptoClasses, floatClasses } from './classes_float.ts';
@@ -15,8 +14,11 @@ export interface BitField {
   readonly width: number;
 }
 
-/** A requirement that is more than a mask: bits `(word >>> shift) & mask` compared with `value`, or a bitmask immediate that exists. */
-type Term = (word: number) => boolean;
+/** Bits of a word that are fixed, and their values, both int32. */
+export interface Pattern {
+  readonly mask: number;
+  readonly match: number;
+}
 
 /** One instruction: a word `w` is this one if `(w & mask) === match` and {@link isAllocated} holds. `match` and `mask` are int32. */
 export interface Insn {
@@ -30,7 +32,8 @@ export interface Insn {
   readonly fields: Readonly<Record<string, BitField>>;
   /** Operands as the assembly language writes them, see operands.ts. */
   readonly syntax: string;
-  readonly terms: readonly Term[];
+  /** Words that fit and are not allocated. */
+  readonly except: readonly Pattern[];
 }
 
 interface Layout {
@@ -74,27 +77,40 @@ function parseBits(bits: string): { readonly value: number; readonly mask: numbe
   return { value: Number.parseInt(bits.replaceAll('x', '0'), 2), mask: Number.parseInt(bits.replace(/[01]/g, '1').replaceAll('x', '0'), 2) };
 }
 
-function parseTerm(text: string, fields: Layout['fields'], where: string): Term {
+/** Words of which a field does not meet a requirement. */
+function parseFailures(text: string, fields: Layout['fields'], where: string): Pattern[] {
   const [, name = '', relation, operand = ''] = /^(\w+)(=|!=|<)(\w+)$/.exec(text) ?? [];
   const field = fields[name];
   if (field === undefined) throw new RangeError(`no field for ${text} in ${where}`);
-  if (relation === '<') return (word) => fieldValue(word, field) < Number(operand);
+  const { shift, width } = field;
+  const bits = Array.from({ length: width }, (_, bit) => 1 << (shift + bit));
+  if (relation === '<') {
+    const limit = Number(operand) << shift;
+    // Those that are equal, and for each bit those that are equal above it and have it where the limit has not.
+    const equal = { mask: bits.reduce((mask, bit) => mask | bit, 0), match: limit };
+    return [equal, ...bits.filter((bit) => (limit & bit) === 0).map((bit) => ({ mask: equal.mask & -bit, match: (limit & -bit) | bit }))];
+  }
+  if (operand.length !== width) throw new RangeError(`${text} has the wrong width in ${where}`);
   const { value, mask } = parseBits(operand);
-  if (operand.length !== field.width) throw new RangeError(`${text} has the wrong width in ${where}`);
-  return relation === '=' ? (word) => (fieldValue(word, field) & mask) === value : (word) => (fieldValue(word, field) & mask) !== value;
+  const pattern = { mask: mask << shift, match: value << shift };
+  if (relation === '!=') return [pattern];
+  return bits.filter((bit) => (pattern.mask & bit) !== 0).map((bit) => ({ mask: bit, match: ~pattern.match & bit }));
 }
 
-function bitmaskTerm(fields: Layout['fields']): Term {
-  const get = (name: string, word: number): number => fieldValue(word, fields[name] as BitField);
-  return (word) => decodeBitmask(get('N', word), get('immr', word), get('imms', word), word < 0 ? 64 : 32) !== undefined;
-}
+/** Words that fit one of the patterns and one of others. */
+const both = (some: readonly Pattern[], others: readonly Pattern[]): Pattern[] =>
+  some.flatMap((one) =>
+    others.filter((other) => ((one.match ^ other.match) & one.mask & other.mask) === 0).map((other) => ({ mask: one.mask | other.mask, match: one.match | other.match })),
+  );
+
+const ANY: readonly Pattern[] = [{ mask: 0, match: 0 }];
 
 function build({ name: className, pattern, rows, syntax: common = '' }: EncodingClass): Insn[] {
   const { fields, ...layout } = parsePattern(pattern);
   return Object.entries(rows).map(([name, row]) => {
     const [fixed, syntax] = typeof row === 'string' ? [row, common] : row;
     let { match, mask } = layout;
-    const terms: Term[] = [];
+    const except: Pattern[] = [];
     for (const requirement of fixed.split(' ').filter(Boolean)) {
       const simple = /^(\w+)=([01x]+)$/.exec(requirement);
       const field = simple === null ? undefined : fields[simple[1] as string];
@@ -102,13 +118,9 @@ function build({ name: className, pattern, rows, syntax: common = '' }: Encoding
         const bits = parseBits(simple[2] as string);
         match |= bits.value << field.shift;
         mask |= bits.mask << field.shift;
-      } else if (requirement === 'bitmask') terms.push(bitmaskTerm(fields));
-      else {
-        const alternatives = requirement.split('|').map((term) => parseTerm(term, fields, `${className}, ${name}`));
-        terms.push((word) => alternatives.some((term) => term(word)));
-      }
+      } else except.push(...requirement.split('|').reduce((failures, term) => both(failures, parseFailures(term, fields, `${className}, ${name}`)), ANY));
     }
-    return { name, mnemonic: name.split('_')[0] as string, class: className, match, mask, fields, syntax, terms };
+    return { name, mnemonic: name.split('_')[0] as string, class: className, match, mask, fields, syntax, except: both([{ mask, match }], except) };
   });
 }
 
@@ -124,7 +136,7 @@ export const insns: readonly Insn[] = classes.flatMap(build);
 export const op: ReadonlyMap<string, number> = new Map(insns.map(({ name }, index) => [name, index]));
 
 /** Whether a word that fits the mask of an instruction is allocated. */
-export function isAllocated({ terms }: Insn, word: number): boolean {
-  for (const term of terms) if (!term(word)) return false;
+export function isAllocated({ except }: Insn, word: number): boolean {
+  for (const { mask, match } of except) if ((word & mask) === match) return false;
   return true;
 }
