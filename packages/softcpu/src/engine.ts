@@ -3,6 +3,8 @@
  * (`slow/`) that the generated code calls. What an address means, how an exception is taken and how an instruction is decoded is
  * the ISA's, behind {@link Machine}.
  */
+import { DECODE_BLOCK } from './decode/generate.ts';
+import type { DecodeBlock } from './decode/generate.ts';
 import { CodePages } from './interp/codepages.ts';
 import type { SharedCode } from './interp/copies.ts';
 import { IMPORTS } from './interp/generate.ts';
@@ -87,6 +89,8 @@ export class Engine {
   readonly handlers: HandlerTable;
   /** Instructions that are made when they are decoded. */
   readonly later: LaterInstructions | undefined;
+  /** Absent: {@link Machine.decode} decodes everything. */
+  readonly decodeBlock: DecodeBlock | undefined;
   /** All of linear memory; replaced when it has grown. */
   words: Int32Array;
   bytes: Uint8Array;
@@ -172,6 +176,7 @@ export class Engine {
       [IMPORTS.function]: options.functions ?? {},
     });
     this.#run = instance.exports['run'] as () => void;
+    this.decodeBlock = instance.exports[DECODE_BLOCK] as DecodeBlock | undefined;
     if (isa.manyOutlined === true) {
       this.later = new LaterInstructions(isa, layout, handlers, { memory, memoryLimits, services: options.services, functions: options.functions ?? {}, exports: instance.exports }, instructions);
     }

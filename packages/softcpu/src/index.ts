@@ -5,6 +5,8 @@ export { Engine, EngineCounters, Execution } from './engine.ts';
 export type { EngineOptions, HostFunction, Service } from './engine.ts';
 export { Access, Permission } from './machine.ts';
 export type { Machine } from './machine.ts';
+export { DecodeTables, Kept, PLAN, SEEN_SIZE, STEP, rootOf } from './decode/tables.ts';
+export type { CandidateEntry, Decoder } from './decode/tables.ts';
 export type { HandlerTable } from './interp/handlers.ts';
 export type { InterpreterStore } from './interp/store.ts';
 export { floatFunctions } from './float/functions.ts';

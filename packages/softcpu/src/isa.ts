@@ -1,4 +1,5 @@
 /** What the engine must be told about an instruction set: data, except for the definitions of the instructions. */
+import type { Decoder } from './decode/tables.ts';
 import type { Emit, FunctionDefinition } from './ir/emitter.ts';
 import type { PageWalk } from './tlb/walk.ts';
 import type { MemoryOp } from './wasm/opcodes.ts';
@@ -88,6 +89,8 @@ export interface Isa {
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
   /** Finds translations in page tables. Absent: JavaScript does. */
   readonly walk?: PageWalk;
+  /** Decodes in generated code. Absent: JavaScript does. */
+  readonly decoder?: Decoder;
   /** A processor's own stores are seen by its next instructions. Absent: behind a fence only. */
   readonly coherentFetch?: true;
   /** Names of the JavaScript helpers that `service` may call. */

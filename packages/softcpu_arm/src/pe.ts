@@ -78,7 +78,7 @@ export class Pe extends Core {
       functions: hostFunctions(memory, this.state, others?.lock),
       services: this.#services(),
     });
-    this.#writer = new RecordWriter(this.engine.handlers);
+    this.#writer = new RecordWriter(this.engine.handlers, options.plan.layout);
     this.priv = new Privileged({
       memory,
       stateBase: this.state,

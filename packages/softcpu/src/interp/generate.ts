@@ -23,6 +23,7 @@ import type { HandlerTable, Slot } from './handlers.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { REGIONS, REGION_PARAMS, RegionExit, UNLINKED, emitEnter } from './enter.ts';
+import { generateDecodeBlock } from '../decode/generate.ts';
 import { FORGET, generateForget } from '../tlb/forget.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
@@ -89,6 +90,7 @@ export function generateInterpreter(handlers: HandlerTable, { isa, layout, memor
       if (isEverywhere(definition)) module.export(name, 'func', callees.get(name) as number);
     }
   }
+  if (isa.decoder !== undefined) generateDecodeBlock(module, isa, isa.decoder, layout);
   const outlined = later ? new Map<number, number>() : generateOutlined(module, isa, layout, runtime);
   const slots = Array.from({ length: handlers.count - FIRST_HANDLER }, (_, i) => handlers.slot(FIRST_HANDLER + i) as Slot);
   generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, handlers.count);

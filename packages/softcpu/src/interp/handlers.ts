@@ -7,7 +7,10 @@ import { FIRST_HANDLER } from './layout.ts';
 export interface HandlerTable {
   /** Whether instruction `index` has a handler for this length and reach. */
   has(index: number, length: number, near: boolean): boolean;
-  /** Number of the handler of instruction `index` with this length and reach; `back`: near, and the target is not behind it. */
+  /**
+   * Number of the handler of instruction `index` with this length and reach; `back`: near, and the target is not behind it. Those for near targets, and
+   * then for near ones that are not behind it, come next to the one for far ones.
+   */
   handler(index: number, length: number, near: boolean, back?: boolean): number;
   /** What a handler is for, undefined for those that are no instructions. */
   slot(number: number): Slot | undefined;

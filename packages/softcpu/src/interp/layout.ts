@@ -145,6 +145,9 @@ export interface Layout {
   readonly writable: number;
   /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
   readonly guestBlocks: number;
+  /** What generated code decodes by, and the first byte behind it. Empty where it decodes nothing. */
+  readonly decoder: number;
+  readonly decoderEnd: number;
   readonly fetchCache: number;
   /** u16 by class of virtual pages: fetch modes, a bit each, in which one was looked up and may be known elsewhere, though not in the fetch cache. */
   readonly fetchEvicted: number;
@@ -231,6 +234,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     writable: region(2 ** (windowBits - 12)),
     fetchEvicted: region(EVICTED * 2),
     guestBlocks: region(isa.walk === undefined ? 0 : GUEST_BLOCKS * 4),
+    decoder: region(isa.decoder?.bytes ?? 0),
+    decoderEnd: next,
     poolPages,
     end: 0,
   };

@@ -48,7 +48,7 @@ export class FetchPath {
 
   /** The same, of records that are there. */
   decodeBlock(ip: number): void {
-    const { pages, words } = this.#engine;
+    const { pages, words, decodeBlock } = this.#engine;
     const base = pages.baseOf(ip);
     const text = pages.textOf(ip);
     const { unit } = this.#isa;
@@ -58,6 +58,14 @@ export class FetchPath {
     let decoded = 0;
     let length: number;
     do {
+      if (decodeBlock !== undefined) {
+        const reached = decodeBlock(text, record, offset);
+        const behind = Math.abs(reached);
+        decoded += (behind - offset) / unit;
+        offset = behind;
+        if (reached < 0) break;
+        record = base + (offset / unit) * RECORD_SIZE;
+      }
       length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
       decoded++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
@@ -73,7 +81,11 @@ export class FetchPath {
   /** As `Machine.decode`. */
   #decode(place: number, available: number, record: number, offset: number): number {
     const length = this.#machine.decode(place, available, record, offset);
-    if (length !== 0) this.#engine.later?.want((this.#engine.words[record >>> 2] as number) & 0xffff);
+    if (length === 0) return 0;
+    const { words, bytes, later, decodeBlock } = this.#engine;
+    const handler = (words[record >>> 2] as number) & 0xffff;
+    later?.want(handler);
+    if (decodeBlock !== undefined) bytes[this.#layout.decoder + handler] = 1;
     return length;
   }
 

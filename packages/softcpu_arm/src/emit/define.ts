@@ -30,6 +30,8 @@ export interface Sum {
 export interface Operand {
   (get: Get, word: number): number;
   readonly sum?: Sum;
+  /** Of what is no sum: its number in `compute.ts`, of a field of 32 bits. */
+  readonly computed?: number;
 }
 
 /** The decoded record of an instruction; what is absent is 0. */

@@ -1,9 +1,9 @@
 /** Data processing: arithmetic, logic, shifts, bit fields, conditional instructions (Arm ARM, C6.2). */
-import { i32, i64, select, highWord, lowWord } from '@axvisor/softcpu';
+import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emit, Emitter, Expr, I64 } from '@axvisor/softcpu';
-import { decodeBitmask } from '../isa/bitmask.ts';
+import { bitmaskLower, bitmaskUpper } from './compute.ts';
 import { fixed, orSp, plain, product, signed, single, source, sum, target } from './define.ts';
-import type { Definition, Definitions, Get, Operand } from './define.ts';
+import type { Definition, Definitions, Operand } from './define.ts';
 import { arithmeticFlags, condition, conditionalFlags, logicalFlags } from './flags.ts';
 import { both, threeRegisters } from './registers.ts';
 import type { Generic, Int } from './registers.ts';
@@ -117,10 +117,9 @@ const wideImmediate: Second = (<T extends Int>(e: Emitter, w: Width<T>): Expr<T>
   if (w.bits === 32) return e.field('imm') as unknown as Expr<T>;
   return i64.or(i64.extend_i32_u(e.field('imm')), i64.shl(e.field64('bits'), i64.const(32))) as unknown as Expr<T>;
 });
-const bitmask = (get: Get): bigint => decodeBitmask(get('N'), get('immr'), get('imms'), get('sf') === 1 ? 64 : 32) ?? 0n;
 
 function logicalImmediate(name: 'and' | 'orr' | 'eor' | 'ands'): Definition {
-  const record = { d: name === 'ands' ? target('Rd') : orSp('Rd'), n: source('Rn'), imm: (get: Get) => lowWord(bitmask(get)), high: (get: Get) => highWord(bitmask(get)) };
+  const record = { d: name === 'ands' ? target('Rd') : orSp('Rd'), n: source('Rn'), imm: bitmaskLower, high: bitmaskUpper };
   return both(record, logical(name, wideImmediate));
 }
 
@@ -150,13 +149,11 @@ const fieldRecord = {
   d: target('Rd'),
   n: source('Rn'),
   m: sum(sum(fixed(31), plain('sf', 32)), plain('imms'), -1),
-  imm: (get: Get): number => {
-    const bits = get('sf') === 1 ? 64 : 32;
-    return get('imms') >= get('immr') ? bits - 1 - get('imms') + get('immr') : get('immr') - get('imms') - 1;
-  },
+  // Modulo the width.
+  imm: sum(sum(fixed(-1), plain('immr')), plain('imms'), -1),
 };
 const bitfield = (right: 'shr_s' | 'shr_u'): Definition =>
-  both(fieldRecord, (w) => (e) => w.set(e, 'd', w[right](w.shl(w.get(e, 'n'), w.field(e, 'm')), w.field(e, 'imm'))));
+  both(fieldRecord, (w) => (e) => w.set(e, 'd', w[right](w.shl(w.get(e, 'n'), w.field(e, 'm')), w.and(w.field(e, 'imm'), w.const(w.bits - 1)))));
 
 /** BFM: where the field goes, the mask of it at its place is known when it is decoded. */
 const bfm: Definition = {

@@ -6,6 +6,7 @@ import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR,
 import { arithmetic } from './arithmetic.ts';
 import { atomics } from './atomics.ts';
 import { branches } from './branch.ts';
+import { compute } from './compute.ts';
 import type { Definition, Definitions } from './define.ts';
 import { isOutlined } from './frequent.ts';
 import { FP_FAULT } from './guard.ts';
@@ -85,6 +86,7 @@ export const isa: Isa = {
   ],
   instructions,
   walk,
+  decoder: { bytes: 256 << 10, compute },
   manyOutlined: true,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, ...splitFunctions(VT) },
   services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],

@@ -1,110 +1,78 @@
-/** Writes the decoded records that the interpreter executes, see `define.ts`. */
-import { recordShift } from '@axvisor/softcpu';
-import type { HandlerTable } from '@axvisor/softcpu';
+/** Writes the decoded records that the interpreter executes, see `define.ts`: of what generated code does not decode by what it was taught. */
+import { DecodeTables, Kept, PAGE_SIZE, PLAN, recordShift } from '@axvisor/softcpu';
+import type { HandlerTable, Layout } from '@axvisor/softcpu';
 import { decode } from '../isa/decode.ts';
-import { UNALLOCATED } from './isa.ts';
-import { Plans, ROUTE, STEP, WORDS } from './plans.ts';
+import { fieldValue, insns } from '../isa/table.ts';
+import type { BitField, Insn } from '../isa/table.ts';
+import type { Get, Operand } from './define.ts';
+import { UNALLOCATED, defined } from './isa.ts';
+import type { Defined } from './isa.ts';
+import { Plans } from './plans.ts';
 
 const RECORD_SHIFT = recordShift({ unit: 4 });
-const PAGE = 4096;
 
-/** Instructions whose records are kept, by a hash of their bits: programs repeat few of them very often. */
-const KEPT_BITS = 14;
-const KEPT = 2 ** KEPT_BITS;
-
-/** The decoder of `Machine.decode`, for instructions in `bytes`, records in `words` (views of linear memory). */
+/** The decoder of `Machine.decode`, in linear memory. */
 export class RecordWriter {
   readonly #table: HandlerTable;
-  readonly #undefined: number;
-  readonly #plans = new Plans();
-  /** Instructions kept, what was answered of them (0: none is kept), and their records; of direct branches with the index of the instruction and the distance. */
-  readonly #kept: Int32Array = new Int32Array(KEPT);
-  readonly #answers: Int8Array = new Int8Array(KEPT);
-  readonly #isDirect: Uint8Array = new Uint8Array(KEPT);
-  readonly #records: Int32Array = new Int32Array(KEPT * WORDS);
+  readonly #tables: DecodeTables;
+  readonly #plans: Plans;
+  #words: Int32Array = new Int32Array(0);
+  #word = 0;
+  #fields: Insn['fields'] = {};
+  readonly #get: Get = (field) => fieldValue(this.#word, this.#fields[field] as BitField);
 
-  constructor(table: HandlerTable) {
+  constructor(table: HandlerTable, layout: Pick<Layout, 'decoder' | 'decoderEnd'>) {
     this.#table = table;
-    this.#undefined = table.handler(UNALLOCATED, 4, false);
+    this.#tables = new DecodeTables(layout);
+    this.#plans = new Plans(table, this.#tables, () => this.#words);
   }
 
-  /** As `Machine.decode`. */
+  /** As `Machine.decode`, of a memory that has these `bytes` and `words` now. */
   write(bytes: Uint8Array, words: Int32Array, place: number, available: number, record: number, offset: number): number {
     if (available < 4) return 0;
+    this.#words = words;
     const word = (bytes[place] as number) | ((bytes[place + 1] as number) << 8) | ((bytes[place + 2] as number) << 16) | ((bytes[place + 3] as number) << 24);
-    const at = record >>> 2;
-    const hash = Math.imul(word, 0x9e37_79b1) >>> (32 - KEPT_BITS);
-    const kept = hash * WORDS;
-    const records = this.#records;
-    if (this.#kept[hash] !== word || this.#answers[hash] === 0) {
-      const op = decode(word);
-      const answer = op < 0 ? 0 : this.#plan(op, word, kept);
-      if (answer === 0) {
-        words[at] = this.#undefined;
-        words[at + 3] = word;
-        this.#answers[hash] = 0;
-        return -4;
-      }
-      this.#kept[hash] = word;
-      this.#answers[hash] = answer;
+    const kept = this.#tables.kept(word) >>> 2;
+    const flagsAt = kept + Kept.flags / 4;
+    if (words[kept] !== word || words[flagsAt] === 0) {
+      words[kept] = word;
+      words[flagsAt] = this.#evaluate(word, kept + Kept.record / 4);
+      this.#plans.learn(word);
     }
-    words[at + 1] = records[kept + 1] as number;
-    words[at + 2] = records[kept + 2] as number;
-    words[at + 3] = records[kept + 3] as number;
-    const first = records[kept] as number;
-    if (this.#isDirect[hash] === 1) this.#aim(words, at, first, offset);
-    else words[at] = first;
-    return this.#answers[hash] as number;
+    const flags = words[flagsAt] as number;
+    words.copyWithin(record >>> 2, kept + Kept.record / 4, kept + Kept.size / 4);
+    if ((flags & PLAN.direct) !== 0) aim(words, record >>> 2, offset);
+    return (flags & PLAN.ends) !== 0 ? -4 : 4;
   }
 
-  /** Makes the record of a direct branch, which depends on where it lies, of one with the instruction's index and the distance in bytes. */
-  #aim(words: Int32Array, at: number, first: number, offset: number): void {
-    const imm = words[at + 2] as number;
-    const near = offset + imm >= 0 && offset + imm < PAGE;
-    words[at] = this.#table.handler(first & 0xffff, 4, near, near && imm <= 0) | (first & ~0xffff);
-    if (near) words[at + 2] = imm << RECORD_SHIFT;
+  #value(operand: Operand | undefined): number {
+    return operand === undefined ? 0 : operand(this.#get, this.#word);
   }
 
-  /** Keeps the record of an instruction in entry `kept`. @returns the answer for it, 0 if it is not defined */
-  #plan(op: number, word: number, kept: number): number {
-    const plans = this.#plans;
-    const plan = plans.of(op);
-    if (plan === 0) return 0;
-    const { steps } = plans;
-    const records = this.#records;
-    const flags = steps[plan] as number;
-    let index = steps[plan + 1] as number;
-    let first = 0;
-    let second = steps[plan + 3] as number;
-    let third = steps[plan + 4] as number;
-    let fourth = (flags & ROUTE.high) !== 0 ? (steps[plan + 5] as number) : word;
-    first = steps[plan + 2] as number;
-    const end = plan + ROUTE.size + (flags >>> ROUTE.countShift) * STEP.size;
-    for (let step = plan + ROUTE.size; step < end; step += STEP.size) {
-      const value = plans.value(step, word);
-      switch ((steps[step] as number) & STEP.target) {
-        case 0:
-          first += value;
-          break;
-        case 1:
-          second += value;
-          break;
-        case 2:
-          third += value;
-          break;
-        case 3:
-          fourth += value;
-          break;
-        default:
-          index += value;
-      }
+  /** Writes the record of an instruction, of a direct branch as if its target were far. @returns what of {@link PLAN} holds for it */
+  #evaluate(word: number, at: number): number {
+    const op = decode(word);
+    const words = this.#words;
+    if (op < 0) {
+      words.set([this.#table.handler(UNALLOCATED, 4, false), 0, 0, word], at);
+      return PLAN.valid | PLAN.ends;
     }
-    const isDirect = (flags & ROUTE.direct) !== 0;
-    records[kept] = first | (isDirect ? index : this.#table.handler(index, 4, false));
-    records[kept + 1] = second;
-    records[kept + 2] = third;
-    records[kept + 3] = fourth;
-    this.#isDirect[kept / WORDS] = isDirect ? 1 : 0;
-    return (flags & ROUTE.ends) !== 0 ? -4 : 4;
+    this.#word = word;
+    this.#fields = (insns[op] as Insn).fields;
+    const { definition, first } = defined[op] as Defined;
+    const { record, select, direct, ends } = definition;
+    words[at] = this.#table.handler(first + this.#value(select), 4, false) | (this.#value(record.d) << 16);
+    words[at + 1] = this.#value(record.n) | (this.#value(record.m) << 16);
+    words[at + 2] = record.imm === undefined ? this.#value(record.a) | (this.#value(record.s) << 16) : this.#value(record.imm);
+    words[at + 3] = record.high === undefined ? word : this.#value(record.high);
+    return PLAN.valid | (direct === true ? PLAN.direct : 0) | (ends === true ? PLAN.ends : 0);
   }
+}
+
+/** Makes the record of a direct branch, which depends on where it lies, of one with the distance in bytes. */
+function aim(words: Int32Array, at: number, offset: number): void {
+  const distance = words[at + 2] as number;
+  if (offset + distance < 0 || offset + distance >= PAGE_SIZE) return;
+  (words[at] as number) += distance <= 0 ? 2 : 1;
+  words[at + 2] = distance << RECORD_SHIFT;
 }

@@ -1,6 +1,6 @@
 /** A processing element without privileged architecture: addresses are offsets in RAM, exceptions end the run and are told. */
 import { Engine, Status, planLayout, wasm } from '@axvisor/softcpu';
-import type { Execution } from '@axvisor/softcpu';
+import type { Execution, Layout } from '@axvisor/softcpu';
 import { isa } from '../../src/emit/isa.ts';
 import { hostFunctions } from '../../src/emit/host.ts';
 import { RecordWriter } from '../../src/emit/record.ts';
@@ -18,6 +18,7 @@ export interface Region {
 
 export class FlatPe {
   readonly engine: Engine;
+  readonly layout: Layout;
   readonly view: DataView;
   readonly bytes: Uint8Array;
   /** What ended the run: a service's name or a fault; '' if nothing did. */
@@ -29,6 +30,7 @@ export class FlatPe {
   constructor(regions: readonly Region[], execution: Execution = 'interpreter') {
     const memoryBytes = 1 << 24;
     const layout = planLayout(isa, { state: STATE, base: STATE + STATE_SIZE, memoryBytes, poolPages: 8 });
+    this.layout = layout;
     let next = Math.ceil(layout.end / PAGE) * PAGE;
     this.#places = regions.map(({ base, size }) => {
       const place = next;
@@ -74,7 +76,7 @@ export class FlatPe {
         functions: hostFunctions(memory, STATE),
       },
     );
-    writer = new RecordWriter(this.engine.handlers);
+    writer = new RecordWriter(this.engine.handlers, layout);
     this.bytes = this.engine.bytes;
     this.view = new DataView(memory.buffer);
     this.word(MODE, 3);
