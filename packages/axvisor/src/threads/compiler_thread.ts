@@ -5,8 +5,8 @@ import { saveCompiled, useCompileCache } from '../compile_cache.ts';
 import type { CompilerThreadData } from './compiler.ts';
 
 useCompileCache();
-const { arch, share } = workerData as CompilerThreadData;
+const { arch, share, ports } = workerData as CompilerThreadData;
 const { loadCompiler } = await import('../compose/index.ts');
 const compileBatch = await loadCompiler(arch);
 saveCompiled();
-new CompilerService(share, compileBatch).run();
+new CompilerService(share, compileBatch, (cpu, module) => ports[cpu]?.postMessage(module, [])).run();

@@ -33,7 +33,7 @@ export async function composeThreads(arch: Architecture, { memory, guestCpus, co
     areas?.initInPlace();
     const percpu = areas?.share();
     if (percpu === undefined) throw new RangeError(`the hypervisor for ${arch} has no per-CPU areas`);
-    threads.run({ processor, percpu, logLevel, ...(compiler === undefined ? {} : { compiler: compiler.share }) });
+    threads.run({ processor, percpu, logLevel }, compiler);
     return threads;
   } catch (e) {
     await threads[Symbol.asyncDispose]();

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
-import { connectCompiler } from '@axvisor/softcpu';
 import { interpreterStore } from '../interpreters.ts';
+import { connectLink } from './compiler.ts';
 import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 
 const { arch, share, cpu } = workerData as CpuThreadData;
@@ -15,6 +15,6 @@ saveCompiled();
 const [{ processor, percpu, logLevel, compiler }] = await told;
 compose({
   host: { share, cpu, logLevel },
-  processor: { ...processor, ...interpreterStore(), ...(compiler === undefined ? {} : { compiler: connectCompiler(compiler, cpu) }) },
+  processor: { ...processor, ...interpreterStore(), ...(compiler === undefined ? {} : { compiler: connectLink(compiler, cpu) }) },
   percpu,
 })();

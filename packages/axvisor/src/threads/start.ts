@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { failCpu, type HostOptions, type HostShare } from '@axvisor/axhost';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { PerCpuShare } from '@axvisor/percpu';
-import type { CompilerShare } from '@axvisor/softcpu';
 import type { ProcessorOptions } from '../compose/options.ts';
+import type { CompilerLink, CompilerThread } from './compiler.ts';
 
 /** What a thread knows from its start. */
 export interface CpuThreadData {
@@ -19,7 +19,7 @@ export interface CpuThreadOrder {
   readonly percpu: PerCpuShare;
   readonly logLevel: NonNullable<HostOptions['logLevel']>;
   /** Where translations are compiled, if not in the thread itself. */
-  readonly compiler?: CompilerShare;
+  readonly compiler?: CompilerLink;
 }
 
 /** As this module itself: from source, or compiled. */
@@ -44,9 +44,13 @@ export class CpuThreads implements AsyncDisposable {
     });
   }
 
-  /** Lets them run, once what they share is there. */
-  run(order: CpuThreadOrder): void {
-    for (const worker of this.#workers) worker.postMessage(order, []);
+  /** Lets them run, once what they share is there. @param compiler - absent: each compiles its translations itself. */
+  run(order: Omit<CpuThreadOrder, 'compiler'>, compiler?: CompilerThread): void {
+    for (const [cpu, worker] of this.#workers.entries()) {
+      const link = compiler?.link(cpu);
+      if (link === undefined) worker.postMessage(order, []);
+      else worker.postMessage({ ...order, compiler: link } satisfies CpuThreadOrder, [link.port]);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,6 +10,7 @@ import { REGION_MODES } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
+import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { isKnown } from './discover.ts';
 import type { Block, Step } from './discover.ts';
@@ -40,13 +41,21 @@ export interface CompiledBatch {
   readonly code: Uint8Array<ArrayBuffer>;
 }
 
+/** Its regions, to be instantiated. */
+export interface ReadyBatch {
+  readonly id: number;
+  readonly module: WasmModule;
+  /** What it was made of. */
+  readonly bytes: number;
+}
+
 /** Compiles batches elsewhere, while the processor goes on. */
 export interface RegionCompiler {
   /** That it compiles for; they run at the same time. */
   readonly processors: number;
   submit(batch: RegionBatch): void;
   /** A batch that is ready, each once. @throws {Error} one could not be compiled. */
-  take(): CompiledBatch | undefined;
+  take(): ReadyBatch | undefined;
 }
 
 /** @param words - linear memory, in which the sources' records are. */

@@ -4,6 +4,8 @@
  * in browsers, in whatever way the thread was started.
  */
 import type { Layout } from '../interp/layout.ts';
+import { wasm } from '../wasm/api.ts';
+import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { CompiledBatch, RegionBatch, RegionCompiler } from './batch.ts';
 import { PipeReader, PipeWriter, pipeWords } from './pipe.ts';
@@ -30,8 +32,8 @@ interface Setting {
 /** In the place of a batch's number: a {@link Setting} follows. */
 const SETTING = -1;
 
-/** Why a batch was not compiled is sent instead of its module. */
-const Outcome = { compiled: 0, failed: 1 } as const;
+/** What follows: the bytes of a module; why a batch was not compiled; nothing, since the module was posted. */
+const Outcome = { compiled: 0, failed: 1, posted: 2 } as const;
 
 const encode = (text: string): Int32Array => Int32Array.from(text, (c) => c.codePointAt(0) as number);
 const decode = (words: Int32Array): string => Array.from(words, (word) => String.fromCodePoint(word)).join('');
@@ -51,8 +53,12 @@ export function createCompilerShare(processors: number): CompilerShare {
   return { words: new Int32Array(new SharedArrayBuffer(4 * (FRONT + 2 * processors * PIPE))), processors };
 }
 
-/** The compiler of processor `processor`, to be called once for each. */
-export function connectCompiler({ words, processors }: CompilerShare, processor: number): RegionCompiler {
+/**
+ * The compiler of processor `processor`, to be called once for each.
+ *
+ * @param posted - gives the next module that the thread posted; absent: it posts none.
+ */
+export function connectCompiler({ words, processors }: CompilerShare, processor: number, posted?: () => WasmModule): RegionCompiler {
   const ring = (): void => {
     Atomics.add(words, BELL, 1);
     Atomics.notify(words, BELL);
@@ -74,18 +80,25 @@ export function connectCompiler({ words, processors }: CompilerShare, processor:
       if (answer === undefined) return undefined;
       const [id, outcome, bytes] = answer as unknown as readonly [number, number, number];
       if (outcome === Outcome.failed) throw new Error(`a translation could not be compiled: ${decode(answer.subarray(3))}`);
-      return { id, code: new Uint8Array(answer.buffer, 12, bytes) };
+      return { id, bytes, module: outcome === Outcome.posted ? (posted as () => WasmModule)() : new wasm.Module(new Uint8Array(answer.buffer, 12, bytes)) };
     },
   };
 }
 
+/** Posts a module to a processor, which gets it as soon as it hears of it. */
+export type PostModule = (processor: number, module: WasmModule) => void;
+
 /** What the compiling thread keeps of a processor. */
 class Line {
+  readonly #processor: number;
+  readonly #post: PostModule | undefined;
   readonly #batches: PipeReader;
   readonly #modules: PipeWriter;
   #setting: Setting | undefined;
 
-  constructor(words: Int32Array, processor: number) {
+  constructor(words: Int32Array, processor: number, post: PostModule | undefined) {
+    this.#processor = processor;
+    this.#post = post;
     this.#batches = new PipeReader(pipe(words, 2 * processor));
     this.#modules = new PipeWriter(pipe(words, 2 * processor + 1));
   }
@@ -105,6 +118,10 @@ class Line {
   #answer(batch: RegionBatch, compile: (batch: RegionBatch) => CompiledBatch): Int32Array {
     try {
       const { code } = compile(batch);
+      if (this.#post !== undefined) {
+        this.#post(this.#processor, new wasm.Module(code));
+        return Int32Array.of(batch.id, Outcome.posted, code.length);
+      }
       const words = new Int32Array(3 + Math.ceil(code.length / 4));
       words.set([batch.id, Outcome.compiled, code.length]);
       new Uint8Array(words.buffer).set(code, 12);
@@ -121,10 +138,10 @@ export class CompilerService {
   readonly #lines: readonly Line[];
   readonly #compile: (batch: RegionBatch) => CompiledBatch;
 
-  /** @param compile - `compileBatch` of the processors' package. */
-  constructor({ words, processors }: CompilerShare, compile: (batch: RegionBatch) => CompiledBatch) {
+  /** @param compile - `compileBatch` of the processors' package. @param post - absent: they get the bytes of modules, and make these themselves. */
+  constructor({ words, processors }: CompilerShare, compile: (batch: RegionBatch) => CompiledBatch, post?: PostModule) {
     this.#words = words;
-    this.#lines = Array.from({ length: processors }, (_, processor) => new Line(words, processor));
+    this.#lines = Array.from({ length: processors }, (_, processor) => new Line(words, processor, post));
     this.#compile = compile;
   }
 

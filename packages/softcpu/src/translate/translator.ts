@@ -243,7 +243,8 @@ export class Translator implements CodeObserver {
     const sources = submitted.map(({ slot, extent }) => planner.source(slot, extent, 'given'));
     const { isa, layout, memoryLimits } = this.#options;
     if (this.#compiler === undefined) {
-      this.#install(submitted, generateRegions(isa, layout, memoryLimits, sources));
+      const code = generateRegions(isa, layout, memoryLimits, sources);
+      this.#install(submitted, new wasm.Module(code), code.length);
       return;
     }
     const id = this.#batches++;
@@ -284,7 +285,7 @@ export class Translator implements CodeObserver {
       this.#submitted.delete(compiled.id);
       const valid = submitted.filter(({ slot, extent }) => slot.extent === extent);
       if (valid.length === submitted.length) {
-        this.#install(submitted, compiled.code);
+        this.#install(submitted, compiled.module, compiled.bytes);
         continue;
       }
       // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
@@ -296,9 +297,9 @@ export class Translator implements CodeObserver {
     }
   }
 
-  #install(regions: readonly Submitted[], code: Uint8Array): void {
+  #install(regions: readonly Submitted[], module: WasmModule, bytes: number): void {
     const host = this.#host as TranslatorHost;
-    instantiate(new wasm.Module(code), {
+    instantiate(module, {
       [REGION_IMPORTS.host]: { memory: this.#options.memory },
       [REGION_IMPORTS.engine]: { table: host.exports[REGIONS], probe: (mode: number) => host.probe(mode), [REFILL]: host.exports[REFILL] },
       [REGION_IMPORTS.function]: host.exports,
@@ -311,8 +312,8 @@ export class Translator implements CodeObserver {
     }
     this.stats.regions += regions.length;
     this.stats.modules++;
-    this.stats.bytes += code.length;
-    this.#cost += MODULE_COST + BYTE_COST * code.length;
+    this.stats.bytes += bytes;
+    this.#cost += MODULE_COST + BYTE_COST * bytes;
   }
 
   // ── forgetting ──

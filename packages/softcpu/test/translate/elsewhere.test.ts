@@ -1,7 +1,8 @@
 /** Translations that another thread compiles, through shared memory. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CompilerService, Execution, compileBatch, connectCompiler, createCompilerShare, planLayout } from '../../src/index.ts';
-import type { CompiledBatch, RegionBatch, RegionCompiler } from '../../src/index.ts';
+import { wasm } from '../../src/wasm/api.ts';
+import type { CompiledBatch, ReadyBatch, RegionBatch, RegionCompiler, WasmModule } from '../../src/index.ts';
 import { Toy, toy, toyIsa } from '../interp/toy.ts';
 
 const compile = (batch: RegionBatch): CompiledBatch => compileBatch(toyIsa, batch);
@@ -58,20 +59,38 @@ test('a batch whose code was written while it was being compiled is given up, an
   expect([other.reg(1), regions(other)]).toEqual([6000n, 1]);
 });
 
-test('what is longer than the memory between them comes in parts', () => {
-  const share = createCompilerShare(1);
-  const long = 300_000;
-  const service = new CompilerService(share, ({ id, words }) => ({ id, code: Uint8Array.from({ length: 4 * words.length + 1 }, (_, i) => (words[i >>> 2] ?? 255) & 0xff) }));
-  const compiler = connectCompiler(share, 0);
-  const layout = planLayout(toyIsa, { state: 0, base: 4096, memoryBytes: 1 << 22, poolPages: 4 });
-  const answers: CompiledBatch[] = [];
-  for (const id of [7, 8]) compiler.submit({ id, layout, memoryLimits: { min: 1 }, words: Int32Array.from({ length: long }, (_, i) => i + id) });
-  for (let i = 0; i < 100 && answers.length < 2; i++) {
-    service.turn();
-    const answer = compiler.take();
-    if (answer !== undefined) answers.push(answer);
-  }
-  expect(answers.map(({ id, code }) => [id, code.length, code[0], code[4 * (long - 1)], code[4 * long]])).toEqual([7, 8].map((id) => [id, 4 * long + 1, id, (long - 1 + id) & 0xff, 255]));
+/** A module with a section that only says what words there were. */
+function moduleOf({ id, words }: RegionBatch): CompiledBatch {
+  const content = Uint8Array.from({ length: 4 * words.length + 1 }, (_, i) => (words[i >>> 2] ?? 255) & 0xff);
+  const size = content.length + 2;
+  const leb = [(size & 0x7f) | 0x80, ((size >>> 7) & 0x7f) | 0x80, ((size >>> 14) & 0x7f) | 0x80, size >>> 21];
+  return { id, code: Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...leb, 1, 0x77, ...content]) };
+}
+
+const { Module } = wasm as unknown as { readonly Module: { customSections(module: WasmModule, name: string): ArrayBuffer[] } };
+
+describe.each(['as bytes', 'posted'])('modules that come %s', (how) => {
+  test('are those of the batches, however long these are', () => {
+    const share = createCompilerShare(1);
+    const long = 300_000;
+    const posted: WasmModule[] = [];
+    const service = how === 'posted' ? new CompilerService(share, moduleOf, (_processor, module) => void posted.push(module)) : new CompilerService(share, moduleOf);
+    const compiler = connectCompiler(share, 0, how === 'posted' ? () => posted.shift() as WasmModule : undefined);
+    const layout = planLayout(toyIsa, { state: 0, base: 4096, memoryBytes: 1 << 22, poolPages: 4 });
+    const answers: ReadyBatch[] = [];
+    for (const id of [7, 8]) compiler.submit({ id, layout, memoryLimits: { min: 1 }, words: Int32Array.from({ length: long }, (_, i) => i + id) });
+    for (let i = 0; i < 100 && answers.length < 2; i++) {
+      service.turn();
+      const answer = compiler.take();
+      if (answer !== undefined) answers.push(answer);
+    }
+    const said = answers.map(({ id, bytes, module }) => {
+      const content = new Uint8Array(Module.customSections(module, 'w')[0] as ArrayBuffer);
+      return [id, bytes, content.length, content[0], content[4 * (long - 1)], content[4 * long]];
+    });
+    expect(said).toEqual([7, 8].map((id) => [id, 4 * long + 16, 4 * long + 1, id, (long - 1 + id) & 0xff, 255]));
+    expect(posted).toEqual([]);
+  });
 });
 
 test('a failure is said where its batch came from', () => {
