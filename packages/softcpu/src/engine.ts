@@ -192,7 +192,7 @@ export class Engine {
       pages: this.pages,
       handlers: this.handlers,
       exports,
-      decode: (ip) => this.#fetches.decodeBlock(ip),
+      decode: (ip) => this.#fetches.decodeBeside(ip),
       decodeAcross: (first, second, offset, record) => this.#fetches.decodeAcross(first, second, offset, record),
       probe: (mode) => this.#data.probe(mode),
     };

@@ -27,7 +27,7 @@ export type { I8x16Ops, V128Ops, VectorOps } from './ir/vector.ts';
 export { SPLIT_EXCHANGE, busFunctions, splitFunctions } from './split_exchange.ts';
 export { busAccess, placeIn } from './physical.ts';
 export type { PhysBus, RamWindow } from './physical.ts';
-export { MMU_MODES, RECORD_SIZE } from './isa.ts';
+export { MMU_MODES } from './isa.ts';
 export { GuestPages, pageNumber } from './tlb/guest_pages.ts';
 export type { PageWalk, WalkContext, WalkedPage } from './tlb/walk.ts';
 export { Space, Spaces } from './tlb/spaces.ts';

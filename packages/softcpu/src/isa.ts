@@ -4,10 +4,18 @@ import type { Emit, FunctionDefinition } from './ir/emitter.ts';
 import type { PageWalk } from './tlb/walk.ts';
 import type { MemoryOp } from './wasm/opcodes.ts';
 
-/** Bytes of one decoded record. The first two are its handler number, the rest is the ISA's. */
-export const RECORD_SIZE = 16;
+/**
+ * The decoded records of a page of code. Each unit of code has a place for the record of the instruction that begins there. A record that is longer
+ * than that goes on in the places of the next units of the same instruction.
+ */
+export interface RecordLayout {
+  /** Bytes of the longest record. */
+  readonly size: number;
+  /** Bytes of a place, a power of two. The first two are a handler number in the place where an instruction begins, zeros in those where its record goes on; the rest is the ISA's. */
+  readonly place: number;
+}
 
-/** Where a field lies in the record (bytes 2 … 15) and how it is read. */
+/** Where a field lies in the record (not where a place begins) and how it is read. */
 export interface Field {
   readonly offset: number;
   readonly op: MemoryOp & `i32.load${string}`;
@@ -74,6 +82,7 @@ export interface Isa {
   readonly name: string;
   /** Bytes of code per record: the instruction alignment. */
   readonly unit: 1 | 2 | 4;
+  readonly records: RecordLayout;
   /** Records a page may need behind its last one: an instruction that begins in the page's last unit ends there. */
   readonly maxLength: number;
   readonly fields: Readonly<Record<string, Field>>;

@@ -22,7 +22,7 @@ import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOp
 import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
-/** Code pages whose decoded instructions are kept, 64 KiB each. */
+/** Code pages whose decoded instructions are kept, 33 KiB each. */
 const POOL_PAGES = 1024;
 
 /**
@@ -30,7 +30,7 @@ const POOL_PAGES = 1024;
  *
  * @param base - where it may begin.
  * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
- * @param poolPages - code pages whose decoded instructions are kept, 64 KiB each.
+ * @param poolPages - code pages whose decoded instructions are kept, 33 KiB each.
  */
 export const planLp = (base: number, memoryBytes: number, poolPages: number = POOL_PAGES): CorePlan => planCore(isa, STATE_SIZE, base, memoryBytes, poolPages);
 

@@ -1,5 +1,6 @@
 /** From a decoded record to what the privileged architecture executes: which of its instructions a row of the opcode table is, and its operands. */
 import { K } from './emit/operands.ts';
+import { MEMORY, SIZE_BITS, systemRow } from './emit/system.ts';
 import type { Row } from './isa/table.ts';
 import { rows } from './isa/table.ts';
 import { SYSTEM_OPS, type SystemInsn, type SystemOp } from './priv/index.ts';
@@ -8,8 +9,6 @@ import { ARG1, CODE, MODE, SEG_BASE, Seg, ZERO } from './state.ts';
 const SEGMENTS: readonly string[] = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'];
 const FAR_POINTERS: Readonly<Record<string, number>> = { les: 0, lss: 2, lds: 3, lfs: 4, lgs: 5 };
 const OPS: ReadonlyMap<string, number> = new Map(SYSTEM_OPS.map((name, i) => [name, i]));
-/** Bit of a record's field k: there is a memory operand. */
-const MEMORY = 0x80;
 /** Kinds of address in records (bits 5:4 of their field k), in bytes. */
 const ADDRESS_SIZES: readonly number[] = [8, 4, 4, 2];
 
@@ -59,20 +58,18 @@ export class SystemReader {
     const at = record >>> 2;
     const first = words[at] as number;
     const second = words[at + 1] as number;
-    const third = words[at + 2] as number;
-    const last = words[at + 3] as number;
     const k = second >>> 24;
     const memory = (k & MEMORY) !== 0;
-    const meaning = meanings[memory ? last >> 8 : third >> 16];
+    const meaning = meanings[systemRow(words, record)];
     if (meaning === undefined) return -1;
     const { insn } = this;
     insn.length = (first >>> 16) & 0xff;
-    insn.reg = first >>> 24;
     if (memory) {
+      insn.reg = first >>> 24;
       const base = second & 0xff;
       const index = (second >>> 8) & 0xff;
       const segment = (second >>> 16) & 0xff;
-      insn.opSize = meaning.size ?? last & 0xff;
+      insn.opSize = meaning.size ?? 2 << ((words[at + 2] as number) >>> 16 & ((1 << SIZE_BITS) - 1));
       insn.addrSize = ADDRESS_SIZES[(k >>> 4) & 3] as number;
       insn.rm = -1;
       insn.imm = meaning.segment;
@@ -81,7 +78,7 @@ export class SystemReader {
       insn.base = base === ZERO ? -1 : base >> 3;
       insn.index = index === ZERO ? -1 : index >> 3;
       insn.scale = k & K.scale;
-      insn.disp = third;
+      insn.disp = words[at + 3] as number;
       // SS is the default where the base is RSP or RBP.
       insn.seg = segment !== ZERO ? (segment - SEG_BASE) >> 3 : insn.base === 4 || insn.base === 5 ? Seg.ss : Seg.ds;
       insn.lo = words[(this.#state + ARG1) >>> 2] as number;
@@ -89,11 +86,13 @@ export class SystemReader {
     } else {
       insn.opSize = meaning.size ?? (k & 7) * 2;
       insn.addrSize = ((k >>> 3) & 7) * 2 || this.#addressSize(words);
-      insn.rm = second & 0xff;
+      const whole = insn.length > 1;
+      insn.reg = whole ? first >>> 24 : 0;
+      insn.rm = whole ? second & 0xff : 0;
       insn.rep = ((second >>> 8) & 0xff) !== 0;
       insn.seg = (second >>> 16) & 0xff;
-      insn.imm = meaning.segment >= 0 ? meaning.segment : last;
-      insn.imm2 = third & 0xffff;
+      insn.imm = meaning.segment >= 0 ? meaning.segment : whole ? (words[at + 3] as number) : 0;
+      insn.imm2 = insn.length > 2 ? (words[at + 5] as number) & 0xffff : 0;
       insn.base = insn.index = -1;
       insn.scale = insn.disp = 0;
     }

@@ -4,7 +4,6 @@ import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, local, select } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
-import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import type { Decoder } from './tables.ts';
@@ -26,7 +25,7 @@ function field(word: I32, shifts: I32, signed?: I32): I32 {
   return signed === undefined ? unsigned : select(signed, i32.shr_s(shifted, right), unsigned);
 }
 
-export function generateDecodeBlock(module: ModuleBuilder, isa: Pick<Isa, 'unit'>, { compute }: Decoder, layout: Layout): void {
+export function generateDecodeBlock(module: ModuleBuilder, isa: Pick<Isa, 'unit' | 'records'>, { compute }: Decoder, layout: Layout): void {
   const { index, code } = module.func(DECODE_BLOCK, ['i32', 'i32', 'i32'], ['i32']);
   module.export(DECODE_BLOCK, 'func', index);
   const b = new BlockEmitter(code, layout.state, new Map());
@@ -108,7 +107,7 @@ export function generateDecodeBlock(module: ModuleBuilder, isa: Pick<Isa, 'unit'
   lower(code, i32.eqz(b.read('i32.load8_u', b.read('i32.load16_u', record.get), layout.decoder)));
   code.brIf(asked, false);
   b.assign(offset, i32.add(offset.get, i32.const(isa.unit)));
-  b.assign(record, i32.add(record.get, i32.const(RECORD_SIZE)));
+  b.assign(record, i32.add(record.get, i32.const(isa.records.place)));
   const ends = i32.or(i32.and(flags.get, i32.const(PLAN.ends)), i32.ge_u(offset.get, i32.const(PAGE_SIZE)));
   lower(code, i32.or(ends, i32.ne(b.read('i32.load16_u', record.get), i32.const(Handler.undecoded))));
   code.brIf(complete);

@@ -6,7 +6,6 @@
  * written often give their records up and become ordinary data, until they are executed again. What other processors write is
  * the matter of {@link CodeCopies}.
  */
-import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { CodeCopies } from './copies.ts';
 import type { SharedCode } from './copies.ts';
@@ -260,8 +259,9 @@ export class CodePages {
    */
   #forget(base: number, from: number, to: number): void {
     const words = this.#words;
-    const word = base >>> 2;
-    for (let record = from; record < to; record++) (words[word + record * (RECORD_SIZE / 4)] as number) &= ~0xffff;
+    const step = this.#isa.records.place / 4;
+    const end = (base >>> 2) + to * step;
+    for (let word = (base >>> 2) + from * step; word < end; word += step) (words[word] as number) &= ~0xffff;
   }
 
   /** Gives the records of record page `index` up. */

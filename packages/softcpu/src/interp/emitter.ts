@@ -6,7 +6,7 @@ import { lower } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
 import { i32, i64, local, read, select } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
-import { LENGTH, RECORD_SIZE } from '../isa.ts';
+import { LENGTH } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
@@ -289,8 +289,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   /** Record bytes from this instruction to the next. */
   get #step(): I32 {
     const { length } = this.#variant;
-    const scale = RECORD_SIZE / this.#isa.unit;
-    return length === 0 ? i32.shl(this.field(LENGTH), i32.const(Math.log2(scale))) : i32.const(length * scale);
+    const shift = recordShift(this.#isa);
+    return length === 0 ? i32.shl(this.field(LENGTH), i32.const(shift)) : i32.const(length << shift);
   }
 
   /** Continues with the next instruction. Behind a service, which ends regions, one may begin. */

@@ -2,9 +2,8 @@
  * The cache of fetch translations: which records a virtual page has, and the records of instructions that lie in two pages. Generated code
  * looks entries up (`lookup.ts`); here they are filled and forgotten.
  */
-import { RECORD_SIZE } from '../isa.ts';
 import type { Isa } from '../isa.ts';
-import { EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordsPerPage } from './layout.ts';
+import { EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordShift, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { advance } from '../slow/advance.ts';
 
@@ -25,7 +24,8 @@ export interface FetchObserver {
 
 /** Fills a record page with LOOKUP from record `first` on. */
 export function guardRecords(words: Int32Array, isa: Isa, base: number, first: number): void {
-  for (let at = first * RECORD_SIZE; at < recordPageStride(isa); at += RECORD_SIZE) words[(base + at) >>> 2] = Handler.lookup;
+  const { place } = isa.records;
+  for (let at = first * place; at < recordPageStride(isa); at += place) words[(base + at) >>> 2] = Handler.lookup;
 }
 
 export class FetchCache {
@@ -210,7 +210,7 @@ export class FetchCache {
    */
   alone(offset: number): number {
     this.#words[this.#alone >>> 2] = Handler.undecoded;
-    this.#alone = this.#layout.uncachedPage + (offset / this.#isa.unit) * RECORD_SIZE;
+    this.#alone = this.#layout.uncachedPage + (offset << recordShift(this.#isa));
     return this.#alone;
   }
 
@@ -223,7 +223,7 @@ export class FetchCache {
     const entry = page & (STRADDLE_ENTRIES - 1);
     const word = this.#straddleEntry(page);
     const base = this.#layout.straddlePages + entry * this.#stride;
-    const record = ((vaLo & (PAGE_SIZE - 1)) / this.#isa.unit) * RECORD_SIZE;
+    const record = (vaLo & (PAGE_SIZE - 1)) << recordShift(this.#isa);
     const last = word + STRADDLE_RECORD / 4;
     this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
     this.#words[word] = (vaLo & -PAGE_SIZE) | tag;

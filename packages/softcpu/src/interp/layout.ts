@@ -1,5 +1,5 @@
 /** Places in linear memory that are baked into a generated interpreter, and the format of what lies there. */
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 
 export const PAGE_SIZE = 4096;
@@ -159,6 +159,8 @@ export interface Layout {
   readonly regions: number;
   /** {@link BORROWED_RECORDS} records that are no page's. */
   readonly borrowed: number;
+  /** One more, for an instruction of which nobody knows yet how long it is. */
+  readonly trial: number;
   /** Jump caches by mode. */
   readonly jumps: number;
   /** i32 by mode: its jump cache was written to. */
@@ -187,11 +189,11 @@ export const tlbLogCapacity = (windowBits: number): number => 2 ** Math.min(15, 
 export const recordsPerPage = (isa: Pick<Isa, 'unit'>): number => PAGE_SIZE / isa.unit;
 
 /** Bytes from one record page to the next: the records, then LOOKUP guards for whatever falls out of the page. */
-export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength'>): number =>
-  (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * RECORD_SIZE;
+export const recordPageStride = (isa: Pick<Isa, 'unit' | 'maxLength' | 'records'>): number =>
+  (recordsPerPage(isa) + Math.max(1, isa.maxLength / isa.unit)) * isa.records.place;
 
 /** log2 of record bytes per code byte. */
-export const recordShift = (isa: Pick<Isa, 'unit'>): number => Math.log2(RECORD_SIZE / isa.unit);
+export const recordShift = (isa: Pick<Isa, 'unit' | 'records'>): number => Math.log2(isa.records.place / isa.unit);
 
 /**
  * Lays the engine's regions out from `base` on.
@@ -226,7 +228,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     straddlePages: region(STRADDLE_ENTRIES * stride),
     counters: region(COUNTERS * 4),
     regions: region(MAX_REGIONS * REGION_SIZE),
-    borrowed: region(BORROWED_RECORDS * RECORD_SIZE),
+    borrowed: region(BORROWED_RECORDS * isa.records.size),
     jumps: region(REGION_MODES * JUMP_CACHE_SIZE),
     jumpsUsed: region(REGION_MODES * 4),
     uncachedPage: region(stride),
@@ -236,6 +238,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     guestBlocks: region(isa.walk === undefined ? 0 : GUEST_BLOCKS * 4),
     decoder: region(isa.decoder?.bytes ?? 0),
     decoderEnd: next,
+    trial: region(isa.records.size),
     poolPages,
     end: 0,
   };

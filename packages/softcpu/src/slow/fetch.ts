@@ -1,7 +1,8 @@
 /** Fetches that the cache of fetch translations did not answer: translating, decoding, and instructions that end in the next page. */
 import type { Engine } from '../engine.ts';
-import { ENGINE, Handler, PAGE_SIZE, Status, type Layout } from '../interp/layout.ts';
-import { RECORD_SIZE, type Isa } from '../isa.ts';
+import { ENGINE, Handler, PAGE_SIZE, Status, recordShift, type Layout } from '../interp/layout.ts';
+import { Overlaps } from '../interp/overlaps.ts';
+import type { Isa } from '../isa.ts';
 import { Access, Permission, type Machine } from '../machine.ts';
 import { advance } from './advance.ts';
 
@@ -22,6 +23,9 @@ export class FetchPath {
   readonly #trap: SlowPath['trap'];
   readonly #pc: number;
   readonly #budget: number;
+  readonly #overlaps: Overlaps;
+  /** log2 of record bytes per code byte. */
+  readonly #shift: number;
 
   constructor(engine: Engine, { isa, layout, machine, trap }: SlowPath) {
     this.#engine = engine;
@@ -31,6 +35,8 @@ export class FetchPath {
     this.#trap = trap;
     this.#pc = (layout.state + isa.state.pc) >>> 2;
     this.#budget = (layout.state + isa.state.budget) >>> 2;
+    this.#overlaps = new Overlaps(isa);
+    this.#shift = recordShift(isa);
   }
 
   /** Decodes from the record at `ip` to the end of the basic block. */
@@ -46,13 +52,25 @@ export class FetchPath {
     return Status.next;
   }
 
-  /** The same, of records that are there. */
+  /** The same, of records that are there. What overlaps the first instruction is not decoded any more; what would overlap others ends the block. */
   decodeBlock(ip: number): void {
+    const { pages, words } = this.#engine;
+    const offset = (ip - pages.baseOf(ip)) >>> this.#shift;
+    this.#overlaps.clear(words, ip, offset);
+    this.#decodeFrom(offset, ip);
+  }
+
+  /** The same, unless it would take another instruction's place. */
+  decodeBeside(ip: number): void {
+    const { pages } = this.#engine;
+    const offset = (ip - pages.baseOf(ip)) >>> this.#shift;
+    if (this.#hasRoom(pages.textOf(ip), ip, offset)) this.#decodeFrom(offset, ip);
+  }
+
+  #decodeFrom(from: number, ip: number): void {
     const { pages, words, decodeBlock } = this.#engine;
     const base = pages.baseOf(ip);
     const text = pages.textOf(ip);
-    const { unit } = this.#isa;
-    const from = ((ip - base) / RECORD_SIZE) * unit;
     let offset = from;
     let record = ip;
     let decoded = 0;
@@ -61,21 +79,28 @@ export class FetchPath {
       if (decodeBlock !== undefined) {
         const reached = decodeBlock(text, record, offset);
         const behind = Math.abs(reached);
-        decoded += (behind - offset) / unit;
+        decoded += (behind - offset) / this.#isa.unit;
         offset = behind;
         if (reached < 0) break;
-        record = base + (offset / unit) * RECORD_SIZE;
+        record = base + (offset << this.#shift);
       }
       length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
       decoded++;
       if (length === 0) words[record >>> 2] = Handler.straddle;
       offset += Math.abs(length);
-      record = base + (offset / unit) * RECORD_SIZE;
-    } while (length > 0 && offset < PAGE_SIZE && ((words[record >>> 2] as number) & 0xffff) === Handler.undecoded);
+      record = base + (offset << this.#shift);
+    } while (length > 0 && offset < PAGE_SIZE && ((words[record >>> 2] as number) & 0xffff) === Handler.undecoded && this.#hasRoom(text, record, offset));
     this.#engine.counters.decoded_instructions += decoded;
     // The last one may be in two pages, and was not counted.
     pages.decoded(base, from, offset + 1);
     this.#engine.later?.make();
+  }
+
+  /** Whether the instruction at an offset of the page whose text is at `text` can be decoded without another one being lost. */
+  #hasRoom(text: number, record: number, offset: number): boolean {
+    const room = this.#overlaps.room(this.#engine.words, record, offset);
+    if (room === this.#isa.maxLength) return true;
+    return room > 0 && Math.abs(this.#machine.decode(text + offset, PAGE_SIZE - offset, this.#layout.trial, offset)) <= room;
   }
 
   /** As `Machine.decode`. */

@@ -10,7 +10,7 @@ import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter, lower } from '../ir/block.ts';
 import { i32, i64, local, select } from '../ir/expr.ts';
 import type { I32, I64 } from '../ir/expr.ts';
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
@@ -125,7 +125,7 @@ function generateBesides(module: ModuleBuilder, isa: Isa): number {
   const record = b.variable(recordAt(i32.sub(offset, i32.const(before))));
   b.loop((again) => {
     touches(b.read('i32.load16_u', record.get));
-    b.assign(record, i32.add(record.get, i32.const(RECORD_SIZE)));
+    b.assign(record, i32.add(record.get, i32.const(isa.records.place)));
     again(i32.le_u(record.get, last));
   });
   code.i32(1);

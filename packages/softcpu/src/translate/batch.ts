@@ -6,9 +6,10 @@
  * of blocks; a block is its offset, end, whether it is guarded, number of targets and these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
  * number of links, and each link: offset, mode, number of the region.
  */
+import { fieldOf } from '../interp/fields.ts';
 import { REGION_MODES } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
@@ -18,10 +19,8 @@ import { analyzeFlow } from './flow.ts';
 import { generateRegions } from './module.ts';
 import type { NumberedSource } from './module.ts';
 import { successorsOf } from './region.ts';
-import { fieldOf } from './registers.ts';
 import { shapesOf } from './shape.ts';
 
-const RECORD_WORDS = RECORD_SIZE / 4;
 /** The link of what only tier 0 executes. */
 const NONE = -1;
 
@@ -58,8 +57,10 @@ export interface RegionCompiler {
   take(): ReadyBatch | undefined;
 }
 
+const recordWords = ({ records }: Isa): number => records.size / 4;
+
 /** @param words - linear memory, in which the sources' records are. */
-export function packRegions(words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
+export function packRegions(isa: Isa, words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
   const out: number[] = [sources.length];
   for (const source of sources) {
     const { number, mode, assumed, blocks, other } = source;
@@ -68,7 +69,7 @@ export function packRegions(words: Int32Array, sources: readonly NumberedSource[
       out.push(offset, end, guarded ? 1 : 0, targets.length, ...targets, steps.length);
       for (const step of steps) {
         out.push(step.offset, step.instruction, step.length, step.target);
-        for (let i = 0; i < RECORD_WORDS; i++) out.push(words[(step.record >>> 2) + i] as number);
+        for (let i = 0; i < recordWords(isa); i++) out.push(words[(step.record >>> 2) + i] as number);
       }
     }
     const links = linksOf(source);
@@ -108,7 +109,7 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
   const step = (): Step => {
     const [offset, instruction, length, target] = [next(), next(), next(), next()];
     const record = at * 4;
-    at += RECORD_WORDS;
+    at += recordWords(isa);
     return { offset, instruction, length, target, record, shape: shapes(instruction), linkage: undefined };
   };
   const block = (): Block => {

@@ -129,14 +129,17 @@ export class Planner {
     });
   }
 
-  /** Decodes again those of a region's instructions that have no page's record. */
-  restore(slot: Slot, { blocks, other }: Extent): void {
-    for (const { steps } of blocks) {
-      for (const { offset, length, record } of steps) {
-        const first = placeOf(slot, other, offset) as Place;
-        if (first.offset + length > PAGE_SIZE) this.#host.decodeAcross(first.page, (placeOf(slot, other, offset + PAGE_SIZE) as Place).page, first.offset, record);
+  /** Decodes again what a region is made of; whether it could be: others may be in the place of its instructions. */
+  restore(slot: Slot, { blocks, other }: Extent): boolean {
+    return blocks.every(({ steps }) => steps.every(({ offset, length, record, instruction }) => {
+      const { page, offset: within } = placeOf(slot, other, offset) as Place;
+      if (within + length > PAGE_SIZE) {
+        this.#host.decodeAcross(page, (placeOf(slot, other, offset + PAGE_SIZE) as Place).page, within, record);
+        return true;
       }
-    }
+      const step = this.#records.read(page, within);
+      return step !== undefined && step !== 'cut' && step.instruction === instruction;
+    }));
   }
 }
 

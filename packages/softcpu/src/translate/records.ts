@@ -1,13 +1,13 @@
 /** Decoded instructions as the translator reads them, and the places where tier 0 enters regions: their first records. */
 import type { CodePages } from '../interp/codepages.ts';
+import { fieldOf } from '../interp/fields.ts';
 import type { HandlerTable } from '../interp/handlers.ts';
-import { FIRST_HANDLER, Handler, REGION_SIZE } from '../interp/layout.ts';
+import { FIRST_HANDLER, Handler, REGION_SIZE, recordShift } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { LENGTH, RECORD_SIZE } from '../isa.ts';
+import { LENGTH } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { linkageOf } from './discover.ts';
 import type { Step } from './discover.ts';
-import { fieldOf } from './registers.ts';
 import { shapesOf } from './shape.ts';
 import type { Shape } from './shape.ts';
 import type { Slot } from './slots.ts';
@@ -18,7 +18,7 @@ export interface RecordsHost {
   readonly words: Int32Array;
   readonly pages: CodePages;
   readonly handlers: HandlerTable;
-  /** Decodes the instruction of an empty record. */
+  /** Decodes the instruction of an empty record, unless it overlaps one that is decoded. */
   decode(ip: number): void;
   /** Decodes the instruction that begins at an offset of one page and ends in another one, both with records, into a record that is no page's. */
   decodeAcross(first: number, second: number, offset: number, record: number): void;
@@ -30,12 +30,15 @@ export class Records {
   readonly #layout: Pick<Layout, 'regions' | 'borrowed'>;
   readonly #host: RecordsHost;
   readonly #shapes: (instruction: number) => Shape;
+  /** log2 of record bytes per code byte. */
+  readonly #shift: number;
 
   constructor(isa: Isa, layout: Pick<Layout, 'regions' | 'borrowed'>, host: RecordsHost) {
     this.#isa = isa;
     this.#layout = layout;
     this.#host = host;
     this.#shapes = shapesOf(isa);
+    this.#shift = recordShift(isa);
   }
 
   /** The instruction at an offset of a page; undefined where only tier 0 can go on, `cut` where it ends in the next page. */
@@ -43,7 +46,7 @@ export class Records {
     const { pages } = this.#host;
     const base = pages.recordsOf(page);
     if (base === 0 || !pages.isCurrentMode(page)) return undefined;
-    const record = base + (offset / this.#isa.unit) * RECORD_SIZE;
+    const record = base + (offset << this.#shift);
     let handler = this.#handler(record);
     if (handler === Handler.undecoded) {
       this.#host.decode(record);
@@ -56,7 +59,7 @@ export class Records {
   readAcross(first: number, second: number, offset: number, borrowed: number): Step | undefined {
     const { pages } = this.#host;
     if (pages.recordsOf(second) === 0 || !pages.isCurrentMode(second)) return undefined;
-    const record = this.#layout.borrowed + borrowed * RECORD_SIZE;
+    const record = this.#layout.borrowed + borrowed * this.#isa.records.size;
     this.#host.decodeAcross(first, second, offset, record);
     return this.#step(offset, record, this.#handler(record));
   }
@@ -69,7 +72,7 @@ export class Records {
     const { instruction, variant } = slot;
     const shape = this.#shapes(instruction);
     const direct = isa.instructions[instruction]?.direct === true;
-    const distance = direct ? this.field(record, 'imm') / (variant.near ? RECORD_SIZE / isa.unit : 1) : 0;
+    const distance = direct ? this.field(record, 'imm') >> (variant.near ? this.#shift : 0) : 0;
     const length = variant.length === 0 ? this.field(record, LENGTH) : variant.length;
     const linkage = linkageOf(isa.state, shape.linkage, (name) => this.field(record, name));
     return { offset, record, instruction, length, shape, target: offset + distance, linkage };
@@ -88,7 +91,7 @@ export class Records {
   /** Number of the first record's word; -1: its page has no records. */
   #firstWord(slot: Slot): number {
     const base = this.#host.pages.recordsOf(slot.page);
-    return base === 0 ? -1 : (base + (slot.offset / this.#isa.unit) * RECORD_SIZE) >>> 2;
+    return base === 0 ? -1 : (base + (slot.offset << this.#shift)) >>> 2;
   }
 
   /** Puts a region in the place of its first record. */

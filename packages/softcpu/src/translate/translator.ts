@@ -8,9 +8,9 @@
  */
 import type { CodeObserver } from '../interp/codepages.ts';
 import { REGIONS, UNLINKED } from '../interp/enter.ts';
-import { COMPUTED, COUNTERS, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES } from '../interp/layout.ts';
+import { COMPUTED, COUNTERS, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES, recordShift } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
-import { MMU_MODES, RECORD_SIZE } from '../isa.ts';
+import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from '../wasm/api.ts';
@@ -170,7 +170,7 @@ export class Translator implements CodeObserver {
     if (mode >= REGION_MODES) return;
     const page = place / PAGE_SIZE;
     if (this.#backoff.holds(page, this.#slice)) return;
-    const offset = ((ip - host.pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
+    const offset = (ip - host.pages.baseOf(ip)) >>> recordShift(isa);
     const step = this.#instructions.read(page, offset);
     if (step === undefined || step === 'cut' || step.shape.control === 'stop') return;
     const slot = this.#slots.at(page, offset, mode);
@@ -206,7 +206,7 @@ export class Translator implements CodeObserver {
     const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
     const page = pages.pageOf(ip) / PAGE_SIZE;
     if (!this.#slots.has(page)) return;
-    const offset = ((ip - pages.baseOf(ip)) / RECORD_SIZE) * isa.unit;
+    const offset = (ip - pages.baseOf(ip)) >>> recordShift(isa);
     for (const slot of this.#slots.on(page)) {
       if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) continue;
       if (!this.#samples.endsOften(slot)) continue;
@@ -249,7 +249,7 @@ export class Translator implements CodeObserver {
     }
     const id = this.#batches++;
     this.#submitted.set(id, submitted);
-    this.#compiler.submit({ id, layout, memoryLimits, words: packRegions(this.#words, sources) });
+    this.#compiler.submit({ id, layout, memoryLimits, words: packRegions(isa, this.#words, sources) });
   }
 
   /** A module with the region alone in which the code at a place is executed in the current mode; undefined where that is tier 0. */
@@ -262,8 +262,7 @@ export class Translator implements CodeObserver {
     const executes = (slot: Slot | undefined): slot is Slot => slot?.installed === true && slot.mode === mode && covers(slot, slot.extent, page, offset, offset + 1);
     const entered = this.#slots.find(page, offset, mode);
     const slot = executes(entered) ? entered : this.#slots.on(page).find(executes);
-    if (slot?.extent === undefined) return undefined;
-    planner.restore(slot, slot.extent);
+    if (slot?.extent === undefined || !planner.restore(slot, slot.extent)) return undefined;
     // As it was compiled, except that a number is given to no place now.
     return generateRegions(isa, layout, memoryLimits, [planner.source(slot, slot.extent, 'known')], true);
   }

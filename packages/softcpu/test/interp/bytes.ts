@@ -1,11 +1,11 @@
 /**
- * A toy instruction set of bytes: instructions of one to six bytes at any address, a pinned word that comparisons leave and
- * conditions read, and two modes in which the same byte means two things.
+ * A toy instruction set of bytes: instructions of one to six bytes at any address, with records that overlap where they do, a pinned word that
+ * comparisons leave and conditions read, and two modes in which the same byte means two things.
  *
  * Encoding: any number of PAD bytes (0x90), one opcode byte (operation in bits 7:4, register in bits 2:0), and for some operations
  * a signed byte. In all at most {@link MAX_LENGTH} bytes, else it is the service.
  */
-import { Engine, Permission, Status, i64, planLayout, wasm } from '../../src/index.ts';
+import { Engine, Permission, Status, i64, planLayout, recordShift, wasm } from '../../src/index.ts';
 import type { Execution, HandlerTable, Isa, Machine } from '../../src/index.ts';
 
 export const MAX_LENGTH = 6;
@@ -21,8 +21,9 @@ const STATE_SIZE = 128;
 export const bytesIsa: Isa = {
   name: 'bytes',
   unit: 1,
+  records: { size: 16, place: 8 },
   maxLength: MAX_LENGTH,
-  fields: { length: { offset: 2, op: 'i32.load8_u' }, a: { offset: 4, op: 'i32.load16_u' }, imm: { offset: 8, op: 'i32.load' } },
+  fields: { length: { offset: 2, op: 'i32.load8_u' }, a: { offset: 4, op: 'i32.load16_u' }, imm: { offset: 12, op: 'i32.load' } },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, pinned: [FLAG] },
   instructions: [
     { name: 'inc', lengths: 'any', emit: (e) => e.setReg('a', i64.add(e.reg('a'), i64.const(1))) },
@@ -250,7 +251,10 @@ export class Bytes implements Machine {
     const { words } = this.engine;
     words[record >>> 2] = this.#handlers.handler(index, length, near, near && operand <= 0) | (length << 16);
     words[(record >>> 2) + 1] = register * 8;
-    words[(record >>> 2) + 2] = near ? operand << 4 : operand;
+    if (length > 1) {
+      words[(record >>> 2) + 2] = 0;
+      words[(record >>> 2) + 3] = near ? operand << recordShift(bytesIsa) : operand;
+    }
     return operation === 'stop' || operation === 'mode' ? -length : length;
   }
 }

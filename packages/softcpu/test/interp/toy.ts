@@ -17,6 +17,7 @@ const STATE_SIZE = 128;
 export const toyIsa: Isa = {
   name: 'toy',
   unit: 4,
+  records: { size: 16, place: 16 },
   maxLength: 4,
   fields: { a: { offset: 2, op: 'i32.load16_u' }, b: { offset: 4, op: 'i32.load16_u' }, imm: { offset: 8, op: 'i32.load' } },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX },

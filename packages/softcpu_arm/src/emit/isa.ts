@@ -67,6 +67,7 @@ export const UNALLOCATED: number = instructions.push({ name: UNDEFINED, lengths:
 export const isa: Isa = {
   name: 'A64',
   unit: 4,
+  records: { size: 16, place: 16 },
   maxLength: 4,
   fields: {
     d: { offset: 2, op: 'i32.load16_u' },

@@ -5,11 +5,11 @@ import { decode } from '../isa/decode.ts';
 import { fieldValue, insns } from '../isa/table.ts';
 import type { BitField, Insn } from '../isa/table.ts';
 import type { Get, Operand } from './define.ts';
-import { UNALLOCATED, defined } from './isa.ts';
+import { UNALLOCATED, defined, isa } from './isa.ts';
 import type { Defined } from './isa.ts';
 import { Plans } from './plans.ts';
 
-const RECORD_SHIFT = recordShift({ unit: 4 });
+const RECORD_SHIFT = recordShift(isa);
 
 /** The decoder of `Machine.decode`, in linear memory. */
 export class RecordWriter {

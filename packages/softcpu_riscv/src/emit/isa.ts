@@ -43,6 +43,7 @@ export const isEmitted = (op: number): boolean => (instructions[op] as Instructi
 export const isa: Isa = {
   name: 'RV64',
   unit: 2,
+  records: { size: 16, place: 16 },
   maxLength: 4,
   fields: {
     rd: { offset: 2, op: 'i32.load16_u' },

@@ -5,7 +5,7 @@ import { decode, newDecoded } from '../isa/decode.ts';
 import { formats } from '../isa/formats.ts';
 import { insns } from '../isa/table.ts';
 import { F, XSINK } from '../state.ts';
-import { ILLEGAL, SYSTEM, isEmitted } from './isa.ts';
+import { ILLEGAL, SYSTEM, isEmitted, isa } from './isa.ts';
 
 /** What an op needs to be written down, looked up by op number. */
 interface Shape {
@@ -24,7 +24,7 @@ interface Shape {
   readonly rounding: boolean;
 }
 
-const RECORD_SHIFT = recordShift({ unit: 2 });
+const RECORD_SHIFT = recordShift(isa);
 const RELATIVE: ReadonlySet<string> = new Set(['jal', 'beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
 const ENDS: ReadonlySet<string> = new Set(['jal', 'jalr', 'mret', 'sret', 'ecall', 'ebreak']);
 

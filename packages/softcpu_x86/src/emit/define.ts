@@ -16,8 +16,12 @@ export interface RecordFields {
   x: number;
   g: number;
   k: number;
-  disp: number;
-  imm: number;
+  /** Instructions of one byte have none of these. */
+  w: number;
+  /** Field `disp` of those with a memory operand, `imm` of others. */
+  first: number;
+  /** Of those of three bytes and more. */
+  more: number;
 }
 
 /** Fills in what a record has besides operands. */
@@ -138,7 +142,8 @@ export function placesOf(row: Row, memory: boolean, operandSize: number): Place[
         return size === 'v' && operandSize === 64 ? 'I' : 'i';
       case 'fixed':
         if (size === 'CL') return 'c';
-        if (size === '1') return 'i';
+        // Behind a memory operand there may be no room for it in the record.
+        if (size === '1') return memory ? '1' : 'i';
         return size === 'AL' || size === 'rAX' ? register() : '-';
       default:
         return '-';

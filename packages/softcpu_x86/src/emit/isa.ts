@@ -230,6 +230,7 @@ const bases = Array.from({ length: 6 }, (_, i) => SEG_BASE + 8 * i);
 export const isa: Isa = {
   name: 'x86-64',
   unit: 1,
+  records: { size: 24, place: 8 },
   maxLength: MAX_LENGTH,
   fields: {
     length: { offset: 2, op: 'i32.load8_u' },
@@ -238,11 +239,13 @@ export const isa: Isa = {
     x: { offset: 5, op: 'i32.load8_u' },
     g: { offset: 6, op: 'i32.load8_u' },
     k: { offset: 7, op: 'i32.load8_u' },
-    disp: { offset: 8, op: 'i32.load' },
+    w: { offset: 10, op: 'i32.load16_u' },
+    disp: { offset: 12, op: 'i32.load' },
     imm: { offset: 12, op: 'i32.load' },
-    v: { offset: 12, op: 'i32.load8_u' },
-    h: { offset: 13, op: 'i32.load8_u' },
-    l: { offset: 14, op: 'i32.load8_u' },
+    more: { offset: 20, op: 'i32.load' },
+    v: { offset: 20, op: 'i32.load8_u' },
+    h: { offset: 21, op: 'i32.load8_u' },
+    l: { offset: 22, op: 'i32.load8_u' },
   },
   state: { pc: PC, budget: BUDGET, mmuIdx: MMU_IDX, fetchIdx: FETCH_IDX, zero: ZERO, sink: SINK, pinned: [...registers, ...bases, RES, AUX, ADJ, FLAG_KIND] },
   assumptions: [

@@ -1,6 +1,6 @@
 /** Moves between registers and memory, exchanges, conversions, flags as data (SDM vol. 2). */
 import { i32, i64, select } from '@axvisor/softcpu';
-import type { Emitter, I64 } from '@axvisor/softcpu';
+import type { Emitter, I32, I64 } from '@axvisor/softcpu';
 import { CONDITIONS } from '../isa/rows_integer.ts';
 import type { Row } from '../isa/table.ts';
 import { EFLAGS, Flag, SELECTOR } from '../state.ts';
@@ -38,30 +38,30 @@ const mov: Definition = define((o, row) => {
   recordOf: (row) => {
     if (row.operands[1]?.kind === 'C') return moveFromControl.record;
     if (isSystem(row)) return systemRecord;
-    return row.operands[1]?.kind === 'S' ? (fields, insn) => void (fields.imm = insn.reg) : undefined;
+    return row.operands[1]?.kind === 'S' ? (fields, insn) => void (fields.w = insn.reg) : undefined;
   },
 });
 
-/** The address of 64 bits that the instruction has, its upper half in field imm. */
+/** The address of 64 bits that the instruction has. */
 function absolute(e: Emitter): Address {
-  const offset = i64.or(fromBool(e.field('disp')), i64.shl(e.field64('imm'), constant(32)));
+  const offset = i64.or(fromBool(e.field('disp')), i64.shl(e.field64('more'), constant(32)));
   const linear = e.let(i64.add(offset, e.reg('g')));
   return { linear, offset: linear };
 }
 
-/** The selector in field imm; memory takes 16 bits of it, a register all of its own. */
+/** The selector of the segment in field w; memory takes 16 bits of it, a register all of its own. */
 function moveFromSegment(o: Operands): void {
   const { e } = o;
-  const value = segmentSelector(e);
+  const value = segmentSelector(e, e.field('w'));
   if (o.place(0) === 'm') e.store(2, o.address(0, true).linear, value);
   else o.set(0, value);
 }
 
-/** The selector of the segment whose number is in field imm. */
-export function segmentSelector(e: Emitter): I64 {
+/** The selector of a segment by its number. */
+export function segmentSelector(e: Emitter, number: I32): I64 {
   const first = e.state('i32.load', SELECTOR);
   const base = first.kind === 'read' ? first.offset : 0;
-  return e.let(i64.extend_i32_u(e.read('i32.load', i32.shl(e.field('imm'), i32.const(2)), base)));
+  return e.let(i64.extend_i32_u(e.read('i32.load', i32.shl(number, i32.const(2)), base)));
 }
 
 const extend = (signed: boolean): Definition =>

@@ -2,8 +2,10 @@
  * Operands of a definition: where the decoded record has them, and how they are read and written.
  *
  * Record: handler u16 @0, length u8 @2, r, b, x, g u8 @3-6 (offsets of registers in the state block: operand, second operand or
- * base, index, segment base), k u8 @7 (see {@link K}), disp i32 @8, imm i32 @12, of which the lowest byte (v) is a third register; of
- * VEX-encoded vector instructions, its bytes are the immediate (v) and more registers (h, l).
+ * base, index, segment base), k u8 @7 (see {@link K}). Instructions of two bytes and more: zeros u16 @8, w u16 @10 for the definition, i32 @12
+ * the displacement (disp), or the immediate (imm) where there is no memory operand. Of three bytes and more: zeros u16 @16, more i32 @20: the
+ * immediate behind a displacement, the upper half of an immediate or address of 64 bits, or a third register (v); of vector instructions
+ * the immediate (v), of those encoded by VEX more registers (h, l).
  */
 import { i32, i64, select } from '@axvisor/softcpu';
 import type { Emitter, I32, I64 } from '@axvisor/softcpu';
@@ -31,8 +33,8 @@ export const K = {
 /** Service that raises #GP(0), of the stack segment #SS(0): ARG0 has the segment's number. */
 export const SEGMENT_FAULT = 'segment';
 
-/** Where an operand is: register r, b or v, memory, immediate, 64-bit immediate, CL, nothing to be read. */
-export type Place = 'r' | 'b' | 'v' | 'm' | 'i' | 'I' | 'c' | '-';
+/** Where an operand is: register r, b or v, memory, immediate, 64-bit immediate, CL, always 1, nothing to be read. */
+export type Place = 'r' | 'b' | 'v' | 'm' | 'i' | 'I' | 'c' | '1' | '-';
 
 /** What one handler of a definition is for. */
 export interface Variant {
@@ -133,6 +135,11 @@ export class Operands {
     return this.variant.places[i] as Place;
   }
 
+  /** The field of an immediate. */
+  get #immediate(): 'imm' | 'more' {
+    return this.variant.places.includes('m') ? 'more' : 'imm';
+  }
+
   #high(place: 'r' | 'b' | 'v'): I64 {
     const k = this.e.field('k');
     return fromBool(i32.and(place === 'r' ? k : i32.shr_u(k, i32.const(1)), i32.const(8)));
@@ -151,11 +158,13 @@ export class Operands {
       case 'm':
         return e.load(loadOf[size], this.address(i, false).linear);
       case 'i':
-        return size === 32 ? fromBool(e.field('imm')) : e.field64('imm');
+        return size === 32 ? fromBool(e.field(this.#immediate)) : e.field64(this.#immediate);
       case 'I':
-        return i64.or(fromBool(e.field('imm')), i64.shl(e.field64('disp'), constant(32)));
+        return i64.or(fromBool(e.field('imm')), i64.shl(e.field64('more'), constant(32)));
       case 'c':
         return gpr(e, 1);
+      case '1':
+        return constant(1);
       default:
         throw new RangeError(`operand ${i} has no value`);
     }

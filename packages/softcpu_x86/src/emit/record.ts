@@ -12,7 +12,7 @@ import { OVERLONG, UNALLOCATED, choose, defined, isa } from './isa.ts';
 import { K } from './operands.ts';
 import { useSegment } from './segments.ts';
 
-const RECORD_SHIFT = recordShift({ unit: 1 });
+const RECORD_SHIFT = recordShift(isa);
 
 /** What the record writer does for an operand; 0 nothing. Those below `vvvv` are general registers. */
 const ACTION = { rmOrMemory: 1, rm: 2, reg: 3, opcode: 4, accumulator: 5, vvvv: 6, byte: 7, word: 8, immediate: 9, full: 10, one: 11, offset: 12 } as const;
@@ -36,7 +36,7 @@ export class RecordWriter {
   readonly #near: Int32Array;
   readonly #back: Int32Array;
   readonly #decoder = new Decoder();
-  readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, disp: 0, imm: 0 };
+  readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, w: 0, first: 0, more: 0 };
   /** By number of the row: its {@link FORM}, the actions of its operands, what fills in the rest. */
   readonly #forms: Uint8Array = new Uint8Array(rows.length);
   readonly #actions: Int32Array = new Int32Array(rows.length);
@@ -89,16 +89,16 @@ export class RecordWriter {
     const f = this.#fields;
     const memory = insn.mod !== 3;
     this.#operands(insn, memory, memory || (form & FORM.absolute) !== 0);
-    if ((form & FORM.relative) !== 0) f.imm = insn.imm + length;
+    if ((form & FORM.relative) !== 0) f.first = insn.imm + length;
     this.#recorders[op]?.(f, insn, insn.row);
     let handlers = this.#plain;
     let wrap = false;
     if ((form & FORM.direct) !== 0) {
-      const distance = f.imm;
+      const distance = f.first;
       const near = !isLimited && offset + distance >= 0 && offset + distance < PAGE_SIZE;
       wrap = wraps(insn, near);
       if (near && !wrap) {
-        f.imm = distance << RECORD_SHIFT;
+        f.first = distance << RECORD_SHIFT;
         handlers = distance <= 0 ? this.#back : this.#near;
       }
     }
@@ -126,11 +126,11 @@ export class RecordWriter {
     const f = this.#fields;
     f.r = f.b = f.x = f.g = ZERO;
     f.k = (insn.mode & CODE.segmented) !== 0 ? K.segmented : 0;
-    f.disp = f.imm = 0;
+    f.w = f.first = f.more = 0;
     if (isModrmMemory) {
       f.b = insn.base < 0 ? ZERO : GPR + 8 * insn.base;
       f.x = insn.index < 0 ? ZERO : GPR + 8 * insn.index;
-      f.disp = insn.disp;
+      f.first = insn.disp;
       f.k |= insn.scale | (insn.ripRelative ? K.rip : 0) | addressKind(insn);
       useSegment(f, insn.mode, insn.segment);
     }
@@ -153,31 +153,36 @@ export class RecordWriter {
           this.#register(0, rest, insn, registers++, memory);
           break;
         case ACTION.vvvv:
-          f.imm = (f.imm & ~0xff) | (GPR + 8 * insn.vvvv);
+          f.more = GPR + 8 * insn.vvvv;
           break;
         case ACTION.byte:
-          f.imm = insn.imm & 0xff;
+          this.#immediate(insn.imm & 0xff, memory);
           break;
         case ACTION.word:
-          f.imm = insn.imm & 0xffff;
+          this.#immediate(insn.imm & 0xffff, memory);
           break;
         case ACTION.immediate:
-          f.imm = insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm;
+          this.#immediate(insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm, memory);
           break;
         case ACTION.full:
-          f.imm = insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm;
-          if (insn.operandSize === 64) f.disp = insn.immHigh;
+          f.first = insn.operandSize === 16 ? insn.imm & 0xffff : insn.imm;
+          f.more = insn.immHigh;
           break;
         case ACTION.one:
-          f.imm = 1;
+          if (!memory) f.first = 1;
           break;
         default:
-          f.disp = insn.disp;
-          f.imm = insn.immHigh;
+          f.first = insn.disp;
+          f.more = insn.immHigh;
           f.k |= addressKind(insn);
           useSegment(f, insn.mode, insn.override >= 0 ? insn.override : Seg.ds);
       }
     }
+  }
+
+  #immediate(value: number, memory: boolean): void {
+    if (memory) this.#fields.more = value;
+    else this.#fields.first = value;
   }
 
   #register(number: number, action: number, insn: Decoded, order: number, memory: boolean): void {
@@ -189,7 +194,7 @@ export class RecordWriter {
       f.r = slot;
       if (high) f.k |= K.highR;
     } else if (memory) {
-      f.imm = (f.imm & ~0xff) | slot;
+      f.more = slot;
     } else {
       f.b = slot;
       if (high) f.k |= K.highB;
@@ -201,8 +206,12 @@ export class RecordWriter {
     const at = record >>> 2;
     words[at] = handler | (length << 16) | (f.r << 24);
     words[at + 1] = f.b | (f.x << 8) | (f.g << 16) | (f.k << 24);
-    words[at + 2] = f.disp;
-    words[at + 3] = f.imm;
+    if (length === 1) return;
+    words[at + 2] = f.w << 16;
+    words[at + 3] = f.first;
+    if (length === 2) return;
+    words[at + 4] = 0;
+    words[at + 5] = f.more;
   }
 }
 

@@ -38,12 +38,8 @@ const SEGMENTS: Readonly<Record<string, number>> = Seg;
 const byStack = { byStack: true, bySize: true, outline: (v: { readonly stack: Size; readonly size: Size; readonly places: readonly string[] }): boolean => v.stack === 16 || v.size === 16 || v.places[0] === 'm' } as const;
 
 const pushDefinition: Definition = define((o, row) => {
-  push(o.e, o.variant.stack, o.size, row.operands[0]?.kind === 'fixed' ? segmentSelector(o.e) : o.raw(0));
-}, {
-  ...byStack,
-  recordOf: ({ operands: [operand] }) =>
-    operand?.kind === 'fixed' ? (fields) => void (fields.imm = SEGMENTS[operand.size.toLowerCase()] as number) : undefined,
-});
+  push(o.e, o.variant.stack, o.size, row.operands[0]?.kind === 'fixed' ? segmentSelector(o.e, i32.const(SEGMENTS[row.operands[0].size.toLowerCase()] as number)) : o.raw(0));
+}, byStack);
 
 const popDefinition: Definition = define((o, row) => {
   const { e, variant } = o;
@@ -63,24 +59,19 @@ const popDefinition: Definition = define((o, row) => {
 }, {
   ...byStack,
   record: (fields, insn, row) => {
-    const [operand] = row.operands;
-    if (operand?.kind === 'fixed') {
-      systemRecord(fields, insn, row);
-      fields.imm = SEGMENTS[operand.size.toLowerCase()] as number;
-    } else if (insn.isMemory && insn.base === RSP) {
-      fields.disp = (fields.disp + insn.operandSize / 8) | 0;
-    }
+    if (row.operands[0]?.kind === 'fixed') systemRecord(fields, insn, row);
+    else if (insn.isMemory && insn.base === RSP) fields.first = (fields.first + insn.operandSize / 8) | 0;
   },
 });
 
-/** ENTER: imm bytes behind `disp` frame pointers. */
+/** ENTER: imm bytes behind `more` frame pointers. */
 const enter: Definition = define(({ e, variant: { stack, size } }) => {
   const step = c(size / 8);
   const pointer = e.variable(i64.sub(gpr(e, RSP), step));
   const put = (value: I64): void => e.store(bytesOf(size), stackAddress(e, stack, pointer.get, size / 8, true), value);
   put(gpr(e, RBP));
   const frame = e.let(pointer.get);
-  const left = e.variable(e.field('disp'));
+  const left = e.variable(e.field('more'));
   e.if(left.get, () => {
     const from = e.variable(gpr(e, RBP));
     e.assign(left, i32.sub(left.get, i32.const(1)));
@@ -101,7 +92,7 @@ const enter: Definition = define(({ e, variant: { stack, size } }) => {
   e.hostAddress(1, stackAddress(e, stack, last, 1, true));
   setGpr(e, RBP, size, frame);
   setGpr(e, RSP, stack, last);
-}, { byStack: true, bySize: true, outline: true, record: (fields, insn) => void (fields.disp = insn.imm2 & 31) });
+}, { byStack: true, bySize: true, outline: true, record: (fields, insn) => void (fields.more = insn.imm2 & 31) });
 
 const leave: Definition = define(({ e, variant: { stack, size } }) => {
   const frame = e.let(gpr(e, RBP));

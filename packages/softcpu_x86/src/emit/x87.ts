@@ -20,6 +20,9 @@ export const X87_EXCEPTION = 'x87Exception';
 const SIZES: Readonly<Record<string, number>> = { w: 2, d: 4, q: 8, t: 10 };
 const STORES = /^(fstp?|fistp?|fisttp|fbstp|fnstcw|fnstsw|fnstenv|fnsave)$/;
 const ENVIRONMENTS: Readonly<Record<string, number>> = { fldenv: 28, fnstenv: 28, frstor: 108, fnsave: 108 };
+/** Bits of an opcode as FOP has it. */
+const OPCODE_BITS = 11;
+const OPCODE = (1 << OPCODE_BITS) - 1;
 /** What does not count as an x87 instruction for the pointers of the environment. */
 const CONTROL = /^f(n|ldcw|ldenv|rstor|incstp|decstp|free)/;
 /** Conditions of FCMOVcc, as Jcc numbers them: BE is CF or ZF, U is PF. */
@@ -48,10 +51,10 @@ function transfer(e: Emitter, linear: I64, bytes: number, store: boolean): void 
 function point(e: Emitter, operand: I64 | undefined): void {
   e.setState('i64.store', FIP, i64.sub(e.pc(), e.state('i64.load', SEG_BASE + 8 * Seg.cs)));
   e.setState('i32.store', FCS, e.state('i32.load', SELECTOR + 4 * Seg.cs));
-  e.setState('i32.store', FOP, i32.and(e.field('imm'), i32.const(0x7ff)));
+  e.setState('i32.store', FOP, i32.and(e.field('w'), i32.const(OPCODE)));
   if (operand === undefined) return;
   e.setState('i64.store', FDP, operand);
-  e.setState('i32.store', FDS, e.read('i32.load', i32.shl(i32.shr_u(e.field('imm'), i32.const(16)), i32.const(2)), stateOf(e) + SELECTOR));
+  e.setState('i32.store', FDS, e.read('i32.load', i32.shl(i32.shr_u(e.field('w'), i32.const(OPCODE_BITS)), i32.const(2)), stateOf(e) + SELECTOR));
 }
 
 function execute({ e, variant, size }: Operands, row: Row): void {
@@ -94,7 +97,7 @@ const definition: Definition = define(execute, {
   bySize: true,
   record: (fields, insn) => {
     // The opcode without the bits that all of them have in common, and the segment of the operand.
-    fields.imm = ((insn.opcode & 7) << 8) | insn.modrm | (insn.segment << 16);
+    fields.w = ((insn.opcode & 7) << 8) | insn.modrm | ((insn.segment & 7) << OPCODE_BITS);
     if (!insn.isMemory) fields.r = insn.rm & 7;
   },
 });

@@ -1,7 +1,8 @@
 /** Runs static x86-64 Linux programs on the testing processor: the ELF file, a stack, and the few system calls that such programs make. */
 import type { Execution } from '@axvisor/softcpu';
 import { CODE, FETCH_IDX, GPR, MMU, MMU_IDX, MXCSR, PC, SEG_BASE } from '../../src/state.ts';
-import { readSystem } from '../../src/emit/system.ts';
+import { systemRow } from '../../src/emit/system.ts';
+import { rows } from '../../src/isa/index.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
 
 const IMAGE = { base: 0x40_0000, size: 0x40_0000 };
@@ -81,11 +82,12 @@ export class LinuxUser {
       pc = Number(p.get(PC));
       if (p.stopped === '') continue;
       if (p.stopped !== 'system') throw new Error(`${p.stopped} at ${pc.toString(16)}`);
-      const { row, length } = readSystem(p.words, p.record);
-      if (row.name === 'syscall') this.#call(BigInt(pc + length));
-      else if (row.name === 'cpuid') this.#cpuid();
-      else if (row.name === 'rdtsc') this.#pair(BigInt(instructions));
-      else throw new Error(`${row.name} at ${pc.toString(16)}`);
+      const name = rows[systemRow(p.words, p.record)]?.name ?? '';
+      const length = ((p.words[p.record >>> 2] as number) >>> 16) & 0xff;
+      if (name === 'syscall') this.#call(BigInt(pc + length));
+      else if (name === 'cpuid') this.#cpuid();
+      else if (name === 'rdtsc') this.#pair(BigInt(instructions));
+      else throw new Error(`${name} at ${pc.toString(16)}`);
       pc += length;
     }
     return { output: this.#output, status: this.#status, instructions };

@@ -2,7 +2,7 @@
  * Operands of SSE and MMX instructions. XMM registers are 16 bytes of the state block, MMX registers the significands of the x87 ones.
  *
  * Record: r the first register operand, b the second where there is no memory operand: numbers of XMM and MMX registers, offsets of
- * general ones; the memory operand as everywhere; imm the immediate byte.
+ * general ones; the memory operand as everywhere; v the immediate.
  */
 import { f32x4, f64x2, i32, i64, i64x2, v128 } from '@axvisor/softcpu';
 import type { Emitter, I32, I64, V128 } from '@axvisor/softcpu';
@@ -61,11 +61,11 @@ export function simdRecord(fields: RecordFields, insn: Decoded, row: Row): void 
     else fields.b = value;
     first = false;
   }
-  if (row.operands.some(({ kind }) => kind === 'I')) fields.imm = insn.imm & 0xff;
+  if (row.operands.some(({ kind }) => kind === 'I')) fields.more = insn.imm & 0xff;
 }
 
 /**
- * Of VEX: r by ModRM.reg, b by ModRM.rm where that is a register; bytes of imm: the immediate, VEX.vvvv, the register that the immediate
+ * Of VEX: r by ModRM.reg, b by ModRM.rm where that is a register; v the immediate, h VEX.vvvv, l the register that the immediate
  * names or the index of a gather.
  */
 function vexRecord(fields: RecordFields, insn: Decoded, row: Row): void {
@@ -82,7 +82,7 @@ function vexRecord(fields: RecordFields, insn: Decoded, row: Row): void {
       fields.x = STATE_ZERO;
     }
   }
-  fields.imm = (insn.imm & 0xff) | (insn.vvvv << 8) | (last << 16);
+  fields.more = (insn.imm & 0xff) | (insn.vvvv << 8) | (last << 16);
 }
 
 /** Memory operands of 16 bytes that need not be aligned. */
@@ -257,7 +257,7 @@ export class SimdOperands {
   }
 
   get imm(): I32 {
-    return this.e.field('imm');
+    return this.e.field('v');
   }
 
   /** The immediate, of whose bits each half of a vector has so many of its own. */

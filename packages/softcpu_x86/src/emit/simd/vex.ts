@@ -179,10 +179,6 @@ export class VexOperands extends SimdOperands {
     this.e.setVector('v128.store', i32.const(YMM + 16), ZERO);
   }
 
-  override get imm(): I32 {
-    return this.e.field('v');
-  }
-
   override immOfHalf(bits: number): I32 {
     return i32.shr_u(this.imm, i32.const(bits * this.half));
   }

@@ -203,7 +203,7 @@
           (local.get 6))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3781248
+            (i64.load offset=3255168
               (local.tee 14
                 (i32.and
                   (i32.shl
@@ -227,7 +227,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=3781256
+              (i32.load offset=3255176
                 (local.get 14)))))
         (return_call 3
           (local.get 10)

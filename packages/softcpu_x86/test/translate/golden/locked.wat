@@ -295,7 +295,7 @@
           (local.get 5))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3781248
+            (i64.load offset=3255168
               (local.tee 30
                 (i32.and
                   (i32.shl
@@ -319,7 +319,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=3781256
+              (i32.load offset=3255176
                 (local.get 30)))))
         (return_call 4
           (local.get 21)

@@ -350,7 +350,7 @@
               (local.get 7))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=3781248
+                (i64.load offset=3255168
                   (local.tee 23
                     (i32.and
                       (i32.shl
@@ -374,7 +374,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=3781256
+                  (i32.load offset=3255176
                     (local.get 23)))))
             (return_call 3
               (local.get 18)
