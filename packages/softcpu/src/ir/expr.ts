@@ -11,6 +11,7 @@ import { numeric, typeOf } from '../wasm/opcodes.ts';
 import type { MemoryOp, Numeric, NumericOp, ScalarType, ValueType } from '../wasm/opcodes.ts';
 import type { Simd } from '../wasm/simd.ts';
 import { folds } from './fold.ts';
+import { LOADS, MASKED_LOADS } from './loads.ts';
 
 interface Const<T extends ValueType> {
   readonly kind: 'const';
@@ -106,6 +107,15 @@ const SUMS: ReadonlyMap<NumericOp, NumericOp> = new Map([
   ['i64.sub', 'i32.sub'],
 ]);
 
+/** The same place, read otherwise. */
+const readAs = (op: MemoryOp, { address, offset }: Read<ValueType>): Expr => read(op as MemoryOp & 'i64.load', address, offset);
+
+/** What a load can do besides: a value derived from what is read, by one load, if there is such. */
+function derived(loads: ReadonlyMap<MemoryOp, MemoryOp> | undefined, a: Expr): Expr | undefined {
+  const load = a.kind === 'read' ? loads?.get(a.op) : undefined;
+  return load === undefined ? undefined : readAs(load, a as Read<'i64'> & Expr);
+}
+
 /** The low 32 bits of a 64-bit value. */
 function low(e: Expr): Expr {
   if (isMasked(e)) return low(e.a);
@@ -117,6 +127,8 @@ function unary(op: Numeric, a: Expr): Expr {
   const fold = a.kind === 'const' ? folds.get(op.name) : undefined;
   if (fold !== undefined) return constant(op.result, fold((a as Const<ScalarType>).value));
   if (op.name === 'i32.wrap_i64' && (isMasked(a) || isExtended(a))) return low(a);
+  const loaded = derived(LOADS.get(op.name), a);
+  if (loaded !== undefined) return loaded;
   if (a.kind === 'unary' && inverses.get(op.name) === a.op.name) return a.a;
   return { kind: 'unary', type: op.result, op, a } as unknown as Expr;
 }
@@ -144,6 +156,8 @@ function binary(op: Numeric, a: Expr, b: Expr): Expr {
     if (suffix === 'and' && isConst(b, 0n)) return b;
     const sum = op.name === 'i64.and' && a.kind === 'binary' && isConst(b, LOW) ? SUMS.get(a.op.name) : undefined;
     if (sum !== undefined) return unary(numeric['i64.extend_i32_u'], binary(numeric[sum], low((a as Binary<'i64'>).a), low((a as Binary<'i64'>).b)));
+    const loaded = op.name === 'i64.and' ? derived(MASKED_LOADS.get(b.value as bigint), a) : undefined;
+    if (loaded !== undefined) return loaded;
     if (suffix === 'mul' && isConst(b, 1n)) return a;
   } else if (a.kind === 'const') {
     if (leftZero.has(suffix) && isConst(a, 0n)) return b;
