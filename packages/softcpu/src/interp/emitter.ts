@@ -4,7 +4,7 @@
  */
 import { lower } from '../ir/block.ts';
 import type { Emitter } from '../ir/emitter.ts';
-import { i32, i64, local, read, select } from '../ir/expr.ts';
+import { i32, i64, local, read } from '../ir/expr.ts';
 import type { Expr, I32, I64 } from '../ir/expr.ts';
 import { LENGTH } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -349,7 +349,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
       return;
     }
     if (this.#variant.near) {
-      this.#advance(select(condition, this.field('imm'), this.#step));
+      this.if(condition, () => this.#advance(this.field('imm')));
+      this.#advance(this.#step);
       return;
     }
     this.if(condition, () => this.jump());
