@@ -199,6 +199,11 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
     }
   }
 
+  override call<T extends ValueType>(name: string, result: T, args: readonly Expr[]): Expr<T> {
+    const { body, inPlace } = this.#isa.functions[name] ?? {};
+    return inPlace === true && body !== undefined ? (body(this, ...args) as Expr<T>) : super.call(name, result, args);
+  }
+
   override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
     this.#conditional++;
     super.if(condition, then, otherwise, likely);

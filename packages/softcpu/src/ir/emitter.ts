@@ -171,6 +171,8 @@ export interface FunctionDefinition {
   readonly body?: (block: Block, ...params: Expr[]) => Expr;
   /** A JavaScript import that regions call too: it asks for nothing that they hold in locals, registers or steps. */
   readonly everywhere?: boolean;
+  /** Tier 0 has the body in the place of a call. Arguments are what the state block has, or constants: they are read as often as the body says. */
+  readonly inPlace?: boolean;
 }
 
 /** Whether regions call a function, or leave an instruction that does to tier 0. */

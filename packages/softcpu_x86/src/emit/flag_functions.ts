@@ -10,8 +10,9 @@ import { TOP, zext } from './value.ts';
 /** Functions of the four words, by what they yield: the carries of kind `words`, or all flags in their places. */
 export const CARRIES = 'flagCarries';
 export const PACK_FLAGS = 'packFlags';
-/** Of a condition. */
+/** Of a condition; and the same where the flags are kept otherwise than as a difference. */
 export const holdsName = (positive: number): string => `holds${positive}`;
+const otherName = (positive: number): string => `otherHolds${positive}`;
 
 const c = (value: number | bigint): I64 => i64.const(value);
 
@@ -101,33 +102,59 @@ const ofAll = (result: 'i32' | 'i64', body: (words: Words) => Expr): FunctionDef
   body: (block, ...params) => body(anyWords(block, ...(params as [I64, I64, I64, I64]))),
 });
 
-/**
- * A condition. Most are of differences, whatever their size: put at the top, they compare as 64 bits do. Next comes the carry that
- * INC and DEC keep, which each of them asks for.
- */
-const holdsFunction = (positive: Positive): FunctionDefinition => ({
+/** Conditions that are asked for often: a first operand of which, and 0 or 1 as the second, the condition says the same as of 0 or 1. */
+const OFTEN: ReadonlyMap<Positive, bigint> = new Map([[1, 0n], [2, 1n], [3, 1n], [4, 0n], [6, 0n], [7, 1n]]);
+
+const ofKind = (body: (block: Block, kind: I64, a: I64, b: I64, third: I64) => Expr, more?: Pick<FunctionDefinition, 'inPlace'>): FunctionDefinition => ({
   params: ['i64', 'i64', 'i64', 'i64'],
   result: 'i32',
-  body: (block, ...params) => {
-    const [kind, a, b, third] = params as [I64, I64, I64, I64];
-    const result = block.variable(i32.const(0));
-    const low = block.let(zext(kind, 8));
-    const general = (): void => block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
-    block.if(i64.eq(low, c(FlagKind.difference)), () => {
-      const shift = block.let(shr(kind, 8));
-      const [x, y] = [block.let(i64.shl(a, shift)), block.let(i64.shl(b, shift))];
-      block.assign(result, positive === PARITY ? ofDifference(64, a, b, positive) : ofDifference(64, x, y, positive));
-    }, () => {
-      if (positive === CARRY) block.if(isOneOf(low, [FlagKind.words, FlagKind.increment, FlagKind.decrement]), () => block.assign(result, negative(b)), general);
-      else general();
-    });
-    return result.get;
-  },
+  body: (block, ...params) => body(block, ...(params as [I64, I64, I64, I64])),
+  ...more,
 });
+
+/** A condition of whatever is no difference. Next comes the carry that INC and DEC keep, which each of them asks for. */
+const otherFunction = (positive: Positive): FunctionDefinition =>
+  ofKind((block, kind, a, b, third) => {
+    const result = block.variable(i32.const(0));
+    const general = (): void => block.assign(result, ofWords(anyWords(block, kind, a, b, third), positive));
+    const { words, increment, decrement } = FlagKind;
+    if (positive === CARRY) block.if(isOneOf(block.let(zext(kind, 8)), [words, increment, decrement]), () => block.assign(result, negative(b)), general);
+    else general();
+    return result.get;
+  });
+
+/**
+ * A condition. Most are of differences, whatever their size: put at the top, they compare as 64 bits do. What the others say is put as a
+ * difference too, for one comparison to be all that a branch depends on.
+ */
+const holdsFunction = (positive: Positive): FunctionDefinition => {
+  const first = OFTEN.get(positive);
+  return ofKind((block, kind, a, b, third) => {
+    const [x, y] = [block.variable(c(0)), block.variable(c(0))];
+    const other = (): I64 => i64.extend_i32_u(block.call(otherName(positive), 'i32', [kind, a, b, third]));
+    const isDifference = i64.eq(zext(kind, 8), c(FlagKind.difference));
+    if (first === undefined) {
+      block.if(isDifference, () => {
+        const shift = block.let(positive === PARITY ? c(0) : shr(kind, 8));
+        block.assign(x, i64.extend_i32_u(ofDifference(64, block.let(i64.shl(a, shift)), block.let(i64.shl(b, shift)), positive)));
+      }, () => block.assign(x, other()));
+      return i32.wrap_i64(x.get);
+    }
+    block.if(isDifference, () => {
+      const shift = block.let(shr(kind, 8));
+      block.assign(x, i64.shl(a, shift));
+      block.assign(y, i64.shl(b, shift));
+    }, () => {
+      block.assign(x, c(first));
+      block.assign(y, other());
+    }, true);
+    return ofDifference(64, x.get, y.get, positive);
+  }, first === undefined ? undefined : { inPlace: true });
+};
 
 /** What conditions and flags of unknown kind call. */
 export const flagFunctions: Readonly<Record<string, FunctionDefinition>> = {
   [CARRIES]: ofAll('i64', ({ carries }) => carries),
   [PACK_FLAGS]: ofAll('i32', pack),
-  ...Object.fromEntries(([0, 1, 2, 3, 4, 5, 6, 7] as const).map((positive) => [holdsName(positive), holdsFunction(positive)])),
+  ...Object.fromEntries(([0, 1, 2, 3, 4, 5, 6, 7] as const).flatMap((positive) => [[otherName(positive), otherFunction(positive)], [holdsName(positive), holdsFunction(positive)]])),
 };
