@@ -29,6 +29,11 @@ export interface Instruction {
   readonly emit: Emit;
   /** Encoded lengths in bytes it occurs with; each gets its own handler. `any`: one handler, which finds the length in field {@link LENGTH}. */
   readonly lengths: readonly number[] | 'any';
+  /**
+   * Of `any`: lengths it mostly has, the most frequent one last. Each gets a number of its own, and all of them one handler, which then knows
+   * without reading the record where the next one is: processors follow branches they expect, but wait for what they read.
+   */
+  readonly usual?: readonly number[];
   /** Uses `branch` or `jump`: gets a second handler for targets inside the same page, which skips the look-up. */
   readonly direct?: boolean;
   /** Compiled as a function of its own, to keep the interpreter loop small. */
@@ -91,8 +96,8 @@ export interface Isa {
   readonly assumptions?: readonly Assumption[];
   readonly instructions: readonly Instruction[];
   /**
-   * Outlined instructions are called through a table, by one handler in common: with thousands of them, that halves the loop which V8 has
-   * to optimize, for about a nanosecond of each.
+   * Outlined instructions, all of one length or all of any, are called through a table, by one handler in common: with thousands of them, that halves the loop
+   * which V8 has to optimize, for about a nanosecond of each.
    */
   readonly manyOutlined?: boolean;
   readonly functions: Readonly<Record<string, FunctionDefinition>>;

@@ -30,6 +30,12 @@ export const distanceOf = (isa: Isa, record: I32): I64 => i64.extend_i32_u(i32.s
 /** The pc of the record at `ip`. */
 export const pcOf = (isa: Isa, layout: Layout, { ip }: Frame): I64 => i64.add(read('i64.load', i32.const(0), layout.engine + ENGINE.origin), distanceOf(isa, local('i32', ip)));
 
+/** Record bytes that an instruction of a length has; 0: the record at hand says it. */
+export function stepOf(isa: Isa, e: Pick<Emitter, 'field'>, length: number): I32 {
+  const shift = recordShift(isa);
+  return length === 0 ? i32.shl(e.field(LENGTH), i32.const(shift)) : i32.const(length << shift);
+}
+
 /** What one handler is being generated for. */
 export interface Variant {
   /** Length of the instruction in bytes; 0: the record says it. */
@@ -52,6 +58,8 @@ export interface Exits {
   /** Continues at the address in local `target`. */
   readonly lookup: Label;
   readonly target: number;
+  /** Local: record bytes from the instruction to the next. Absent: its length is one, or only the record says it. */
+  readonly step?: number;
 }
 
 /** Functions of the generated module that handlers call. */
@@ -293,9 +301,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
 
   /** Record bytes from this instruction to the next. */
   get #step(): I32 {
-    const { length } = this.#variant;
-    const shift = recordShift(this.#isa);
-    return length === 0 ? i32.shl(this.field(LENGTH), i32.const(shift)) : i32.const(length << shift);
+    const step = this.#exits?.step;
+    return step === undefined ? stepOf(this.#isa, this, this.#variant.length) : local('i32', step);
   }
 
   /** Continues with the next instruction. Behind a service, which ends regions, one may begin. */

@@ -17,7 +17,8 @@ import type { Label } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
-import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf } from './emitter.ts';
+import { casesOf, openCases } from './cases.ts';
+import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME, pcOf, stepOf } from './emitter.ts';
 import type { Exits, Frame, Runtime, Variant } from './emitter.ts';
 import type { HandlerTable, Slot } from './handlers.ts';
 import { ENGINE, FIRST_HANDLER, Handler, MAX_REGIONS, Status } from './layout.ts';
@@ -27,8 +28,7 @@ import { generateDecodeBlock } from '../decode/generate.ts';
 import { FORGET, generateForget } from '../tlb/forget.ts';
 import { REFILL, emitRefill, generateRefill } from '../tlb/refill.ts';
 import { emitLookup, emitStraddle } from './lookup.ts';
-import { LATER, generateOutlined, sharedCalls } from './outlined.ts';
-import type { SharedCall } from './outlined.ts';
+import { LATER, generateOutlined, outlinedTable } from './outlined.ts';
 
 /** Import module names of a generated interpreter. */
 export const IMPORTS = {
@@ -92,8 +92,7 @@ export function generateInterpreter(handlers: HandlerTable, { isa, layout, memor
   }
   if (isa.decoder !== undefined) generateDecodeBlock(module, isa, isa.decoder, layout);
   const outlined = later ? new Map<number, number>() : generateOutlined(module, isa, layout, runtime);
-  const slots = Array.from({ length: handlers.count - FIRST_HANDLER }, (_, i) => handlers.slot(FIRST_HANDLER + i) as Slot);
-  generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, slots, handlers.count);
+  generateLoop(module, isa, layout, runtime, helpers, outlined, countStarts, handlers);
   return module.build();
 }
 
@@ -168,9 +167,10 @@ function generateLoop(
   helpers: Helpers,
   outlined: ReadonlyMap<number, number>,
   countStarts: boolean,
-  slots: readonly Slot[],
-  count: number,
+  handlers: HandlerTable,
 ): void {
+  // Of those that have a place in the loop.
+  const slots = Array.from({ length: handlers.outlined - FIRST_HANDLER }, (_, i) => handlers.slot(FIRST_HANDLER + i) as Slot);
   const { index: run, code } = module.func('run', [], []);
   module.export('run', 'func', run);
   const frame: Frame = {
@@ -203,61 +203,59 @@ function generateLoop(
   const trapped = code.block();
   const loop = code.loop();
   const lookup = code.block();
-  const shared = isa.manyOutlined === true ? sharedCalls(isa, slots) : undefined;
-  const later = shared === undefined ? -1 : module.table({ min: count, max: count });
-  if (shared !== undefined) module.export(LATER.table, 'table', later);
-  // What has a place in the loop, by number of the handler, and behind that what several have in common.
-  const cases: (number | SharedCall)[] = [];
-  const places = new Map<string, number>();
-  const caseOf = Array.from({ length: count }, (_, number) => {
-    const call = shared?.get(number);
-    const known = call === undefined ? undefined : places.get(call.key);
-    if (known !== undefined) return known;
-    const place = cases.push(call ?? number) - 1;
-    if (call !== undefined) places.set(call.key, place);
-    return place;
-  });
-  const ends: Label[] = [];
-  for (let i = 0; i < cases.length; i++) ends.unshift(code.block());
-  const labels = caseOf.map((place) => ends[place] as Label);
-  const dispatched = shared === undefined ? undefined : code.local('i32');
-  const dispatch = (otherwise?: Label): void => {
-    if (dispatched !== undefined) code.tee(dispatched);
-    if (otherwise === undefined) code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
-    else code.brTable(labels, otherwise);
-  };
+  const cases = casesOf(slots);
+  const { labels, bodies } = openCases(code, cases);
+  const dispatched = code.local('i32');
+  const step = code.local('i32');
   const exits: Exits = { loop, trapped, lookup, target };
   // Where a run happens to begin says nothing about what is executed often.
   const quiet = translating && !countStarts;
-  const enter = translating ? code.block() : undefined;
+  const others = code.block();
 
   addToBudget(-1);
   lower(code, i32.lt_s(local('i32', frame.budget), i32.const(0)));
   code.brIf(stopped, false);
-  const handler = read('i32.load16_u', local('i32', frame.ip));
-  lower(code, handler);
-  dispatch(enter);
-  if (enter !== undefined) {
-    code.end();
+  setI32(dispatched, read('i32.load16_u', local('i32', frame.ip)));
+  code.get(dispatched);
+  code.brTable(labels, others);
+  code.end(); // others
+  const table = outlinedTable(module, isa, handlers);
+  const calls = table === undefined ? undefined : code.block();
+  if (translating) {
+    if (calls !== undefined) {
+      lower(code, i32.lt_u(local('i32', dispatched), i32.const(handlers.count)));
+      code.brIf(calls);
+    }
     const emitter = emitterFor(NO_VARIANT, exits);
-    const original = emitEnter(emitter, isa, layout, frame, count, module.type(REGION_PARAMS, ['i32']), exits);
-    lower(code, original);
-    dispatch();
+    setI32(dispatched, emitEnter(emitter, isa, layout, frame, handlers.count, module.type(REGION_PARAMS, ['i32']), exits));
+    code.get(dispatched);
+    if (calls === undefined) code.brTable(labels.slice(0, -1), labels.at(-1) as Label);
+    else code.brTable(labels, calls);
     emitter.releaseTemporaries();
   }
-  for (const number of cases) {
-    if (typeof number !== 'number') {
-      code.end();
-      const emitter = emitterFor({ length: number.length, near: false, back: false }, exits);
-      emitter.callFromTable(later, module.type(FRAME_PARAMS, ['i32']), dispatched as number);
-      emitter.serviced = number.interpreted;
-      emitter.next();
-      emitter.releaseTemporaries();
-      continue;
+  if (table !== undefined) {
+    code.end(); // calls
+    const emitter = emitterFor(handlers.slot(handlers.outlined)?.variant ?? NO_VARIANT, exits);
+    emitter.callFromTable(table, module.type(FRAME_PARAMS, ['i32']), dispatched);
+    emitter.serviced = true;
+    emitter.if(i32.ge_u(local('i32', dispatched), i32.const(handlers.interpreted)), () => emitter.next());
+    emitter.serviced = false;
+    emitter.next();
+    emitter.releaseTemporaries();
+  }
+  for (const [i, numbers] of cases.entries()) {
+    const number = numbers[0] as number;
+    const slot = slots[number - FIRST_HANDLER];
+    const body = bodies[i];
+    if (body !== undefined) {
+      for (const entry of numbers) {
+        code.end();
+        setI32(step, stepOf(isa, plain, (slots[entry - FIRST_HANDLER] as Slot).entered));
+        if (entry !== numbers.at(-1)) code.br(body);
+      }
     }
     code.end();
-    const slot = slots[number - FIRST_HANDLER];
-    const emitter = emitterFor(slot?.variant ?? NO_VARIANT, exits);
+    const emitter = emitterFor(slot?.variant ?? NO_VARIANT, body === undefined ? exits : { ...exits, step });
     if (slot !== undefined) {
       const call = outlined.get(slot.instruction);
       if (call === undefined) (isa.instructions[slot.instruction] as Instruction).emit(emitter);

@@ -91,7 +91,7 @@ export const MOST_STORES = 255;
 /** Counters of jumps, i32 each, by record. */
 export const COUNTERS = 4096;
 /** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */
-export const MAX_REGIONS = 60_000;
+export const MAX_REGIONS = 58_000;
 /** Records for instructions that lie in two pages, of regions that are made at a time. */
 export const BORROWED_RECORDS = 16;
 /** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for. */

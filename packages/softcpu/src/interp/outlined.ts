@@ -15,7 +15,6 @@ import type { Limits } from '../wasm/module.ts';
 import { FRAME_PARAMS, InterpreterEmitter, NO_VARIANT, PARAMETER_FRAME } from './emitter.ts';
 import type { Runtime } from './emitter.ts';
 import type { HandlerTable, Slot } from './handlers.ts';
-import { FIRST_HANDLER } from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { InstructionStore } from './store.ts';
 
@@ -39,24 +38,15 @@ export function generateOutlined(module: ModuleBuilder, isa: Isa, layout: Layout
   return functions;
 }
 
-/** A handler in common of outlined instructions of one length, that are interpreted only or not. */
-export interface SharedCall {
-  readonly key: string;
-  readonly length: number;
-  readonly interpreted: boolean;
-}
-
 /** Exports of the interpreter's module for the functions that are made later. */
 export const LATER = { table: 'outlined', access: 'access', save: 'save' } as const;
 
-/** By number of the handler: what calls the function that the table has, or will have, there. */
-export function sharedCalls(isa: Isa, slots: readonly Slot[]): ReadonlyMap<number, SharedCall> {
-  const calls = new Map<number, SharedCall>();
-  slots.forEach(({ instruction, variant: { length } }, i) => {
-    const { outline: outlined, interpreted = false } = isa.instructions[instruction] as Isa['instructions'][number];
-    if (outlined === true) calls.set(FIRST_HANDLER + i, { key: `${length}/${String(interpreted)}`, length, interpreted });
-  });
-  return calls;
+/** The table of those that are made later, by number of the handler; undefined where all are in the interpreter's module. */
+export function outlinedTable(module: ModuleBuilder, isa: Isa, { count }: HandlerTable): number | undefined {
+  if (isa.manyOutlined !== true) return undefined;
+  const table = module.table({ min: count, max: count });
+  module.export(LATER.table, 'table', table);
+  return table;
 }
 
 /** What functions that are made later import: besides, all that the interpreter's module exports. */

@@ -5,7 +5,7 @@ import { define, named } from './define.ts';
 import type { Definition, Definitions } from './define.ts';
 import { addCarryFlags, addFlags, carryBit, carryValue, logicFlags, overflowBit, productFlags, setCarry, setOverflow, setWords, stepFlags, subBorrowFlags, subFlags } from './flags.ts';
 import { DIVIDE_128, MULTIPLY_HIGH } from './functions.ts';
-import { gpr, setGpr } from './operands.ts';
+import { Addressing, gpr, setGpr } from './operands.ts';
 import type { Operands, Variant } from './operands.ts';
 import { lockedUpdate } from './locked.ts';
 import { TOP, fromBool, maskOf, sext, zext } from './value.ts';
@@ -14,11 +14,14 @@ import type { Size } from './value.ts';
 /** Service that raises #DE. */
 export const DIVIDE_ERROR = 'divideError';
 
-/** 8- and 16-bit forms, those with LOCK and those with other than plain addresses are functions of their own. */
-const narrow = { bySize: true, fast: true, outline: (v: Variant): boolean => v.lock || (v.sizes[0] as Size) < 32 || (v.places.includes('m') && !v.fast) };
+/** Forms of 8 and 16 bits and those with memory are functions of their own. */
+const narrow = { bySize: true, fast: true, outline: (v: Variant): boolean => (v.sizes[0] as Size) < 32 || v.places.includes('m') };
 
-/** Of comparisons those of bytes are not: text is compared byte by byte. */
-const compared = { ...narrow, outline: (v: Variant): boolean => v.sizes[0] === 16 || (v.places.includes('m') && !v.fast) };
+/** What programs consist of has its place in the loop with memory at a register, too. */
+const usual = { ...narrow, frequent: true, outline: (v: Variant): boolean => v.lock || (v.sizes[0] as Size) < 32 || (v.places.includes('m') && v.address64 !== Addressing.base) };
+
+/** Comparisons have it with any address of 64 bits, and of bytes: text is compared byte by byte. */
+const compared = { ...usual, outline: (v: Variant): boolean => v.sizes[0] === 16 || (v.places.includes('m') && !v.fast) };
 
 type Compute = (e: Emitter, size: Size, a: I64, b: I64) => I64;
 type SetFlags = (e: Emitter, size: Size, a: I64, b: I64, result: I64) => void;
@@ -30,7 +33,7 @@ interface Operation {
 }
 
 /** `a op b` into the first operand. */
-function binary(operation: (e: Emitter) => Operation): Definition {
+function binary(operation: (e: Emitter) => Operation, options: Omit<Definition, 'emit'> = narrow): Definition {
   return define((o) => {
     const { e } = o;
     const size = o.sizeOf(0);
@@ -49,13 +52,13 @@ function binary(operation: (e: Emitter) => Operation): Definition {
     const result = e.let(cut(size, compute(e, size, a, b)));
     o.set(0, result);
     setFlags(e, size, a, b, result);
-  }, narrow);
+  }, options);
 }
 
 /** A result as registers take it, where that is a sum of 32 bits. */
 const cut = (size: Size, result: I64): I64 => (size === 32 ? zext(result, 32) : result);
 
-const plain = (compute: Compute, setFlags: SetFlags): Definition => binary(() => ({ compute, setFlags }));
+const plain = (compute: Compute, setFlags: SetFlags): Definition => binary(() => ({ compute, setFlags }), usual);
 
 /** Addition or subtraction with CF. */
 const withCarry = (compute: (a: I64, b: I64, carry: I64) => I64, setFlags: typeof addCarryFlags): Definition =>

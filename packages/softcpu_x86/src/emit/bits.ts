@@ -21,7 +21,7 @@ const bitTest = (change?: (value: I64, bit: I64) => I64): Definition =>
     const index = e.let(sext(o.raw(1), size));
     if (o.place(0) === 'm' && o.place(1) !== 'i') {
       const distance = i64.shl(i64.shr_s(index, c(Math.log2(size))), c(Math.log2(size / 8)));
-      o.useAddress(memoryAddress(e, o.variant.fast, e.let(distance)));
+      o.useAddress(memoryAddress(e, o.variant, e.let(distance)));
     }
     const bit = e.let(i64.shl(c(1), i64.and(index, c(size - 1))));
     let old: I64;

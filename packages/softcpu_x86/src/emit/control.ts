@@ -73,7 +73,7 @@ const ret: Definition = define(({ e, variant: { stack, size, long } }, row) => {
   e.jumpTo(to, 'return');
 }, { byStack: true, byMode: true, bySize: true, ends: true });
 
-const conditional = { direct: true, byMode: true, bySize: true } as const;
+const conditional = { direct: true, byMode: true, bySize: true, frequent: true } as const;
 
 /** LOOP, LOOPE, LOOPNE: rCX of the address size, less one. */
 const loop = (and: (e: Emitter) => I32): Definition =>
@@ -90,7 +90,7 @@ const call: Definition = define((o, row) => {
   push(e, variant.stack, variant.size, pointer(e, variant.long, e.nextPc()));
   if (to === undefined) e.jump('call');
   else e.jumpTo(to, 'call');
-}, { direct: true, byMode: true, bySize: true, byStack: true, ends: true });
+}, { direct: true, byMode: true, bySize: true, byStack: true, frequent: true, ends: true });
 
 export const control: Definitions = {
   ...named(CONDITIONS.map((cc) => `j${cc}`), (_name, i) => define((o) => branch(o, condition(o.e, i)), conditional)),

@@ -45,6 +45,8 @@ export interface Definition {
   readonly direct?: boolean;
   /** Execution does not go on behind it. */
   readonly ends?: boolean;
+  /** Programs consist of them: handlers for the forms of addresses and the lengths that they mostly have, see `usual.ts`. */
+  readonly frequent?: boolean;
   /** Compiled as functions of their own. */
   readonly outline?: boolean | ((variant: Variant) => boolean);
   /** Left to tier 0, as it may fault behind its first effect. */

@@ -15,7 +15,7 @@ import type { Definition, Definitions } from './define.ts';
 import { counter, counterFunctions } from './counter.ts';
 import { functions } from './functions.ts';
 import { moves } from './move.ts';
-import { Operands, SEGMENT_FAULT } from './operands.ts';
+import { Addressing, Operands, SEGMENT_FAULT } from './operands.ts';
 import type { Variant } from './operands.ts';
 import { GENERAL_PROTECTION } from './pair.ts';
 import { shifts } from './shift.ts';
@@ -28,6 +28,7 @@ import { REPEAT, strings } from './string.ts';
 import { iretFunctions } from './iret.ts';
 import { privileged } from './privileged.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
+import { usualLengths } from './usual.ts';
 import type { Size } from './value.ts';
 import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
 
@@ -44,7 +45,7 @@ export interface Defined {
 }
 
 /** What of a variant a decoded instruction decides. */
-type Choice = Pick<Variant, 'size' | 'fast' | 'lock' | 'rep' | 'address' | 'stack' | 'long' | 'wrap' | 'length'> & { readonly memory: boolean };
+type Choice = Pick<Variant, 'size' | 'fast' | 'address64' | 'lock' | 'rep' | 'address' | 'stack' | 'long' | 'wrap' | 'length'> & { readonly memory: boolean };
 
 const SIZE_BITS: Readonly<Record<Size, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
@@ -53,10 +54,10 @@ const SIZE = 3;
 const MEMORY = 4;
 const LONG = 1 << 11;
 
-function selector({ size, memory, fast, lock, rep, address, stack: stackSize, long, wrap, length }: Choice): number {
+function selector({ size, memory, fast, address64, lock, rep, address, stack: stackSize, long, wrap, length }: Choice): number {
   const repeat = rep === 0 ? 0 : rep === 0xf3 ? 1 : 2;
   return (
-    SIZE_BITS[size] | (memory ? MEMORY : 0) | (fast ? 1 << 3 : 0) | (lock ? 1 << 4 : 0) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | (long ? LONG : 0) | (wrap ? 1 << 12 : 0) | (length << 13)
+    SIZE_BITS[size] | (memory ? MEMORY : 0) | (fast ? 1 << 3 : 0) | (lock ? 1 << 4 : 0) | (repeat << 5) | (SIZE_BITS[address] << 7) | (SIZE_BITS[stackSize] << 9) | (long ? LONG : 0) | (wrap ? 1 << 12 : 0) | (length << 13) | (address64 << 14)
   );
 }
 
@@ -67,6 +68,12 @@ function memoryForms(row: Row): readonly boolean[] {
   if (row.memory !== undefined) return [row.memory];
   return kinds.some((kind) => kind === 'E' || kind === 'W' || kind === 'Q') ? [false, true] : [false];
 }
+
+/** Forms of addresses that get handlers of their own. */
+const ANY_FORM: readonly Addressing[] = [Addressing.any];
+const FORMS: readonly Addressing[] = [Addressing.any, Addressing.base, Addressing.rip];
+const hasForms = (row: Row, { frequent = false, fast = false }: Definition, size: number, lock: boolean): boolean =>
+  frequent && fast && size !== 16 && !lock && !row.vex && !row.operands.some(({ kind }) => kind === 'O');
 
 const EITHER: readonly boolean[] = [false, true];
 const NEITHER: readonly boolean[] = [false];
@@ -98,7 +105,11 @@ function choices(row: Row, definition: Definition, visit: (choice: Choice) => vo
               for (const address of byAddress ? (long ? ADDRESSES_LONG : ADDRESSES) : ANY_SIZE) {
                 for (const stackSize of byStack && !long ? ADDRESSES : ANY_SIZE) {
                   for (const wrap of either(relative && !long)) {
-                    for (const length of lengths) visit({ size, memory, fast: quick, lock, rep, address, stack: stackSize, long, wrap, length });
+                    for (const length of lengths) {
+                      for (const address64 of quick && hasForms(row, definition, size, lock) ? FORMS : ANY_FORM) {
+                        visit({ size, memory, fast: quick, address64, lock, rep, address, stack: stackSize, long, wrap, length });
+                      }
+                    }
                   }
                 }
               }
@@ -110,15 +121,20 @@ function choices(row: Row, definition: Definition, visit: (choice: Choice) => vo
   }
 }
 
-/** The choice for a decoded instruction; `wrap` is the record writer's to say. */
-export function choose({ definition, handlers, absolute }: Defined, insn: Decoded, row: Row, wrap: boolean): number {
+/** The choice for a decoded instruction; `wrap` is the record writer's to say, and `alone`, that there is neither an index nor a segment. */
+export function choose({ definition, handlers, absolute }: Defined, insn: Decoded, row: Row, wrap: boolean, alone: boolean): number {
   const { byAddress = false, byStack = false, byMode = false, byRep = false, fast = false, bySize = false } = definition;
   const long = (insn.mode & CODE.size) === CODE.code64;
   const memory = insn.isMemory || absolute;
+  const size = bySize ? (insn.operandSize as Size) : 64;
+  const wide = fast && memory && !row.vex && insn.addressSize === 64;
+  const form = insn.ripRelative ? Addressing.rip : alone ? Addressing.base : Addressing.any;
+  const address64 = wide && hasForms(row, definition, size, insn.lock) ? form : Addressing.any;
   const number = selector({
-    size: bySize ? (insn.operandSize as Size) : 64,
+    size,
     memory,
-    fast: fast && memory && !row.vex && insn.addressSize === 64 && !insn.ripRelative,
+    fast: wide && insn.ripRelative === (address64 === Addressing.rip),
+    address64,
     lock: insn.lock,
     rep: byRep ? insn.rep : 0,
     address: byAddress ? (insn.addressSize as Size) : 64,
@@ -132,7 +148,7 @@ export function choose({ definition, handlers, absolute }: Defined, insn: Decode
   return handler;
 }
 
-const instructions: Instruction[] = [];
+const instructions: (Instruction | Handler)[] = [];
 /** Handlers of everything that does the same with operands of one shape, by {@link selector}. */
 const alike = new Map<string, Map<number, number>>();
 
@@ -145,10 +161,11 @@ interface Shape {
   readonly handlers: Map<number, number>;
 }
 
-/** @param form - tells apart what rows do */
-function shapeOf(row: Row, { memory, size, length }: Choice, form: string): Shape {
+/** @param form - tells apart what rows do
+ * @param plain - sizes say nothing */
+function shapeOf(row: Row, { memory, size, length }: Choice, form: string, plain: boolean): Shape {
   const places = placesOf(row, memory, size);
-  const sizes = row.operands.map((operand) => operandBits(operand, size, length) as Size);
+  const sizes = plain ? ANY_SIZE : row.operands.map((operand) => operandBits(operand, size, length) as Size);
   const key = `${form}|${places.join('')}|${sizes.join()}`;
   let handlers = alike.get(key);
   if (handlers === undefined) alike.set(key, (handlers = new Map()));
@@ -162,6 +179,7 @@ class Handler implements Instruction {
   readonly direct: boolean;
   readonly outline: boolean;
   readonly interpreted: boolean;
+  readonly usual: number[] = [];
   readonly #row: Row;
   readonly #shape: Shape;
   readonly #variant: Variant;
@@ -176,25 +194,31 @@ class Handler implements Instruction {
     this.interpreted = interpreted?.(variant) ?? false;
   }
 
+  /** It is the handler of a row's instructions of these lengths, too. */
+  addUsual(lengths: readonly number[]): void {
+    if (!this.outline) for (const length of lengths) if (!this.usual.includes(length)) this.usual.push(length);
+  }
+
   get name(): string {
     const { places, sizes } = this.#shape;
-    const { size, fast, lock } = this.#variant;
-    return `${this.#row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${lock ? '/lock' : ''}`;
+    const { size, fast, address64, lock } = this.#variant;
+    const form = ['', '/base', '/rip'][address64];
+    return `${this.#row.name}/${[...places, ...sizes, size].join('_')}${fast ? '/fast' : ''}${form}${lock ? '/lock' : ''}`;
   }
 }
 
 /** The handlers of a row, by {@link selector}. Rows share those that do the same. */
 function handlersOf(row: Row, definition: Definition): ReadonlyMap<number, number> {
-  const { direct = false, byRow = false, byStack = false, byMode = false, byAddress = false } = definition;
+  const { direct = false, byRow = false, byStack = false, byMode = false, byAddress = false, frequent = false } = definition;
   const relative = direct && row.operands[0]?.kind === 'J';
   const segments = row.operands.some(({ kind, size }) => kind === 'S' || kind === 'C' || kind === 'D' || kind === 'O' || /^[C-S]S$/.test(size));
   const form = `${row.name}|${byRow ? row.op : [segments ? row.op : '', row.operands.some(({ kind }) => kind === 'J')].join()}`;
   const shapes: Shape[] = [];
   const handlers = new Map<number, number>();
   choices(row, definition, (choice) => {
-    const shape = (shapes[SIZE_BITS[choice.size] | (choice.memory ? MEMORY : 0) | (choice.length << 3)] ??= shapeOf(row, choice, form));
     // A branch that is the engine's says nothing of sizes unless it uses the stack or a counter.
     const plain = relative && !choice.wrap && !byStack && !byAddress;
+    const shape = (shapes[SIZE_BITS[choice.size] | (choice.memory ? MEMORY : 0) | (choice.length << 3) | (plain ? 1 << 4 : 0)] ??= shapeOf(row, choice, form, plain));
     const size = plain ? 64 : shape.bytes && !byStack && !byMode ? 8 : choice.size;
     const long = plain || choice.long;
     const chosen = selector(choice);
@@ -203,9 +227,10 @@ function handlersOf(row: Row, definition: Definition): ReadonlyMap<number, numbe
     if (index === undefined) {
       index = instructions.length;
       shape.handlers.set(number, index);
-      const variant: Choice & Variant = { ...choice, size, long, places: shape.places, sizes: plain ? [64] : shape.sizes };
+      const variant: Choice & Variant = { ...choice, size, long, places: shape.places, sizes: shape.sizes };
       instructions.push(new Handler(row, definition, shape, variant, relative && !choice.wrap));
     }
+    if (frequent) (instructions[index] as Handler).addUsual(usualLengths(row, definition, choice));
     handlers.set(chosen, index);
   });
   return handlers;

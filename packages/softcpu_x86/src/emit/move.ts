@@ -34,6 +34,7 @@ const mov: Definition = define((o, row) => {
 }, {
   bySize: true,
   fast: true,
+  frequent: true,
   outline: outlineNarrow,
   recordOf: (row) => {
     if (row.operands[1]?.kind === 'C') return moveFromControl.record;
@@ -68,7 +69,7 @@ const extend = (signed: boolean): Definition =>
   define((o) => {
     const from = o.sizeOf(1);
     o.set(0, signed ? sext(o.raw(1), from) : o.get(1));
-  }, { bySize: true, fast: true, outline: outlineNarrow });
+  }, { bySize: true, fast: true, frequent: true, outline: (v) => v.sizes[0] === 16 || (signed && v.places[1] === 'm' && !v.fast) });
 
 const xchg: Definition = define((o) => {
   const { e } = o;
@@ -170,7 +171,7 @@ export const moves: Definitions = {
   movsx: extend(true),
   movsxd: extend(true),
   movnti: define((o) => o.set(0, o.raw(1)), always),
-  lea: define((o) => o.set(0, o.address(1, false).offset), { bySize: true, fast: true, outline: outlineNarrow, record: (fields) => dropSegment(fields) }),
+  lea: define((o) => o.set(0, o.address(1, false).offset), { bySize: true, fast: true, frequent: true, outline: outlineNarrow, record: (fields) => dropSegment(fields) }),
   xchg,
   cmpxchg,
   xadd,

@@ -36,6 +36,10 @@ export const SEGMENT_FAULT = 'segment';
 /** Where an operand is: register r, b or v, memory, immediate, 64-bit immediate, CL, always 1, nothing to be read. */
 export type Place = 'r' | 'b' | 'v' | 'm' | 'i' | 'I' | 'c' | '1' | '-';
 
+/** Base, index and segment; the base and nothing else; relative to the next instruction, in a segment. */
+export const Addressing = { any: 0, base: 1, rip: 2 } as const;
+export type Addressing = (typeof Addressing)[keyof typeof Addressing];
+
 /** What one handler of a definition is for. */
 export interface Variant {
   /** Operand size of the instruction. */
@@ -45,6 +49,8 @@ export interface Variant {
   readonly sizes: readonly Size[];
   /** Memory operand in 64-bit mode by registers alone: no RIP, no limits, nothing to be cut. */
   readonly fast: boolean;
+  /** What such an operand's address is, where the definition has handlers for that. */
+  readonly address64: Addressing;
   readonly lock: boolean;
   /** 0, 0xf2 or 0xf3. */
   readonly rep: number;
@@ -81,8 +87,16 @@ export interface Address {
   readonly offset: I64;
 }
 
+/** A memory operand of which nothing is known. */
+export const ANY_ADDRESS: Pick<Variant, 'fast' | 'address64'> = { fast: false, address64: Addressing.any };
+
 /** The memory operand of the record, by ModRM. */
-export function memoryAddress(e: Emitter, fast: boolean, add: I64 = i64.const(0)): Address {
+export function memoryAddress(e: Emitter, { fast, address64 }: Pick<Variant, 'fast' | 'address64'>, add: I64 = i64.const(0)): Address {
+  if (fast && address64 !== Addressing.any) {
+    const sum = address64 === Addressing.base ? i64.add(e.reg('b'), e.field64('disp')) : i64.add(i64.add(e.nextPc(), e.field64('disp')), e.reg('g'));
+    const linear = e.let(i64.add(sum, add));
+    return { linear, offset: linear };
+  }
   const scaled = i64.shl(e.reg('x'), fromBool(field(e, 'k', K.scale)));
   const sum = i64.add(i64.add(e.reg('b'), scaled), e.field64('disp'));
   if (fast) {
@@ -212,7 +226,7 @@ export class Operands {
   address(i: number, write: boolean): Address {
     const { e } = this;
     const { fast } = this.variant;
-    const address = (this.#address ??= memoryAddress(e, fast));
+    const address = (this.#address ??= memoryAddress(e, this.variant));
     if (!fast && !this.#checkedWrite) {
       checkSegment(e, address.offset, this.sizeOf(i) / 8, write);
       this.#checkedWrite = write;

@@ -1,7 +1,7 @@
 /** Writes the decoded records that the interpreter executes; their layout is in `operands.ts`. */
 import { PAGE_SIZE, recordShift } from '@axvisor/softcpu';
-import type { HandlerTable } from '@axvisor/softcpu';
-import { Decoder, TOO_LONG } from '../isa/decode.ts';
+import type { HandlerTable, Instruction } from '@axvisor/softcpu';
+import { Decoder, MAX_LENGTH, TOO_LONG } from '../isa/decode.ts';
 import type { Decoded } from '../isa/decode.ts';
 import { rows } from '../isa/table.ts';
 import type { Operand } from '../isa/table.ts';
@@ -11,6 +11,9 @@ import type { RecordFields, Recorder } from './define.ts';
 import { OVERLONG, UNALLOCATED, choose, defined, isa } from './isa.ts';
 import { K } from './operands.ts';
 import { useSegment } from './segments.ts';
+
+/** Lengths of instructions, from 0 on. */
+const LENGTHS = MAX_LENGTH + 1;
 
 const RECORD_SHIFT = recordShift(isa);
 
@@ -35,6 +38,8 @@ export class RecordWriter {
   readonly #plain: Int32Array;
   readonly #near: Int32Array;
   readonly #back: Int32Array;
+  /** By index, and length, among {@link LENGTHS}: what is to be added to a number for a length that the handler knows. */
+  readonly #entries: Uint8Array;
   readonly #decoder = new Decoder();
   readonly #fields: RecordFields = { r: 0, b: 0, x: 0, g: 0, k: 0, w: 0, first: 0, more: 0 };
   /** By number of the row: its {@link FORM}, the actions of its operands, what fills in the rest. */
@@ -50,8 +55,11 @@ export class RecordWriter {
     this.#plain = new Int32Array(length);
     this.#near = new Int32Array(length);
     this.#back = new Int32Array(length);
+    this.#entries = new Uint8Array(length * LENGTHS);
     for (let index = 0; index < length; index++) {
-      this.#plain[index] = table.handler(index, 0, false);
+      const any = (this.#plain[index] = table.handler(index, 0, false));
+      const { usual } = isa.instructions[index] as Instruction;
+      if (usual !== undefined) for (const one of usual) this.#entries[index * LENGTHS + one] = table.handler(index, one, false) - any;
       if (!table.has(index, 0, true)) continue;
       this.#near[index] = table.handler(index, 0, true);
       this.#back[index] = table.handler(index, 0, true, true);
@@ -102,20 +110,21 @@ export class RecordWriter {
         handlers = distance <= 0 ? this.#back : this.#near;
       }
     }
-    this.#put(words, record, handlers[this.#choose(insn, wrap)] as number, length);
+    const index = this.#choose(insn, wrap, memory && f.x === ZERO && f.g === ZERO);
+    this.#put(words, record, (handlers[index] as number) + (this.#entries[index * LENGTHS + length] as number), length);
     return (form & FORM.ends) !== 0 ? -length : length;
   }
 
   /** As `choose`, for which everything that it looks at is in the key. */
-  #choose(insn: Decoded, wrap: boolean): number {
+  #choose(insn: Decoded, wrap: boolean, alone: boolean): number {
     const { mode, rep } = insn;
-    const flags = (insn.mod !== 3 ? 1 : 0) | (insn.ripRelative ? 2 : 0) | (insn.lock ? 4 : 0) | (rep === 0 ? 0 : rep === 0xf3 ? 8 : 16) | (wrap ? 32 : 0) | (insn.l << 6);
+    const flags = (insn.mod !== 3 ? 1 : 0) | (insn.ripRelative ? 2 : 0) | (insn.lock ? 4 : 0) | (rep === 0 ? 0 : rep === 0xf3 ? 8 : 16) | (wrap ? 32 : 0) | (insn.l << 6) | (alone ? 128 : 0);
     // Sizes are 16, 32, 64; the number of the row is one more, for no key to be 0.
-    const key = (((((((insn.op + 1) << 7) | flags) << 3) | (insn.operandSize >> 4)) << 3) | (insn.addressSize >> 4)) * 8 + (mode & (CODE.size | CODE.stack32));
+    const key = (((((((insn.op + 1) << 8) | flags) << 3) | (insn.operandSize >> 4)) << 3) | (insn.addressSize >> 4)) * 8 + (mode & (CODE.size | CODE.stack32));
     const at = Math.imul(key, 0x9e37_79b1) >>> (32 - CHOICE_BITS);
     if (this.#choices[at] === key) return this.#chosen[at] as number;
     const { row } = insn;
-    const index = choose(defined[insn.op] as NonNullable<(typeof defined)[number]>, insn, row, wrap);
+    const index = choose(defined[insn.op] as NonNullable<(typeof defined)[number]>, insn, row, wrap, alone);
     this.#choices[at] = key;
     this.#chosen[at] = index;
     return index;

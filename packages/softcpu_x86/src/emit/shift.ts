@@ -10,7 +10,7 @@ import type { Size } from './value.ts';
 
 const c = (value: number | bigint): I64 => i64.const(value);
 const up = (value: I64, count: number): I64 => i64.shl(value, c(count));
-const options = { bySize: true, fast: true, outline: (v: { readonly sizes: readonly Size[]; readonly places: readonly string[] }): boolean => (v.sizes[0] as Size) < 32 || v.places[0] === 'm' } as const;
+const options = { bySize: true, fast: true, frequent: true, outline: (v: { readonly sizes: readonly Size[]; readonly places: readonly string[] }): boolean => (v.sizes[0] as Size) < 32 || v.places[0] === 'm' } as const;
 
 /** The count: its low five bits, six for 64-bit operands. */
 const countOf = (o: Operands, i: number): I64 => o.e.let(i64.and(o.raw(i), c(o.sizeOf(0) === 64 ? 63 : 31)));
@@ -136,8 +136,8 @@ export const shifts: Definitions = {
   sar,
   rol: rotate(true),
   ror: rotate(false),
-  rcl: rotateThrough(true),
-  rcr: rotateThrough(false),
+  rcl: { ...rotateThrough(true), outline: true },
+  rcr: { ...rotateThrough(false), outline: true },
   shld: double(true),
   shrd: double(false),
   shlx: plain((_size, a, count) => i64.shl(a, count)),

@@ -9,7 +9,7 @@ export const UNDEFINED = 'undefined';
 /** Service that raises #BR. */
 export const BOUND = 'bound';
 
-const nothing: Definition = define(() => {}, { record: (fields) => void (fields.k = 0) });
+const nothing: Definition = define(() => {}, { frequent: true, record: (fields) => void (fields.k = 0) });
 const undefinedInstruction: Definition = define(({ e }) => e.fault(UNDEFINED), { ends: true });
 /** They fault as a load of a byte would. */
 const flush: Definition = define((o) => void o.raw(0), { outline: true });

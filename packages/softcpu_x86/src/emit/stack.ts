@@ -27,15 +27,15 @@ function loadStack(e: Emitter, stack: Size, size: Size, offset: I64): I64 {
   return e.load(loadOf[size], stackAddress(e, stack, offset, size / 8, false));
 }
 
-/** What lies on top; the stack pointer is the caller's to move. */
-export const top = (e: Emitter, stack: Size, size: Size): I64 => loadStack(e, stack, size, gpr(e, RSP));
+/** What lies on top; the stack pointer, which is the last argument, is the caller's to move. */
+export const top = (e: Emitter, stack: Size, size: Size, pointer: I64 = gpr(e, RSP)): I64 => loadStack(e, stack, size, pointer);
 
 /** Moves the stack pointer up. */
-export const release = (e: Emitter, stack: Size, bytes: I64): void => setGpr(e, RSP, stack, i64.add(gpr(e, RSP), bytes));
+export const release = (e: Emitter, stack: Size, bytes: I64, pointer: I64 = gpr(e, RSP)): void => setGpr(e, RSP, stack, i64.add(pointer, bytes));
 
 const SEGMENTS: Readonly<Record<string, number>> = Seg;
 /** 64-bit and 32-bit stacks within the interpreter loop, the rest apart. */
-const byStack = { byStack: true, bySize: true, outline: (v: { readonly stack: Size; readonly size: Size; readonly places: readonly string[] }): boolean => v.stack === 16 || v.size === 16 || v.places[0] === 'm' } as const;
+const byStack = { byStack: true, bySize: true, frequent: true, outline: (v: { readonly stack: Size; readonly size: Size; readonly places: readonly string[] }): boolean => v.stack === 16 || v.size === 16 || v.places[0] === 'm' } as const;
 
 const pushDefinition: Definition = define((o, row) => {
   push(o.e, o.variant.stack, o.size, row.operands[0]?.kind === 'fixed' ? segmentSelector(o.e, i32.const(SEGMENTS[row.operands[0].size.toLowerCase()] as number)) : o.raw(0));
@@ -47,13 +47,14 @@ const popDefinition: Definition = define((o, row) => {
     e.service(SYSTEM);
     return;
   }
-  const value = top(e, variant.stack, variant.size);
+  const pointer = e.let(gpr(e, RSP));
+  const value = top(e, variant.stack, variant.size, pointer);
   if (o.place(0) === 'm') {
     // The address is of the stack pointer moved: the record's displacement has that where it is the base.
     o.set(0, value);
     release(e, variant.stack, c(variant.size / 8));
   } else {
-    release(e, variant.stack, c(variant.size / 8));
+    release(e, variant.stack, c(variant.size / 8), pointer);
     o.set(0, value);
   }
 }, {

@@ -12,7 +12,7 @@ import type { Row } from '../isa/table.ts';
 import { ARG0, ARG1, Seg } from '../state.ts';
 import { define, named } from './define.ts';
 import type { Definition, Definitions, RecordFields } from './define.ts';
-import { K, memoryAddress } from './operands.ts';
+import { ANY_ADDRESS, K, memoryAddress } from './operands.ts';
 
 /** Service that executes the instruction of the record. */
 export const SYSTEM = 'system';
@@ -55,7 +55,7 @@ export function systemRow(words: Int32Array, record: number): number {
 /** The definition of all of them. */
 export const system: Definition = define(({ e, variant }) => {
   if (variant.places.includes('m')) {
-    const { linear, offset } = memoryAddress(e, false);
+    const { linear, offset } = memoryAddress(e, ANY_ADDRESS);
     e.setState('i64.store', ARG0, linear);
     e.setState('i64.store', ARG1, offset);
   }

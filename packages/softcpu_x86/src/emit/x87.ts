@@ -69,7 +69,7 @@ function execute({ e, variant, size }: Operands, row: Row): void {
   let linear = i64.const(0);
   let offset: I64 | undefined;
   if (memory) {
-    const address = memoryAddress(e, variant.fast);
+    const address = memoryAddress(e, variant);
     if (!variant.fast) checkSegment(e, address.offset, bytes, store);
     linear = address.linear;
     offset = address.offset;

@@ -84,7 +84,7 @@
         (local.get 3))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=1661760
+          (i64.load offset=1653760
             (local.tee 10
               (i32.and
                 (i32.shl
@@ -103,7 +103,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=1661768
+            (i32.load offset=1653768
               (local.get 10)))))
       (return_call 3
         (local.get 8)

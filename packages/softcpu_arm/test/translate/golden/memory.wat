@@ -267,7 +267,7 @@
               (local.get 6))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=1661760
+                (i64.load offset=1653760
                   (local.tee 13
                     (i32.and
                       (i32.shl
@@ -286,7 +286,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=1661768
+                  (i32.load offset=1653768
                     (local.get 13)))))
             (return_call 3
               (local.get 15)

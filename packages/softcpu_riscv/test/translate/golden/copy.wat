@@ -111,7 +111,7 @@
           (local.get 2))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2184896
+            (i64.load offset=2176896
               (local.tee 10
                 (i32.and
                   (i32.shl
@@ -130,7 +130,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2184904
+              (i32.load offset=2176904
                 (local.get 10)))))
         (return_call 3
           (local.get 8)

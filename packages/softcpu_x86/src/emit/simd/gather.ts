@@ -1,7 +1,7 @@
 /** VGATHER: elements from addresses of their own (SDM vol. 2, VGATHERDPS and its relatives). */
 import { i32, i64 } from '@axvisor/softcpu';
 import type { Definition, Definitions } from '../define.ts';
-import { checkSegment, memoryAddress } from '../operands.ts';
+import { ANY_ADDRESS, checkSegment, memoryAddress } from '../operands.ts';
 import { fromBool } from '../value.ts';
 import { avx } from './define.ts';
 import { ZERO, stateOf } from './operands.ts';
@@ -31,7 +31,7 @@ const gather = (size: 4 | 8, indexSize: 4 | 8): Definition =>
       const [element, place] = [state + n * size, state + n * indexSize];
       e.if(i32.lt_s(e.read('i32.load', mask, element + size - 4), i32.const(0)), () => {
         const number = indexSize === 8 ? e.read('i64.load', index, place) : i64.extend_i32_s(e.read('i32.load', index, place));
-        const { linear, offset } = memoryAddress(e, false, e.let(i64.shl(number, scale)));
+        const { linear, offset } = memoryAddress(e, ANY_ADDRESS, e.let(i64.shl(number, scale)));
         checkSegment(e, offset, size, false);
         e.write(put, destination, e.load(size === 4 ? 'u32' : 'u64', linear), element);
       });

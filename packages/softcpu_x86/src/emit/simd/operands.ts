@@ -174,7 +174,7 @@ export class SimdOperands {
     if (this.#linear !== undefined) return this.#linear;
     const { e } = this;
     const { fast } = this.operands.variant;
-    const { linear, offset } = memoryAddress(e, fast);
+    const { linear, offset } = memoryAddress(e, this.operands.variant);
     if (!fast) checkSegment(e, offset, bytes, write);
     if (this.isAligned(bytes)) {
       e.if(i32.wrap_i64(i64.and(linear, i64.const(bytes - 1))), () => e.fault(GENERAL_PROTECTION), undefined, false);
