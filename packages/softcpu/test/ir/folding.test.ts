@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BlockEmitter, lower } from '../../src/ir/block.ts';
-import { i32, i64, local, select } from '../../src/ir/expr.ts';
+import { i32, i64, local, read, select } from '../../src/ir/expr.ts';
 import type { Expr, I32, I64 } from '../../src/ir/expr.ts';
 import { folds } from '../../src/ir/fold.ts';
+import { LOADS, MASKED_LOADS } from '../../src/ir/loads.ts';
 import { numeric } from '../../src/wasm/opcodes.ts';
 import type { NumericOp } from '../../src/wasm/opcodes.ts';
 import { wasm } from '../../src/wasm/api.ts';
@@ -96,6 +97,34 @@ test('operands known in part leave no operation behind', () => {
   expect([i64.add(x, zero), i64.add(zero, x), i64.shl(x, zero), i64.or(x, zero), i64.and(x, i64.const(-1)), i64.mul(x, i64.const(1))]).toEqual(Array(6).fill(x));
   expect([i64.and(x, zero), i64.and(zero, x)]).toEqual([zero, zero]);
   expect(select(i32.const(0), x, zero)).toBe(zero);
+});
+
+test('what is read in part is what is cut out of the whole', () => {
+  const memory = new wasm.Memory({ initial: 1 });
+  const module = new ModuleBuilder();
+  module.importMemory('host', 'memory', { min: 1 });
+  const cases = [
+    ...[...LOADS].flatMap(([op, loads]) => [...loads.keys()].map((load) => ({ load, cut: (e: Expr): Expr => (builders[op.slice(0, 3) as 'i32' | 'i64'][op.slice(4)] as (e: Expr) => Expr)(e) }))),
+    ...[...MASKED_LOADS].flatMap(([mask, loads]) => [...loads.keys()].map((load) => ({ load, cut: (e: Expr): Expr => i64.and(e as I64, i64.const(mask)) }))),
+  ];
+  cases.forEach(({ load, cut }, i) => {
+    const whole = read(load as 'i64.load', i32.const(8), 3);
+    expect(cut(whole)).toMatchObject({ kind: 'read', offset: 3 });
+    const type = cut(whole).type as 'i32' | 'i64';
+    const { index, code } = module.func(`f${i}`, [], [type, type]);
+    lower(code, cut(whole));
+    lower(code, cut(new BlockEmitter(code, 0, new Map()).let(whole)));
+    code.end();
+    module.export(`f${i}`, 'func', index);
+  });
+  const { exports } = new wasm.Instance(new wasm.Module(module.build()), { host: { memory } });
+  fc.assert(fc.property(fc.uint8Array({ minLength: 8, maxLength: 8 }), (bytes) => {
+    new Uint8Array(memory.buffer).set(bytes, 11);
+    for (let i = 0; i < cases.length; i++) {
+      const [part, cut] = (exports[`f${i}`] as () => [number | bigint, number | bigint])();
+      expect(part).toBe(cut);
+    }
+  }));
 });
 
 test('an operand that is not known stays an operation: division, floating point', () => {

@@ -123,12 +123,10 @@
             (i64.shr_s
               (i64.shl
                 (local.get 11)
-                (i64.extend_i32_u
-                  (i32.load offset=4412
-                    (i32.const 0))))
-              (i64.extend_i32_u
-                (i32.load offset=4412
-                  (i32.const 0))))
+                (i64.load32_u offset=4412
+                  (i32.const 0)))
+              (i64.load32_u offset=4412
+                (i32.const 0)))
             (local.get 11))
           (then
             (local.set 7
@@ -203,7 +201,7 @@
           (local.get 6))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3255168
+            (i64.load offset=3247168
               (local.tee 14
                 (i32.and
                   (i32.shl
@@ -227,7 +225,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=3255176
+              (i32.load offset=3247176
                 (local.get 14)))))
         (return_call 3
           (local.get 10)

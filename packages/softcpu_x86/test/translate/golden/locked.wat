@@ -205,10 +205,8 @@
                   (local.get 28)
                   (i32.const 4)))
               (local.set 21
-                (i64.and
-                  (i64.load offset=5248
-                    (i32.const 0))
-                  (i64.const 4294967295)))
+                (i64.load32_u offset=5248
+                  (i32.const 0)))
               (br_if 0 (;@4;)
                 (local.get 30)))
             (local.set 10
@@ -261,12 +259,10 @@
             (i64.shr_s
               (i64.shl
                 (local.get 23)
-                (i64.extend_i32_u
-                  (i32.load offset=4412
-                    (i32.const 0))))
-              (i64.extend_i32_u
-                (i32.load offset=4412
-                  (i32.const 0))))
+                (i64.load32_u offset=4412
+                  (i32.const 0)))
+              (i64.load32_u offset=4412
+                (i32.const 0)))
             (local.get 23))
           (then
             (local.set 7
@@ -295,7 +291,7 @@
           (local.get 5))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3255168
+            (i64.load offset=3247168
               (local.tee 30
                 (i32.and
                   (i32.shl
@@ -319,7 +315,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=3255176
+              (i32.load offset=3247176
                 (local.get 30)))))
         (return_call 4
           (local.get 21)

@@ -310,12 +310,10 @@
                 (i64.shr_s
                   (i64.shl
                     (local.get 20)
-                    (i64.extend_i32_u
-                      (i32.load offset=4412
-                        (i32.const 0))))
-                  (i64.extend_i32_u
-                    (i32.load offset=4412
-                      (i32.const 0))))
+                    (i64.load32_u offset=4412
+                      (i32.const 0)))
+                  (i64.load32_u offset=4412
+                    (i32.const 0)))
                 (local.get 20))
               (then
                 (local.set 11
@@ -350,7 +348,7 @@
               (local.get 7))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=3255168
+                (i64.load offset=3247168
                   (local.tee 23
                     (i32.and
                       (i32.shl
@@ -374,7 +372,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=3255176
+                  (i32.load offset=3247176
                     (local.get 23)))))
             (return_call 3
               (local.get 18)
