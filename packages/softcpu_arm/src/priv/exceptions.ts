@@ -81,7 +81,7 @@ export class Exceptions {
     state.event = true;
     state.advancePc();
     const status = this.interrupt();
-    return status === Status.next ? Status.jump : status;
+    return status === Status.next ? Status.refetch : status;
   }
 
   /** WnR of an atomic is 0 if a read would have faulted too, which it would but for permissions. */
@@ -152,7 +152,7 @@ export class Exceptions {
     }
     state.stateChanged();
     state.setPc((sys[vbar]! & ~0x7ff) + offset + vector, sys[vbar + 1]!);
-    return Status.jump;
+    return Status.refetch;
   }
 
   /** Takes the interrupt, or the pending software step, that must be taken before the instruction at PC. */
@@ -220,7 +220,7 @@ export class Exceptions {
   private resume(): Status {
     const status = this.interrupt();
     if (status !== Status.next) return status;
-    if (this.state.il === 0) return Status.jump;
+    if (this.state.il === 0) return Status.refetch;
     // An Illegal Execution state exception; aborts and misalignment of the fetch come first.
     const pc = this.state.at(PC);
     const { words } = this.state;

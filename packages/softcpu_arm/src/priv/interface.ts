@@ -7,25 +7,14 @@
  */
 
 import type { AbortVector } from '@axvisor/axvisor_api/arch/arm';
-import type { CoreHost, RamWindow } from '@axvisor/softcpu';
+import type { Access, CoreHost, RamWindow, Status } from '@axvisor/softcpu';
 
-/** Kinds of memory access for {@link PrivilegedPe.translate}. Atomics and DC ZVA are stores. */
-export const Access = { load: 0, store: 1, fetch: 2 } as const;
-export type Access = (typeof Access)[keyof typeof Access];
-
-/** Bits of {@link PrivilegedPe.permissions}. `global`: in all address spaces (nG = 0). */
-export const Permission = { read: 1, write: 2, execute: 4, global: 8 } as const;
-
-/** What {@link PrivilegedPe.system} tells the run loop. */
-export const Status = {
-  /** Done: go on with the next instruction. PC in the state block is untouched. */
-  next: 0,
-  /** PC in the state block was written (exception, return, or an interrupt taken after the instruction): refetch. */
-  jump: 1,
-  /** Leave the run loop: {@link PrivilegedPe.exited} or {@link PrivilegedPe.waiting} says why. PC is where to resume. */
-  leave: 2,
-} as const;
-export type Status = (typeof Status)[keyof typeof Status];
+/**
+ * {@link PrivilegedPe.system} tells the run loop by a `Status`: `next`, go on behind the instruction, the PC in the state block is untouched; `refetch`, that was
+ * written; `leave`, {@link PrivilegedPe.exited} or {@link PrivilegedPe.waiting} says why, and the PC is where to resume.
+ * Atomics and DC ZVA are stores.
+ */
+export { Access, Permission, Status } from '@axvisor/softcpu';
 
 /** Which vector an exception to EL2 went through, in the order of a vector table. */
 export const ExitKind = { sync: 0, irq: 1, fiq: 2, serror: 3 } as const;
@@ -152,7 +141,7 @@ export interface PrivilegedPe {
 
   /**
    * Takes the recorded exception of the instruction at PC (state block). `bits` is the instruction, or 0 when it could not be fetched.
-   * @returns Status.jump, or Status.leave when the guest was left.
+   * @returns Status.refetch, or Status.leave when the guest was left.
    */
   takeException(bits: number): Status;
   /** The instruction at PC is UNDEFINED. */
@@ -168,7 +157,7 @@ export interface PrivilegedPe {
    */
   system(bits: number): Status;
 
-  /** Looks at timers and interrupt lines, and takes the interrupt that must be taken: Status.jump or Status.leave. Else Status.next. Once per slice. */
+  /** Looks at timers and interrupt lines, and takes the interrupt that must be taken: Status.refetch or Status.leave. Else Status.next. Once per slice. */
   pendingInterrupt(): Status;
   /** The instruction allowed by {@link PrivilegedPe.stepping} was executed. */
   stepped(): void;

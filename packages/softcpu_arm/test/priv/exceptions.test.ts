@@ -58,7 +58,7 @@ describe('synchronous exceptions', () => {
   ] as const)('%s', (_name, mode, setup, bits, expected) => {
     const h = machine(mode, setup);
     if (bits === insn.wfe) h.run(insn.wfe); // ERET set the event
-    expect(h.run(bits)).toBe(Status.jump);
+    expect(h.run(bits)).toBe(Status.refetch);
     // Interrupts and debug exceptions are masked, and flags kept.
     expect(h.shared.daif).toBe(15);
     expect(taken(h)).toEqual(expected);
@@ -95,7 +95,7 @@ describe('synchronous exceptions', () => {
     expect(h.get('SP_EL0')).toBe(0x101n);
     h.run(insn.spsel(0));
     expect(h.sp).toBe(0x101n);
-    expect(h.run(mrs('SP_EL0', 1))).toBe(Status.jump);
+    expect(h.run(mrs('SP_EL0', 1))).toBe(Status.refetch);
     h.run(insn.hvc(0));
     expect([h.sp, h.get('SP_EL1'), h.get('SP_EL0')]).toEqual([0x2222n, 0x1111n, 0x101n]);
   });
@@ -197,7 +197,7 @@ describe('data abort syndromes at stage 2', () => {
     const h = machine('EL1h', UNMAPPED);
     expect(h.priv.translate(0x4567_8124, 0x12, access, 4)).toBe(-1);
     h.pc = 0x4000_1000n;
-    expect(h.priv.takeException(bits | 0)).toBe(Status.jump);
+    expect(h.priv.takeException(bits | 0)).toBe(Status.refetch);
     expect(h.get('ESR_EL2').toString(16)).toBe(((S2 | (access === 1 ? 0x40 : 0) | iss) >>> 0).toString(16));
     expect([h.get('FAR_EL2'), h.get('HPFAR_EL2')]).toEqual([0x12_4567_8124n, 0x12_4567_80n << 0n & ~0xfn]);
   });
@@ -289,14 +289,14 @@ describe('External aborts and SError', () => {
   test('a physical SError is taken once, to EL2 with AMO', () => {
     const h = machine('EL1h', { HCR_EL2: HCR.AMO }, 0x3c0n);
     h.priv.setLine(Line.serror, true);
-    expect(h.priv.pendingInterrupt()).toBe(Status.jump);
+    expect(h.priv.pendingInterrupt()).toBe(Status.refetch);
     expect(taken(h)).toEqual(['40009580', 'EL2h', 'be000000', '40001000', '3c5']);
     h.enter('EL1h');
   });
 
   test('a virtual SError is taken once by the guest', () => {
     const h = machine('EL2h', { HCR_EL2: HCR.AMO | HCR.VSE, SPSR_EL2: 0n, ELR_EL2: 0x4000_1000n });
-    expect(h.run(insn.eret)).toBe(Status.jump);
+    expect(h.run(insn.eret)).toBe(Status.refetch);
     expect(taken(h)).toEqual(['40008580', 'EL1h', 'be000000', '40001000', '0']);
     h.run(insn.hvc(0));
     expect(h.get('HCR_EL2')).toBe(0x8000_0000n | HCR.AMO);
@@ -313,7 +313,7 @@ describe('IRQ and FIQ', () => {
   ] as const)('%s', (_name, mode, setup, flags, line, pc, target) => {
     const h = machine(mode, setup, flags);
     h.priv.setLine(line, true);
-    expect(h.priv.pendingInterrupt()).toBe(pc === '40001000' ? Status.next : Status.jump);
+    expect(h.priv.pendingInterrupt()).toBe(pc === '40001000' ? Status.next : Status.refetch);
     expect([h.pc.toString(16), h.mode]).toEqual([pc, target]);
     expect(h.priv.wakeable()).toBe(true);
   });
@@ -339,8 +339,8 @@ describe('IRQ and FIQ', () => {
     expect(h.pc).toBe(0x4000_1000n);
     // Unmasking takes it behind the instruction.
     const status = h.run(insn.daifclr(3));
-    expect([status, h.pc.toString(16)]).toEqual(pc === '40001000' ? [Status.next, pc] : [Status.jump, pc]);
-    if (status === Status.jump) expect(h.get('ELR_EL1')).toBe(0x4000_1004n);
+    expect([status, h.pc.toString(16)]).toEqual(pc === '40001000' ? [Status.next, pc] : [Status.refetch, pc]);
+    if (status === Status.refetch) expect(h.get('ELR_EL1')).toBe(0x4000_1004n);
   });
 
   test('WFI waits until something is pending, masked or not', () => {
@@ -361,7 +361,7 @@ describe('software step', () => {
     expect(h.priv.pendingInterrupt()).toBe(Status.next);
     h.pc = 0x4000_1004n;
     h.priv.stepped();
-    expect(h.priv.pendingInterrupt()).toBe(Status.jump);
+    expect(h.priv.pendingInterrupt()).toBe(Status.refetch);
     expect(taken(h)).toEqual(['40008400', 'EL1h', 'cb000022', '40001004', '0']);
     expect(h.priv.stepping).toBe(false);
   });

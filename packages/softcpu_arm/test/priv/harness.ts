@@ -198,7 +198,7 @@ export class Harness {
   enter(mode: Mode, pc = 0x4000_1000n, flags = 0n): void {
     this.set('SPSR_EL2', BigInt(modes[mode]) | flags);
     this.set('ELR_EL2', pc);
-    if (this.run(insn.eret) !== Status.jump) throw new Error('ERET failed');
+    if (this.run(insn.eret) !== Status.refetch) throw new Error('ERET failed');
   }
 
   get mode(): Mode {

@@ -32,7 +32,7 @@ describe('hosted', () => {
     const { h, set, enter } = hosted();
     set('VBAR_EL1', 0x4000_8000n);
     enter(0n);
-    expect(h.run(insn.svc(1))).toBe(Status.jump);
+    expect(h.run(insn.svc(1))).toBe(Status.refetch);
     expect([h.priv.el, h.pc]).toEqual([1, 0x4000_8400n]);
   });
 
@@ -171,7 +171,7 @@ describe('timers', () => {
     set('ICC_EOIR1_EL1', 27n);
     set('ICH_LR0_EL2', (1n << 62n) | (1n << 61n) | (1n << 60n) | (0xa0n << 48n) | (27n << 32n) | 27n);
     enter(0x85n);
-    expect([h.priv.exited, h.run(insn.daifclr(2))]).toEqual([false, Status.jump]);
+    expect([h.priv.exited, h.run(insn.daifclr(2))]).toEqual([false, Status.refetch]);
     expect(h.get('ICC_IAR1_EL1')).toBe(27n);
     h.set('CNTV_CTL_EL0', 3n);
     h.set('ICC_EOIR1_EL1', 27n);

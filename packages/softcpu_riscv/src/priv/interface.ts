@@ -6,7 +6,7 @@
  * methods for native supervisor software (`csrRead` and the like) take and return bigint.
  */
 
-import type { CoreHost, PhysBus, RamWindow } from '@axvisor/softcpu';
+import type { CoreHost, PhysBus, RamWindow, Status } from '@axvisor/softcpu';
 
 /** Kinds of memory access for {@link PrivilegedHart.translate}. */
 export const Access = {
@@ -19,19 +19,11 @@ export const Access = {
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
-/** Bits of {@link PrivilegedHart.permissions}. */
-export const Permission = { read: 1, write: 2, execute: 4 } as const;
-
-/** What {@link PrivilegedHart.system} tells the run loop. */
-export const Status = {
-  /** Done: go on with the next instruction. PC in the state block is untouched. */
-  next: 0,
-  /** PC in the state block was written (trap, return, or an interrupt taken after the instruction): refetch. */
-  jump: 1,
-  /** Leave the run loop: {@link PrivilegedHart.exited} or {@link PrivilegedHart.waiting} says why. PC is where to resume. */
-  leave: 2,
-} as const;
-export type Status = (typeof Status)[keyof typeof Status];
+/**
+ * {@link PrivilegedHart.system} tells the run loop by a `Status`: `next`, go on behind the instruction, the PC in the state block is untouched; `refetch`, that was
+ * written; `leave`, {@link PrivilegedHart.exited} or {@link PrivilegedHart.waiting} says why, and the PC is where to resume.
+ */
+export { Permission, Status } from '@axvisor/softcpu';
 
 /** What the privileged architecture needs from the engine around it. The constructor of the hart already calls it (reset flushes). */
 export interface PrivilegedHost extends CoreHost {
@@ -114,7 +106,7 @@ export interface PrivilegedHart {
   /**
    * Takes the recorded exception of the instruction at PC (state block). `bits` is the instruction, raw (a compressed one in
    * the low half), or 0 when it could not be fetched.
-   * @returns Status.jump, or Status.leave when the hart exited.
+   * @returns Status.refetch, or Status.leave when the hart exited.
    */
   takeTrap(bits: number): Status;
 
@@ -128,7 +120,7 @@ export interface PrivilegedHart {
   system(op: number, bits: number): Status;
 
   /**
-   * Looks at timers and interrupt lines. If an interrupt must be taken, takes it (epc = PC) and returns Status.jump,
+   * Looks at timers and interrupt lines. If an interrupt must be taken, takes it (epc = PC) and returns Status.refetch,
    * or Status.leave when hosted and it belongs to HS-mode; Status.next otherwise. To be called once per slice.
    *
    * @param timers - false: what the clock made pending since it was last looked at is left for the next call

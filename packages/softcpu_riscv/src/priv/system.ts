@@ -193,7 +193,7 @@ export class SystemInstructions {
     state.advancePc(4);
     const status = this.traps.interrupt();
     if (status !== Status.next) return status;
-    if (interrupts.wakeup) return Status.jump;
+    if (interrupts.wakeup) return Status.refetch;
     state.waiting = true;
     return Status.leave;
   }

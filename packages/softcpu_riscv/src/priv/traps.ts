@@ -121,7 +121,7 @@ export class Traps {
     this.begin();
     this.state.advancePc((bits & 3) === 3 ? 4 : 2);
     const status = this.interrupt();
-    return status === Status.next ? Status.jump : status;
+    return status === Status.next ? Status.refetch : status;
   }
 
   /** Takes the interrupt that must be taken now, if there is one. */
@@ -160,7 +160,7 @@ export class Traps {
     const tvec = state.csr[at]!;
     state.setPc(tvec & ~3, state.csr[at + 1]!);
     if (interrupt !== 0 && (tvec & 1) !== 0) state.advancePc(4 * cause);
-    return Status.jump;
+    return Status.refetch;
   }
 
   private enterM(
@@ -273,7 +273,7 @@ export class Traps {
     state.setPc(state.csr[epc]!, state.csr[epc + 1]!);
     state.modeChanged();
     const status = this.interrupt();
-    return status === Status.next ? Status.jump : status;
+    return status === Status.next ? Status.refetch : status;
   }
 }
 

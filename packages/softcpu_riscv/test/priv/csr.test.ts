@@ -268,7 +268,7 @@ describe('who may access what', () => {
       const expected = outcome[verdicts[i]!];
       if (expected === undefined) expect(status, mode).toBe(Status.next);
       else {
-        expect(status, mode).toBe(Status.jump);
+        expect(status, mode).toBe(Status.refetch);
         expect([h.get('mcause'), h.get('mtval')], mode).toEqual([expected, BigInt((number << 20) >>> 0) | 0x22f3n]);
       }
     });

@@ -155,7 +155,7 @@ export class Harness {
     const mpie = (mstatus >> 3n) & 1n;
     this.set('mstatus', mstatus | (BigInt(prv) << 11n) | (BigInt(v) << 39n) | (mpie << 7n));
     this.set('mepc', pc);
-    if (this.execute('mret') !== Status.jump) throw new Error('mret failed');
+    if (this.execute('mret') !== Status.refetch) throw new Error('mret failed');
   }
 
   get mode(): Mode {

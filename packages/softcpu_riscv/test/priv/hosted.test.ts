@@ -86,7 +86,7 @@ describe('a hosted hart', () => {
     const h = hypervisor();
     h.priv.csrWrite(csr.vstvec, 0x8000_4000n);
     h.priv.enterGuest();
-    expect(h.execute('ebreak')).toBe(Status.jump);
+    expect(h.execute('ebreak')).toBe(Status.refetch);
     expect([h.mode, h.pc, h.priv.exited]).toEqual(['VS', 0x8000_4000n, false]);
   });
 
@@ -112,7 +112,7 @@ describe('a hosted hart', () => {
     expect(h.execute('csrrs', { rs1: 5, csrNumber: csr.sstatus })).toBe(Status.next);
     expect(h.execute('csrrs', { rs1: 5, csrNumber: csr.sie })).toBe(Status.next);
     h.setX(5, 0x200n);
-    expect(h.execute('csrrs', { rs1: 5, csrNumber: csr.sie })).toBe(Status.jump);
+    expect(h.execute('csrrs', { rs1: 5, csrNumber: csr.sie })).toBe(Status.refetch);
     expect([h.pc, h.get('scause')]).toEqual([0x8000_4000n, (1n << 63n) | 9n]);
     h.now = 50n;
     expect([h.priv.pendingInterrupt(), h.priv.exited]).toEqual([Status.leave, true]);

@@ -51,7 +51,7 @@ describe('which interrupt is taken', () => {
             return;
           }
           const [cause, target] = want;
-          expect(status).toBe(Status.jump);
+          expect(status).toBe(Status.refetch);
           expect(h.mode).toBe(target);
           const base = { M: 0x8000_0100n, HS: 0x8000_0200n, VS: 0x8000_0300n }[target as 'M' | 'HS' | 'VS'];
           expect(h.pc).toBe(vectored ? base + 4n * BigInt(cause) : base);
@@ -74,7 +74,7 @@ describe('a CSR write that enables an interrupt is followed by it', () => {
     if (name !== 'mip') h.priv.setPending(9, true);
     h.pc = 0x8000_1000n;
     h.setX(5, value);
-    expect(h.execute('csrrs', { rs1: 5, rd: 6, csrNumber: { mstatus: 0x300, mie: 0x304, mip: 0x344 }[name] })).toBe(Status.jump);
+    expect(h.execute('csrrs', { rs1: 5, rd: 6, csrNumber: { mstatus: 0x300, mie: 0x304, mip: 0x344 }[name] })).toBe(Status.refetch);
     expect([h.get('mcause') & 0xfn, h.get('mepc')]).toEqual([9n, 0x8000_1004n]);
   });
 
@@ -96,7 +96,7 @@ describe('a CSR write that enables an interrupt is followed by it', () => {
     h.execute('sret');
     expect([h.mode, h.pc]).toEqual(['VS', 0x8000_2000n]);
     h.setX(5, 2n);
-    expect(h.execute('csrrs', { rs1: 5, csrNumber: 0x100 })).toBe(Status.jump);
+    expect(h.execute('csrrs', { rs1: 5, csrNumber: 0x100 })).toBe(Status.refetch);
     expect([h.mode, h.pc, h.get('scause'), h.get('sepc')]).toEqual(['VS', 0x8000_0300n, (1n << 63n) | 9n, 0x8000_2004n]);
   });
 
@@ -107,7 +107,7 @@ describe('a CSR write that enables an interrupt is followed by it', () => {
     h.set('mtvec', 0x8000_0100n);
     h.set('mepc', 0x8000_5000n);
     h.set('mstatus', 0n);
-    expect(h.execute('mret')).toBe(Status.jump);
+    expect(h.execute('mret')).toBe(Status.refetch);
     expect([h.mode, h.pc, h.get('mepc'), (h.get('mstatus') >> 11n) & 3n]).toEqual(['M', 0x8000_0100n, 0x8000_5000n, 0n]);
   });
 });
@@ -184,7 +184,7 @@ describe('WFI', () => {
     h.set('mie', 0x80n);
     h.priv.setPending(7, true);
     h.pc = 0x8000_1000n;
-    expect(h.execute('wfi')).toBe(Status.jump);
+    expect(h.execute('wfi')).toBe(Status.refetch);
     expect([h.priv.waiting, h.pc]).toEqual([false, 0x8000_1004n]);
   });
 
@@ -194,7 +194,7 @@ describe('WFI', () => {
     h.set('mstatus', 8n);
     h.priv.setPending(7, true);
     h.pc = 0x8000_1000n;
-    expect(h.execute('wfi')).toBe(Status.jump);
+    expect(h.execute('wfi')).toBe(Status.refetch);
     expect([h.get('mcause'), h.get('mepc')]).toEqual([(1n << 63n) | 7n, 0x8000_1004n]);
   });
 });

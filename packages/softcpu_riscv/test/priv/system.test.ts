@@ -145,7 +145,7 @@ describe('virtual-machine loads and stores', () => {
     paged.enter('HS');
     paged.setX(11, 0x8000_6ffdn);
     paged.setX(12, -1n);
-    expect(paged.execute('hsv.d', { rs1: 11, rs2: 12 })).toBe(Status.jump);
+    expect(paged.execute('hsv.d', { rs1: 11, rs2: 12 })).toBe(Status.refetch);
     expect([paged.get('scause'), paged.get('stval'), paged.get('htval'), paged.get('htinst')]).toEqual([23n, 0x8000_7000n, 0x8000_7000n >> 2n, 0x6ec1c073n]);
     expect(paged.read64(0x8000_6ff8)).toBe(0n);
   });

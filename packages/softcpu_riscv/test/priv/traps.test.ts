@@ -28,7 +28,7 @@ describe('delegation of exceptions', () => {
             h.set('hstatus', 0n);
             if (mode !== 'M') h.enter(mode);
             h.pc = PC;
-            expect(h.trap(cause, TVAL)).toBe(Status.jump);
+            expect(h.trap(cause, TVAL)).toBe(Status.refetch);
 
             const toHs = mode !== 'M' && medeleg !== 0n && delegable.includes(cause);
             const toVs = toHs && modes[mode].v === 1 && hedeleg !== 0n && hDelegable.includes(cause);
@@ -70,7 +70,7 @@ describe('ECALL and EBREAK', () => {
     const h = new Harness();
     if (mode !== 'M') h.enter(mode);
     h.pc = PC;
-    expect(h.execute('ecall')).toBe(Status.jump);
+    expect(h.execute('ecall')).toBe(Status.refetch);
     expect([h.get('mcause'), h.get('mepc'), h.get('mtval')]).toEqual([cause, PC, 0n]);
     if (mode !== 'M') h.enter(mode);
     h.pc = PC;
@@ -88,7 +88,7 @@ describe('trap returns', () => {
         const { prv, v } = modes[mode];
         h.set('mstatus', (BigInt(prv) << 11n) | (BigInt(v) << 39n) | (mpie << 7n) | (1n << 17n) | ((1n - mpie) << 3n));
         h.set('mepc', PC);
-        expect(h.execute('mret')).toBe(Status.jump);
+        expect(h.execute('mret')).toBe(Status.refetch);
         expect([h.mode, h.pc]).toEqual([mode, PC]);
         if (mode !== 'M') h.trap(11);
         const mstatus = h.get('mstatus');
@@ -115,7 +115,7 @@ describe('trap returns', () => {
       h.set('mstatus', (from === 'M' ? 1n << 17n : 0n) | (BigInt(prv) << 8n) | (1n << 5n));
       h.set('hstatus', BigInt(v) << 7n);
       if (from === 'HS') h.enter('HS');
-      expect(h.execute('sret')).toBe(Status.jump);
+      expect(h.execute('sret')).toBe(Status.refetch);
       expect([h.mode, h.pc]).toEqual([mode, PC]);
       h.trap(11);
       expect(h.get('sstatus') & 0x122n).toBe(0x22n);

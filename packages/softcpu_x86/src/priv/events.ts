@@ -110,7 +110,7 @@ export class Events {
         run();
         this.vectoring = 0;
         fault.clear();
-        return regs.exited || regs.waiting !== Waiting.no ? Status.leave : Status.jump;
+        return regs.exited || regs.waiting !== Waiting.no ? Status.leave : Status.refetch;
       } catch (signal) {
         if (signal !== ABORT) throw signal;
       }

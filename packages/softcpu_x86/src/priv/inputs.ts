@@ -107,7 +107,7 @@ export class Inputs {
       this.initPending = false;
       if (guest !== undefined) return guest.signal(true, 0) ? Status.leave : Status.next;
       this.p.init();
-      return regs.waiting === Waiting.no ? Status.jump : Status.leave;
+      return regs.waiting === Waiting.no ? Status.refetch : Status.leave;
     }
     const vector = this.sipi;
     this.sipi = -1;
@@ -117,7 +117,7 @@ export class Inputs {
     regs.setSegment(SEG.cs, vector << 8, vector << 12, 0, 0xffff, 0x9b);
     regs.modeChanged();
     regs.setRip(0, 0);
-    return Status.jump;
+    return Status.refetch;
   }
 
   wakeable(): boolean {

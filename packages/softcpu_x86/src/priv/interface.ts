@@ -6,25 +6,14 @@
  * (`rdmsr` and the like) take and return bigint.
  */
 
-import type { CoreHost, RamWindow } from '@axvisor/softcpu';
+import type { Access, CoreHost, RamWindow, Status } from '@axvisor/softcpu';
 
-/** Kinds of memory access for {@link PrivilegedLp.translate}. Read-modify-write accesses are stores. */
-export const Access = { load: 0, store: 1, fetch: 2 } as const;
-export type Access = (typeof Access)[keyof typeof Access];
-
-/** Bits of {@link PrivilegedLp.permissions}. */
-export const Permission = { read: 1, write: 2, execute: 4, global: 8 } as const;
-
-/** What {@link PrivilegedLp.system} tells the run loop. */
-export const Status = {
-  /** Done: go on with the next instruction. PC in the state block is untouched. */
-  next: 0,
-  /** PC in the state block was written: refetch. */
-  jump: 1,
-  /** Leave the run loop: {@link PrivilegedLp.exited} or {@link PrivilegedLp.waiting} says why. PC is where to resume. */
-  leave: 2,
-} as const;
-export type Status = (typeof Status)[keyof typeof Status];
+/**
+ * {@link PrivilegedLp.system} tells the run loop by a `Status`: `next`, go on behind the instruction, the PC in the state block is untouched; `refetch`, that was
+ * written; `leave`, {@link PrivilegedLp.exited} or {@link PrivilegedLp.waiting} says why, and the PC is where to resume.
+ * Read-modify-write accesses are stores.
+ */
+export { Access, Permission, Status } from '@axvisor/softcpu';
 
 /** Why a logical processor waits for an event (SDM vol. 3, 25.4.2, the activity states). */
 export const Waiting = { no: 0, hlt: 1, shutdown: 2, sipi: 3, mwait: 4 } as const;
@@ -170,7 +159,7 @@ export interface PrivilegedLp {
   raise(vector: number, errorCode?: number): void;
   /**
    * Takes the recorded exception of the instruction at PC. `throughSs`: the access that failed was through SS.
-   * @returns Status.jump, or Status.leave when the guest was left or the processor shut down.
+   * @returns Status.refetch, or Status.leave when the guest was left or the processor shut down.
    */
   takeException(throughSs?: boolean): Status;
   /** raise and takeException: #UD, #DE, #NM, #MF, #XM, #AC, #BR, #GP(0) … of the instruction at PC. */

@@ -67,7 +67,7 @@ export class SystemInstructions {
     };
     const jump = (handler: (insn: SystemInsn) => void): Handler => (insn) => {
       handler(insn);
-      return Status.jump;
+      return Status.refetch;
     };
     const protectedOnly = (handler: Handler): Handler => (insn) => {
       if (regs.real) c.ud();

@@ -64,7 +64,7 @@ export class SystemContext {
   advance(insn: SystemInsn): Status {
     this.p.regs.advance(insn.length);
     this.p.regs.host.endSlice();
-    return Status.jump;
+    return Status.refetch;
   }
 
   /** The 16-bit operand: a register or memory. */

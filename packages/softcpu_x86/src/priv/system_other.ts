@@ -98,7 +98,7 @@ export class OtherInstructions {
     insn.immediatePort = false;
     if (ports.string(input, Math.min(insn.opSize, 4), insn)) return input ? Status.next : this.c.advance(insn);
     regs.host.endSlice();
-    return Status.jump;
+    return Status.refetch;
   }
 
   virtualization(kind: 'vmx' | 'svm', name: Intercepted, insn: SystemInsn): void {

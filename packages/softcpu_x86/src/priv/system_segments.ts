@@ -66,7 +66,7 @@ export class SegmentInstructions {
     transfers.iret(insn.opSize, insn);
     regs.rfAt = regs.host.retired() + 1;
     regs.host.endSlice();
-    return Status.jump;
+    return Status.refetch;
   }
 
   softwareInterrupt(insn: SystemInsn): Status {
