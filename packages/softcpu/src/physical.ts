@@ -19,11 +19,13 @@ export interface PhysBus {
   write(pa: number | bigint, size: number, value: bigint): boolean;
 }
 
-/** Place in linear memory of a byte at a physical address, or -1 if no memory is there. */
-export function placeIn(ram: readonly RamWindow[], pa: number): number {
-  for (const { pa: base, size, offset } of ram) {
-    const distance = pa - base;
-    if (distance >= 0 && distance < size) return offset + distance;
+/** Place in linear memory of `size` bytes at a physical address, or -1 if no memory is there. */
+export function placeIn(ram: readonly RamWindow[], pa: number, size: number = 1): number {
+  // Walks of page tables ask for every entry: there is no iterator.
+  for (let i = 0; i < ram.length; i++) {
+    const window = ram[i] as RamWindow;
+    const distance = pa - window.pa;
+    if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
   }
   return -1;
 }

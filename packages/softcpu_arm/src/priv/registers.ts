@@ -3,7 +3,7 @@
  * shared state block that follow from them.
  */
 
-import { GuestPages, type RamWindow, type Space } from '@axvisor/softcpu';
+import { GuestPages, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
 import {
   ALIGNED, ATTENTION, BRANCH_TBI, DAIF, ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC,
   PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, SPSR_EL1, SPSR_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0, UNPRIV_IDX, X,
@@ -141,13 +141,7 @@ export class State {
 
   /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
   ramOffset(pa: number, size: number): number {
-    const { ram } = this;
-    for (let i = 0; i < ram.length; i++) {
-      const window = ram[i]!;
-      const distance = pa - window.pa;
-      if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
-    }
-    return -1;
+    return placeIn(this.ram, pa, size);
   }
 
   /** Low word of a general-purpose register; 31 is XZR. */

@@ -3,7 +3,7 @@
  * state block that follow from them (MMU_IDX, FETCH_IDX, FP_OFF).
  */
 
-import { GuestPages, type RamWindow, type Space } from '@axvisor/softcpu';
+import { GuestPages, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
 import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
@@ -92,13 +92,7 @@ export class State {
 
   /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
   ramOffset(pa: number, size: number): number {
-    const { ram } = this;
-    for (let i = 0; i < ram.length; i++) {
-      const window = ram[i]!;
-      const distance = pa - window.pa;
-      if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
-    }
-    return -1;
+    return placeIn(this.ram, pa, size);
   }
 
   xLo(register: number): number {

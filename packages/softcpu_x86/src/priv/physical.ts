@@ -1,5 +1,5 @@
 /** Physical memory as the privileged architecture reads and writes it: RAM windows, and the bus outside them. Everything is little-endian. */
-import type { RamWindow } from '@axvisor/softcpu';
+import { placeIn, type RamWindow } from '@axvisor/softcpu';
 import type { PhysBus, PrivilegedOptions } from './interface.ts';
 import { toBigint, type Registers } from './registers.ts';
 
@@ -19,13 +19,7 @@ export class Physical {
 
   /** Byte offset in linear memory of `size` bytes of RAM, or -1. */
   place(pa: number, size: number): number {
-    const { ram } = this;
-    for (let i = 0; i < ram.length; i++) {
-      const window = ram[i]!;
-      const distance = pa - window.pa;
-      if (distance >= 0 && distance + size <= window.size) return window.offset + distance;
-    }
-    return -1;
+    return placeIn(this.ram, pa, size);
   }
 
   /** Low word of 8 bytes at `pa`, a multiple of 8, that others may replace at any time; {@link hi} is the high one. */
