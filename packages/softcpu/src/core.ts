@@ -2,10 +2,10 @@
  * A processor of any architecture around an engine: where it lies in linear memory, and the loop in which it executes, looks at
  * interrupts and comes back.
  */
+import type { CorePlan } from './core_plan.ts';
 import type { Engine, EngineOptions, Execution } from './engine.ts';
 import type { BusLock } from './interp/bus_lock.ts';
-import { copiesSize } from './interp/copies.ts';
-import { PAGE_SIZE, planLayout, type Layout } from './interp/layout.ts';
+import { PAGE_SIZE } from './interp/layout.ts';
 import type { PageWrites } from './interp/page_writes.ts';
 import type { InterpreterStore } from './interp/store.ts';
 import type { Isa } from './isa.ts';
@@ -32,32 +32,6 @@ export const CoreExit = {
   stopped: 'stopped',
 } as const;
 export type CoreExit = (typeof CoreExit)[keyof typeof CoreExit];
-
-/** Where a processor keeps its state in linear memory. */
-export interface CorePlan {
-  /** First byte. */
-  readonly base: number;
-  /** First byte behind it. */
-  readonly end: number;
-  readonly layout: Layout;
-  /** Where one that shares its memory keeps copies of code. */
-  readonly copies: number;
-}
-
-/**
- * Plans the region of a processor.
- *
- * @param stateSize - bytes of its state block.
- * @param base - where the region may begin.
- * @param memoryBytes - size the linear memory may grow to; the TLB takes 1/32 of it.
- * @param poolPages - code pages whose decoded instructions are kept.
- */
-export function planCore(isa: Isa, stateSize: number, base: number, memoryBytes: number, poolPages: number): CorePlan {
-  const state = Math.ceil(base / 64) * 64;
-  const layout = planLayout(isa, { state, base: state + stateSize, memoryBytes, poolPages });
-  const copies = Math.ceil(layout.end / PAGE_SIZE) * PAGE_SIZE;
-  return { base: state, end: copies + copiesSize(layout), layout, copies };
-}
 
 /** What processors of all architectures are made with. */
 export interface CoreOptions {
@@ -348,6 +322,15 @@ export abstract class Core {
   }
 
   // ── the state block ──
+
+  /** Address of the next instruction. */
+  get pc(): bigint {
+    return this.word64(this.#pc);
+  }
+
+  set pc(value: bigint) {
+    this.setWord64(this.#pc, value);
+  }
 
   /** A 64-bit word of the state block, unsigned. */
   protected word64(offset: number): bigint {

@@ -1,6 +1,8 @@
 /** ISA-neutral engine of the software processors. */
-export { Core, CoreExit, engineOptions, planCore } from './core.ts';
-export type { CoreHost, CoreOptions, CorePlan, Sharing } from './core.ts';
+export { Core, CoreExit, engineOptions } from './core.ts';
+export { planCore } from './core_plan.ts';
+export type { CoreHost, CoreOptions, Sharing } from './core.ts';
+export type { CorePlan } from './core_plan.ts';
 export { Engine, EngineCounters, Execution } from './engine.ts';
 export type { EngineOptions, HostFunction, Service } from './engine.ts';
 export { Access, Permission } from './machine.ts';

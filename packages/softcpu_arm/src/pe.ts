@@ -13,7 +13,7 @@ import { CLEAN, SYSTEM, ZERO } from './emit/system.ts';
 import type { PrivilegedHost, TlbRequest } from './priv/interface.ts';
 import { Privileged } from './priv/privileged.ts';
 import { isTimerAccess } from './priv/sysreg_timer.ts';
-import { ALIGNED, FPCR, FPSR, PC, SP, STATE_SIZE, UNSYNCED, V, X } from './state.ts';
+import { ALIGNED, FPCR, FPSR, SP, STATE_SIZE, UNSYNCED, V, X } from './state.ts';
 
 /** Code pages whose decoded instructions are kept, 16 KiB each. */
 const POOL_PAGES = 2048;
@@ -165,14 +165,6 @@ export class Pe extends Core {
   }
 
   // ── registers ──
-
-  get pc(): bigint {
-    return this.word64(PC);
-  }
-
-  set pc(value: bigint) {
-    this.setWord64(PC, value);
-  }
 
   /** The stack pointer in use. */
   get sp(): bigint {

@@ -160,14 +160,6 @@ export class Hart extends Core {
 
   // ── registers ──
 
-  get pc(): bigint {
-    return this.word64(PC);
-  }
-
-  set pc(value: bigint) {
-    this.setWord64(PC, value);
-  }
-
   /** Integer register x`i`, unsigned. */
   reg(i: number): bigint {
     return this.word64(X + 8 * i);

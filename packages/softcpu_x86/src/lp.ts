@@ -19,7 +19,7 @@ import { X87_EXCEPTION } from './emit/x87.ts';
 import { Decoder, MAX_LENGTH } from './isa/decode.ts';
 import { CR0, CR4, V } from './priv/fields.ts';
 import { Privileged, SYSTEM_OPS, Waiting, type PrivilegedHost, type PrivilegedOptions } from './priv/index.ts';
-import { ALIGN_TRAP, ARG0, CODE, GPR, PC, SEG_BASE, SHARED, STATE_SIZE, Seg } from './state.ts';
+import { ALIGN_TRAP, ARG0, CODE, GPR, SEG_BASE, SHARED, STATE_SIZE, Seg } from './state.ts';
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
@@ -157,11 +157,6 @@ export class Lp extends Core {
   }
 
   // ── registers ──
-
-  /** Linear address of the next instruction. */
-  get pc(): bigint {
-    return this.word64(PC);
-  }
 
   /** General register `i`, unsigned. */
   gpr(i: number): bigint {
