@@ -12,6 +12,20 @@ const commands: readonly (readonly [name: string, help: string])[] = [
   ['poweroff', 'switch the machine off'],
 ];
 
+/** Keys of the command line, and the columns of the table, relative to its start. */
+export const shellConstants: string = String.raw`
+        .equ    LINE_SIZE, 128
+        .equ    KEY_CONTROL_C, 3
+        .equ    KEY_BELL, 7
+        .equ    KEY_BACKSPACE, 8
+        .equ    KEY_CONTROL_U, 21
+        .equ    KEY_DELETE, 127
+        .equ    COMMAND_NAME, 0
+        .equ    COMMAND_ENTRY, 4
+        .equ    COMMAND_HELP, 8
+        .equ    COMMAND_SIZE, 12
+`;
+
 /** The table, and what the shell and the commands without a file of their own print. */
 export const shellTexts: string = String.raw`
         .balign 4, 0

@@ -1,18 +1,7 @@
 /** The command line of the embedded RISC-V kernel: line editing, and the short commands. */
+import { shellConstants } from '../embedded/commands.ts';
 
-export const text: string = String.raw`
-        .equ    LINE_SIZE, 128
-        .equ    KEY_CONTROL_C, 3
-        .equ    KEY_BELL, 7
-        .equ    KEY_BACKSPACE, 8
-        .equ    KEY_CONTROL_U, 21
-        .equ    KEY_DELETE, 127
-
-        .equ    COMMAND_NAME, 0         # the columns of the table, relative to its start
-        .equ    COMMAND_ENTRY, 4
-        .equ    COMMAND_HELP, 8
-        .equ    COMMAND_SIZE, 12
-
+export const text: string = String.raw`${shellConstants}
 shell:
         la      a0, prompt
         call    printf
