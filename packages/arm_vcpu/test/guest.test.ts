@@ -1,3 +1,4 @@
+import { testThrowingDevice } from '@axvisor/tooling/guest_vm';
 import { describe, expect, test } from 'vitest';
 import { DEVICE_BASE, GuestVm, psci, RAM_BASE, runGuest, SHUTDOWN, withMachine } from './support/guest.ts';
 
@@ -188,17 +189,7 @@ describe('devices', () => {
     }),
   );
 
-  test.each([false, true])('what a device throws ends the run and not the machine, without an exit: %s', (quick) =>
-    withMachine(() => {
-      const vm = new GuestVm(storeToDevice, { quick });
-      vm.onStore = () => {
-        vm.onStore = () => {};
-        throw new Error('the disk is full');
-      };
-      expect(() => vm.run()).toThrow('the disk is full');
-      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
-    }),
-  );
+  testThrowingDevice((quick) => new GuestVm(storeToDevice, { quick }), withMachine);
 
   test.each([
     ['ldr x1, [x19]', 0x9600_0010n], ['str w1, [x19]', 0x9600_0050n], ['ldp x1, x2, [x19]', 0x9600_0010n], ['ldadd x1, x2, [x19]', undefined], ['cas x1, x2, [x19]', undefined], ['br x19', 0x8600_0010n],

@@ -1,4 +1,5 @@
 import { Irq } from '@axvisor/axvisor_api/arch/riscv';
+import { testThrowingDevice } from '@axvisor/tooling/guest_vm';
 import { describe, expect, test } from 'vitest';
 import { DEVICE_BASE, RAM_BASE, runGuest, sbi, SHUTDOWN, withMachine, GuestVm } from './support/guest.ts';
 
@@ -178,17 +179,7 @@ describe('devices', () => {
     }),
   );
 
-  test.each([false, true])('what a device throws ends the run and not the machine, without an exit: %s', (quick) =>
-    withMachine(() => {
-      const vm = new GuestVm(storeToDevice, { quick });
-      vm.onStore = () => {
-        vm.onStore = () => {};
-        throw new Error('the disk is full');
-      };
-      expect(() => vm.run()).toThrow('the disk is full');
-      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
-    }),
-  );
+  testThrowingDevice((quick) => new GuestVm(storeToDevice, { quick }), withMachine);
 
   test('an LR/SC loop on a device', () =>
     runGuest(

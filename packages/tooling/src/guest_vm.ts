@@ -11,6 +11,7 @@ import { setHostTimer } from '@axvisor/axvisor_api/processor';
 import { currentTicks, skipTo } from '@axvisor/axvisor_api/time';
 import { extendLoad, newArchPerCpu, newArchVCpu, type AxArchVCpu, type AxVCpuExitReason, type QuickDevices } from '@axvisor/axvisor_api/vcpu';
 import { vmm, type VCpuPowerState } from '@axvisor/axvisor_api/vmm';
+import { expect, test } from 'vitest';
 
 const RAM_SIZE = 1 << 21;
 const PAGE = 4096;
@@ -268,6 +269,21 @@ export class GuestVm {
     const first = Number(this.ram + at - this.#board.ramBase);
     return physMemory().bytes.subarray(first, first + length);
   }
+}
+
+/** Tests that what a device throws ends the run, and not the machine. @param newVm - whose guest stores to the device, and ends */
+export function testThrowingDevice(newVm: (quick: boolean) => GuestVm, withMachine: (body: () => void) => void): void {
+  test.each([false, true])('what a device throws ends the run and not the machine, without an exit: %s', (quick) =>
+    withMachine(() => {
+      const vm = newVm(quick);
+      vm.onStore = () => {
+        vm.onStore = () => {};
+        throw new Error('the disk is full');
+      };
+      expect(() => vm.run()).toThrow('the disk is full');
+      expect(vm.run()).toMatchObject({ reason: 'SystemDown' });
+    }),
+  );
 }
 
 let fixture: GuestVm | undefined;
