@@ -1,5 +1,6 @@
-/** Checks who depends on whom: the resolved import graph, the manifests, and what components say they require. */
+/** Checks who depends on whom: the resolved import graph, the manifests, and what components and READMEs say they require and provide. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { conclude, packages, published, ROOT, type WorkspacePackage } from './workspace.ts';
 
@@ -59,7 +60,7 @@ interface LinkedComponent {
   provides(): readonly { readonly api: { readonly id: readonly [string, string]; readonly providers: readonly string[] } }[];
 }
 
-/** A component's `requires` names exactly the API modules whose functions its package calls; each API that it provides names it as a provider. */
+/** A component's `requires` names exactly the API modules whose functions its package calls; each API that it provides names it as a provider; READMEs name them. */
 async function checkRequires(p: WorkspacePackage, calls: ReadonlySet<string>): Promise<boolean> {
   if (p.folder === 'axvisor' || p.folder === 'axvisor_api' || p.folder === 'softcpu') return false;
   const { component } = (await import(join(p.path, 'src/index.ts'))) as { readonly component?: LinkedComponent };
@@ -75,9 +76,17 @@ async function checkRequires(p: WorkspacePackage, calls: ReadonlySet<string>): P
   }
   const required = new Set(component.requires.map((r) => r.id[1]));
   for (const name of required) if (!modules.has(name)) problems.push(`${p.folder}: its component requires '${name}', which it never imports`);
-  for (const { api } of component.provides())
+  for (const { api } of component.provides()) {
     if (!api.providers.includes(p.manifest.name)) problems.push(`${p.folder}: provides '${api.id[1]}', whose providers are ${api.providers.join(', ')}`);
+    for (const folder of [p.folder, 'axvisor_api']) checkReadme(folder, api.id[1]);
+  }
+  for (const name of required) checkReadme('axvisor_api', name);
   return true;
+}
+
+/** The README of a package speaks of an API. */
+function checkReadme(folder: string, name: string): void {
+  if (!readFileSync(join(ROOT, `packages/${folder}/README.md`), 'utf8').includes(`\`${name}\``)) problems.push(`packages/${folder}/README.md does not name the API '${name}'`);
 }
 
 const { modules, summary } = graph();
