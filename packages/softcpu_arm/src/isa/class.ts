@@ -4,7 +4,7 @@
  * One instruction of a class.
  *
  * `fixed` lists, separated by blanks, what the row requires of the class's fields: `field=bits` (an x is any bit), `field!=bits`, `field<n`;
- * alternatives are joined by |. What is not met is unallocated. `syntax` are the operands, see operands.ts; the class's if absent.
+ * alternatives are joined by |. What is not met is unallocated. `syntax` are the operands, see syntax.ts; the class's if absent.
  */
 export type Row = string | readonly [fixed: string, syntax: string];
 

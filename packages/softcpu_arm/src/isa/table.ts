@@ -30,7 +30,7 @@ export interface Insn {
   readonly match: number;
   readonly mask: number;
   readonly fields: Readonly<Record<string, BitField>>;
-  /** Operands as the assembly language writes them, see operands.ts. */
+  /** Operands as the assembly language writes them, see syntax.ts. */
   readonly syntax: string;
   /** Words that fit and are not allocated. */
   readonly except: readonly Pattern[];

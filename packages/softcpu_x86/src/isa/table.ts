@@ -7,7 +7,7 @@
  * - `/n`: ModRM.reg. `:m`, `:r`: ModRM says memory, or register. `:C1`: the whole ModRM byte.
  * - operands, as in the SDM's appendix A: E, M, R, G, S, C, D, I, J, A, O, X, Y; V, W, U, H, L, P, Q, N; B (general register by VEX.vvvv), Z
  *   (register by the opcode), T (x87 stack), K (second immediate). Sizes: b w d q (8 … 64), v (16, 32, 64 by operand size), z (16, 32), y (32, 64),
- *   x (128, 256 by VEX.L), dq (128), h, f, e (a half, fourth, eighth of x) and those in `operandBytes`.
+ *   x (128, 256 by VEX.L), dq (128), h, f, e (a half, fourth, eighth of x) and those in `operandBits`.
  * - attributes: `i64` not in 64-bit mode, `o64` only there; `d64` 64 bits by default there, `f64` always; `w16` … operand size; `lk` may be
  *   locked; `rep` may be repeated; `prot` not in real mode; `nob` REX.B = 0; `W0`, `W1`; `a2`, `a3` … see `rows_simd.ts`; else a CPUID feature.
  */
