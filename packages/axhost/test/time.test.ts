@@ -1,6 +1,6 @@
 import { withLinked } from '@axvisor/axvisor_api';
 import {
-  accountInstructions, cancelTimer, currentTicks, currentTimeNanos, expireTimers, instructionsUntil, isVirtualClock, nanosToTicks,
+  OneShotTimer, accountInstructions, cancelTimer, currentTicks, currentTimeNanos, expireTimers, instructionsUntil, isVirtualClock, nanosToTicks,
   nextDeadline, registerTimer, skipTo, tickFrequency, ticksToNanos, wallClock, type CancelToken,
 } from '@axvisor/axvisor_api/time';
 import fc from 'fast-check';
@@ -166,3 +166,23 @@ describe('timers', () => {
     );
   });
 });
+
+test('a timer has one deadline at a time', () =>
+  linked({ clock: 'virtual' }, () => {
+    const expired: bigint[] = [];
+    const timer: OneShotTimer = new OneShotTimer(() => {
+      expired.push(currentTicks());
+      if (expired.length === 1) timer.set(50n);
+    });
+    timer.set(10n);
+    timer.set(30n);
+    expect([timer.deadline, nextDeadline()]).toEqual([30n, 30n]);
+    skipTo(40n);
+    expect([expireTimers(), expired, timer.deadline]).toEqual([1, [40n], 50n]);
+    timer.cancel();
+    timer.cancel();
+    expect([timer.deadline, nextDeadline()]).toEqual([undefined, undefined]);
+    timer.set(60n);
+    skipTo(60n);
+    expect([expireTimers(), expired, timer.deadline]).toEqual([1, [40n, 60n], undefined]);
+  }));

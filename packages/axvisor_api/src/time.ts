@@ -58,6 +58,38 @@ export let skipTo: Time['skipTo'];
 /** Nanoseconds since the start of the counter. */
 export const currentTimeNanos = (): Nanos => ticksToNanos(currentTicks());
 
+/** A timer that has one deadline at a time, or none. */
+export class OneShotTimer {
+  readonly #fire: (now: Ticks) => void;
+  #token: CancelToken | undefined;
+  #deadline: Ticks | undefined;
+
+  /** @param expired - called once the deadline is reached; it may set the next one. */
+  constructor(expired: () => void) {
+    this.#fire = () => {
+      this.#token = this.#deadline = undefined;
+      expired();
+    };
+  }
+
+  /** When it expires next; undefined: never. */
+  get deadline(): Ticks | undefined {
+    return this.#deadline;
+  }
+
+  /** Sets the deadline, in place of the one before. */
+  set(deadline: Ticks): void {
+    this.cancel();
+    this.#deadline = deadline;
+    this.#token = registerTimer(deadline, this.#fire);
+  }
+
+  cancel(): void {
+    if (this.#token !== undefined) cancelTimer(this.#token);
+    this.#token = this.#deadline = undefined;
+  }
+}
+
 export const time: AxApiDef<'time', Time> = apiDef({
   name: 'time',
   functions: {

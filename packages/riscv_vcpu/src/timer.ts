@@ -1,18 +1,18 @@
 /** A guest's timer on harts without Sstc: a timer of the host that makes VSTIP pending. */
-import { cancelTimer, currentTicks, registerTimer, type CancelToken, type Ticks } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, type Ticks } from '@axvisor/axvisor_api/time';
 
 export class HostTimer {
   readonly #fire: (pending: boolean) => void;
-  #token: CancelToken | undefined;
-  #deadline: Ticks | undefined;
+  readonly #timer: OneShotTimer;
 
   /** @param fire - sets the level of the timer interrupt */
   constructor(fire: (pending: boolean) => void) {
     this.#fire = fire;
+    this.#timer = new OneShotTimer(() => fire(true));
   }
 
   get deadline(): Ticks | undefined {
-    return this.#deadline;
+    return this.#timer.deadline;
   }
 
   /** Fires at `deadline` (host ticks), `undefined`: never. A timer interrupt that is pending goes away. */
@@ -20,18 +20,10 @@ export class HostTimer {
     this.cancel();
     const due = deadline !== undefined && deadline <= currentTicks();
     this.#fire(due);
-    if (deadline === undefined || due) return;
-    this.#deadline = deadline;
-    this.#token = registerTimer(deadline, () => {
-      this.#token = undefined;
-      this.#deadline = undefined;
-      this.#fire(true);
-    });
+    if (deadline !== undefined && !due) this.#timer.set(deadline);
   }
 
   cancel(): void {
-    if (this.#token !== undefined) cancelTimer(this.#token);
-    this.#token = undefined;
-    this.#deadline = undefined;
+    this.#timer.cancel();
   }
 }

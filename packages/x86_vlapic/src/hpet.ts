@@ -1,7 +1,7 @@
 /** The high-precision event timers (IA-PC HPET specification 1.0a): a counter of 100 MHz and three comparators, the first two also in place of 8254 and clock. */
 import { gpa, rangeFromStartSize } from '@axvisor/axvisor_api/addr';
 import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, ticksToNanos, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, ticksToNanos } from '@axvisor/axvisor_api/time';
 
 const TIMERS = 3;
 /** A clock of the counter in nanoseconds, and in femtoseconds as the capabilities have it. */
@@ -34,7 +34,12 @@ class Comparator {
   /** The count up to which matches have been delivered. */
   seen = 0n;
   route: HpetRoute | undefined;
-  token: CancelToken | undefined;
+  /** Set for its next match. */
+  readonly alarm: OneShotTimer;
+
+  constructor(matched: (comparator: Comparator) => void) {
+    this.alarm = new OneShotTimer(() => matched(this));
+  }
 
   has(flag: bigint): boolean {
     return (this.config & flag) !== 0n;
@@ -58,7 +63,12 @@ export class Hpet implements Device {
   readonly model = 'hpet';
   readonly regions: readonly DeviceRegion[];
   readonly #interrupt: (route: HpetRoute, level: boolean) => void;
-  readonly #timers: readonly Comparator[] = Array.from({ length: TIMERS }, () => new Comparator());
+  readonly #timers: readonly Comparator[] = Array.from({ length: TIMERS }, () =>
+    new Comparator((timer) => {
+      this.#advance(timer);
+      this.#arm(timer, MIN_INTERVAL);
+    }),
+  );
   #config = 0n;
   #status = 0n;
   /** The counter when it was last written or halted, and the host's clock when it was let run. */
@@ -87,7 +97,7 @@ export class Hpet implements Device {
   }
 
   async close(): Promise<void> {
-    for (const t of this.#timers) this.#disarm(t);
+    for (const t of this.#timers) t.alarm.cancel();
   }
 
   get #clock(): bigint {
@@ -189,15 +199,11 @@ export class Hpet implements Device {
   }
 
   #arm(timer: Comparator, earliest: bigint): void {
-    this.#disarm(timer);
+    timer.alarm.cancel();
     if (!this.#running || !timer.has(Timer.enable) || (timer.has(Timer.periodic) && timer.period === 0n)) return;
     const left = timer.until(this.#counter);
     const clocks = left > earliest ? left : earliest;
-    timer.token = registerTimer(nanosToTicks((this.#clock + clocks) * CLOCK_NANOS) + 1n, () => {
-      timer.token = undefined;
-      this.#advance(timer);
-      this.#arm(timer, MIN_INTERVAL);
-    });
+    timer.alarm.set(nanosToTicks((this.#clock + clocks) * CLOCK_NANOS) + 1n);
   }
 
   /** Delivers what has come since the last time; several matches are one interrupt. */
@@ -224,13 +230,8 @@ export class Hpet implements Device {
   }
 
   #release(timer: Comparator): void {
-    this.#disarm(timer);
+    timer.alarm.cancel();
     if (timer.route !== undefined) this.#interrupt(timer.route, false);
     timer.route = undefined;
-  }
-
-  #disarm(timer: Comparator): void {
-    if (timer.token !== undefined) cancelTimer(timer.token);
-    timer.token = undefined;
   }
 }

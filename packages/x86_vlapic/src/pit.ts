@@ -1,6 +1,6 @@
 /** The 8254 interval timer of a PC (Intel 8254 data sheet) and port 61h: counter 0 is interrupt 0, counter 2 the speaker. */
 import type { AccessWidth, Device, DeviceRegion } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, ticksToNanos, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, ticksToNanos } from '@axvisor/axvisor_api/time';
 import { PitCounter } from './pit_counter.ts';
 
 /** 14.31818 MHz / 12. */
@@ -30,7 +30,7 @@ export class Pit implements Device {
   readonly #irq: (level: boolean) => void;
   readonly #counters: readonly PitCounter[];
   #port61 = 0;
-  #token: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => this.#rise());
   /** The clock of the last rise that was delivered. */
   #delivered = 0;
 
@@ -46,12 +46,12 @@ export class Pit implements Device {
   reset(): void {
     this.#counters.forEach((c, i) => c.reset(i !== 2));
     this.#port61 = 0;
-    this.#disarm();
+    this.#timer.cancel();
     this.#irq(false);
   }
 
   async close(): Promise<void> {
-    this.#disarm();
+    this.#timer.cancel();
   }
 
   read(offset: number, width: AccessWidth, region: number): bigint {
@@ -104,14 +104,11 @@ export class Pit implements Device {
   }
 
   #arm(after: number): void {
-    this.#disarm();
+    this.#timer.cancel();
     const rise = this.#counters[0]?.nextRise(after);
     if (rise === undefined) return;
     const nanos = (BigInt(rise) * SECOND) / BigInt(PIT_HZ) + 1n;
-    this.#token = registerTimer(nanosToTicks(nanos) + 1n, () => {
-      this.#token = undefined;
-      this.#rise();
-    });
+    this.#timer.set(nanosToTicks(nanos) + 1n);
   }
 
   #rise(): void {
@@ -123,10 +120,5 @@ export class Pit implements Device {
       this.#delivered = now;
     }
     this.#arm(Math.max(now, this.#delivered + MIN_INTERVAL));
-  }
-
-  #disarm(): void {
-    if (this.#token !== undefined) cancelTimer(this.#token);
-    this.#token = undefined;
   }
 }

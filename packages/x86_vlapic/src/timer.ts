@@ -1,5 +1,5 @@
 /** The local APIC's timer (Intel SDM volume 3, 11.5.4): one-shot, periodic and TSC-deadline. */
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, ticksToNanos, type CancelToken, type Ticks } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, ticksToNanos, type Ticks } from '@axvisor/axvisor_api/time';
 import type { TscClock } from '@axvisor/axvisor_api/intc';
 
 /** Bits 18:17 of the LVT timer register. */
@@ -31,7 +31,11 @@ export class ApicTimer {
   #start: Ticks = 0n;
   /** When it will expire next; `undefined`: not armed. */
   #deadline: Ticks | undefined;
-  #token: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => {
+    this.poll();
+    // The clock may have been read with less precision than the deadline has.
+    if (this.#deadline !== undefined && this.#timer.deadline === undefined) this.#timer.set(this.#deadline);
+  });
 
   constructor(expired: () => void) {
     this.#expired = expired;
@@ -142,19 +146,12 @@ export class ApicTimer {
   }
 
   #arm(deadline: Ticks): void {
-    this.#disarm();
     this.#deadline = deadline;
-    this.#token = registerTimer(deadline, () => {
-      this.#token = undefined;
-      this.poll();
-      // The clock may have been read with less precision than the deadline has.
-      if (this.#deadline !== undefined && this.#token === undefined) this.#arm(this.#deadline);
-    });
+    this.#timer.set(deadline);
   }
 
   #disarm(): void {
-    if (this.#token !== undefined) cancelTimer(this.#token);
-    this.#token = undefined;
+    this.#timer.cancel();
     this.#deadline = undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** The Goldfish real-time clock: nanoseconds since 1970 with an alarm (Linux, drivers/rtc/rtc-goldfish; QEMU, hw/rtc/goldfish_rtc). */
 import type { AccessWidth, Device, DeviceContext, DeviceRegion, DeviceSpec, FdtNode, IrqLine } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, wallClock, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, wallClock } from '@axvisor/axvisor_api/time';
 import { deviceName, mmioRegion, type Model } from './model.ts';
 
 const Reg = { timeLow: 0x00, timeHigh: 0x04, alarmLow: 0x08, alarmHigh: 0x0c, irqEnabled: 0x10, clearAlarm: 0x14, alarmStatus: 0x18, clearInterrupt: 0x1c } as const;
@@ -21,7 +21,10 @@ class GoldfishRtc implements Device {
   #timeHigh = 0n;
   #alarm = 0n;
   #alarmHigh = 0n;
-  #timer: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => {
+    this.#pending = true;
+    this.#update();
+  });
   #irqEnabled = false;
   #pending = false;
 
@@ -32,7 +35,7 @@ class GoldfishRtc implements Device {
   }
 
   reset(): void {
-    this.#disarm();
+    this.#timer.cancel();
     this.#offset = this.#latched = this.#timeHigh = this.#alarm = this.#alarmHigh = 0n;
     this.#irqEnabled = this.#pending = false;
     this.#update();
@@ -53,7 +56,7 @@ class GoldfishRtc implements Device {
       case Reg.irqEnabled:
         return this.#irqEnabled ? 1n : 0n;
       case Reg.alarmStatus:
-        return this.#timer === undefined ? 0n : 1n;
+        return this.#timer.deadline === undefined ? 0n : 1n;
       default:
         return 0n;
     }
@@ -79,7 +82,7 @@ class GoldfishRtc implements Device {
         this.#irqEnabled = (value & 1n) === 1n;
         break;
       case Reg.clearAlarm:
-        this.#disarm();
+        this.#timer.cancel();
         break;
       case Reg.clearInterrupt:
         this.#pending = false;
@@ -90,22 +93,12 @@ class GoldfishRtc implements Device {
   }
 
   async close(): Promise<void> {
-    this.#disarm();
+    this.#timer.cancel();
   }
 
   #arm(): void {
-    this.#disarm();
     const wait = this.#alarm - (wallClock() + this.#offset);
-    this.#timer = registerTimer(currentTicks() + nanosToTicks(wait > 0n ? wait : 0n), () => {
-      this.#timer = undefined;
-      this.#pending = true;
-      this.#update();
-    });
-  }
-
-  #disarm(): void {
-    if (this.#timer !== undefined) cancelTimer(this.#timer);
-    this.#timer = undefined;
+    this.#timer.set(currentTicks() + nanosToTicks(wait > 0n ? wait : 0n));
   }
 
   #update(): void {

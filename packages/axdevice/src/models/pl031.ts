@@ -1,6 +1,6 @@
 /** The PrimeCell real-time clock PL031 (Arm, DDI 0224): seconds since 1970 with an alarm. */
 import type { DeviceContext, DeviceSpec, IrqLine } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, wallClock, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, wallClock } from '@axvisor/axvisor_api/time';
 import type { Model } from './model.ts';
 import { Primecell, PRIMECELL_SIZE } from './primecell.ts';
 
@@ -18,7 +18,10 @@ class Pl031 extends Primecell {
   #load = 0;
   #mask = 0;
   #raw = 0;
-  #timer: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => {
+    this.#raw = 1;
+    this.#update();
+  });
 
   constructor(spec: DeviceSpec, { irq }: DeviceContext) {
     super(spec, { model: 'pl031', part: 0x031, revision: 0, node: 'rtc', clocks: ['apb_pclk'] });
@@ -26,7 +29,7 @@ class Pl031 extends Primecell {
   }
 
   reset(): void {
-    this.#disarm();
+    this.#timer.cancel();
     this.#offset = 0n;
     this.#match = this.#load = this.#mask = this.#raw = 0;
     this.#update();
@@ -81,28 +84,19 @@ class Pl031 extends Primecell {
   }
 
   async close(): Promise<void> {
-    this.#disarm();
+    this.#timer.cancel();
   }
 
   /** The alarm is when the counter, which wraps, equals the match register. */
   #arm(): void {
-    this.#disarm();
+    this.#timer.cancel();
     const seconds = BigInt.asUintN(WORD, BigInt(this.#match) - this.#now);
     if (seconds === 0n) {
       this.#raw = 1;
       return;
     }
     const wait = seconds * SECOND - (wallClock() % SECOND);
-    this.#timer = registerTimer(currentTicks() + nanosToTicks(wait), () => {
-      this.#timer = undefined;
-      this.#raw = 1;
-      this.#update();
-    });
-  }
-
-  #disarm(): void {
-    if (this.#timer !== undefined) cancelTimer(this.#timer);
-    this.#timer = undefined;
+    this.#timer.set(currentTicks() + nanosToTicks(wait));
   }
 
   #update(): void {

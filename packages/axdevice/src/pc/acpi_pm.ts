@@ -1,6 +1,6 @@
 /** ACPI fixed hardware (ACPI 6.5, 4.8): PM1a event and control registers, power button, and the PM timer. */
 import type { DeviceContext, DeviceSpec, IrqLine } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, ticksToNanos, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, ticksToNanos } from '@axvisor/axvisor_api/time';
 import type { Model } from '../models/model.ts';
 import { PortDevice, portOf, ports } from './port_device.ts';
 
@@ -29,7 +29,10 @@ class AcpiPm extends PortDevice {
   #control: number = Control.sciEnable;
   /** Half periods of the timer that have been seen. */
   #halves = 0n;
-  #token: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => {
+    this.#collect();
+    this.#update();
+  });
 
   constructor(spec: DeviceSpec, { irq, requestPower, onPowerButton }: DeviceContext) {
     super(spec, [ports(portOf(spec, SIZE), SIZE)]);
@@ -49,7 +52,7 @@ class AcpiPm extends PortDevice {
   }
 
   async close(): Promise<void> {
-    this.#disarm();
+    this.#timer.cancel();
   }
 
   get #clock(): bigint {
@@ -88,19 +91,10 @@ class AcpiPm extends PortDevice {
 
   #update(): void {
     this.#sci?.set((this.#status & this.#enable) !== 0);
-    this.#disarm();
+    this.#timer.cancel();
     if ((this.#enable & ~this.#status & Event.timer) === 0) return;
     const nanos = ((this.#clock / HALF_PERIOD + 1n) * HALF_PERIOD * SECOND) / TIMER_HZ + 1n;
-    this.#token = registerTimer(nanosToTicks(nanos) + 1n, () => {
-      this.#token = undefined;
-      this.#collect();
-      this.#update();
-    });
-  }
-
-  #disarm(): void {
-    if (this.#token !== undefined) cancelTimer(this.#token);
-    this.#token = undefined;
+    this.#timer.set(nanosToTicks(nanos) + 1n);
   }
 }
 

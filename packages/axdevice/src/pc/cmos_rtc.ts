@@ -1,6 +1,6 @@
 /** The MC146818 real-time clock with 128 bytes of memory (Motorola MC146818 data sheet) at ports 70h and 71h, as PCs have it. */
 import type { DeviceContext, DeviceSpec, IrqLine } from '@axvisor/axvisor_api/device';
-import { cancelTimer, currentTicks, nanosToTicks, registerTimer, wallClock, type CancelToken } from '@axvisor/axvisor_api/time';
+import { OneShotTimer, currentTicks, nanosToTicks, wallClock } from '@axvisor/axvisor_api/time';
 import type { Model } from '../models/model.ts';
 import { numberOption, PortDevice, portOf, ports } from './port_device.ts';
 import { nextAlarm, SECOND, secondsOf, timeByte, TimeReg, type Format } from './rtc_fields.ts';
@@ -38,7 +38,10 @@ class CmosRtc extends PortDevice {
   #seen = 0;
   #seenPeriod = 0n;
   #flags = 0;
-  #timer: CancelToken | undefined;
+  readonly #timer: OneShotTimer = new OneShotTimer(() => {
+    this.#collect();
+    this.#update();
+  });
 
   constructor(spec: DeviceSpec, { irq }: DeviceContext) {
     super(spec, [ports(portOf(spec, 2), 2)]);
@@ -55,7 +58,7 @@ class CmosRtc extends PortDevice {
   }
 
   async close(): Promise<void> {
-    this.#disarm();
+    this.#timer.cancel();
   }
 
   get #b(): number {
@@ -169,7 +172,7 @@ class CmosRtc extends PortDevice {
   /** Drives the wire, and arms the host's timer for the next event that would interrupt. */
   #update(): void {
     this.#irq?.set(this.#asserted);
-    this.#disarm();
+    this.#timer.cancel();
     // An asserted wire stays so until C is read.
     if (this.#asserted) return;
     const now = this.#now;
@@ -183,16 +186,7 @@ class CmosRtc extends PortDevice {
     }
     const wait = waits.sort((a, b) => (a < b ? -1 : 1))[0];
     if (wait === undefined) return;
-    this.#timer = registerTimer(currentTicks() + nanosToTicks(wait > 0n ? wait : 0n) + 1n, () => {
-      this.#timer = undefined;
-      this.#collect();
-      this.#update();
-    });
-  }
-
-  #disarm(): void {
-    if (this.#timer !== undefined) cancelTimer(this.#timer);
-    this.#timer = undefined;
+    this.#timer.set(currentTicks() + nanosToTicks(wait > 0n ? wait : 0n) + 1n);
   }
 }
 
