@@ -98,7 +98,7 @@ export function engineOptions(options: CoreOptions, sharing: Sharing | undefined
   return {
     memory,
     memoryLimits,
-    layout: plan.layout,
+    layout: { ...plan.layout, alone: sharing === undefined },
     ...(sharing === undefined ? {} : { shared: { copies: plan.copies, ...sharing } }),
     ...(engine === undefined ? {} : { execution: engine }),
     ...(translationBytes === undefined ? {} : { translationBytes }),

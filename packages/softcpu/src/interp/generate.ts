@@ -59,7 +59,7 @@ export interface InterpreterOptions {
 
 /** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
 export function generateInterpreter(handlers: HandlerTable, { isa, layout, memoryLimits, translating, countStarts, strict }: InterpreterOptions): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder();
+  const module = new ModuleBuilder(layout.alone);
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
     decode: module.importFunc(IMPORTS.engine, 'decode', ['i32'], ['i32']),

@@ -122,6 +122,8 @@ export const ACCESS_EXACT = 256;
 export const ACCESS_UPDATE = 512;
 
 export interface Layout {
+  /** No other processor, and no thread, accesses the memory while this one executes. */
+  readonly alone: boolean;
   /** State block of the ISA. */
   readonly state: number;
   /** Engine block. */
@@ -213,6 +215,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
   };
   const stride = recordPageStride(isa);
   const layout = {
+    alone: false,
     state,
     engine: region(ENGINE.size),
     tlb: region(2 * MMU_MODES * tlbTableSize(windowBits)),

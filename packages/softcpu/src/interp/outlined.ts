@@ -144,7 +144,7 @@ export class LaterInstructions {
 
   #generate(numbers: readonly number[]): Uint8Array {
     const isa = this.#isa;
-    const module = new ModuleBuilder();
+    const module = new ModuleBuilder(this.#layout.alone);
     module.importMemory('host', 'memory', this.#memoryLimits);
     const table = module.importTable('engine', LATER.table, { min: 0 });
     const runtime: Runtime = {
@@ -160,7 +160,7 @@ export class LaterInstructions {
     };
     const made = numbers.map((number) => {
       const instruction = isa.instructions[(this.#handlers.slot(number) as Slot).instruction] as Instruction;
-      const code = new Code(FRAME_PARAMS);
+      const code = new Code(FRAME_PARAMS, this.#layout.alone);
       outline(code, isa, this.#layout, runtime, instruction);
       return { number, name: instruction.name, code };
     });

@@ -2,6 +2,7 @@
 import type { Code } from '../wasm/code.ts';
 import { typeOf } from '../wasm/opcodes.ts';
 import type { AtomicOp, MemoryOp, ValueType } from '../wasm/opcodes.ts';
+import { emitAlone } from './alone.ts';
 import type { Block, Variable } from './emitter.ts';
 import { i32, local, read } from './expr.ts';
 import type { Expr, I32 } from './expr.ts';
@@ -135,6 +136,7 @@ export class BlockEmitter implements Block {
   }
 
   atomic<T extends 'i32' | 'i64'>(op: AtomicOp & `${T}.atomic.${string}`, address: I32, ...operands: Expr<T>[]): Expr<T> {
+    if (this.code.alone) return emitAlone(this, op, address, operands) as Expr<T>;
     lower(this.code, address);
     for (const operand of operands) lower(this.code, operand);
     this.code.atomic(op);
@@ -142,13 +144,17 @@ export class BlockEmitter implements Block {
   }
 
   atomicStore<T extends 'i32' | 'i64'>(op: AtomicOp & `${T}.atomic.store${string}`, address: I32, value: Expr<T>): void {
+    if (this.code.alone) {
+      emitAlone(this, op, address, [value]);
+      return;
+    }
     lower(this.code, address);
     lower(this.code, value);
     this.code.atomic(op);
   }
 
   atomicFence(): void {
-    this.code.atomicFence();
+    if (!this.code.alone) this.code.atomicFence();
   }
 
   fill(address: I32, byte: I32, length: I32): void {

@@ -32,7 +32,7 @@ export interface NumberedSource extends RegionSource {
 
 /** @param read - to be read, not executed: with a table as tools know it that do not read types of references. */
 export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly NumberedSource[], read = false): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder();
+  const module = new ModuleBuilder(layout.alone);
   module.importMemory(REGION_IMPORTS.host, 'memory', memoryLimits);
   const type = module.type(REGION_PARAMS, ['i32']);
   const filled = read ? undefined : { type };

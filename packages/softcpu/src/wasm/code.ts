@@ -23,6 +23,8 @@ export class Code {
   readonly out: ByteWriter = new ByteWriter(512);
   /** Hints: offset within {@link out} and the direction expected. */
   readonly hints: { readonly at: number; readonly taken: boolean }[] = [];
+  /** Nobody else accesses the memory while the function runs. */
+  readonly alone: boolean;
   readonly #params: number;
   readonly #locals: ValType[] = [];
   readonly #free: Partial<Record<ValType, number[]>> = {};
@@ -33,7 +35,8 @@ export class Code {
   /** A `local.set` and where it ends: followed by a `local.get` of the same, it becomes a `local.tee`. */
   #set: { readonly index: number; readonly at: number; readonly end: number } | undefined;
 
-  constructor(params: readonly ValType[]) {
+  constructor(params: readonly ValType[], alone = false) {
+    this.alone = alone;
     this.#params = params.length;
   }
 

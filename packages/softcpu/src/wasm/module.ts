@@ -72,6 +72,7 @@ function writeConst(out: ByteWriter, type: ScalarType, value: number | bigint): 
 }
 
 export class ModuleBuilder {
+  readonly #alone: boolean;
   readonly #types = new Map<string, { readonly index: number; readonly params: readonly ValType[]; readonly results: readonly ValType[] }>();
   readonly #imports: { readonly module: string; readonly field: string; readonly write: (out: ByteWriter) => void }[] = [];
   readonly #importNames: string[] = [];
@@ -82,6 +83,11 @@ export class ModuleBuilder {
   readonly #elements: { readonly table: number; readonly offset: number; readonly funcs: readonly number[]; readonly filled: Filled | undefined }[] = [];
   #importedTables = 0;
   #importedGlobals = 0;
+
+  /** @param alone - see {@link Code.alone}. */
+  constructor(alone = false) {
+    this.#alone = alone;
+  }
 
   /** Index of a function type, the same for equal types. */
   type(params: readonly ValType[], results: readonly ValType[]): number {
@@ -115,7 +121,7 @@ export class ModuleBuilder {
   }
 
   /** Declares a function; its body is written, or was, into the `code` returned, which must end with its own `end`. */
-  func(name: string, params: readonly ValType[], results: readonly ValType[], code: Code = new Code(params)): { readonly index: number; readonly code: Code } {
+  func(name: string, params: readonly ValType[], results: readonly ValType[], code: Code = new Code(params, this.#alone)): { readonly index: number; readonly code: Code } {
     this.#funcs.push({ name, type: this.type(params, results), code });
     return { index: this.#importNames.length + this.#funcs.length - 1, code };
   }

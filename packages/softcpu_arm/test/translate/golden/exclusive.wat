@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i32 i32 i32 i64 i64 i64)
+    (local i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i64 i64 i64)
     (block  ;; label = @1
       (block  ;; label = @2
         (local.set 4
@@ -46,11 +46,12 @@
                 (br 3 (;@1;))))
             (local.set 8
               (local.get 9))))
-        (local.set 11
+        (local.set 12
           (i64.extend_i32_u
-            (local.tee 10
-              (i32.atomic.load
-                (local.get 8)))))
+            (local.tee 11
+              (i32.load
+                (local.tee 10
+                  (local.get 8))))))
         (i32.store offset=5228
           (i32.const 0)
           (i32.const 1))
@@ -63,25 +64,25 @@
             (local.get 8)))
         (i64.store offset=5240
           (i32.const 0)
-          (local.get 11))
+          (local.get 12))
         (local.set 2
           (i64.extend_i32_u
             (i32.add
               (i32.wrap_i64
                 (local.tee 2
-                  (local.get 11)))
+                  (local.get 12)))
               (i32.const 1))))
-        (local.set 10
+        (local.set 11
           (i32.wrap_i64
             (local.tee 7
               (i64.add
-                (local.tee 11
+                (local.tee 12
                   (local.get 4))
                 (i64.load offset=121472
                   (i32.and
                     (i32.shr_u
                       (i32.wrap_i64
-                        (local.get 11))
+                        (local.get 12))
                       (i32.const 9))
                     (i32.const 16376)))))))
         (if  ;; label = @3
@@ -93,17 +94,17 @@
           (then
             (if  ;; label = @4
               (i32.eqz
-                (local.tee 9
+                (local.tee 10
                   (call 2
-                    (local.get 11)
+                    (local.get 12)
                     (i64.const 0)
                     (i32.const 388))))
               (then
                 (local.set 5
                   (i64.const 524290))
                 (br 2 (;@2;))))
-            (local.set 10
-              (local.get 9))))
+            (local.set 11
+              (local.get 10))))
         (local.set 6
           (i64.const 1))
         (if  ;; label = @3
@@ -117,29 +118,36 @@
                 (i64.load offset=5232
                   (i32.const 0))
                 (i64.extend_i32_u
-                  (local.get 10)))
+                  (local.get 11)))
               (i32.eq
                 (i32.load offset=5256
                   (i32.const 0))
                 (i32.const 4))))
           (then
-            (local.set 12
+            (local.set 13
               (i64.load offset=5240
                 (i32.const 0)))
-            (local.set 13
+            (local.set 14
               (local.get 2))
+            (if  ;; label = @4
+              (i32.eq
+                (local.tee 8
+                  (i32.load
+                    (local.tee 9
+                      (local.get 11))))
+                (i32.wrap_i64
+                  (local.get 13)))
+              (then
+                (i32.store
+                  (local.get 9)
+                  (i32.wrap_i64
+                    (local.get 14)))))
             (local.set 6
               (i64.extend_i32_u
                 (i64.ne
                   (i64.extend_i32_u
-                    (local.tee 8
-                      (i32.atomic.rmw.cmpxchg
-                        (local.get 10)
-                        (i32.wrap_i64
-                          (local.get 12))
-                        (i32.wrap_i64
-                          (local.get 13)))))
-                  (local.get 12))))))
+                    (local.get 8))
+                  (local.get 13))))))
         (i32.store offset=5228
           (i32.const 0)
           (i32.const 0))
