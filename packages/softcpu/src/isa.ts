@@ -1,5 +1,5 @@
 /** What the engine must be told about an instruction set: data, except for the definitions of the instructions. */
-import type { Decoder } from './decode/tables.ts';
+import type { Decoder } from './decode/format.ts';
 import type { Emit, FunctionDefinition } from './ir/emitter.ts';
 import type { PageWalk } from './tlb/walk.ts';
 import type { MemoryOp } from './wasm/opcodes.ts';

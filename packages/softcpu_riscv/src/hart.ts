@@ -87,7 +87,7 @@ export class Hart extends Core {
         [CBO_ZERO]: (record) => this.#zeroBlock(record),
       },
     });
-    this.#writer = new RecordWriter(this.engine.handlers);
+    this.#writer = new RecordWriter(this.engine.handlers, options.plan.layout);
     this.priv = new Privileged({
       memory,
       stateBase: this.state,

@@ -1,46 +1,9 @@
-/**
- * What generated code decodes by, in linear memory: a tree of tables that finds an instruction by its bits, plans that say how its record is
- * written, and records as they were for instructions of which there is no plan. JavaScript, which can decode everything, adds what it meets.
- */
-import { MAX_REGIONS, type Layout } from '../interp/layout.ts';
-import type { Block } from '../ir/emitter.ts';
-import type { I32 } from '../ir/expr.ts';
-
-/** Bytes by number of the handler: JavaScript has seen a record with it. */
-export const SEEN_SIZE: number = Math.ceil((2 ** 16 - MAX_REGIONS) / 64) * 64;
-
-/** Entries for records that are kept, by a hash of the instruction: {@link Kept}. */
-export const KEPT_BITS = 12;
-export const KEPT_MULTIPLIER = 0x9e37_79b1;
-/** Byte offsets in such an entry: the instruction, {@link PLAN} flags with {@link PLAN.valid}, the record. */
-export const Kept = { bits: 0, flags: 4, record: 8, size: 24 } as const;
-
-/** Byte offsets in a table of the tree: how far the instruction is shifted and which bits then choose among the children: tables, or minus lists of candidates. */
-export const Node = { shift: 0, bits: 4, children: 8 } as const;
-
-/** Byte offsets in a candidate: bits that are fixed and their values, and the plan, 0 if JavaScript must be asked. The last one of a list fits. */
-export const Candidate = { mask: 0, match: 4, plan: 8, size: 12 } as const;
-
-/**
- * A plan: flags with the number of steps above them, then the record to which the steps add, its handler being the one for far targets. `bits`:
- * the last word is the instruction. `direct`: a jump by as many bytes as the third word says. `ends`: execution does not go on behind it.
- */
-export const PLAN = { bits: 1, direct: 2, ends: 4, valid: 8, countShift: 4, record: 4, steps: 20 } as const;
-
-/**
- * A step: which word it adds to (`target`, as an offset in bytes), and what: a field, taken out by a shift to the left and then (eight bits further up) to the
- * right, times a number, or one of the `values` at a place. `times`: that is multiplied by one of other values, by another field. `computed`: what
- * {@link Decoder.compute} says instead.
- */
-export const STEP = { target: 12, signed: 16, values: 32, times: 64, computed: 128, field: 4, number: 8, byField: 12, byValues: 16, size: 20 } as const;
-
-/** What an instruction set adds to it. All its instructions have `unit` bytes, which are four, and `Machine.decode` adds to the {@link DecodeTables}. */
-export interface Decoder {
-  /** Bytes of each processor that the tables may take. */
-  readonly bytes: number;
-  /** Defines what steps add that a field and a factor do not tell, from an instruction and the number that the step has. */
-  readonly compute: (b: Block, word: I32, number: I32) => I32;
-}
+/** Adds to what generated code decodes by, see `format.ts`. */
+import { PAGE_SIZE, recordShift } from '../interp/layout.ts';
+import type { Layout } from '../interp/layout.ts';
+import type { Isa } from '../isa.ts';
+import { KEPT_MULTIPLIER, Kept, PLAN, decoderSize, rootOf } from './format.ts';
+import type { Decoder } from './format.ts';
 
 /** An instruction that a list of candidates is for. */
 export interface CandidateEntry {
@@ -52,16 +15,20 @@ export interface CandidateEntry {
 /** Adds to the tables of one processor. Places are offsets in linear memory, of which `words` is a view. */
 export class DecodeTables {
   readonly #kept: number;
+  readonly #keptBits: number;
+  readonly #recordShift: number;
   /** The first table of the tree. */
   readonly root: number;
   readonly #end: number;
   #next: number;
 
-  constructor({ decoder, decoderEnd }: Pick<Layout, 'decoder' | 'decoderEnd'>) {
-    this.#kept = decoder + SEEN_SIZE;
-    this.root = rootOf(decoder);
+  constructor(isa: Pick<Isa, 'unit' | 'records'> & { readonly decoder: Decoder }, { decoder }: Pick<Layout, 'decoder'>) {
+    this.#kept = decoder;
+    this.#keptBits = isa.decoder.keptBits;
+    this.#recordShift = recordShift(isa);
+    this.root = rootOf(decoder, isa.decoder);
     this.#next = this.root;
-    this.#end = decoderEnd;
+    this.#end = decoder + decoderSize(isa.decoder);
   }
 
   /** Bytes that nothing was put into yet. */
@@ -88,11 +55,35 @@ export class DecodeTables {
     return -this.append(words, candidates.flatMap(({ mask, match, plan }) => [mask, match, plan]));
   }
 
-  /** The entry for an instruction's record, and whether the record is there. */
-  kept(word: number): number {
-    return this.#kept + (Math.imul(word, KEPT_MULTIPLIER) >>> (32 - KEPT_BITS)) * Kept.size;
+  #keptOf(word: number): number {
+    return (this.#kept + (Math.imul(word, KEPT_MULTIPLIER) >>> (32 - this.#keptBits)) * Kept.size) >>> 2;
+  }
+
+  /** Keeps the record of an instruction, of a direct jump as if its target were far, with what of {@link PLAN} holds for it. */
+  keep(words: Int32Array, word: number, flags: number, first: number, second: number, third: number, fourth: number): void {
+    const kept = this.#keptOf(word);
+    words[kept] = word;
+    words[kept + Kept.flags / 4] = flags | PLAN.valid;
+    const at = kept + Kept.record / 4;
+    words[at] = first;
+    words[at + 1] = second;
+    words[at + 2] = third;
+    words[at + 3] = fourth;
+  }
+
+  /** Writes the record of an instruction that lies at an offset in its page. @returns its flags, 0 if nothing is kept of it */
+  write(words: Int32Array, word: number, record: number, offset: number): number {
+    const kept = this.#keptOf(word);
+    const flags = words[kept + Kept.flags / 4] as number;
+    if (flags === 0 || words[kept] !== word) return 0;
+    const from = kept + Kept.record / 4;
+    const to = record >>> 2;
+    const distance = words[from + 2] as number;
+    const isNear = (flags & PLAN.direct) !== 0 && offset + distance >= 0 && offset + distance < PAGE_SIZE;
+    words[to] = (words[from] as number) + (isNear ? (distance <= 0 ? 2 : 1) : 0);
+    words[to + 1] = words[from + 1] as number;
+    words[to + 2] = isNear ? distance << this.#recordShift : distance;
+    words[to + 3] = words[from + 3] as number;
+    return flags;
   }
 }
-
-/** Where the first table of the tree is. */
-export const rootOf = (decoder: number): number => decoder + SEEN_SIZE + 2 ** KEPT_BITS * Kept.size;

@@ -1,4 +1,5 @@
 /** Places in linear memory that are baked into a generated interpreter, and the format of what lies there. */
+import { decoderSize } from '../decode/format.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
 
@@ -92,6 +93,8 @@ export const MOST_STORES = 255;
 export const COUNTERS = 4096;
 /** Regions of translated code there may be at a time: their numbers stand above the handlers' in 16 bits. */
 export const MAX_REGIONS = 58_000;
+/** Bound on the numbers of handlers. */
+export const MAX_HANDLERS: number = 2 ** 16 - MAX_REGIONS;
 /** Records for instructions that lie in two pages, of regions that are made at a time. */
 export const BORROWED_RECORDS = 16;
 /** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for. */
@@ -147,9 +150,10 @@ export interface Layout {
   readonly writable: number;
   /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
   readonly guestBlocks: number;
-  /** What generated code decodes by, and the first byte behind it. Empty where it decodes nothing. */
+  /** What generated code decodes by. Empty where it decodes nothing. */
   readonly decoder: number;
-  readonly decoderEnd: number;
+  /** Bytes by number of the handler: JavaScript has seen a record with it. Empty where JavaScript sees all. */
+  readonly seen: number;
   readonly fetchCache: number;
   /** u16 by class of virtual pages: fetch modes, a bit each, in which one was looked up and may be known elsewhere, though not in the fetch cache. */
   readonly fetchEvicted: number;
@@ -239,8 +243,8 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     writable: region(2 ** (windowBits - 12)),
     fetchEvicted: region(EVICTED * 2),
     guestBlocks: region(isa.walk === undefined ? 0 : GUEST_BLOCKS * 4),
-    decoder: region(isa.decoder?.bytes ?? 0),
-    decoderEnd: next,
+    decoder: region(isa.decoder === undefined ? 0 : decoderSize(isa.decoder)),
+    seen: region(isa.decoder === undefined ? 0 : MAX_HANDLERS),
     trial: region(isa.records.size),
     poolPages,
     end: 0,

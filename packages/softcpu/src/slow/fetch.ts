@@ -1,4 +1,5 @@
 /** Fetches that the cache of fetch translations did not answer: translating, decoding, and instructions that end in the next page. */
+import { DecodedBlock } from '../decode/generate.ts';
 import type { Engine } from '../engine.ts';
 import { ENGINE, Handler, PAGE_SIZE, Status, recordShift, type Layout } from '../interp/layout.ts';
 import { Overlaps } from '../interp/overlaps.ts';
@@ -77,11 +78,11 @@ export class FetchPath {
     let length: number;
     do {
       if (decodeBlock !== undefined) {
-        const reached = decodeBlock(text, record, offset);
-        const behind = Math.abs(reached);
-        decoded += (behind - offset) / this.#isa.unit;
-        offset = behind;
-        if (reached < 0) break;
+        const answer = decodeBlock(text, record, offset);
+        const block = Math.abs(answer);
+        decoded += block >>> DecodedBlock.countShift;
+        offset = block & DecodedBlock.offset;
+        if (answer < 0) break;
         record = base + (offset << this.#shift);
       }
       length = this.#decode(text + offset, PAGE_SIZE - offset, record, offset);
@@ -110,7 +111,7 @@ export class FetchPath {
     const { words, bytes, later, decodeBlock } = this.#engine;
     const handler = (words[record >>> 2] as number) & 0xffff;
     later?.want(handler);
-    if (decodeBlock !== undefined) bytes[this.#layout.decoder + handler] = 1;
+    if (decodeBlock !== undefined) bytes[this.#layout.seen + handler] = 1;
     return length;
   }
 

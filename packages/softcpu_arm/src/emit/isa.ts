@@ -1,6 +1,6 @@
 /** The A64 instruction set as the engine wants it: record layout, state block, definitions of all instructions. */
 import { splitFunctions } from '@axvisor/softcpu';
-import type { Emit, Instruction, Isa } from '@axvisor/softcpu';
+import type { Decoder, Emit, Instruction, Isa } from '@axvisor/softcpu';
 import { insns } from '../isa/table.ts';
 import { ALIGNED, BUDGET, FETCH_IDX, FLAG_A, FLAG_B, FLAG_COND, FLAG_KIND, FPCR, FP_TRAP, MMU_IDX, PC, SHARED, SP_ALIGN, VT, ZR, ZSINK } from '../state.ts';
 import { arithmetic } from './arithmetic.ts';
@@ -64,6 +64,9 @@ export const defined: readonly (Defined | undefined)[] = insns.map(({ name }) =>
 /** Index of what is no instruction. */
 export const UNALLOCATED: number = instructions.push({ name: UNDEFINED, lengths: [4], emit: (e) => e.fault(UNDEFINED) }) - 1;
 
+/** Few records are kept: nearly all instructions that are met often have plans. */
+export const decoder: Decoder = { keptBits: 12, plans: { bytes: 128 << 10, compute } };
+
 export const isa: Isa = {
   name: 'A64',
   unit: 4,
@@ -87,7 +90,7 @@ export const isa: Isa = {
   ],
   instructions,
   walk,
-  decoder: { bytes: 256 << 10, compute },
+  decoder,
   manyOutlined: true,
   functions: { ...flagFunctions, ...inexactFunctions, ...cryptoFunctions, ...fastFloatFunctions, [FP_EXEC]: { params: ['i32', 'i32'], result: 'i32' }, ...splitFunctions(VT) },
   services: [SYSTEM, ZERO, CLEAN, UNDEFINED, FP_FAULT, SP_FAULT],

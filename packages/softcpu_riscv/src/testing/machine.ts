@@ -4,7 +4,7 @@
  * counted in retired instructions, so that every run is the same.
  */
 import { CoreExit, PageWrites } from '@axvisor/softcpu';
-import type { Execution, PhysBus } from '@axvisor/softcpu';
+import type { Execution, Layout, PhysBus } from '@axvisor/softcpu';
 import { Hart } from '../hart.ts';
 import { Clint } from './clint.ts';
 import { parseElf } from './elf.ts';
@@ -46,6 +46,8 @@ export interface BareMachineOptions extends Omit<MachineMemoryOptions, 'machines
 export class BareMachine {
   readonly hart: Hart;
   readonly clint: Clint;
+  /** Where what the hart's engine needs lies in linear memory. */
+  readonly layout: Layout;
   /** RAM. */
   readonly ram: Uint8Array;
   readonly #view: DataView;
@@ -58,6 +60,7 @@ export class BareMachine {
   constructor({ ramBytes, poolPages, memory, number = 0, engine = 'interpreter', misaligned = 'handled' }: BareMachineOptions = {}) {
     const part = memory ?? createMachineMemory({ ...(ramBytes === undefined ? {} : { ramBytes }), ...(poolPages === undefined ? {} : { poolPages }) });
     const { plan, ram: offset } = planMachine(part, number);
+    this.layout = plan.layout;
     const { buffer } = part.memory;
     this.ram = new Uint8Array(buffer, offset, part.ramBytes);
     this.#view = new DataView(buffer, offset, part.ramBytes);

@@ -4,6 +4,8 @@ import type { CorePlan, WasmMemory } from '@axvisor/softcpu';
 import { planHart } from '../hart.ts';
 
 const WASM_PAGE = 0x1_0000;
+/** Of each hart, beside records and what depends on the size of memory. */
+const REST = 2 << 20;
 /** Nothing is at address 0. */
 const FIRST = 0x1000;
 /** With more, the translation buffers of the harts, each for all of memory, would not fit. */
@@ -35,7 +37,7 @@ export interface MachineMemory {
 export function createMachineMemory({ ramBytes = 16 << 20, poolPages = 256, machines = 1 }: MachineMemoryOptions = {}): MachineMemory {
   if (machines > MAX_MACHINES) throw new RangeError(`${machines} machines in one memory, ${MAX_MACHINES} are the most`);
   // The window of the TLB counts the regions of the harts too.
-  const memoryBytes = 2 ** Math.ceil(Math.log2(machines * (2 * ramBytes + (poolPages << 16))));
+  const memoryBytes = 2 ** Math.ceil(Math.log2(machines * (2 * ramBytes + (poolPages << 16) + REST)));
   const part = ramOffset(planHart(FIRST, memoryBytes, poolPages)) + ramBytes;
   const limits = { min: (machines * part) / WASM_PAGE, max: memoryBytes / WASM_PAGE, shared: true } as const;
   return {

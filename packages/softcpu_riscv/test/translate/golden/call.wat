@@ -60,7 +60,7 @@
         (local.get 3))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=2176896
+          (i64.load offset=2460544
             (local.tee 8
               (i32.and
                 (i32.shl
@@ -79,7 +79,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=2176904
+            (i32.load offset=2460552
               (local.get 8)))))
       (return_call 3
         (local.get 6)

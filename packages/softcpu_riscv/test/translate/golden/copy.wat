@@ -27,14 +27,14 @@
                   (i64.add
                     (local.tee 7
                       (local.get 3))
-                    (i64.load offset=54528
+                    (i64.load offset=103680
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
                             (local.get 7))
                           (i32.const 9))
-                        (i32.const 16376)))))
-                (i64.const -4194297))))
+                        (i32.const 32760)))))
+                (i64.const -8388601))))
           (then
             (if  ;; label = @4
               (i32.eqz
@@ -70,14 +70,14 @@
                 (local.tee 7
                   (i64.add
                     (local.get 9)
-                    (i64.load offset=120064
+                    (i64.load offset=234752
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
                             (local.get 9))
                           (i32.const 9))
-                        (i32.const 16376)))))
-                (i64.const -4194297))))
+                        (i32.const 32760)))))
+                (i64.const -8388601))))
           (then
             (if  ;; label = @4
               (i32.eqz
@@ -111,7 +111,7 @@
           (local.get 2))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2176896
+            (i64.load offset=2460544
               (local.tee 10
                 (i32.and
                   (i32.shl
@@ -130,7 +130,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2176904
+              (i32.load offset=2460552
                 (local.get 10)))))
         (return_call 3
           (local.get 8)

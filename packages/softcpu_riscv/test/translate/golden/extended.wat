@@ -24,14 +24,14 @@
                   (i64.add
                     (local.tee 8
                       (local.get 5))
-                    (i64.load offset=54528
+                    (i64.load offset=103680
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
                             (local.get 8))
                           (i32.const 9))
-                        (i32.const 16376)))))
-                (i64.const -4194301))))
+                        (i32.const 32760)))))
+                (i64.const -8388605))))
           (then
             (if  ;; label = @4
               (i32.eqz
