@@ -3,12 +3,7 @@ import { Decoder, MAX_LENGTH, disassemble } from '../../src/isa/index.ts';
 import { GPR } from '../../src/state.ts';
 import { FlatProcessor } from '../../src/testing/flat.ts';
 import { Random } from '../native/generate.ts';
-import { MODES, noise } from './noise.ts';
-
-/** AXVISOR_FUZZ_RUNS makes so many times more cases, AXVISOR_FUZZ_SEED others. */
-const FACTOR = Number(process.env['AXVISOR_FUZZ_RUNS'] ?? 1);
-const SEED = Number(process.env['AXVISOR_FUZZ_SEED'] ?? 0);
-const TIMEOUT = 600_000;
+import { FACTOR, MODES, SEED, TIMEOUT, noise } from './noise.ts';
 
 describe('any bytes', () => {
   it('are decoded from as few of them as there are needed, at most 15', () => {

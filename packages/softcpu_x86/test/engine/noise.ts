@@ -5,6 +5,11 @@ import type { Random } from '../native/generate.ts';
 
 export const MODES: readonly number[] = [CODE.code64, CODE.code32 | CODE.stack32, CODE.code32, CODE.code32 | CODE.stack32 | CODE.segmented, CODE.code16 | CODE.segmented | CODE.real, CODE.code16, CODE.code16 | CODE.stack32 | CODE.segmented];
 
+/** AXVISOR_FUZZ_RUNS makes so many times more cases, AXVISOR_FUZZ_SEED others. */
+export const FACTOR: number = Number(process.env['AXVISOR_FUZZ_RUNS'] ?? 1);
+export const SEED: number = Number(process.env['AXVISOR_FUZZ_SEED'] ?? 0);
+export const TIMEOUT = 600_000;
+
 /** Bytes that begin as some row does, behind any prefixes. */
 export function noise(random: Random): Uint8Array {
   const bytes = Uint8Array.from({ length: 24 }, () => random.below(256));
