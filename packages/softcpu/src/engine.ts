@@ -256,7 +256,7 @@ export class Engine {
   /** Gives up writing to memory without asking, if other processors want that: translations are found again when they are needed. */
   closeIfAsked(): void {
     if (!this.pages.isAskedToClose) return;
-    this.tlb.flush();
+    this.tlb.close();
     this.pages.closed();
   }
 

@@ -148,7 +148,7 @@ export interface Layout {
   readonly codeStores: number;
   /** Bytes by number of the page: a table of writes may have it, or may get it from the second level. */
   readonly writable: number;
-  /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestPages`. Empty where there are no walks. */
+  /** i32 by number of the guest's 2 MiB of physical memory: what walks need to know of them, see `GuestBlocks`. Empty where there are no walks. */
   readonly guestBlocks: number;
   /** What generated code decodes by. Empty where it decodes nothing. */
   readonly decoder: number;

@@ -152,6 +152,13 @@ export class Tlb {
     for (let mode = 0; mode < MMU_MODES; mode++) this.flushMode(mode);
   }
 
+  /** Forgets everything, and which pages stores could find. */
+  close(): void {
+    this.flush();
+    const { writable, windowBits } = this.#layout;
+    this.#words.fill(0, writable >>> 2, (writable + 2 ** (windowBits - 12)) >>> 2);
+  }
+
   /** The page of linear memory that accesses of MMU mode `mode` to the page of a guest address go to, -1 if they must ask. */
   find(write: boolean, mode: number, vaLo: number, vaHi: number): number {
     const word = this.#word((write ? MMU_MODES : 0) + mode, this.#slot(vaLo, vaHi));

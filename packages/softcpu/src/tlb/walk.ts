@@ -11,30 +11,39 @@ import type { I32, I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import { Permission } from '../machine.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
+import { GUEST_BLOCK_SIZE } from './guest_blocks.ts';
+import { noteLargeLeaf } from './large_leaves.ts';
 import { GLOBAL, secondSet } from './second.ts';
 
 /** What is asked for, and what helps to find it. */
 export interface WalkContext {
   readonly address: I64;
-  /** 1: a store, or the load of what is to be stored to. */
-  readonly write: I32;
   /** MMU mode of the access. */
   readonly mmu: I32;
   /** Leaves it to JavaScript if a condition holds. */
   giveUpIf(condition: I32): void;
-  /** What `GuestPages` has of the 2 MiB around a guest physical address, bound: its place, and below that what may be done there; 0 if it has nothing. */
-  block(address: I32): I32;
+  /**
+   * The 8 bytes of a table at a guest physical address, bound.
+   *
+   * @param needs - bits of {@link Permission} that the second stage must grant there.
+   */
+  entry(at: I32, needs: number): I64;
+  /** Notes in the `LargeLeaves` at an offset of the state block that pieces of a leaf of 2^shift bytes are cached. */
+  large(leaves: number, shift: I32): void;
 }
 
-/** A page in linear memory, what of {@link Permission} there is of reads and writes, and whether all address spaces have it (0 or 1). */
+/** Guest physical address below 4 GiB of what is found, or of anything in its page; whether the first stage lets it be written, and all address spaces have it (0 or 1). */
 export interface WalkedPage {
-  readonly page: I32;
-  readonly permissions: I32;
+  readonly output: I32;
+  readonly writable: I32;
   readonly global: I32;
 }
 
-/** Defines a walk. It neither faults nor writes to tables, and finds no page that must not be cached. */
+/** Defines a walk of the first stage. It neither faults nor writes to tables, and finds no page that must not be cached. */
 export type PageWalk = (b: Block, context: WalkContext) => WalkedPage;
+
+const BLOCK_MASK: number = GUEST_BLOCK_SIZE - 1;
+const bit = (word: I32, n: number): I32 => i32.and(i32.shr_u(word, i32.const(n)), i32.const(1));
 
 /** `(address, mode)`: 1 if the second-level TLB has the page now. */
 export function generateWalk(module: ModuleBuilder, isa: Isa, layout: Layout, walk: PageWalk): number {
@@ -43,25 +52,44 @@ export function generateWalk(module: ModuleBuilder, isa: Isa, layout: Layout, wa
   const address = local('i64', 0);
   const mode = local('i32', 1);
   const mmu = b.let(b.state('i32.load', isa.state.mmuIdx));
-  const { page, permissions, global } = walk(b, {
+  const giveUpIf = (condition: I32): void =>
+    b.if(condition, () => {
+      code.i32(0);
+      code.return();
+    }, undefined, false);
+  /** What `GuestBlocks` has around a guest physical address, bound. */
+  const block = (at: I32): I32 => b.let(b.read('i32.load', i32.shl(i32.shr_u(at, i32.const(Math.log2(GUEST_BLOCK_SIZE))), i32.const(2)), layout.guestBlocks));
+  const placeIn = (of: I32, at: I32): I32 => i32.or(i32.and(of, i32.const(~BLOCK_MASK)), i32.and(at, i32.const(BLOCK_MASK)));
+  const { output, writable, global } = walk(b, {
     address,
     mmu,
-    write: i32.ne(i32.and(mode, i32.const(ACCESS_STORE | ACCESS_UPDATE)), i32.const(0)),
-    giveUpIf: (condition) =>
-      b.if(condition, () => {
-        code.i32(0);
-        code.return();
-      }, undefined, false),
-    block: (at) => b.let(b.read('i32.load', i32.shl(i32.shr_u(at, i32.const(21)), i32.const(2)), layout.guestBlocks)),
+    giveUpIf,
+    entry: (at, needs) => {
+      const bound = b.let(at);
+      const of = block(bound);
+      giveUpIf(i32.ne(i32.and(of, i32.const(needs)), i32.const(needs)));
+      return b.let(b.read('i64.load', placeIn(of, bound)));
+    },
+    large: (leaves, shift) => giveUpIf(i32.eqz(noteLargeLeaf(b, layout.state + leaves, address, shift))),
   });
-  fillSecond(b, layout, address, mmu, { page: b.let(page), permissions: b.let(permissions), global: b.let(global) });
+  const at = b.let(output);
+  const of = block(at);
+  giveUpIf(i32.eqz(bit(of, Math.log2(Permission.read))));
+  const page = b.let(i32.and(placeIn(of, at), i32.const(-PAGE_SIZE)));
+  // Who shares memory says before it is able to write that it is, in JavaScript: of a page that it could write to, it has.
+  const opened = i32.or(i32.eqz(b.read('i32.load', i32.const(0), layout.engine + ENGINE.shared)), b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.writable));
+  const mayWrite = b.let(i32.and(i32.and(writable, bit(of, Math.log2(Permission.write))), opened));
+  const isWrite = i32.ne(i32.and(mode, i32.const(ACCESS_STORE | ACCESS_UPDATE)), i32.const(0));
+  giveUpIf(i32.gt_u(isWrite, mayWrite));
+  const permissions = b.let(i32.or(i32.const(Permission.read), i32.shl(mayWrite, i32.const(Math.log2(Permission.write)))));
+  fillSecond(b, layout, address, mmu, page, permissions, b.let(global));
   code.i32(1);
   code.end();
   return index;
 }
 
 /** As `SecondTlb.fill`. */
-function fillSecond(b: Block, layout: Layout, address: I64, mmu: I32, { page, permissions, global }: WalkedPage): void {
+function fillSecond(b: Block, layout: Layout, address: I64, mmu: I32, page: I32, permissions: I32, global: I32): void {
   const tags = select(global, i32.const(ENGINE.globalTags), i32.const(ENGINE.dataTags));
   const low = b.read('i32.load', i32.add(i32.shl(mmu, i32.const(2)), tags), layout.engine);
   const tag = b.let(i64.or(i64.and(address, i64.const(-PAGE_SIZE)), i64.extend_i32_u(low)));

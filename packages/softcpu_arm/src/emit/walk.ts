@@ -1,7 +1,7 @@
 /** Walks of stage 1 of EL1&0 in generated code, where stage 2 has blocks (Arm ARM, chapter D8, "Translation table walk"): what `priv/translation.ts` finds for data. */
 import { i32, i64, Permission, select } from '@axvisor/softcpu';
 import type { I32, PageWalk } from '@axvisor/softcpu';
-import { MMU, SHARED, WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
+import { MMU, WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
 import { stateBase } from './define.ts';
 
 const VALID = 1n;
@@ -17,7 +17,7 @@ const STRIDE = 9;
 
 const bit = (word: I32, n: number): I32 => i32.and(i32.shr_u(word, i32.const(n)), i32.const(1));
 
-export const walk: PageWalk = (b, { address, write, mmu, giveUpIf, block }) => {
+export const walk: PageWalk = (b, { address, mmu, giveUpIf, entry }) => {
   const range = b.let(select(i64.lt_s(address, i64.const(0)), i32.const(WALK_UPPER - WALK_LOWER), i32.const(0)));
   const field = (offset: number): I32 => b.read('i32.load', range, stateBase(b) + WALK_LOWER + offset);
   const root = b.let(field(WalkRange.root));
@@ -26,19 +26,13 @@ export const walk: PageWalk = (b, { address, write, mmu, giveUpIf, block }) => {
   const sign = i64.shr_s(address, i64.const(63));
   giveUpIf(i64.ne(i64.shr_s(address, i64.extend_i32_u(field(WalkRange.inputBits))), sign));
 
-  /** Where a guest physical address lies. */
-  const placeIn = (of: I32, at: I32): I32 => i32.or(i32.and(of, i32.const(~BLOCK_MASK)), i32.and(at, i32.const(BLOCK_MASK)));
-  const readable = (of: I32): I32 => i32.and(of, i32.const(Permission.read));
   const table = b.variable(root);
   const shift = b.variable(field(WalkRange.shift));
   const mask = b.variable(field(WalkRange.mask));
   const descriptor = b.variable(i64.const(0));
   b.loop((again) => {
     const index = i32.and(i32.wrap_i64(i64.shr_u(address, i64.extend_i32_u(shift.get))), mask.get);
-    const at = b.let(i32.add(table.get, i32.shl(index, i32.const(3))));
-    const of = block(at);
-    giveUpIf(i32.eqz(readable(of)));
-    b.assign(descriptor, b.read('i64.load', placeIn(of, at)));
+    b.assign(descriptor, entry(i32.add(table.get, i32.shl(index, i32.const(3))), Permission.read));
     // A page has the same bits as a table.
     const isBlock = i32.and(i32.eqz(bit(i32.wrap_i64(descriptor.get), 1)), i32.eq(shift.get, i32.const(BLOCK_BITS)));
     giveUpIf(i64.ne(i64.and(descriptor.get, i64.const(VALID | HIGH_OUTPUT)), i64.const(VALID)));
@@ -64,14 +58,10 @@ export const walk: PageWalk = (b, { address, write, mmu, giveUpIf, block }) => {
   giveUpIf(i32.eqz(bit(i32.shr_u(b.state('i32.load', WALK_NORMAL), i32.and(i32.shr_u(leaf, i32.const(2)), i32.const(7))), 0)));
   // AP[1]: EL0 may, so that EL0 needs it, and EL1 with PAN must not have it.
   giveUpIf(i32.eq(mmu, select(bit(leaf, 6), i32.const(MMU.el1Pan), i32.const(MMU.el0))));
-  const of = block(table.get);
-  giveUpIf(i32.eqz(readable(of)));
-  // AP[2]: not writable. Who shares memory says so before it is able to write, in JavaScript.
-  const writable = b.let(i32.and(i32.and(i32.eqz(bit(leaf, 7)), bit(of, Math.log2(Permission.write))), i32.eqz(b.state('i32.load', SHARED))));
-  giveUpIf(i32.gt_u(write, writable));
   return {
-    page: placeIn(of, table.get),
-    permissions: i32.or(i32.const(Permission.read), i32.shl(writable, i32.const(Math.log2(Permission.write)))),
+    output: table.get,
+    // AP[2]: not writable.
+    writable: i32.eqz(bit(leaf, 7)),
     // nG
     global: i32.eqz(bit(leaf, 11)),
   };

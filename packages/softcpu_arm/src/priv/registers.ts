@@ -3,7 +3,7 @@
  * shared state block that follow from them.
  */
 
-import { GuestPages, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
+import { GuestBlocks, GuestPages, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
 import {
   ALIGNED, ATTENTION, BRANCH_TBI, DAIF, ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, EXCL_VALID, FAR_EL1, FAR_EL2, FETCH_IDX, FP_TRAP, MMU, MMU_IDX, MODE, PC,
   PERMITTED, Permit, SP, SP_ALIGN, SP_EL0, SP_EL1, SP_EL2, SPSR_EL1, SPSR_EL2, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0, UNPRIV_IDX, X,
@@ -83,6 +83,8 @@ export class State {
   readonly blocks: BlockLog = new BlockLog();
   /** Translations of stage 2 alone. */
   readonly guestPages: GuestPages = new GuestPages();
+  /** The same for walks in generated code, of Normal memory. */
+  readonly guestBlocks: GuestBlocks;
   readonly walks: Walks;
   /** Interrupts, physical or virtual, that are pending: bits of `Line`, some perhaps routed nowhere. */
   lines = 0;
@@ -104,7 +106,8 @@ export class State {
     this.base = options.stateBase >> 2;
     this.words = new Int32Array(options.memory.buffer);
     this.bytes = new Uint8Array(options.memory.buffer);
-    this.walks = new Walks(this, options.guestBlocks);
+    this.guestBlocks = new GuestBlocks(this, options.guestBlocks);
+    this.walks = new Walks(this);
   }
 
   refresh(): void {
@@ -377,7 +380,7 @@ export class State {
 
   private clearStage2(): void {
     this.guestPages.clear();
-    this.walks.clearBlocks();
+    this.guestBlocks.clear();
   }
 }
 

@@ -3,7 +3,7 @@
  * the pseudocode it refers to: "AArch64.S2Translate", "AArch64.FaultRecord").
  */
 
-import { pageNumber, toNumber } from '@axvisor/softcpu';
+import { GUEST_BLOCK_SIZE, pageNumber, toNumber } from '@axvisor/softcpu';
 import { permits, Purpose } from './access_rights.ts';
 import { AF, AP1, AP2, DBM, S2_NORMAL, TABLE, VALID, XN, addressExceeds, leafIsLegal, shifted } from './descriptors.ts';
 import type { ExceptionRecord } from './exception_record.ts';
@@ -15,9 +15,6 @@ import { WalkConfigs } from './walk_config.ts';
 
 const { HCR_EL2 } = slot;
 const { read: R, write: W, execute: X } = Permission;
-
-/** What walks in generated code know of stage 2 is of so many bytes. */
-const BLOCK_SIZE = 0x20_0000;
 
 /** What both stages have in common, and the walk of stage 2. */
 export abstract class Stage2 {
@@ -143,7 +140,7 @@ export abstract class Stage2 {
       if ((dLo & AF) !== 0) {
         const page = toNumber(this.outLo & ~0xfff, this.outHi);
         guestPages.add(pageNumber(ipaLo, ipaHi), page, permissions | (attributes << 4), this.size);
-        if (this.size >= BLOCK_SIZE && attributes >>> 2 !== 0) state.walks.block(ipaLo, ipaHi, page, permissions);
+        if (this.size >= GUEST_BLOCK_SIZE && attributes >>> 2 !== 0) state.guestBlocks.add(pageNumber(ipaLo, ipaHi), page, permissions);
       }
       return true;
     }

@@ -1,8 +1,7 @@
 /**
  * What walks in generated code (`emit/walk.ts`) have to know: the roots and shapes of stage 1 of EL1&0, which memory attributes are those of Normal
- * memory, and what stage 2 makes of guest physical addresses by 2 MiB. They walk tables of 4 KiB below 4 GiB, with both stages on.
+ * memory. They walk tables of 4 KiB below 4 GiB, with both stages on.
  */
-import { GUEST_BLOCKS } from '@axvisor/softcpu';
 import { TLB_LARGE, TLB_LARGE_BITS, WALK_BLOCKS, WALK_BLOCK_COUNT, WALK_LOWER, WALK_NORMAL, WALK_UPPER, WalkRange } from '../state.ts';
 import { Hcr, Sctlr } from './fields.ts';
 import type { State } from './registers.ts';
@@ -16,14 +15,10 @@ const LIMIT = 2 ** 32;
 export class Walks {
   /** The words are those of the registers. */
   isReady = false;
-  private hasBlocks = false;
   private readonly state: State;
-  /** Where `Layout.guestBlocks` are, if they are anywhere. */
-  private readonly table: number | undefined;
 
-  constructor(state: State, guestBlocks: number | undefined) {
+  constructor(state: State) {
     this.state = state;
-    this.table = guestBlocks === undefined ? undefined : guestBlocks >> 2;
   }
 
   /** Nothing is found from now on: the registers change, or nobody knows yet that something is cached. */
@@ -56,16 +51,6 @@ export class Walks {
     words[at + WalkRange.root / 4] = base;
   }
 
-  /** A leaf of stage 2 is of Normal memory and at least a block. `permissions` are of the whole. */
-  block(ipaLo: number, ipaHi: number, pa: number, permissions: number): void {
-    const { table, state } = this;
-    if (table === undefined || ipaHi !== 0) return;
-    const place = state.ramOffset(pa - (pa % BLOCK), BLOCK);
-    if (place < 0 || place % BLOCK !== 0) return;
-    state.words[table + (ipaLo >>> 21)] = place | permissions;
-    this.hasBlocks = true;
-  }
-
   /** A leaf of stage 1 above 4 KiB was noted, so that pieces of it may be cached. */
   noted(vaLo: number, vaHi: number, size: number): void {
     const { words } = this.state;
@@ -88,12 +73,5 @@ export class Walks {
     this.state.words.fill(-1, first, first + 2 * WALK_BLOCK_COUNT);
     const large = this.state.at(TLB_LARGE);
     this.state.words.fill(0, large, large + TLB_LARGE_BITS / 32);
-  }
-
-  /** Stage 2 is not what it was. */
-  clearBlocks(): void {
-    if (!this.hasBlocks || this.table === undefined) return;
-    this.hasBlocks = false;
-    this.state.words.fill(0, this.table, this.table + GUEST_BLOCKS);
   }
 }
