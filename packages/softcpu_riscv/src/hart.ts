@@ -91,6 +91,7 @@ export class Hart extends Core {
     this.priv = new Privileged({
       memory,
       stateBase: this.state,
+      guestBlocks: options.plan.layout.guestBlocks,
       ram,
       host: this.#host(options.now),
       ...(bus === undefined ? {} : { bus }),

@@ -4,6 +4,7 @@
  *
  * Everything else of the hart (CSRs, privilege mode) lives in JavaScript objects, see `priv/`.
  */
+import { LARGE_LEAVES_SIZE } from '@axvisor/softcpu';
 
 /** Integer registers x0…x31, 8 bytes each; x0 always holds 0. */
 export const X = 0;
@@ -35,8 +36,16 @@ export const RES_ADDR = 848;
 export const RES_VALUE = 856;
 /** Nonzero while CBO.ZERO is known to be enabled: set when one was executed, cleared by whatever may change that (i32). */
 export const CBO_ZERO_CHECKED = 864;
+/**
+ * Where walks in generated code begin (i32): guest physical address of the first table of VS-stage translation, below 4 GiB; 0 where they do not walk.
+ */
+export const WALK_ROOT = 868;
+/** The first table is indexed by nine bits of addresses, from this one on (i32). */
+export const WALK_SHIFT = 872;
+/** Superpages that may be cached in pieces: `LargeLeaves`. */
+export const SUPERPAGES = 1024;
 /** Size of the state block in bytes. */
-export const STATE_SIZE = 1024;
+export const STATE_SIZE: number = SUPERPAGES + LARGE_LEAVES_SIZE;
 
 /** The values of {@link MMU_IDX} and {@link FETCH_IDX}: how memory accesses are translated and checked. */
 export const MMU = {

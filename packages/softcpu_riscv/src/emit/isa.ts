@@ -15,6 +15,7 @@ import { integer } from './integer.ts';
 import type { Definitions } from './integer.ts';
 import { CBO_ZERO, atomics, cacheBlocks, memory } from './memory.ts';
 import { multiply } from './multiply.ts';
+import { walk } from './walk.ts';
 
 /** Definitions of the instructions that generated code executes itself. */
 const definitions: Definitions = { ...integer, ...multiply, ...bits, ...memory, ...atomics, ...cacheBlocks, ...float };
@@ -66,5 +67,6 @@ export const isa: Isa = {
   instructions,
   decoder,
   functions: floatFunctions,
+  walk,
   services: ['system', 'illegal', CBO_ZERO],
 };

@@ -27,8 +27,7 @@ function hgatp(parts: CsrParts): Csr {
       if (csr[HGATP] === newLo && csr[HGATP + 1] === newHi) return;
       csr[HGATP] = newLo;
       csr[HGATP + 1] = newHi;
-      state.guestPages.clear();
-      state.spaceChanged(1);
+      state.guestStageChanged();
     },
   });
 }

@@ -40,6 +40,8 @@ export interface PrivilegedOptions {
   /** Byte offset of the state block in `memory`, a multiple of 8. */
   readonly stateBase: number;
   readonly ram: readonly RamWindow[];
+  /** Byte offset of `Layout.guestBlocks` in `memory`. Absent: nothing walks but this. */
+  readonly guestBlocks?: number;
   readonly bus?: PhysBus;
   readonly host: PrivilegedHost;
   /**

@@ -21,7 +21,7 @@ const FS_INITIAL = 1 << 13;
  * The privileged architecture of one hart.
  *
  * @example
- * const priv = new Privileged({ memory, stateBase: 0, ram: [{ pa: 0x8000_0000, size: 1 << 20, offset: 4096 }], host });
+ * const priv = new Privileged({ memory, stateBase: 0, ram: [{ pa: 0x8000_0000, size: 1 << 20, offset: 0x4000 }], host });
  * const pa = priv.translate(vaLo, vaHi, Access.load, 8);
  * if (pa < 0) priv.takeTrap(bits);
  */
@@ -37,7 +37,7 @@ export class Privileged implements PrivilegedHart, HostedHart {
 
   constructor(options: PrivilegedOptions) {
     this.state = new State(options);
-    this.pmp = new Pmp(options.pmpEntries ?? (this.state.hosted ? 0 : 16));
+    this.pmp = new Pmp(this.state.pmpEntries);
     this.interrupts = new Interrupts(this.state);
     this.traps = new Traps(this.state, this.interrupts);
     this.translation = new Translation(this.state, this.pmp, this.traps.exception);

@@ -3,11 +3,10 @@
  * state block that follow from them (MMU_IDX, FETCH_IDX, FP_OFF).
  */
 
-import { GuestPages, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
-import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, X } from '../state.ts';
+import { GuestBlocks, GuestPages, LargeLeaves, placeIn, type RamWindow, type Space } from '@axvisor/softcpu';
+import { FETCH_IDX, FP_OFF, FS_DIRTY, MMU, MMU_IDX, PC, RES_VALID, SUPERPAGES, WALK_ROOT, WALK_SHIFT, X } from '../state.ts';
 import { MPP_SHIFT, Mstatus, MstatusHi } from './fields.ts';
 import type { PrivilegedHost, PrivilegedOptions } from './interface.ts';
-import { SuperpageLog } from './superpages.ts';
 
 const stored = [
   'mstatus', 'medeleg', 'mideleg', 'mie', 'mtvec', 'mscratch', 'mepc', 'mcause', 'mtval', 'mtval2', 'mtinst', 'menvcfg', 'mcounteren',
@@ -27,6 +26,9 @@ const MSTATUS_HI = MSTATUS + 1;
 
 /** Largest high word of an address below 2^53: numbers are exact up to there. */
 export const MAX_ADDRESS_HI = 0x1f_ffff;
+
+/** Levels of the page tables by the MODE field of satp, vsatp and hgatp; 0 for Bare. */
+export const levelsOf: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 0, 0, 0, 0, 0);
 
 /** CSRs and mode of one hart. */
 export class State {
@@ -54,9 +56,14 @@ export class State {
   private readonly spaces: (Space | undefined)[] = [undefined, undefined];
   private machine: Space | undefined;
   /** Leaves above 4 KiB that may be cached page by page. */
-  readonly superpages: SuperpageLog = new SuperpageLog();
+  readonly superpages: LargeLeaves;
   /** Translations of the G-stage alone. */
   readonly guestPages: GuestPages = new GuestPages();
+  /** The same for walks in generated code. */
+  readonly guestBlocks: GuestBlocks;
+  /** {@link WALK_ROOT}, where accesses are those of a guest. */
+  private walkRoot = 0;
+  readonly pmpEntries: number;
   private readonly memory: { readonly buffer: ArrayBufferLike };
 
   constructor(options: PrivilegedOptions) {
@@ -67,6 +74,9 @@ export class State {
     this.base = options.stateBase >> 2;
     this.words = new Int32Array(options.memory.buffer);
     this.bytes = new Uint8Array(options.memory.buffer);
+    this.superpages = new LargeLeaves(this, options.stateBase + SUPERPAGES);
+    this.guestBlocks = new GuestBlocks(this, options.guestBlocks);
+    this.pmpEntries = options.pmpEntries ?? (this.hosted ? 0 : 16);
   }
 
   refresh(): void {
@@ -77,6 +87,7 @@ export class State {
   /** Zeroes everything but what the manual gives a reset value or calls read-only. */
   reset(): void {
     this.csr.fill(0);
+    this.walkRoot = 0;
     this.csr[MSTATUS_HI] = MstatusHi.XL;
     this.csr[STIMECMP] = this.csr[STIMECMP + 1] = -1;
     this.csr[VSTIMECMP] = this.csr[VSTIMECMP + 1] = -1;
@@ -160,6 +171,7 @@ export class State {
     const v = mode & 1;
     const prv = mode >>> 1;
     let index: number = MMU.machine;
+    let root = 0;
     if (prv !== 3) {
       const status = v !== 0 ? vsstatus : mstatus;
       index = prv === 0 ? MMU.user : (status & Mstatus.SUM) !== 0 ? MMU.supervisorSum : MMU.supervisor;
@@ -168,9 +180,12 @@ export class State {
         this.dataKey = key;
         this.host.flushTlb();
       }
+      // With MXR, what may be read is for JavaScript to say.
+      if (v !== 0 && key === 0) root = this.walkRoot;
     }
     const { words, base } = this;
     words[base + (MMU_IDX >> 2)] = index;
+    words[base + (WALK_ROOT >> 2)] = root;
     words[base + (FETCH_IDX >> 2)] = this.prv;
     words[base + (FP_OFF >> 2)] = this.floatOff() ? 1 : 0;
     this.host.enterSpaces(this.spaceOf(prv, v), this.spaceOf(this.prv, this.v));
@@ -198,7 +213,24 @@ export class State {
   /** satp, vsatp or hgatp was written: its fields are part of what translations are tagged with. */
   spaceChanged(v: number): void {
     this.spaces[v] = undefined;
+    if (v !== 0) this.guestRootChanged();
     this.modeChanged();
+  }
+
+  /** hgatp was written. */
+  guestStageChanged(): void {
+    this.clearGuestStage();
+    this.spaceChanged(1);
+  }
+
+  /** Walks in generated code are those of both stages, where there is no PMP. */
+  private guestRootChanged(): void {
+    const { csr } = this;
+    const levels = levelsOf[csr[VSATP + 1]! >>> 28]!;
+    const ppn = csr[VSATP]!;
+    const isWalked = levels !== 0 && csr[HGATP + 1]! >>> 28 !== 0 && (csr[VSATP + 1]! & 0xfff) === 0 && ppn >>> 20 === 0 && this.pmpEntries === 0;
+    this.walkRoot = isWalked ? ppn << 12 : 0;
+    this.words[this.base + (WALK_SHIFT >> 2)] = 12 + 9 * (levels - 1);
   }
 
   /** Whether the floating-point unit is off in the current mode: FS of mstatus, with V=1 that of vsstatus too. */
@@ -227,14 +259,19 @@ export class State {
 
   /** Drops what depends on the G-stage. */
   flushGuestStage(): void {
-    this.guestPages.clear();
+    this.clearGuestStage();
     this.forget((key) => key.startsWith('1'));
   }
 
   /** Drops everything that page tables, PMP and menvcfg led to. */
   flushAll(): void {
-    this.guestPages.clear();
+    this.clearGuestStage();
     this.flush();
+  }
+
+  private clearGuestStage(): void {
+    this.guestPages.clear();
+    this.guestBlocks.clear();
   }
 
   private flush(): void {

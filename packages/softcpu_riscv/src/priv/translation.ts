@@ -5,11 +5,11 @@
  * Addresses of 64 bits are pairs of words; physical addresses, which must be below 2^53 to be anything, are numbers.
  */
 
-import { pageNumber, toNumber } from '@axvisor/softcpu';
+import { GUEST_BLOCK_SIZE, pageNumber, toNumber } from '@axvisor/softcpu';
 import { EnvcfgHi, Mstatus, Pte } from './fields.ts';
 import { Access, Permission } from './interface.ts';
 import type { Pmp } from './pmp.ts';
-import { MAX_ADDRESS_HI, slot, type State } from './registers.ts';
+import { MAX_ADDRESS_HI, levelsOf, slot, type State } from './registers.ts';
 import { TINST_PTE_READ, TINST_PTE_WRITE } from './tinst.ts';
 import { causeOf, type ExceptionRecord } from './traps.ts';
 
@@ -18,9 +18,6 @@ const MENVCFG_HI = slot.menvcfg + 1;
 const HENVCFG_HI = slot.henvcfg + 1;
 
 const { read: R, write: W, execute: X } = Permission;
-
-/** Levels of the page tables by the MODE field of satp, vsatp and hgatp; 0 for Bare. */
-const levelsOf: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 0, 0, 0, 0, 0);
 
 /** Offset mask of a leaf at each level, as two words: 4 KiB, 2 MiB, 1 GiB, 512 GiB, 256 TiB. */
 const offsetLo: Int32Array = Int32Array.of(0xfff, 0x1f_ffff, 0x3fff_ffff, -1, -1);
@@ -241,7 +238,7 @@ export class Translation {
     this.leafPermissions = R | W | X;
     this.size = leafSize[4]!;
     if (levels === 0) return true;
-    const { guestPages } = this.state;
+    const { guestPages, guestBlocks } = this.state;
     if (guestPages.find(pageNumber(gpaLo, gpaHi)) && (guestPages.rights & needOf[access]!) !== 0) {
       this.leafPermissions = guestPages.rights;
       this.size = guestPages.size;
@@ -287,7 +284,10 @@ export class Translation {
       this.leafPermissions = ((pteLo | update) & Pte.D) !== 0 ? permissions : permissions & ~W;
       this.size = leafSize[level]!;
       if (!mxr && this.outHi >>> 0 <= MAX_ADDRESS_HI) {
-        guestPages.add(pageNumber(gpaLo, gpaHi), toNumber(this.outLo & ~0xfff, this.outHi), this.leafPermissions, this.size);
+        const number = pageNumber(gpaLo, gpaHi);
+        const page = toNumber(this.outLo & ~0xfff, this.outHi);
+        guestPages.add(number, page, this.leafPermissions, this.size);
+        if (this.size >= GUEST_BLOCK_SIZE) guestBlocks.add(number, page, this.leafPermissions);
       }
       return true;
     }

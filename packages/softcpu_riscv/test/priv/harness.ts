@@ -7,7 +7,7 @@ import { FS_DIRTY, MMU_IDX, PC, STATE_SIZE, X } from '../../src/state.ts';
 
 /** Where RAM begins in physical memory, and behind the state block in linear memory. */
 export const RAM = 0x8000_0000;
-const RAM_OFFSET = 4096;
+const RAM_OFFSET = 0x4000;
 
 /** The modes of the hart: nominal privilege and V. */
 export const modes = {
