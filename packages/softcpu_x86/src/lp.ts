@@ -79,7 +79,7 @@ export class Lp extends Core {
     });
     this.#writer = new RecordWriter(this.engine.handlers);
     this.setWord32(SHARED, this.#shared ? 1 : 0);
-    this.priv = new Privileged({ ...options, stateBase: this.state, host: this.#host(random, options.clock !== undefined) });
+    this.priv = new Privileged({ ...options, stateBase: this.state, guestBlocks: options.plan.layout.guestBlocks, host: this.#host(random, options.clock !== undefined) });
   }
 
   // ── running ──

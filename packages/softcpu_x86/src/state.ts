@@ -5,6 +5,7 @@
  * Everything else (control registers, descriptor caches' attributes, MSRs) lives in JavaScript objects, see `priv/`. What
  * operands of decoded records point to lies below 256: those fields are bytes.
  */
+import { LARGE_LEAVES_SIZE } from '@axvisor/softcpu';
 
 /** General-purpose registers, 8 bytes each, by number: rax rcx rdx rbx rsp rbp rsi rdi r8 … r15. */
 export const GPR = 0;
@@ -130,6 +131,8 @@ export const PAUSES = 16;
 export const GDTR_LIMIT = 1240;
 /** Nonzero where others write the memory too (i32). */
 export const SHARED = 1244;
+/** Nonzero where guest physical addresses go through a second stage of translation (i32). */
+export const NESTED = 1248;
 
 /** Besides instructions: NMIs are blocked, which IRET ends; `counter`: reading the time-stamp counter takes more than to add words; and for each control register by number, from bit {@link CR_READS} on, that reading it takes more. */
 export const Intercepts = { pause: 1, pushf: 2, popf: 4, iret: 8, nmiBlocked: 16, counter: 32 } as const;
@@ -152,8 +155,11 @@ export const storedAt = (name: (typeof STORED)[number]): number => SYSTEM_REGIST
 export const LIMITS: number = SYSTEM_REGISTERS + 8 * STORED.length;
 export const RIGHTS: number = LIMITS + 4 * 8;
 
+/** Large leaves that may be cached in pieces: `LargeLeaves`. */
+export const LARGE_PAGES: number = RIGHTS + 4 * 8;
+
 /** Size of the state block in bytes. */
-export const STATE_SIZE: number = RIGHTS + 4 * 8;
+export const STATE_SIZE: number = LARGE_PAGES + LARGE_LEAVES_SIZE;
 
 /** Numbers of general-purpose registers; the offset is {@link GPR} + 8 times that. */
 export const Gpr = { rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7 } as const;

@@ -30,6 +30,7 @@ import { privileged } from './privileged.ts';
 import { SYSTEM, systemInstructions } from './system.ts';
 import { usualLengths } from './usual.ts';
 import type { Size } from './value.ts';
+import { walk } from './walk.ts';
 import { X87_EXCEPTION, X87_EXEC, x87 } from './x87.ts';
 
 const definitions: Definitions = { ...simple, ...systemInstructions, ...privileged, ...counter, ...arithmetic, ...shifts, ...bits, ...moves, ...stack, ...control, ...strings, ...decimal, ...x87 };
@@ -281,6 +282,7 @@ export const isa: Isa = {
   instructions,
   manyOutlined: true,
   coherentFetch: true,
+  walk,
   functions: {
     ...functions,
     ...iretFunctions,

@@ -1,5 +1,5 @@
 /** Extended page tables with accessed and dirty flags (SDM vol. 3, 29.3): guest physical to host physical addresses. */
-import { GuestPages } from '@axvisor/softcpu';
+import { GUEST_BLOCK_SIZE, GuestBlocks, GuestPages } from '@axvisor/softcpu';
 import { Fault, type FaultRecord } from './abort.ts';
 import { Access, Permission } from './interface.ts';
 import type { Physical } from './physical.ts';
@@ -24,6 +24,8 @@ export class Ept implements SecondStage {
   permissions = 0;
   size = 4096;
   private readonly pages = new GuestPages();
+  /** The same for walks in generated code. */
+  private readonly blocks: GuestBlocks;
   private readonly physical: Physical;
   private readonly fault: FaultRecord;
   private readonly reservedHi: number;
@@ -34,8 +36,9 @@ export class Ept implements SecondStage {
   private dirtyFlags = false;
   private walkFlags = 0;
 
-  constructor(regs: Registers, physical: Physical, physicalBits: number) {
+  constructor(regs: Registers, physical: Physical, physicalBits: number, guestBlocks?: number) {
     this.physical = physical;
+    this.blocks = new GuestBlocks(physical, guestBlocks);
     this.fault = regs.fault;
     this.reservedHi = 0x000f_ffff & ~(2 ** (physicalBits - 32) - 1);
   }
@@ -48,11 +51,12 @@ export class Ept implements SecondStage {
     this.name = `${lo}.${hi}`;
     this.dirtyFlags = (lo & 0x40) !== 0;
     this.walkFlags = this.dirtyFlags ? A : 0;
-    this.pages.clear();
+    this.flush();
   }
 
   flush(): void {
     this.pages.clear();
+    this.blocks.clear();
   }
 
   translate(gpa: number, kind: Access, tableWalk: boolean): number {
@@ -103,6 +107,7 @@ export class Ept implements SecondStage {
         this.permissions = this.dirtyFlags && (marked & D) === 0 ? rights & ~W : rights;
         this.size = span;
         this.pages.add(number, page, this.permissions, span);
+        if (span >= GUEST_BLOCK_SIZE) this.blocks.add(number, page, this.permissions);
         return page + (lo & 0xfff);
       }
       if (this.walkFlags !== 0 && (entry & A) === 0 && !this.physical.update(at, entry, entry | A)) return this.walk(gpa, access, readAlso, number);

@@ -70,6 +70,8 @@ export interface PrivilegedOptions {
   /** Byte offset of the state block in `memory`, a multiple of 16. */
   readonly stateBase: number;
   readonly ram: readonly RamWindow[];
+  /** Byte offset of `Layout.guestBlocks` in `memory`. Absent: nothing walks but this. */
+  readonly guestBlocks?: number;
   readonly host: PrivilegedHost;
   readonly bus?: PhysBus;
   readonly ports?: PortBus;

@@ -1,5 +1,5 @@
 /** Nested paging of SVM (APM vol. 2, 15.25): guest physical addresses through page tables in the format of long mode, every access a user access. */
-import { GuestPages } from '@axvisor/softcpu';
+import { GUEST_BLOCK_SIZE, GuestBlocks, GuestPages } from '@axvisor/softcpu';
 import { Fault, type FaultRecord } from './abort.ts';
 import { PF } from './fields.ts';
 import { Access, Permission } from './interface.ts';
@@ -17,6 +17,8 @@ export class NestedPaging implements SecondStage {
   permissions = 0;
   size = 4096;
   private readonly pages = new GuestPages();
+  /** The same for walks in generated code. */
+  private readonly blocks: GuestBlocks;
   private readonly physical: Physical;
   private readonly fault: FaultRecord;
   private readonly reservedHi: number;
@@ -27,8 +29,9 @@ export class NestedPaging implements SecondStage {
   /** The host's EFER.NXE. */
   private nxe = false;
 
-  constructor(regs: Registers, physical: Physical, physicalBits: number) {
+  constructor(regs: Registers, physical: Physical, physicalBits: number, guestBlocks?: number) {
     this.physical = physical;
+    this.blocks = new GuestBlocks(physical, guestBlocks);
     this.fault = regs.fault;
     this.reservedHi = 0x000f_ffff & ~(2 ** (physicalBits - 32) - 1);
   }
@@ -39,11 +42,12 @@ export class NestedPaging implements SecondStage {
     this.rootHi = hi;
     this.name = `${lo}.${hi}`;
     this.nxe = nxe;
-    this.pages.clear();
+    this.flush();
   }
 
   flush(): void {
     this.pages.clear();
+    this.blocks.clear();
   }
 
   translate(gpa: number, kind: Access, tableWalk: boolean): number {
@@ -90,6 +94,7 @@ export class NestedPaging implements SecondStage {
         this.permissions = (marked & PTE.D) === 0 ? rights & ~W : rights;
         this.size = span;
         this.pages.add(number, page, this.permissions, span);
+        if (span >= GUEST_BLOCK_SIZE) this.blocks.add(number, page, this.permissions);
         return page + (lo & 0xfff);
       }
       table = toNumber(entry & ~0xfff, entryHi & 0x000f_ffff);

@@ -8,7 +8,7 @@ import { Access, Permission } from './interface.ts';
 import type { Physical } from './physical.ts';
 import { slot, toNumber, type Registers } from './registers.ts';
 import type { SecondStage } from './second_stage.ts';
-import { MMU } from '../state.ts';
+import { MMU, NESTED } from '../state.ts';
 
 const { read: R, write: W, execute: X, global: GLOBAL } = Permission;
 const { cr0: CR0_SLOT, cr3: CR3_SLOT, cr4: CR4_SLOT, efer: EFER_SLOT, pdpte0: PDPTE0 } = slot;
@@ -76,6 +76,7 @@ export class Paging {
   user = true;
   writable = true;
   noExecute = false;
+  /** Of the guest, if it has one. */
   secondStage: SecondStage | undefined;
 
   private readonly regs: Registers;
@@ -95,6 +96,12 @@ export class Paging {
     this.physical = physical;
     this.fault = regs.fault;
     this.reservedHi = 0x000f_ffff & ~(2 ** (physicalBits - 32) - 1);
+  }
+
+  /** Guest physical addresses go through a second stage from now on, or through none. */
+  use(stage: SecondStage | undefined): void {
+    this.secondStage = stage;
+    this.regs.words[this.regs.base + (NESTED >> 2)] = stage === undefined ? 0 : 1;
   }
 
   /**

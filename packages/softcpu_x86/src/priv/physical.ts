@@ -17,6 +17,16 @@ export class Physical {
     this.bus = options.bus;
   }
 
+  /** The linear memory. */
+  get words(): Int32Array {
+    return this.regs.words;
+  }
+
+  /** As {@link place}. */
+  ramOffset(pa: number, size: number): number {
+    return this.place(pa, size);
+  }
+
   /** Byte offset in linear memory of `size` bytes of RAM, or -1. */
   place(pa: number, size: number): number {
     return placeIn(this.ram, pa, size);

@@ -120,10 +120,10 @@ export class Privileged implements PrivilegedLp {
     this.native = new Native({ regs, control, cpuid, msrs, xsave, debug, settle: () => this.vmx?.evict() });
     const attach = (guest: GuestMode): void => this.attach(guest);
     if (this.hosted && amd) {
-      this.svm = new SvmOperation({ regs, paging, physical, events, nested: new NestedPaging(regs, physical, physicalBits), attach });
+      this.svm = new SvmOperation({ regs, paging, physical, events, nested: new NestedPaging(regs, physical, physicalBits, options.guestBlocks), attach });
     } else if (this.hosted) {
       this.vmx = new VmxOperation(
-        { regs, paging, physical, events, msrs, ept: new Ept(regs, physical, physicalBits), attach },
+        { regs, paging, physical, events, msrs, ept: new Ept(regs, physical, physicalBits, options.guestBlocks), attach },
         { regs, linear, paging, physical, events, acknowledge: () => this.inputs.acknowledge() },
       );
     }
@@ -332,7 +332,7 @@ export class Privileged implements PrivilegedLp {
 
   reset(): void {
     this.guest = this.events.guest = this.transfers.guest = this.ports.guest = this.instructions.guest = undefined;
-    this.paging.secondStage = undefined;
+    this.paging.use(undefined);
     this.inputs.reset();
     this.regs.reset(false, this.model);
     this.regs.intercepts = 0;

@@ -2,11 +2,10 @@
  * Which cached translations a logical processor may use, and forgetting them: address spaces by CR3 and PCID, VPID or ASID (SDM vol. 3, 4.10 and 29.4; APM
  * vol. 2, 15.16).
  */
-import type { Space } from '@axvisor/softcpu';
-import { FETCH, MMU } from '../state.ts';
+import { LargeLeaves, type Space } from '@axvisor/softcpu';
+import { FETCH, LARGE_PAGES, MMU } from '../state.ts';
 import { CR0, CR4, EFER } from './fields.ts';
 import type { PrivilegedHost } from './interface.ts';
-import { LargePages } from './large_pages.ts';
 import type { Registers } from './registers.ts';
 
 /** What of the control registers decides how page tables are read: their low words are part of what translations are tagged with. */
@@ -40,7 +39,7 @@ const isOf = (r: Recent, lo: number, hi: number, cr0: number, cr4: number, efer:
 
 export class Translations {
   /** Large leaves of which pages may be cached. */
-  readonly largePages: LargePages = new LargePages();
+  readonly largePages: LargeLeaves;
   /** Called when cached translations of one or all pages must go. */
   flushed: (lo: number, hi: number, all: boolean) => void = () => {};
   private readonly regs: Registers;
@@ -57,6 +56,7 @@ export class Translations {
 
   constructor(regs: Registers, host: PrivilegedHost) {
     this.regs = regs;
+    this.largePages = new LargeLeaves(regs, regs.stateBase + LARGE_PAGES);
     this.host = host;
   }
 

@@ -1,7 +1,7 @@
 /** Hypervisors for tests: a guest in 64-bit mode at 0x5000 behind a second stage of translation, under VMX and under SVM. */
 import { SvmIntercept3, SvmIntercept4, Vmcb, VmcbSave, VmcsField as F, toVmcbAttributes } from '@axvisor/axvisor_api/arch/x86';
 import type { Execution } from '@axvisor/softcpu';
-import { Machine } from './machine.ts';
+import { Machine, type Place } from './machine.ts';
 
 const VMXON = 0xe_0000n;
 const VMCS = 0xe_1000n;
@@ -71,8 +71,8 @@ export class VmxMachine extends Hosted {
   protected readonly isSvm = false;
   #launch = true;
 
-  constructor(engine: Execution, eptFlags = 0x5en) {
-    super(engine, { hosted: true });
+  constructor(engine: Execution, eptFlags = 0x5en, place: Place = {}) {
+    super(engine, { hosted: true }, place);
     this.guestTables();
     this.identity();
     const { native } = this.lp.priv;
@@ -155,8 +155,8 @@ export class SvmMachine extends Hosted {
   readonly interrupted = 0x60;
   protected readonly isSvm = true;
 
-  constructor(engine: Execution) {
-    super(engine, { hosted: true, vendor: 'amd' });
+  constructor(engine: Execution, place: Place = {}) {
+    super(engine, { hosted: true, vendor: 'amd' }, place);
     this.guestTables();
     this.identity();
     const { native } = this.lp.priv;
@@ -167,9 +167,8 @@ export class SvmMachine extends Hosted {
     this.put(Vmcb.nestedPaging, 1);
     this.put(Vmcb.nestedCr3, TABLES);
     this.put(Vmcb.virtualInterrupt, 1 << 24);
-    this.view.setUint16(VMCB + VmcbSave.cs, 8, true);
-    this.view.setUint16(VMCB + VmcbSave.cs + 2, toVmcbAttributes(0xa09b), true);
-    this.view.setUint16(VMCB + VmcbSave.ss + 2, toVmcbAttributes(0xc093), true);
+    this.setSegment(VmcbSave.cs, 8, toVmcbAttributes(0xa09b));
+    this.setSegment(VmcbSave.ss, 0, toVmcbAttributes(0xc093));
     this.put32(VmcbSave.idtr + 4, 0xfff);
     this.put(VmcbSave.idtr + 8, 0x2000);
     this.put32(VmcbSave.gdtr + 4, 0xff);
@@ -189,6 +188,16 @@ export class SvmMachine extends Hosted {
 
   put32(at: number, value: number): void {
     this.view.setUint32(VMCB + at, value, true);
+  }
+
+  setByte(at: number, value: number): void {
+    this.view.setUint8(VMCB + at, value);
+  }
+
+  /** The segment register whose fields begin at an offset. */
+  setSegment(at: number, selector: number, attributes: number): void {
+    this.view.setUint16(VMCB + at, selector, true);
+    this.view.setUint16(VMCB + at + 2, attributes, true);
   }
 
   get(at: number): bigint {

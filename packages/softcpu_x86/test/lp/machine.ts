@@ -6,6 +6,13 @@ import { Lp, planLp, type LpOptions } from '../../src/lp.ts';
 
 const WASM_PAGE = 0x1_0000;
 export const RAM = 1 << 20;
+const MIB_2 = 2 << 20;
+
+/** Where RAM is. */
+export interface Place {
+  readonly size?: number;
+  readonly offset?: number;
+}
 
 export class Machine {
   readonly lp: Lp;
@@ -17,19 +24,20 @@ export class Machine {
   now = 0n;
   readonly #ram: number;
 
-  constructor(engine: Execution = 'interpreter', options: Partial<LpOptions> = {}) {
+  /** @param place - bytes of RAM, and a multiple of 2 MiB from which on it lies so many bytes in linear memory; default: anywhere. */
+  constructor(engine: Execution = 'interpreter', options: Partial<LpOptions> = {}, { size = RAM, offset }: Place = {}) {
     const pages = 0x200;
     const memory = new wasm.Memory({ initial: pages, maximum: pages, shared: true });
     const plan = planLp(0, pages * WASM_PAGE, 64);
-    this.#ram = Math.ceil(plan.end / WASM_PAGE) * WASM_PAGE;
+    this.#ram = offset === undefined ? Math.ceil(plan.end / WASM_PAGE) * WASM_PAGE : Math.ceil(plan.end / MIB_2) * MIB_2 + offset;
     const bytes = new Uint8Array(memory.buffer);
-    this.bytes = bytes.subarray(this.#ram, this.#ram + RAM);
-    this.view = new DataView(memory.buffer, this.#ram, RAM);
+    this.bytes = bytes.subarray(this.#ram, this.#ram + size);
+    this.view = new DataView(memory.buffer, this.#ram, size);
     this.lp = new Lp({
       memory,
       memoryLimits: { min: pages, max: pages, shared: true },
       plan,
-      ram: [{ pa: 0, size: RAM, offset: this.#ram }, { pa: 0xffff_0000, size: 0x1_0000, offset: this.#ram + RAM - 0x1_0000 }],
+      ram: [{ pa: 0, size, offset: this.#ram }, { pa: 0xffff_0000, size: 0x1_0000, offset: this.#ram + RAM - 0x1_0000 }],
       now: () => this.now,
       ports: {
         read: (port, size) => {

@@ -128,7 +128,7 @@ export class SvmOperation {
     }
     const isNested = (vmcb.lo(Vmcb.nestedPaging) & 1) !== 0;
     if (isNested) nested.load(vmcb.lo(Vmcb.nestedCr3), vmcb.hi(Vmcb.nestedCr3), (regs.efer & EFER.NXE) !== 0);
-    paging.secondStage = isNested ? nested : undefined;
+    paging.use(isNested ? nested : undefined);
     const owner = ownerOf(vmcb.lo(Vmcb.guestAsid));
     this.flushAsAsked(owner);
     regs.translations.setOwner(owner, isNested ? nested.name : '');

@@ -134,7 +134,7 @@ export class Entries {
     const pae = (vmcs.wordAt(GUEST_CR0) & CR0.PG) !== 0 && (guestCr4 & CR4.PAE) !== 0 && !long;
     if (pae && nested && !this.pdptesValid()) return this.refuse(ExitReason.entryFailureGuestState, 2);
     if (nested) ept.load(vmcs.wordAt(EPT_POINTER), vmcs.wordAt(EPT_POINTER + 1));
-    paging.secondStage = nested ? ept : undefined;
+    paging.use(nested ? ept : undefined);
     const tagged = (secondary & ProcControl2.enableVpid) !== 0;
     const owner = ownerOf(tagged ? vmcs.wordAt(VIRTUAL_PROCESSOR_IDENTIFIER) & 0xffff : NO_VPID);
     if (!tagged) regs.translations.flushOwner(owner);
