@@ -60,7 +60,7 @@
         (local.get 3))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=2460544
+          (i64.load offset=2468736
             (local.tee 8
               (i32.and
                 (i32.shl
@@ -71,7 +71,7 @@
                 (i32.const 65520))))
           (i64.xor
             (local.get 6)
-            (i64.load32_u offset=5292
+            (i64.load32_u offset=13484
               (i32.const 0))))
         (then
           (return_call_indirect (type 0)
@@ -79,7 +79,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=2460552
+            (i32.load offset=2468744
               (local.get 8)))))
       (return_call 3
         (local.get 6)

@@ -27,7 +27,7 @@
                   (i64.add
                     (local.tee 7
                       (local.get 3))
-                    (i64.load offset=103680
+                    (i64.load offset=111872
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -70,7 +70,7 @@
                 (local.tee 7
                   (i64.add
                     (local.get 9)
-                    (i64.load offset=234752
+                    (i64.load offset=242944
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -111,7 +111,7 @@
           (local.get 2))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=2460544
+            (i64.load offset=2468736
               (local.tee 10
                 (i32.and
                   (i32.shl
@@ -122,7 +122,7 @@
                   (i32.const 65520))))
             (i64.xor
               (local.get 8)
-              (i64.load32_u offset=5292
+              (i64.load32_u offset=13484
                 (i32.const 0))))
           (then
             (return_call_indirect (type 0)
@@ -130,7 +130,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=2460552
+              (i32.load offset=2468744
                 (local.get 10)))))
         (return_call 3
           (local.get 8)

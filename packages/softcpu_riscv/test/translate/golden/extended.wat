@@ -24,7 +24,7 @@
                   (i64.add
                     (local.tee 8
                       (local.get 5))
-                    (i64.load offset=103680
+                    (i64.load offset=111872
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64

@@ -35,7 +35,7 @@
                 (local.tee 13
                   (i64.add
                     (local.get 11)
-                    (i64.load offset=661440
+                    (i64.load offset=669632
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -90,7 +90,7 @@
                     (local.tee 13
                       (local.tee 12
                         (local.get 2)))
-                    (i64.load offset=137152
+                    (i64.load offset=145344
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -201,7 +201,7 @@
           (local.get 6))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3247168
+            (i64.load offset=3255360
               (local.tee 14
                 (i32.and
                   (i32.shl
@@ -217,7 +217,7 @@
                   (i32.const 65520))))
             (i64.xor
               (local.get 10)
-              (i64.load32_u offset=5984
+              (i64.load32_u offset=14176
                 (i32.const 0))))
           (then
             (return_call_indirect (type 0)
@@ -225,7 +225,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 3))
-              (i32.load offset=3247176
+              (i32.load offset=3255368
                 (local.get 14)))))
         (return_call 3
           (local.get 10)

@@ -34,7 +34,7 @@
                   (i64.add
                     (local.tee 11
                       (local.get 9))
-                    (i64.load offset=661440
+                    (i64.load offset=669632
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -88,7 +88,7 @@
                       (i64.add
                         (local.tee 17
                           (local.get 9))
-                        (i64.load offset=137152
+                        (i64.load offset=145344
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -124,7 +124,7 @@
                   (i64.add
                     (local.tee 22
                       (local.get 9))
-                    (i64.load offset=661440
+                    (i64.load offset=669632
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -159,7 +159,7 @@
                       (i64.add
                         (local.get 9)
                         (i64.const 3)))
-                    (i64.load offset=661440
+                    (i64.load offset=669632
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -226,7 +226,7 @@
                     (local.tee 26
                       (local.tee 27
                         (local.get 5)))
-                    (i64.load offset=137152
+                    (i64.load offset=145344
                       (i32.and
                         (i32.shr_u
                           (i32.wrap_i64
@@ -291,7 +291,7 @@
           (local.get 5))
         (if  ;; label = @3
           (i64.eq
-            (i64.load offset=3247168
+            (i64.load offset=3255360
               (local.tee 30
                 (i32.and
                   (i32.shl
@@ -307,7 +307,7 @@
                   (i32.const 65520))))
             (i64.xor
               (local.get 21)
-              (i64.load32_u offset=5984
+              (i64.load32_u offset=14176
                 (i32.const 0))))
           (then
             (return_call_indirect (type 0)
@@ -315,7 +315,7 @@
               (i32.sub
                 (local.get 1)
                 (i32.const 2))
-              (i32.load offset=3247176
+              (i32.load offset=3255368
                 (local.get 30)))))
         (return_call 4
           (local.get 21)

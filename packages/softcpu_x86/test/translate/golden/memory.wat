@@ -45,7 +45,7 @@
                                   (local.get 8)
                                   (i64.const 3)))
                               (i64.const 16))))
-                        (i64.load offset=137152
+                        (i64.load offset=145344
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -107,7 +107,7 @@
                         (local.tee 13
                           (local.tee 14
                             (local.get 10)))
-                        (i64.load offset=137152
+                        (i64.load offset=145344
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -153,7 +153,7 @@
                     (local.tee 22
                       (i64.add
                         (local.get 20)
-                        (i64.load offset=661440
+                        (i64.load offset=669632
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -196,7 +196,7 @@
                         (local.tee 21
                           (local.tee 22
                             (local.get 9)))
-                        (i64.load offset=137152
+                        (i64.load offset=145344
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -240,7 +240,7 @@
                     (local.tee 22
                       (i64.add
                         (local.get 20)
-                        (i64.load offset=661440
+                        (i64.load offset=669632
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -277,7 +277,7 @@
                         (local.tee 21
                           (local.tee 22
                             (local.get 7)))
-                        (i64.load offset=137152
+                        (i64.load offset=145344
                           (i32.and
                             (i32.shr_u
                               (i32.wrap_i64
@@ -348,7 +348,7 @@
               (local.get 7))
             (if  ;; label = @5
               (i64.eq
-                (i64.load offset=3247168
+                (i64.load offset=3255360
                   (local.tee 23
                     (i32.and
                       (i32.shl
@@ -364,7 +364,7 @@
                       (i32.const 65520))))
                 (i64.xor
                   (local.get 18)
-                  (i64.load32_u offset=5984
+                  (i64.load32_u offset=14176
                     (i32.const 0))))
               (then
                 (return_call_indirect (type 0)
@@ -372,7 +372,7 @@
                   (i32.sub
                     (local.get 1)
                     (i32.const 5))
-                  (i32.load offset=3247176
+                  (i32.load offset=3255368
                     (local.get 23)))))
             (return_call 3
               (local.get 18)

@@ -41,7 +41,7 @@
                       (local.tee 11
                         (local.tee 10
                           (local.get 7)))
-                      (i64.load offset=137152
+                      (i64.load offset=145344
                         (i32.and
                           (i32.shr_u
                             (i32.wrap_i64
@@ -103,7 +103,7 @@
                                 (local.get 12))
                               (i64.const 2))
                             (i64.const 1051648))))
-                      (i64.load offset=137152
+                      (i64.load offset=145344
                         (i32.const 2048))))
                   (i64.const -33554429))))
             (then
@@ -141,7 +141,7 @@
                               (local.get 2)
                               (i64.const 2))
                             (i64.const 1051652))))
-                      (i64.load offset=137152
+                      (i64.load offset=145344
                         (i32.and
                           (i32.shr_u
                             (i32.wrap_i64
@@ -218,7 +218,7 @@
                           (local.tee 14
                             (i64.add
                               (local.get 17)
-                              (i64.load offset=137152
+                              (i64.load offset=145344
                                 (i32.and
                                   (i32.shr_u
                                     (i32.wrap_i64
@@ -260,7 +260,7 @@
                                     (local.get 18))
                                   (i64.const 2))
                                 (i64.const 1051648))))
-                          (i64.load offset=137152
+                          (i64.load offset=145344
                             (i32.const 2048))))
                       (i64.const -33554429))))
                 (then
@@ -298,7 +298,7 @@
                                   (local.get 2)
                                   (i64.const 2))
                                 (i64.const 1051652))))
-                          (i64.load offset=137152
+                          (i64.load offset=145344
                             (i32.and
                               (i32.shr_u
                                 (i32.wrap_i64
@@ -375,7 +375,7 @@
                               (local.tee 14
                                 (i64.add
                                   (local.get 11)
-                                  (i64.load offset=137152
+                                  (i64.load offset=145344
                                     (i32.and
                                       (i32.shr_u
                                         (i32.wrap_i64
@@ -417,7 +417,7 @@
                                         (local.get 10))
                                       (i64.const 2))
                                     (i64.const 1051648))))
-                              (i64.load offset=137152
+                              (i64.load offset=145344
                                 (i32.const 2048))))
                           (i64.const -33554429))))
                     (then
@@ -455,7 +455,7 @@
                                       (local.get 2)
                                       (i64.const 2))
                                     (i64.const 1051652))))
-                              (i64.load offset=137152
+                              (i64.load offset=145344
                                 (i32.and
                                   (i32.shr_u
                                     (i32.wrap_i64
@@ -532,7 +532,7 @@
                                   (local.tee 14
                                     (i64.add
                                       (local.get 17)
-                                      (i64.load offset=137152
+                                      (i64.load offset=145344
                                         (i32.and
                                           (i32.shr_u
                                             (i32.wrap_i64
@@ -574,7 +574,7 @@
                                             (local.get 16))
                                           (i64.const 2))
                                         (i64.const 1051648))))
-                                  (i64.load offset=137152
+                                  (i64.load offset=145344
                                     (i32.const 2048))))
                               (i64.const -33554429))))
                         (then
@@ -612,7 +612,7 @@
                                           (local.get 2)
                                           (i64.const 2))
                                         (i64.const 1051652))))
-                                  (i64.load offset=137152
+                                  (i64.load offset=145344
                                     (i32.and
                                       (i32.shr_u
                                         (i32.wrap_i64

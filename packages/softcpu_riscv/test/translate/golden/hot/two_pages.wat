@@ -48,7 +48,7 @@
                       (i64.add
                         (local.get 0)
                         (i64.const 12))
-                      (i32.const 2591776)
+                      (i32.const 2599968)
                       (i32.const 3))))
                 (then
                   (i64.store offset=4176
