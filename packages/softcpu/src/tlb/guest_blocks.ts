@@ -1,15 +1,15 @@
 /** What a second stage makes of guest physical addresses, by 2 MiB, where walks in generated code look for it (see `walk.ts`): memory alone, below 4 GiB. */
 import { GUEST_BLOCKS } from '../interp/layout.ts';
+import { placeIn, type RamWindow } from '../physical.ts';
 
 /** Bytes of guest physical addresses that are known as one. */
 export const GUEST_BLOCK_SIZE = 0x20_0000;
 
-/** Who knows linear memory, and where main memory lies in it. */
+/** Linear memory, and where RAM lies in it. */
 export interface GuestMemory {
-  /** Linear memory; replaced when it has grown. */
+  /** Replaced when the memory has grown. */
   readonly words: Int32Array;
-  /** Byte offset in linear memory of `size` bytes of RAM at a physical address, or -1. */
-  ramOffset(pa: number, size: number): number;
+  readonly ram: readonly RamWindow[];
 }
 
 export class GuestBlocks {
@@ -34,7 +34,7 @@ export class GuestBlocks {
   add(number: number, pa: number, permissions: number): void {
     const block = Math.floor((number * 4096) / GUEST_BLOCK_SIZE);
     if (this.#table === undefined || block >= GUEST_BLOCKS) return;
-    const place = this.#memory.ramOffset(pa - (pa % GUEST_BLOCK_SIZE), GUEST_BLOCK_SIZE);
+    const place = placeIn(this.#memory.ram, pa - (pa % GUEST_BLOCK_SIZE), GUEST_BLOCK_SIZE);
     if (place < 0 || place % GUEST_BLOCK_SIZE !== 0) return;
     this.#memory.words[this.#table + block] = place | permissions;
     this.#isEmpty = false;

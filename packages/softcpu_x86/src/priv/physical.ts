@@ -8,7 +8,7 @@ export class Physical {
   /** High word of the last {@link read64}. */
   hi = 0;
   private readonly regs: Registers;
-  private readonly ram: readonly RamWindow[];
+  readonly ram: readonly RamWindow[];
   private readonly bus: PhysBus | undefined;
 
   constructor(regs: Registers, options: PrivilegedOptions) {
@@ -20,11 +20,6 @@ export class Physical {
   /** The linear memory. */
   get words(): Int32Array {
     return this.regs.words;
-  }
-
-  /** As {@link place}. */
-  ramOffset(pa: number, size: number): number {
-    return this.place(pa, size);
   }
 
   /** Byte offset in linear memory of `size` bytes of RAM, or -1. */
