@@ -1,5 +1,5 @@
 /** The program of the thread that compiles translations. */
-import { workerData } from 'node:worker_threads';
+import { workerData, type MessagePort } from 'node:worker_threads';
 import { CompilerService } from '@axvisor/softcpu';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
 import type { CompilerThreadData } from './compiler.ts';
@@ -9,4 +9,4 @@ const { arch, share, ports } = workerData as CompilerThreadData;
 const { loadCompiler } = await import('../compose/index.ts');
 const compileBatch = await loadCompiler(arch);
 saveCompiled();
-new CompilerService(share, compileBatch, (cpu, module) => ports[cpu]?.postMessage(module, [])).run();
+new CompilerService(share, compileBatch, (cpu, module) => (ports[cpu] as MessagePort).postMessage(module, [])).run();

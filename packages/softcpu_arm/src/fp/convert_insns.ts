@@ -25,6 +25,7 @@ export function convertLanes(m: Machine, { log, lanes }: Shape, direction: 'to' 
     m.raise();
   };
 }
+
 /** Extends an integer of `8 << size` bits to 64. */
 function extend(x: Element, size: number, signed: boolean): void {
   if (size === 3) return;

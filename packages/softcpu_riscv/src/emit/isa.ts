@@ -42,7 +42,7 @@ export const ILLEGAL: number = insns.length + 1;
 /** Whether generated code executes an op itself. */
 export const isEmitted = (op: number): boolean => (instructions[op] as Instruction).lengths.length > 0;
 
-/** Records are kept of as many instructions: seven in ten of the half million that a kernel's start decodes are found there. */
+/** Records are kept of as many instructions: six in ten of the half million that a kernel's start decodes are found there. */
 export const decoder: Decoder = { keptBits: 14, isShort: (word) => i32.ne(i32.and(word, i32.const(3)), i32.const(3)) };
 
 export const isa: Isa = {
