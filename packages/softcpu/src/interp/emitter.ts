@@ -293,9 +293,10 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   enterMode(mode: number, target: I64 = this.nextPc(), fetch?: number): void {
     const { mmuIdx, fetchIdx } = this.#isa.state;
     const bound = this.let(target);
+    // In the mode that it was jumped to in.
+    this.count(false, i32.const(0));
     this.setState('i32.store', mmuIdx, i32.const(mode));
     if (fetch !== undefined) this.setState('i32.store', fetchIdx, i32.const(fetch));
-    this.countFromHere();
     this.jumpTo(bound);
   }
 
@@ -321,37 +322,61 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   /**
-   * Counts a jump to a record, the one at `ip` unless told; `computed`: it was looked up. What was jumped to before is charged with the steps
-   * since then.
+   * Counts a jump to a record, the one at `ip` unless told, 0 being none; `computed`: it was looked up. What was jumped to before is charged with
+   * the steps since then, and reported if that makes it hot. What is looked up is reported if {@link chargeQuietly} did.
    */
   count(computed = false, ip: I32 = local('i32', this.#frame.ip)): void {
     const { hot } = this.#runtime;
     if (hot === undefined) return;
-    const zero = i32.const(0);
-    const engine = this.#layout.engine;
-    const steps = this.let(i32.sub(this.read('i32.load', zero, engine + ENGINE.counted), local('i32', this.#frame.budget)));
-    const before = this.let(this.read('i32.load', zero, engine + ENGINE.jumped));
-    const counter = this.let(i32.and(i32.shr_u(before, i32.const(2)), i32.const((COUNTERS - 1) * 4)));
-    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), i32.add(steps, i32.const(1))));
-    this.#charge(computed ? i32.or(ip, i32.const(COMPUTED)) : ip);
-    this.write('i32.store', counter, left, this.#layout.counters);
-    this.if(i32.lt_s(left, i32.const(0)), () => {
-      lower(this.code, before);
+    const before = this.let(this.engine(ENGINE.jumped));
+    const left = this.#chargeLast(before, 1);
+    const jumped = computed ? i32.or(ip, i32.const(COMPUTED)) : ip;
+    this.#charge(jumped);
+    const report = (record: I32): void => {
+      lower(this.code, record);
       this.code.call(hot);
+    };
+    const isBelow = (counted: I32): I32 => i32.lt_s(counted, i32.const(0));
+    if (!computed) {
+      this.if(isBelow(left), () => report(before), undefined, false);
+      return;
+    }
+    const leftOf = (): I32 => this.read('i32.load', this.#counterOf(ip), this.#layout.counters);
+    this.if(isBelow(i32.or(left, leftOf())), () => {
+      this.if(isBelow(left), () => report(before));
+      this.if(isBelow(leftOf()), () => report(jumped));
     }, undefined, false);
   }
 
-  /** The steps so far are nobody's: they were counted, were not the interpreter's, or were made in another mode. */
+  /** Charges what was jumped to last where nothing may be reported: in the middle of an instruction, or when the mode may be another one by now. */
+  chargeQuietly(): void {
+    if (this.#runtime.hot !== undefined) this.#chargeLast(this.let(this.engine(ENGINE.jumped)), 0);
+  }
+
+  /** The steps so far are nobody's: they were charged, or were not the interpreter's. */
   countFromHere(): void {
     if (this.#runtime.hot === undefined) return;
     this.#charge(i32.const(0));
   }
 
+  /** Place of the counter of a record, as {@link ENGINE.jumped} has it. */
+  #counterOf(record: I32): I32 {
+    return i32.and(i32.shr_u(record, i32.const(2)), i32.const((COUNTERS - 1) * 4));
+  }
+
+  /** Takes the steps since the last jump, and `more`, off the counter of what was jumped to. @returns what is left, bound */
+  #chargeLast(jumped: I32, more: number): I32 {
+    const steps = i32.sub(this.engine(ENGINE.counted), local('i32', this.#frame.budget));
+    const counter = this.let(this.#counterOf(jumped));
+    const left = this.let(i32.sub(this.read('i32.load', counter, this.#layout.counters), more === 0 ? steps : i32.add(steps, i32.const(more))));
+    this.write('i32.store', counter, left, this.#layout.counters);
+    return left;
+  }
+
   /** Steps from here on are those of the record at `ip`. */
   #charge(ip: I32): void {
-    const { engine } = this.#layout;
-    this.write('i32.store', i32.const(0), local('i32', this.#frame.budget), engine + ENGINE.counted);
-    this.write('i32.store', i32.const(0), ip, engine + ENGINE.jumped);
+    this.setEngine(ENGINE.counted, local('i32', this.#frame.budget));
+    this.setEngine(ENGINE.jumped, ip);
   }
 
   branch(condition: I32): void {

@@ -51,6 +51,7 @@ export function emitEnter(e: InterpreterEmitter, isa: Isa, layout: Layout, frame
   const mayRun = e.let(i32.gt_u(i32.eq(mode, read('i32.load16_u', descriptor, layout.regions + 2)), stepHere));
   e.setEngine(ENGINE.step, i32.const(0));
   e.if(mayRun, () => {
+    e.chargeQuietly();
     const entry = e.let(i32.add(jumpEntry(isa, pc), i32.mul(mode, i32.const(JUMP_CACHE_SIZE))));
     const key = e.read('i64.load32_u', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.jumpKeys);
     e.write('i64.store', entry, i64.xor(pc, key), layout.jumps);

@@ -188,7 +188,8 @@ function generateLoop(
   const addToBudget = (steps: number): void => setI32(frame.budget, i32.add(local('i32', frame.budget), i32.const(steps)));
 
   if (translating) {
-    plain.setEngine(ENGINE.quiet, i32.const(0));
+    // Where a run happens to begin says nothing about what is executed often.
+    plain.setEngine(ENGINE.quiet, i32.const(Number(!countStarts)));
     plain.setEngine(ENGINE.step, i32.const(0));
   }
   const left = code.block(); // with pc and budget stored
@@ -208,8 +209,6 @@ function generateLoop(
   const dispatched = code.local('i32');
   const step = code.local('i32');
   const exits: Exits = { loop, trapped, lookup, target };
-  // Where a run happens to begin says nothing about what is executed often.
-  const quiet = translating && !countStarts;
   const others = code.block();
 
   addToBudget(-1);
@@ -264,7 +263,6 @@ function generateLoop(
       if (!emitter.jumped) emitter.next();
     } else if (number === Handler.lookup || number === Handler.start) {
       addToBudget(1);
-      if (number === Handler.start && quiet) emitter.setEngine(ENGINE.quiet, i32.const(1));
       emitter.jumpTo(emitter.pc());
     } else {
       if (number === Handler.undecoded) emitter.helper(helpers.decode);
@@ -276,7 +274,7 @@ function generateLoop(
   }
   code.end(); // lookup
   emitLookup(plain, isa, layout, frame, target, helpers.fetch, left);
-  if (quiet) {
+  if (translating && !countStarts) {
     plain.if(i32.eqz(plain.engine(ENGINE.quiet)), () => plain.count(true));
     plain.setEngine(ENGINE.quiet, i32.const(0));
   } else {
@@ -285,6 +283,7 @@ function generateLoop(
   code.br(loop);
   code.end(); // loop
   code.end(); // trapped
+  plain.chargeQuietly();
   lower(code, i32.ne(plain.read('i32.load', i32.const(0), layout.engine + ENGINE.status), i32.const(Status.leave)));
   code.brIf(restart);
   code.br(left);

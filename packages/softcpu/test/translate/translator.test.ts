@@ -1,7 +1,8 @@
 /** What the translator keeps, drops and leaves alone, under the toy instruction set. */
 import { describe, expect, test } from 'vitest';
-import { Execution } from '../../src/index.ts';
-import { Toy, toy } from '../interp/toy.ts';
+import { Execution, Status } from '../../src/index.ts';
+import type { Isa } from '../../src/index.ts';
+import { Toy, toy, toyIsa, toyOp } from '../interp/toy.ts';
 
 const stats = (machine: Toy): NonNullable<Toy['engine']['translation']> => machine.engine.translation as NonNullable<Toy['engine']['translation']>;
 /** r1 counts down from r2; then the machine loops at the last instruction. */
@@ -19,6 +20,43 @@ describe('what is hot', () => {
     for (let i = 0; i < 20; i++) machine.engine.run(100_000);
     expect(stats(machine).regions).toBeGreaterThan(0);
     expect([machine.reg(1), machine.pc, machine.engine.retired]).toEqual([0n, BigInt(machine.base + 8), 2_002_000]);
+  });
+
+  /** Many instructions, and no jump but where the last one leads. */
+  const straight = (last: number): number[] => [...new Array<number>(60).fill(toy('addi', 1, 1, 1)), last];
+  const runLong = (machine: Toy): void => {
+    for (let i = 0; i < 20; i++) machine.engine.run(30_000);
+  };
+
+  test('is also what ends in a change of the mode', () => {
+    const instructions: Isa['instructions'] = [
+      ...toyIsa.instructions,
+      { name: 'user', lengths: [4], emit: (e) => e.enterMode(1, e.reg('a'), 1) },
+      { name: 'system', lengths: [4], emit: (e) => e.enterMode(0, e.reg('a'), 0) },
+    ];
+    const user = toyIsa.instructions.length;
+    const system = user + 1;
+    const machine = new Toy({ execution: Execution.auto, isa: { ...toyIsa, instructions } });
+    machine.load([system | (2 << 8)], 0x800);
+    machine.load(straight(user | (3 << 8)));
+    machine.setReg(2, machine.pc);
+    machine.setReg(3, machine.pc + 0x800n);
+    runLong(machine);
+    expect(stats(machine).translated).toBeGreaterThan(60);
+    expect(machine.engine.retired).toBe(600_000);
+    expect(machine.reg(1)).toBe(BigInt(60 * Math.floor(600_000 / 62) + (600_000 % 62)));
+  });
+
+  test('is also what ends in a service that goes on elsewhere', () => {
+    const service = (): Status => {
+      machine.pc = BigInt(machine.base);
+      return Status.refetch;
+    };
+    const machine: Toy = new Toy({ execution: Execution.auto, service });
+    machine.load(straight(toyOp['service'] as number));
+    runLong(machine);
+    expect(stats(machine).translated).toBe(60);
+    expect(machine.reg(1)).toBe(BigInt(60 * Math.floor(600_000 / 61) + (600_000 % 61)));
   });
 
   test('without a translator there is nothing to count', () => {
