@@ -109,7 +109,9 @@ export class Subject {
     if (differing !== 0) problems.push(`flags ${(p.eflags & compared).toString(16)}, not ${(expected.flags & compared).toString(16)}`);
     if (((p.eflags ^ expected.flags) & Flag.DF) !== 0) problems.push('DF');
     const data = p.memory(DATA_REGION.base, DATA_REGION.size);
-    const wanted = new Map(expected.changes);
+    // When the target of a call faults, Intel's processors have stored the return address; AMD's, and this one, have not.
+    const isCutCall = insn.row.name === 'call' && expected.trap !== 1;
+    const wanted = new Map(isCutCall ? [] : expected.changes);
     if (Buffer.compare(data, pristine) !== 0 || wanted.size > 0) {
       for (let i = 0; i < data.length; i++) {
         const value = wanted.get(i) ?? (wanted.size === CHANGES ? (data[i] as number) : (pristine[i] as number));

@@ -11,10 +11,10 @@ const WANTED = ['avx', 'avx2', 'fma', 'f16c', 'bmi1', 'bmi2', 'aes', 'pclmulqdq'
 const isWide = haveNative && WANTED.every((name) => hostFeatures().has(name));
 
 /**
- * What processors with more features execute (by map and opcode: mask registers of AVX-512, VNNI and its relatives, GFNI, SHA-512, SM3 and SM4,
+ * What processors with more features execute (by map and opcode: mask registers of AVX-512, VNNI and its relatives, AMX, IFMA, GFNI, SHA-512, SM3 and SM4,
  * VAES, VPCLMULQDQ, CMPccXADD), and where AMD's do not look at VEX.W (VPERMQ, VPERMPD, VPBLENDD).
  */
-const MORE = /^(1 (4[0-9a-f]|9[0-9a-f])|2 (5[0-3]|72|b[01]|c[bcdf]|d[0-9a-f]|e[0-9a-f])|3 (0[0-2]|3[0-3]|44|c[ef]|de|df))$/;
+const MORE = /^(1 (4[0-9a-f]|9[0-9a-f])|2 (4[9b]|5[0-3ce]|6c|72|b[0145]|c[bcdf]|d[0-9a-f]|e[0-9a-f])|3 (0[0-2]|3[0-3]|44|c[ef]|de|df))$/;
 
 const gpr = new BigUint64Array(16).fill(BigInt(DATA_REGION.base + 0x800));
 const zeroes = new BigUint64Array(32);
