@@ -33,7 +33,7 @@ import type { Extent, Slot } from './slots.ts';
  * Steps that tier 0 takes from jumps to a place on, to the next ones, before it is translated: before V8 optimizes it, translated code is no
  * faster than tier 0.
  */
-const THRESHOLD = 150_000;
+const THRESHOLD = 50_000;
 /** The same where several processors of the guest run at once: translating, and V8's optimizing, take time from them that one alone leaves to others. */
 const THRESHOLD_OF_SEVERAL = 1_000_000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
