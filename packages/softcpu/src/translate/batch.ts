@@ -38,6 +38,8 @@ export interface CompiledBatch {
   readonly id: number;
   /** A WebAssembly module. */
   readonly code: Uint8Array<ArrayBuffer>;
+  /** Numbers of the regions in it. */
+  readonly regions: readonly number[];
 }
 
 /** Its regions, to be instantiated. */
@@ -131,5 +133,6 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
 
 /** Compiles a batch for the instruction set that it was made for. */
 export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: RegionBatch): CompiledBatch {
-  return { id, code: generateRegions(isa, layout, memoryLimits, unpackRegions(isa, words)) };
+  const sources = unpackRegions(isa, words);
+  return { id, code: generateRegions(isa, layout, memoryLimits, sources), regions: sources.map(({ number }) => number) };
 }

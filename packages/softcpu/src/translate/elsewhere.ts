@@ -9,6 +9,7 @@ import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import type { CompiledBatch, RegionBatch, RegionCompiler } from './batch.ts';
 import { PipeReader, PipeWriter, pipeWords } from './pipe.ts';
+import { Rehearsal } from './rehearsal.ts';
 
 /** Words of each pipe's ring. Most batches and modules are smaller. */
 const RING = 0x1_0000;
@@ -92,13 +93,15 @@ export type PostModule = (processor: number, module: WasmModule) => void;
 class Line {
   readonly #processor: number;
   readonly #post: PostModule | undefined;
+  readonly #rehearsal: Rehearsal;
   readonly #batches: PipeReader;
   readonly #modules: PipeWriter;
   #setting: Setting | undefined;
 
-  constructor(words: Int32Array, processor: number, post: PostModule | undefined) {
+  constructor(words: Int32Array, processor: number, post: PostModule | undefined, rehearsal: Rehearsal) {
     this.#processor = processor;
     this.#post = post;
+    this.#rehearsal = rehearsal;
     this.#batches = new PipeReader(pipe(words, 2 * processor));
     this.#modules = new PipeWriter(pipe(words, 2 * processor + 1));
   }
@@ -117,9 +120,11 @@ class Line {
 
   #answer(batch: RegionBatch, compile: (batch: RegionBatch) => CompiledBatch): Int32Array {
     try {
-      const { code } = compile(batch);
+      const { code, regions } = compile(batch);
       if (this.#post !== undefined) {
-        this.#post(this.#processor, new wasm.Module(code));
+        const module = new wasm.Module(code);
+        this.#rehearsal.run(module, batch.memoryLimits, regions);
+        this.#post(this.#processor, module);
         return Int32Array.of(batch.id, Outcome.posted, code.length);
       }
       const words = new Int32Array(3 + Math.ceil(code.length / 4));
@@ -141,7 +146,8 @@ export class CompilerService {
   /** @param compile - `compileBatch` of the processors' package. @param post - absent: they get the bytes of modules, and make these themselves. */
   constructor({ words, processors }: CompilerShare, compile: (batch: RegionBatch) => CompiledBatch, post?: PostModule) {
     this.#words = words;
-    this.#lines = Array.from({ length: processors }, (_, processor) => new Line(words, processor, post));
+    const rehearsal = new Rehearsal();
+    this.#lines = Array.from({ length: processors }, (_, processor) => new Line(words, processor, post, rehearsal));
     this.#compile = compile;
   }
 

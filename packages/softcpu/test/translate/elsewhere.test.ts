@@ -64,7 +64,7 @@ function moduleOf({ id, words }: RegionBatch): CompiledBatch {
   const content = Uint8Array.from({ length: 4 * words.length + 1 }, (_, i) => (words[i >>> 2] ?? 255) & 0xff);
   const size = content.length + 2;
   const leb = [(size & 0x7f) | 0x80, ((size >>> 7) & 0x7f) | 0x80, ((size >>> 14) & 0x7f) | 0x80, size >>> 21];
-  return { id, code: Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...leb, 1, 0x77, ...content]) };
+  return { id, code: Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...leb, 1, 0x77, ...content]), regions: [] };
 }
 
 const { Module } = wasm as unknown as { readonly Module: { customSections(module: WasmModule, name: string): ArrayBuffer[] } };
@@ -91,6 +91,18 @@ describe.each(['as bytes', 'posted'])('modules that come %s', (how) => {
     expect(said).toEqual([7, 8].map((id) => [id, 4 * long + 16, 4 * long + 1, id, (long - 1 + id) & 0xff, 255]));
     expect(posted).toEqual([]);
   });
+});
+
+test('regions that are posted were called, and do what they did not do then', () => {
+  const share = createCompilerShare(1);
+  const posted: WasmModule[] = [];
+  const service = new CompilerService(share, compile, (_processor, module) => void posted.push(module));
+  const machine = machineOf(connectCompiler(share, 0, () => posted.shift() as WasmModule), 3);
+  heat([machine], service);
+  machine.setReg(1, 0n);
+  machine.pc = BigInt(machine.base);
+  machine.engine.run(2000);
+  expect([machine.reg(1), regions(machine)]).toEqual([3000n, 1]);
 });
 
 test('a failure is said where its batch came from', () => {
