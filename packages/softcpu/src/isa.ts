@@ -100,6 +100,8 @@ export interface Isa {
    * which V8 has to optimize, for about a nanosecond of each.
    */
   readonly manyOutlined?: boolean;
+  /** Steps that tier 0 takes from a place on before it is translated, where one processor runs; fewer where a step takes it longer. Default: 150,000. */
+  readonly threshold?: number;
   readonly functions: Readonly<Record<string, FunctionDefinition>>;
   /** Finds translations in page tables. Absent: JavaScript does. */
   readonly walk?: PageWalk;

@@ -33,7 +33,7 @@ import type { Extent, Slot } from './slots.ts';
  * Steps that tier 0 takes from jumps to a place on, to the next ones, before it is translated: before V8 optimizes it, translated code is no
  * faster than tier 0.
  */
-const THRESHOLD = 50_000;
+const THRESHOLD = 150_000;
 /** The same where several processors of the guest run at once: translating, and V8's optimizing, take time from them that one alone leaves to others. */
 const THRESHOLD_OF_SEVERAL = 1_000_000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
@@ -121,7 +121,7 @@ export class Translator implements CodeObserver {
     this.#slots = new Slots(options.eager);
     this.#compiler = options.eager ? undefined : options.compiler;
     const several = (this.#compiler?.processors ?? 1) > 1;
-    this.#threshold = options.eager ? 0 : (several ? THRESHOLD_OF_SEVERAL : THRESHOLD) - 1;
+    this.#threshold = options.eager ? 0 : (several ? THRESHOLD_OF_SEVERAL : (options.isa.threshold ?? THRESHOLD)) - 1;
   }
 
   /** To be called once, when there is an interpreter. */

@@ -281,6 +281,7 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
+  threshold: 50_000,
   coherentFetch: true,
   walk,
   functions: {
