@@ -18,7 +18,7 @@ export function lower(code: Code, e: Expr): void {
       code.get(e.index);
       return;
     case 'read':
-      lower(code, e.address);
+      lower(code, e.a);
       code.access(e.op, e.offset);
       return;
     case 'unary':

@@ -4,7 +4,8 @@
  */
 import { simd, simdForms } from '../wasm/simd.ts';
 import type { ExtractLane, LaneType, ReplaceLane, Shape, SimdOp, Splat, VectorBinary, VectorShift, VectorTest, VectorUnary } from '../wasm/simd.ts';
-import type { Expr, I32, V128 } from './expr.ts';
+import { constant, vectorNode } from './node.ts';
+import type { Expr, I32, V128 } from './node.ts';
 
 type Lane<S extends string> = Expr<LaneType<S & Shape>>;
 /** What follows the shape in names of a form. */
@@ -19,8 +20,7 @@ type VectorOps<S extends string> = { readonly [K in Of<VectorBinary, S>]: (a: V1
 };
 
 function node(name: SimdOp, args: readonly Expr[], immediates: readonly number[] = []): never {
-  const op = simd[name];
-  return { kind: 'vector', type: op.result, op, args, immediates } as unknown as never;
+  return vectorNode(simd[name], args, immediates) as never;
 }
 
 function ops<S extends string>(shape: S): VectorOps<S> {
@@ -47,7 +47,7 @@ export interface I8x16Ops extends VectorOps<'i8x16'> {
 
 export const v128: V128Ops = {
   ...ops('v128'),
-  const: (value) => ({ kind: 'const', type: 'v128', value: BigInt.asUintN(128, value) }) as unknown as V128,
+  const: (value) => constant('v128', BigInt.asUintN(128, value)),
   bitselect: (a, b, mask) => node('v128.bitselect', [a, b, mask]),
 };
 export const i8x16: I8x16Ops = { ...ops('i8x16'), shuffle: (a, b, bytes) => node('i8x16.shuffle', [a, b], bytes) };

@@ -136,7 +136,12 @@ export type ScalarType = 'i32' | 'i64' | 'f32' | 'f64';
 export type ValueType = ScalarType | 'v128';
 
 /** The type that the name of an instruction begins with. */
-export const typeOf = (op: string): string => op.slice(0, op.indexOf('.'));
+export function typeOf(op: string): ValueType {
+  const kind = op.charCodeAt(0);
+  const wide = op.charCodeAt(1) === 0x36;
+  if (kind === 0x69) return wide ? 'i64' : 'i32';
+  return kind === 0x76 ? 'v128' : wide ? 'f64' : 'f32';
+}
 
 /** A numeric instruction: its bytes (one, or the prefix and a sub-opcode) and its type. */
 export interface Numeric {
