@@ -10,18 +10,14 @@ export interface StepUse {
 }
 
 /** By step of a block: registers that nobody reads behind it before they are written; undefined where that is none. */
-export function deadBehind(steps: readonly StepUse[]): readonly (ReadonlySet<number> | undefined)[] {
-  const dead = new Set<number>();
-  const behind = new Array<ReadonlySet<number> | undefined>(steps.length);
+export function deadBehind(steps: readonly StepUse[]): readonly (readonly number[] | undefined)[] {
+  let dead: readonly number[] = [];
+  const behind = new Array<readonly number[] | undefined>(steps.length);
   for (let i = steps.length - 1; i >= 0; i--) {
     const { reads, writes, leaves } = steps[i] as StepUse;
-    behind[i] = dead.size === 0 ? undefined : new Set(dead);
-    if (leaves) {
-      dead.clear();
-      continue;
-    }
-    for (const register of writes) dead.add(register);
-    for (const register of reads) dead.delete(register);
+    behind[i] = dead.length === 0 ? undefined : dead;
+    if (leaves) dead = [];
+    else if (dead.length > 0 || writes.length > 0) dead = [...dead.filter((r) => !writes.includes(r)), ...writes].filter((r) => !reads.includes(r));
   }
   return behind;
 }

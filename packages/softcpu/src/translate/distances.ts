@@ -2,88 +2,125 @@
  * How far values of locals are from one another, where that is known: those that were made of one value by adding constants. Sums of 32 bits are
  * a family of their own, whose distances are modulo 2^32.
  */
+import { numeric } from '../wasm/opcodes.ts';
+import type { Numeric } from '../wasm/opcodes.ts';
 import type { Expr } from '../ir/expr.ts';
 
 const LOW = 0xffff_ffffn;
+
+const EXTEND = numeric['i64.extend_i32_u'];
+const WRAP = numeric['i32.wrap_i64'];
+const AND = numeric['i64.and'];
+/** Sums and differences, of 64 and of 32 bits. */
+const WIDE: readonly [Numeric, Numeric] = [numeric['i64.add'], numeric['i64.sub']];
+const NARROW: readonly [Numeric, Numeric] = [numeric['i32.add'], numeric['i32.sub']];
 
 /** A value as a distance from another one, which nothing else is known of. */
 export interface Distance {
   /** Stands for the other value. */
   readonly from: object;
-  readonly bytes: bigint;
+  readonly bytes: number;
   /** Of the low 32 bits of both. */
   readonly narrow: boolean;
 }
 
 export class Distances {
-  readonly #known: Map<number, Distance>;
+  #known: (Distance | undefined)[];
   /** By local: what stands for the low 32 bits of its value. */
-  readonly #low: Map<number, object>;
+  #low: (object | undefined)[];
+  /** A copy has the same arrays, which are copied before either writes to them. */
+  #isShared: boolean;
 
   /** @param known - what was known before. */
   constructor(known?: Distances) {
-    this.#known = new Map(known === undefined ? [] : known.#known);
-    this.#low = new Map(known === undefined ? [] : known.#low);
+    this.#known = known === undefined ? [] : known.#known;
+    this.#low = known === undefined ? [] : known.#low;
+    this.#isShared = known !== undefined;
+    if (known !== undefined) known.#isShared = true;
   }
 
   clear(): void {
-    this.#known.clear();
-    this.#low.clear();
+    this.#known = [];
+    this.#low = [];
+    this.#isShared = false;
   }
 
   /** A local was set to something unknown. */
   forget(index: number): void {
-    this.#known.delete(index);
-    this.#low.delete(index);
+    if (this.#known[index] !== undefined) this.#setKnown(index, undefined);
+    if (this.#low[index] !== undefined) this.#setLow(index, undefined);
   }
 
   /** A local was set to a value. */
   note(index: number, value: Expr): void {
     const distance = this.of(value);
     this.forget(index);
-    if (distance !== undefined) this.#known.set(index, distance);
+    if (distance !== undefined) this.#setKnown(index, distance);
   }
 
   /** Of a local that was made of another one, or of which one was made. */
   known(index: number): Distance | undefined {
-    return this.#known.get(index);
+    return this.#known[index];
   }
 
   of(e: Expr): Distance | undefined {
     if (e.type !== 'i64') return undefined;
     if (e.kind === 'local') return this.#ofLocal(e.index);
-    if (e.kind === 'unary' && e.op.name === 'i64.extend_i32_u') {
-      const sum = sumOf(e.a, 'i32');
-      const { a } = sum?.value.kind === 'unary' && sum.value.op.name === 'i32.wrap_i64' ? sum.value : {};
-      return sum === undefined || a?.kind !== 'local' ? undefined : this.#ofLow(a.index, sum.bytes);
+    if (e.kind === 'unary') {
+      if (e.op !== EXTEND) return undefined;
+      const bytes = added(e.a, NARROW);
+      if (bytes === undefined) return undefined;
+      const { a } = e.a as Sum;
+      return a.kind === 'unary' && a.op === WRAP && a.a.kind === 'local' ? this.#ofLow(a.a.index, bytes) : undefined;
     }
-    if (e.kind !== 'binary') return undefined;
-    if (e.op.name === 'i64.and') return e.a.kind === 'local' && e.b.kind === 'const' && e.b.value === LOW ? this.#ofLow(e.a.index, 0n) : undefined;
-    const sum = sumOf(e, 'i64');
-    if (sum?.value.kind !== 'local') return undefined;
-    const { from, bytes, narrow } = this.#ofLocal(sum.value.index);
-    return narrow ? undefined : { from, bytes: bytes + sum.bytes, narrow };
+    if (e.kind !== 'binary' || e.a.kind !== 'local') return undefined;
+    if (e.op === AND) return e.b.kind === 'const' && e.b.value === LOW ? this.#ofLow(e.a.index, 0) : undefined;
+    const more = added(e, WIDE);
+    if (more === undefined) return undefined;
+    const { from, bytes, narrow } = this.#ofLocal(e.a.index);
+    return narrow ? undefined : { from, bytes: bytes + more, narrow };
   }
 
   #ofLocal(index: number): Distance {
-    let distance = this.#known.get(index);
-    if (distance === undefined) this.#known.set(index, (distance = { from: {}, bytes: 0n, narrow: false }));
+    let distance = this.#known[index];
+    if (distance === undefined) this.#setKnown(index, (distance = { from: {}, bytes: 0, narrow: false }));
     return distance;
   }
 
-  #ofLow(index: number, bytes: bigint): Distance {
-    const known = this.#known.get(index);
-    if (known?.narrow === true) return { ...known, bytes: BigInt.asIntN(32, known.bytes + bytes) };
-    let from = this.#low.get(index);
-    if (from === undefined) this.#low.set(index, (from = {}));
-    return { from, bytes: BigInt.asIntN(32, bytes), narrow: true };
+  #ofLow(index: number, bytes: number): Distance {
+    const known = this.#known[index];
+    if (known?.narrow === true) return { from: known.from, bytes: (known.bytes + bytes) | 0, narrow: true };
+    let from = this.#low[index];
+    if (from === undefined) this.#setLow(index, (from = {}));
+    return { from, bytes: bytes | 0, narrow: true };
+  }
+
+  #setKnown(index: number, distance: Distance | undefined): void {
+    this.#own();
+    while (this.#known.length < index) this.#known.push(undefined);
+    this.#known[index] = distance;
+  }
+
+  #setLow(index: number, low: object | undefined): void {
+    this.#own();
+    while (this.#low.length < index) this.#low.push(undefined);
+    this.#low[index] = low;
+  }
+
+  #own(): void {
+    if (!this.#isShared) return;
+    this.#known = this.#known.slice();
+    this.#low = this.#low.slice();
+    this.#isShared = false;
   }
 }
 
-/** A sum or difference with a constant. */
-function sumOf(e: Expr, type: 'i32' | 'i64'): { readonly value: Expr; readonly bytes: bigint } | undefined {
+type Sum = Expr & { readonly kind: 'binary' };
+
+/** What is added to the left operand, by one of two instructions; undefined where that is no constant of 32 bits: what is further away is not near. */
+function added(e: Expr, [add, sub]: readonly [Numeric, Numeric]): number | undefined {
   if (e.kind !== 'binary' || e.b.kind !== 'const') return undefined;
-  const bytes = BigInt(e.b.value);
-  if (e.op.name === `${type}.add`) return { value: e.a, bytes };
-  return e.op.name === `${type}.sub` ? { value: e.a, bytes: -bytes } : undefined;
+  const { small } = e.b;
+  if (small === undefined) return undefined;
+  return e.op === add ? small : e.op === sub ? -small : undefined;
 }

@@ -17,7 +17,7 @@ import type { ValueType } from '../wasm/opcodes.ts';
 import type { OtherPage, Step } from './discover.ts';
 import { RegisterEmitter } from './held.ts';
 import type { Holding, Known } from './held.ts';
-import { lengthOf, setKey } from './registers.ts';
+import { lengthOf, setKey } from './sets.ts';
 
 /** Locals of a region: its parameters. */
 const ENTRY_PC = 0;
@@ -53,8 +53,10 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   /** Values taken for granted, by state-block offset. */
   readonly #assumed: ReadonlyMap<number, number>;
   /** Where unfinished instructions are left, by what is written back; nothing is the first. */
-  readonly #exits = new Map<string, Label>();
-  readonly #exitOrder: readonly (readonly [key: string, set: Uint8Array])[];
+  readonly #exits = new Map<string | number, Label>();
+  /** The one that was found last. */
+  #last: { readonly dirty: Uint8Array; readonly exit: Label } | undefined;
+  readonly #exitOrder: readonly (readonly [key: string | number, set: Uint8Array])[];
   /** Local: distance of the instruction from the entry, above 16 bits of steps taken. */
   readonly #left: number;
   /** Local: the other page was found to be mapped as it was. */
@@ -98,7 +100,9 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   emit(step: Step, block: number, index: number): void {
     const { followers, steady } = this.plan;
     this.expected = (followers[block]?.[index] ?? 0) + (steady[block]?.[index] === true ? this.repeated : 0);
-    this.execute(step, this.plan.dead[block]?.[index], () => this.isa.instructions[step.instruction]?.emit(this));
+    this.begin(step, block, index);
+    this.isa.instructions[step.instruction]?.emit(this);
+    this.done(block, index);
     this.#spent++;
   }
 
@@ -195,7 +199,14 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   #abandon(offset: number): void {
     this.code.i64(BigInt(offset - this.#place.entry) * 0x1_0000n + BigInt(this.#spent));
     this.code.set(this.#left);
-    this.code.br(this.#exits.get(setKey(this.dirty)) as Label);
+    this.code.br(this.#exit());
+  }
+
+  /** Where the registers are written back that are dirty here. */
+  #exit(): Label {
+    const { dirty } = this;
+    if (this.#last?.dirty !== dirty) this.#last = { dirty, exit: this.#exits.get(setKey(dirty)) as Label };
+    return this.#last.exit;
   }
 
   /** Emits what {@link #abandon} leads to. Nothing falls into it. */

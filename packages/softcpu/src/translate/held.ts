@@ -17,14 +17,26 @@ import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
 import type { Distance } from './distances.ts';
 import { Extensions } from './extended.ts';
+import { withAll } from './sets.ts';
 import type { ReadField, RegisterPlan } from './registers.ts';
 import { registerAt } from './vectors.ts';
 
 /** Types of registers' locals. */
 type LocalType = 'i64' | 'f64' | 'v128';
 
-/** Values of pinned words, by state-block offset, where straight code set them to constants. */
-type KnownWords = ReadonlyMap<number, I64>;
+/** The value of a pinned word that straight code set to a constant, in a list of few. */
+interface KnownWord {
+  readonly offset: number;
+  readonly value: I64;
+}
+type KnownWords = readonly KnownWord[];
+
+const NO_WORDS: KnownWords = [];
+
+function wordAt(words: KnownWords, offset: number): I64 | undefined {
+  for (const word of words) if (word.offset === offset) return word.value;
+  return undefined;
+}
 
 /** What is known at a place in the region, besides which registers differ from the state block. */
 export interface Known {
@@ -56,7 +68,7 @@ const PLACES = 4;
 const WORTH = 2;
 
 /** What is known where ways meet. */
-export const NOTHING_KNOWN: Known = { words: new Map(), extended: new Extensions(), guarded: false, places: [] };
+export const NOTHING_KNOWN: Known = { words: NO_WORDS, extended: new Extensions(), guarded: false, places: [] };
 
 /** What the registers of a region are found by. */
 export interface Holding {
@@ -80,11 +92,11 @@ export abstract class RegisterEmitter extends AccessEmitter {
   readonly #types: readonly LocalType[];
   #step: Step | undefined;
   /** Registers that nobody reads behind the step. */
-  #dead: ReadonlySet<number> | undefined;
-  /** Registers that may differ from the state block. */
+  #dead: readonly number[] | undefined;
+  /** Registers that may differ from the state block. Never changed itself: places that follow one another mostly have the same. */
   #dirty: Uint8Array;
   /** Pinned words of the state block that hold constants here. */
-  #known: KnownWords = new Map();
+  #known: KnownWords = NO_WORDS;
   #extended = new Extensions();
   /** The other page is known to be mapped as it was. */
   protected guarded = false;
@@ -126,18 +138,21 @@ export abstract class RegisterEmitter extends AccessEmitter {
   /** Takes up a place in the region: what is dirty and known there. */
   protected hold(dirty: Uint8Array, known: Known): void {
     this.#extended = new Extensions(known.extended);
-    this.#dirty = dirty.slice();
+    this.#dirty = dirty;
     this.#known = known.words;
     this.guarded = known.guarded;
     this.#places = known.places;
   }
 
-  /** Emits one instruction. @param dead - registers that nobody reads behind it. */
-  protected execute(step: Step, dead: ReadonlySet<number> | undefined, emit: () => void): void {
+  /** Takes up an instruction, a step of a block. */
+  protected begin(step: Step, block: number, index: number): void {
     this.#step = step;
-    this.#dead = dead;
-    emit();
-    for (const register of this.plan.writes(step)) this.#dirty[register] = 1;
+    this.#dead = this.plan.dead[block]?.[index];
+  }
+
+  /** It was emitted, with all that it writes. */
+  protected done(block: number, index: number): void {
+    this.#dirty = withAll(this.#dirty, this.plan.writes[block]?.[index] ?? []);
   }
 
   /** Sets the local of a register from the state block. */
@@ -154,9 +169,8 @@ export abstract class RegisterEmitter extends AccessEmitter {
   }
 
   protected writeBack(): void {
-    this.#dirty.forEach((dirty, register) => {
-      if (dirty !== 0) this.writeBackOne(register);
-    });
+    const dirty = this.#dirty;
+    for (let register = 0; register < dirty.length; register++) if (dirty[register] !== 0) this.writeBackOne(register);
   }
 
   // ── operands ──
@@ -241,7 +255,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
   }
 
   override state<T extends ValueType>(op: MemoryOp & `${T}.load${string}`, offset: number): Expr<T> {
-    if (this.#pinned.has(offset)) return (this.#known.get(offset) ?? this.#local(offset)) as unknown as Expr<T>;
+    if (this.#pinned.has(offset)) return (wordAt(this.#known, offset) ?? this.#local(offset)) as unknown as Expr<T>;
     const assumed = op === 'i32.load' ? this.#assumed.get(offset) : undefined;
     return assumed === undefined ? super.state(op, offset) : (i32.const(assumed) as unknown as Expr<T>);
   }
@@ -250,15 +264,13 @@ export abstract class RegisterEmitter extends AccessEmitter {
     if (!this.#pinned.has(offset)) return super.setState(op, offset, value);
     if (!this.wants(offset)) return;
     this.#setLocal(offset, value as unknown as I64);
-    const known = new Map(this.#known);
-    if (value.kind === 'const') known.set(offset, value as unknown as I64);
-    else known.delete(offset);
-    this.#known = known;
+    const others = wordAt(this.#known, offset) === undefined ? this.#known : this.#known.filter((word) => word.offset !== offset);
+    this.#known = value.kind === 'const' ? [...others, { offset, value: value as unknown as I64 }] : others;
   }
 
   wants(offset: number): boolean {
     const register = this.plan.numbers.get(offset);
-    return register !== undefined && this.#dead?.has(register) !== true;
+    return register !== undefined && this.#dead?.includes(register) !== true;
   }
 
   override if(condition: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
@@ -278,11 +290,11 @@ export abstract class RegisterEmitter extends AccessEmitter {
     );
     this.#conditional--;
     // What either way set is no longer known.
-    this.#known = new Map([...this.#known].filter(([offset, value]) => afterThen.get(offset) === value));
+    if (this.#known !== afterThen) this.#known = this.#known.filter(({ offset, value }) => wordAt(afterThen, offset) === value);
   }
 
   override loop(body: (again: (condition: I32) => void) => void): void {
-    this.#known = new Map();
+    this.#known = NO_WORDS;
     this.#extended.clear();
     this.#conditional++;
     super.loop(body);
@@ -321,7 +333,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     const distance = this.#distanceOf(at);
     if (distance === undefined) return undefined;
     for (const { place, of, size: aligned, write: isWritten } of this.#places) {
-      const more = Number(distance.bytes - of.bytes);
+      const more = distance.bytes - of.bytes;
       if (of.from !== distance.from || write !== isWritten || size > aligned || more % size !== 0 || more < -BEFORE || more + size > BEHIND) continue;
       return { place: local('i32', place), more: more + BEFORE };
     }

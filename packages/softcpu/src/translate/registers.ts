@@ -11,6 +11,7 @@ import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
 import { addWithout, readBehind, writtenBefore } from './liveness.ts';
 import { followersOf, steadyOf } from './followers.ts';
+import { setKey } from './sets.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
 import type { Held, VectorUse } from './vectors.ts';
 
@@ -34,28 +35,15 @@ export interface RegisterPlan {
   /** By block: registers that may have been written before it. */
   readonly dirty: readonly Uint8Array[];
   /** What is written back where instructions are not finished: the different sets. */
-  readonly exits: ReadonlyMap<string, Uint8Array>;
+  readonly exits: ReadonlyMap<string | number, Uint8Array>;
   /** By block and step: registers that nobody reads before they are written again. */
-  readonly dead: readonly (readonly (ReadonlySet<number> | undefined)[])[];
+  readonly dead: readonly (readonly (readonly number[] | undefined)[])[];
   /** By block and step: how many of the next ones may access memory by a register that it reads too. */
   readonly followers: readonly (readonly number[])[];
   /** By block and step: it may access memory by a register that moves by constants, if at all, when the block is repeated. */
   readonly steady: readonly (readonly boolean[])[];
-  /** Registers that differ from the state block after a step. */
-  writes(step: Step): readonly number[];
-}
-
-/** How many registers a set has if they are the first ones, else -1. */
-export function lengthOf(set: Uint8Array): number {
-  const length = set.indexOf(0);
-  if (length < 0) return set.length;
-  return set.indexOf(1, length) < 0 ? length : -1;
-}
-
-/** Tells sets of registers apart. */
-export function setKey(set: Uint8Array): string {
-  const length = lengthOf(set);
-  return length < 0 ? set.join('') : `${length}`;
+  /** By block and step: registers that differ from the state block after it. */
+  readonly writes: readonly (readonly (readonly number[])[])[];
 }
 
 /**
@@ -75,35 +63,53 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
     return n;
   };
-  const operands = (step: Step, fields: readonly string[], pinned: readonly number[]): number[] => [
-    ...fields.map((name) => field(step.record, name)).filter((offset) => offset !== zero && offset !== sink).map(number),
-    ...pinned.map(number),
-  ];
+  const addOperands = (list: number[], record: number, fields: readonly string[], pinned: readonly number[]): void => {
+    for (const name of fields) {
+      const offset = field(record, name);
+      if (offset !== zero && offset !== sink) list.push(number(offset));
+    }
+    for (const offset of pinned) list.push(number(offset));
+  };
   const vectors = blocks.map(({ steps }) => steps.map((step) => vectorUse(field, step)));
   const held = holdVectors(vectors, order, successors);
-  const numbersOf = (registers: readonly number[], how: (held: Held) => boolean): number[] => {
-    const list: number[] = [];
+  const addVectors = (list: number[], registers: readonly number[], how: Held | 'any'): void => {
     for (const r of registers) {
       const own = held.get(r);
-      if (own !== undefined && how(own)) list.push(number(r));
+      if (own !== undefined && (how === 'any' || own === how)) list.push(number(r));
     }
+  };
+  const useOf = (block: number, step: number): VectorUse => (vectors[block] as VectorUse[])[step] as VectorUse;
+  const readBy = ({ record, shape }: Step, use: VectorUse): number[] => {
+    const list: number[] = [];
+    addOperands(list, record, shape.reads, shape.pinnedReads);
+    addVectors(list, use.reads, 'any');
+    addVectors(list, use.spilled, 'vector');
     return list;
   };
-  const differing = (own: Held): boolean => own === 'vector';
-  const any = (): boolean => true;
-  const readBy = (step: Step, use: VectorUse): number[] => [...operands(step, step.shape.reads, step.shape.pinnedReads), ...numbersOf(use.reads, any), ...numbersOf(use.spilled, differing)];
-  const writtenBy = (step: Step, use: VectorUse): number[] => [...operands(step, step.shape.writes, step.shape.pinnedWrites), ...numbersOf(use.writes, differing)];
-  for (const b of order) (blocks[b] as Block).steps.forEach((step, i) => writtenBy(step, (vectors[b] as VectorUse[])[i] as VectorUse));
-  const uses = blocks.map((block, b) => block.steps.map((step, i) => {
-    const use = (vectors[b] as VectorUse[])[i] as VectorUse;
-    return {
-      reads: readBy(step, use),
-      writes: writtenBy(step, use),
-      /** Registers that the step leaves as the state block has them. */
-      equal: [...numbersOf(use.writes, (own) => own === 'stored'), ...numbersOf(use.reloaded, any)],
-      leaves: step.shape.leaves,
-    };
-  }));
+  const writtenBy = ({ record, shape }: Step, use: VectorUse): number[] => {
+    const list: number[] = [];
+    addOperands(list, record, shape.writes, shape.pinnedWrites);
+    addVectors(list, use.writes, 'vector');
+    return list;
+  };
+  /** Registers that the step leaves as the state block has them. */
+  const equalledBy = ({ writes, reloaded }: VectorUse): number[] => {
+    const list: number[] = [];
+    addVectors(list, writes, 'stored');
+    addVectors(list, reloaded, 'any');
+    return list;
+  };
+  const writesOf = (b: number): number[][] => (blocks[b] as Block).steps.map((step, i) => writtenBy(step, useOf(b, i)));
+  const writesBy: number[][][] = [];
+  for (const b of order) writesBy[b] = writesOf(b);
+  const uses = blocks.map(({ steps }, b) => {
+    const writes = writesBy[b] ?? [];
+    return steps.map((step, i) => {
+      const use = useOf(b, i);
+      const reads = readBy(step, use);
+      return { reads, writes: writes[i] ?? writtenBy(step, use), equal: equalledBy(use), leaves: step.shape.leaves };
+    });
+  });
   const count = offsets.length;
   const fresh = (): Uint8Array[] => blocks.map(() => new Uint8Array(count));
 
@@ -119,7 +125,7 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
 
   const dirty = writtenBefore(written, successors);
   const exposed = fresh();
-  const exits = new Map<string, Uint8Array>();
+  const exits = new Map<string | number, Uint8Array>();
   const unwritten = new Uint8Array(count);
   exits.set(setKey(unwritten), unwritten);
   uses.forEach((steps, b) => {
@@ -162,6 +168,6 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     dead: uses.map(deadBehind),
     followers: uses.map(followersOf),
     steady: uses.map(steadyOf),
-    writes: (step) => writtenBy(step, vectorUse(field, step)),
+    writes: uses.map((steps) => steps.map(({ writes }) => writes)),
   };
 }
