@@ -15,7 +15,7 @@ import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { isKnown } from './discover.ts';
 import type { Block, Step } from './discover.ts';
-import { analyzeFlow } from './flow.ts';
+import { cutsOf } from './flow.ts';
 import { generateRegions } from './module.ts';
 import type { NumberedSource } from './module.ts';
 import { successorsOf } from './region.ts';
@@ -23,6 +23,8 @@ import { shapesOf } from './shape.ts';
 
 /** The link of what only tier 0 executes. */
 const NONE = -1;
+/** Words of a link. */
+const LINK_WORDS = 3;
 
 /** Regions to be compiled. May be posted to another thread. */
 export interface RegionBatch {
@@ -61,45 +63,74 @@ export interface RegionCompiler {
 
 const recordWords = ({ records }: Isa): number => records.size / 4;
 
+/** Words of a region but for its links. */
+function sizeOf(recordSize: number, { assumed, blocks }: NumberedSource): number {
+  let size = 5 + assumed.length;
+  for (const { targets, steps } of blocks) size += 5 + targets.length + steps.length * (4 + recordSize);
+  return size;
+}
+
 /** @param words - linear memory, in which the sources' records are. */
 export function packRegions(isa: Isa, words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
-  const out: number[] = [sources.length];
-  for (const source of sources) {
-    const { number, mode, assumed, blocks, other } = source;
-    out.push(number, mode, ...assumed, other?.distance ?? 0, other?.records ?? 0, blocks.length);
+  const recordSize = recordWords(isa);
+  const links = sources.map(linksOf);
+  const out = new Int32Array(sources.reduce((size, source, i) => size + sizeOf(recordSize, source) + 1 + (links[i] as readonly number[]).length, 1));
+  let at = 0;
+  out[at++] = sources.length;
+  for (const [i, { number, mode, assumed, blocks, other }] of sources.entries()) {
+    out[at++] = number;
+    out[at++] = mode;
+    for (const value of assumed) out[at++] = value;
+    out[at++] = other?.distance ?? 0;
+    out[at++] = other?.records ?? 0;
+    out[at++] = blocks.length;
     for (const { offset, end, guarded, targets, steps } of blocks) {
-      out.push(offset, end, guarded ? 1 : 0, targets.length, ...targets, steps.length);
+      out[at++] = offset;
+      out[at++] = end;
+      out[at++] = guarded ? 1 : 0;
+      out[at++] = targets.length;
+      for (const target of targets) out[at++] = target;
+      out[at++] = steps.length;
       for (const step of steps) {
-        out.push(step.offset, step.instruction, step.length, step.target);
-        for (let i = 0; i < recordWords(isa); i++) out.push(words[(step.record >>> 2) + i] as number);
+        out[at++] = step.offset;
+        out[at++] = step.instruction;
+        out[at++] = step.length;
+        out[at++] = step.target;
+        const record = step.record >>> 2;
+        for (let word = 0; word < recordSize; word++) out[at++] = words[record + word] as number;
       }
     }
-    const links = linksOf(source);
-    out.push(links.size);
-    for (const [key, region] of links) out.push(Math.floor(key / REGION_MODES), key & (REGION_MODES - 1), region);
+    const known = links[i] as readonly number[];
+    out[at++] = known.length / LINK_WORDS;
+    for (const word of known) out[at++] = word;
   }
-  return Int32Array.from(out);
+  return out;
 }
 
 const keyOf = (offset: number, mode: number): number => offset * REGION_MODES + mode;
 
-/** Where a region may be left for, and what is there. */
-function linksOf({ mode, blocks, other, link }: NumberedSource): ReadonlyMap<number, number> {
-  const { isCut } = analyzeFlow(successorsOf(blocks));
-  const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
-  const links = new Map<number, number>();
+/** Where a region may be left for, and what is there, as {@link LINK_WORDS} each. */
+function linksOf({ mode, blocks, other, link }: NumberedSource): readonly number[] {
+  const successors = successorsOf(blocks);
+  const isCut = cutsOf(successors);
+  const inside = new Set<number>();
+  for (const { offset } of blocks) inside.add(offset);
+  const known = new Set<number>();
+  const links: number[] = [];
   const add = (from: Block, offset: number, into: number): void => {
     const key = keyOf(offset, into);
-    if (isKnown(from, offset, other) && !links.has(key)) links.set(key, link(offset, into));
+    if (known.has(key) || !isKnown(from, offset, other)) return;
+    known.add(key);
+    links.push(offset, into, link(offset, into));
   };
   blocks.forEach((block, from) => {
-    const { targets, steps, end } = block;
-    for (const offset of targets) {
-      const to = blockAt.get(offset);
-      if (to === undefined || isCut(from, to)) add(block, offset, mode);
+    let edge = 0;
+    for (const offset of block.targets) {
+      const isLeft = !inside.has(offset) || isCut(from, (successors[from] as readonly number[])[edge++] as number);
+      if (isLeft) add(block, offset, mode);
     }
-    const entered = steps.at(-1)?.shape.entered;
-    if (entered !== undefined) add(block, end, mode - (mode % MMU_MODES) + entered);
+    const entered = block.steps.at(-1)?.shape.entered;
+    if (entered !== undefined) add(block, block.end, mode - (mode % MMU_MODES) + entered);
   });
   return links;
 }

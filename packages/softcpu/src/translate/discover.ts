@@ -106,8 +106,8 @@ class Discovery {
     const { steps, leaders } = this;
     leaders.add(entry);
     const queue = [entry];
-    for (let offset = queue.shift(); offset !== undefined; offset = queue.shift()) {
-      let at: number = offset;
+    for (let next = 0; next < queue.length; next++) {
+      let at = queue[next] as number;
       let guarded = false;
       while (this.#enter(at) && steps.size < LIMIT) {
         if (steps.has(at)) {
@@ -118,9 +118,14 @@ class Discovery {
         if (step === 'cut') this.#way(at + PAGE_SIZE);
         if (step === undefined || step === 'cut' || step.shape.control === 'stop') break;
         steps.set(at, step);
-        if (this.isGuarded(step) !== guarded) leaders.add(at);
-        guarded = this.isGuarded(step);
+        const isGuarded = this.isGuarded(step);
+        if (isGuarded !== guarded) leaders.add(at);
+        guarded = isGuarded;
         const { shape: { control }, linkage } = step;
+        if (control === 'next') {
+          at += step.length;
+          continue;
+        }
         if ((control === 'branch' || control === 'jump') && (this.#calls || linkage !== 'call' || isOwn(at) === isOwn(step.target)) && this.#enter(step.target)) {
           leaders.add(step.target);
           queue.push(step.target);
@@ -129,8 +134,8 @@ class Discovery {
         if (linkage === 'call' && this.#isInside(at)) this.behind.add(at);
         if (linkage === 'return') this.returns = true;
         else if (control === 'jumpTo') this.jumps = true;
-        if (control === 'jump' || control === 'jumpTo' || control === 'mode') break;
-        if (control === 'branch') leaders.add(at);
+        if (control !== 'branch') break;
+        leaders.add(at);
       }
     }
   }
@@ -187,10 +192,11 @@ export function discover(entry: number, read: ReadStep, distance?: number, entri
   }
   const known = (offsets: ReadonlySet<number>): number[] => [...offsets].filter((offset) => steps.has(offset));
   const targetsOf = ({ linkage }: Step): readonly number[] => known(linkage === 'return' ? returnedTo : jumpedTo);
-  const blocks = [...leaders].flatMap((leader): Block | readonly [] => {
+  const blocks: Block[] = [];
+  for (const leader of leaders) {
     const first = steps.get(leader);
-    return first === undefined ? [] : { ...blockAt(leader, steps, leaders, targetsOf), guarded: found.isGuarded(first) };
-  });
+    if (first !== undefined) blocks.push(blockAt(first, found.isGuarded(first), steps, leaders, targetsOf));
+  }
   return { blocks, ways };
 }
 
@@ -200,17 +206,33 @@ export const endsComputed = ({ steps }: Block): boolean => steps.at(-1)?.shape.c
 /** Whether computed jumps go on in the region. */
 export const hasComputedTargets = (blocks: readonly Block[]): boolean => blocks.some((block) => endsComputed(block) && block.targets.length > 0);
 
-function blockAt(offset: number, all: ReadonlyMap<number, Step>, leaders: ReadonlySet<number>, targetsOf: (step: Step) => readonly number[]): Omit<Block, 'guarded'> {
-  const steps: Step[] = [];
-  let at = offset;
-  for (let step = all.get(at); step !== undefined; step = leaders.has(at) ? undefined : all.get(at)) {
+function blockAt(first: Step, guarded: boolean, all: ReadonlyMap<number, Step>, leaders: ReadonlySet<number>, targetsOf: (step: Step) => readonly number[]): Block {
+  const { offset } = first;
+  const steps = [first];
+  let last = first;
+  let end = offset + first.length;
+  while (last.shape.control === 'next' && !leaders.has(end)) {
+    const step = all.get(end);
+    if (step === undefined) break;
     steps.push(step);
-    at += step.length;
-    const { control } = step.shape;
-    if (control === 'jumpTo') return { offset, steps, targets: targetsOf(step), end: at };
-    if (control === 'mode') return { offset, steps, targets: [], end: at };
-    if (control === 'jump') return { offset, steps, targets: [step.target], end: at };
-    if (control === 'branch') return { offset, steps, targets: [at, step.target], end: at };
+    last = step;
+    end += step.length;
   }
-  return { offset, steps, targets: [at], end: at };
+  return { offset, guarded, steps, targets: targetsBehind(last, end, targetsOf), end };
+}
+
+/** Where the last step of a block leads, which ends at an offset. */
+function targetsBehind(last: Step, end: number, targetsOf: (step: Step) => readonly number[]): readonly number[] {
+  switch (last.shape.control) {
+    case 'jumpTo':
+      return targetsOf(last);
+    case 'mode':
+      return [];
+    case 'jump':
+      return [last.target];
+    case 'branch':
+      return [end, last.target];
+    default:
+      return [end];
+  }
 }

@@ -24,21 +24,25 @@ export interface Flow {
 
 function reversePostorder(successors: readonly (readonly number[])[]): number[] {
   const order: number[] = [];
-  const seen = new Set<number>();
-  const stack: { readonly block: number; next: number }[] = [];
-  const visit = (block: number): void => {
-    seen.add(block);
-    stack.push({ block, next: 0 });
-  };
-  visit(0);
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const to = (successors[top.block] as readonly number[])[top.next++];
-    if (to === undefined) {
-      order.push(top.block);
+  const seen = new Uint8Array(successors.length);
+  /** By block: its successors that were gone to. */
+  const gone = new Int32Array(successors.length);
+  const stack = [0];
+  seen[0] = 1;
+  while (stack.length > 0) {
+    const block = stack.at(-1) as number;
+    const list = successors[block] as readonly number[];
+    const next = gone[block] as number;
+    if (next === list.length) {
+      order.push(block);
       stack.pop();
-    } else if (!seen.has(to)) {
-      visit(to);
+      continue;
     }
+    gone[block] = next + 1;
+    const to = list[next] as number;
+    if (seen[to] !== 0) continue;
+    seen[to] = 1;
+    stack.push(to);
   }
   return order.reverse();
 }
@@ -73,24 +77,49 @@ function dominators(order: readonly number[], rank: readonly number[], predecess
   return rank.map((r) => order[idom[r] as number] as number);
 }
 
+function rankOf(order: readonly number[]): number[] {
+  const rank = new Array<number>(order.length).fill(0);
+  for (let i = 0; i < order.length; i++) rank[order[i] as number] = i;
+  return rank;
+}
+
+function predecessorsOf(successors: readonly (readonly number[])[]): number[][] {
+  const predecessors: number[][] = [];
+  for (let block = 0; block < successors.length; block++) predecessors.push([]);
+  for (let from = 0; from < successors.length; from++) {
+    for (const to of successors[from] as readonly number[]) (predecessors[to] as number[]).push(from);
+  }
+  return predecessors;
+}
+
+function dominates(idom: readonly number[], rank: readonly number[], a: number, b: number): boolean {
+  let x = b;
+  while ((rank[x] as number) > (rank[a] as number)) x = idom[x] as number;
+  return x === a;
+}
+
+/** Whether an edge leads back to a block other than the entry, which dominates all. */
+const hasInnerLoop = (successors: readonly (readonly number[])[], rank: readonly number[]): boolean =>
+  successors.some((list, from) => list.some((to) => to !== 0 && (rank[to] as number) <= (rank[from] as number)));
+
+/** {@link Flow.isCut} alone. Most graphs have nothing to cut, as their order says already. */
+export function cutsOf(successors: readonly (readonly number[])[]): Flow['isCut'] {
+  const order = reversePostorder(successors);
+  const rank = rankOf(order);
+  if (!hasInnerLoop(successors, rank)) return () => false;
+  const idom = dominators(order, rank, predecessorsOf(successors));
+  return (from, to) => (rank[to] as number) <= (rank[from] as number) && !dominates(idom, rank, to, from);
+}
+
 /** @param successors - by block, all reachable from block 0. */
 export function analyzeFlow(successors: readonly (readonly number[])[]): Flow {
   const count = successors.length;
   const order = reversePostorder(successors);
-  const rank = new Array<number>(count).fill(0);
-  order.forEach((block, i) => (rank[block] = i));
-  const predecessors: number[][] = Array.from({ length: count }, () => []);
-  successors.forEach((list, from) => {
-    for (const to of list) (predecessors[to] as number[]).push(from);
-  });
+  const rank = rankOf(order);
+  const predecessors = predecessorsOf(successors);
   const idom = dominators(order, rank, predecessors);
-  const dominates = (a: number, b: number): boolean => {
-    let x = b;
-    while ((rank[x] as number) > (rank[a] as number)) x = idom[x] as number;
-    return x === a;
-  };
   const isBackward = (from: number, to: number): boolean => (rank[to] as number) <= (rank[from] as number);
-  const isCut = (from: number, to: number): boolean => isBackward(from, to) && !dominates(to, from);
+  const isCut = (from: number, to: number): boolean => isBackward(from, to) && !dominates(idom, rank, to, from);
   const backEdges = predecessors.map((list, block) => list.filter((p) => isBackward(p, block) && !isCut(p, block)).length);
   const isHeader = backEdges.map((edges) => edges > 0);
   const isMerge = new Array<boolean>(count).fill(false);

@@ -79,17 +79,19 @@ export class Planner {
   #discover(slot: Slot, other: Extent['other'], index: number, known: Map<number, Step | undefined>): Discovered {
     let across = -1;
     const read: ReadStep = (offset) => {
-      if (known.has(offset)) return known.get(offset);
+      const before = known.get(offset);
+      if (before !== undefined || known.has(offset)) return before;
       const place = placeOf(slot, other, offset) as Place;
       let step = this.#records.read(place.page, place.offset);
-      const next = placeOf(slot, other, offset + PAGE_SIZE);
-      if (step === 'cut' && next !== undefined && (across < 0 || across === offset)) {
+      if (step === 'cut') {
+        const next = placeOf(slot, other, offset + PAGE_SIZE);
+        if (next === undefined || (across >= 0 && across !== offset)) return step;
         across = offset;
         step = this.#records.readAcross(place.page, next.page, place.offset, index);
-      } else if (step !== 'cut' && place.offset === offset) {
+      } else if (place.offset === offset) {
         known.set(offset, step);
       }
-      return step === 'cut' || step === undefined ? step : at(step, offset);
+      return step === undefined ? undefined : at(step, offset);
     };
     return discover(slot.offset, read, other?.distance, slot.deep ? this.#entries(slot, other) : undefined);
   }

@@ -24,7 +24,6 @@ export interface RecordsHost {
   decodeAcross(first: number, second: number, offset: number, record: number): void;
 }
 
-
 export class Records {
   readonly #isa: Isa;
   readonly #layout: Pick<Layout, 'regions' | 'borrowed'>;

@@ -55,8 +55,16 @@ export interface RegionSource {
 
 /** By block: the blocks it leads to. */
 export function successorsOf(blocks: readonly Block[]): number[][] {
-  const blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
-  return blocks.map(({ targets }) => targets.flatMap((offset) => blockAt.get(offset) ?? []));
+  const blockAt = new Map<number, number>();
+  for (let i = 0; i < blocks.length; i++) blockAt.set((blocks[i] as Block).offset, i);
+  return blocks.map(({ targets }) => {
+    const inside: number[] = [];
+    for (const offset of targets) {
+      const to = blockAt.get(offset);
+      if (to !== undefined) inside.push(to);
+    }
+    return inside;
+  });
 }
 
 export class RegionGenerator {

@@ -1,7 +1,7 @@
 /** Flow graphs of regions against their definitions. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { analyzeFlow } from '../../src/translate/flow.ts';
+import { analyzeFlow, cutsOf } from '../../src/translate/flow.ts';
 
 /** A random graph of blocks with at most two successors, all reachable from block 0. */
 const graphs = fc.integer({ min: 1, max: 14 }).chain((count) =>
@@ -47,10 +47,12 @@ test('order, dominators, loops and cut edges', () => {
         expect(idom !== block && dominates(idom, block)).toBe(true);
         for (let other = 0; other < count; other++) if (other !== block && dominates(other, block)) expect(dominates(other, idom)).toBe(true);
       }
+      const isCut = cutsOf(successors);
       successors.forEach((list, from) => {
         for (const to of list) {
           const backward = (flow.rank[to] as number) <= (flow.rank[from] as number);
           expect(flow.isCut(from, to)).toBe(backward && !dominates(to, from));
+          expect(isCut(from, to)).toBe(flow.isCut(from, to));
           if (backward && dominates(to, from)) expect(flow.isHeader[to]).toBe(true);
         }
       });
