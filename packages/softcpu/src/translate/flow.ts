@@ -143,3 +143,15 @@ export function analyzeFlow(successors: readonly (readonly number[])[]): Flow {
   };
   return { order, rank, merges, isMerge, isHeader, backEdges, isCut, idom, join };
 }
+
+/** Blocks that are executed again without leaving the region, and perhaps some among them. */
+export function repeated(order: readonly number[], successors: readonly (readonly number[])[]): ReadonlySet<number> {
+  const rank = new Map(order.map((block, i) => [block, i]));
+  const blocks = new Set<number>();
+  order.forEach((block, last) => {
+    for (const to of successors[block] as readonly number[]) {
+      for (let i = rank.get(to) as number; i <= last; i++) blocks.add(order[i] as number);
+    }
+  });
+  return blocks;
+}

@@ -17,8 +17,9 @@ import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
 import type { Step } from './discover.ts';
 import type { Distance } from './distances.ts';
 import { Extensions } from './extended.ts';
+import { isVector } from './registers.ts';
+import type { Held, ReadField, RegisterPlan } from './registers.ts';
 import { withAll } from './sets.ts';
-import type { ReadField, RegisterPlan } from './registers.ts';
 import { registerAt } from './vectors.ts';
 
 /** Types of registers' locals. */
@@ -117,7 +118,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     this.#assumed = assumed;
     this.#pinned = new Set(isa.state.pinned);
     const [first, end] = isa.state.doubles ?? [0, 0];
-    this.#types = plan.offsets.map((offset, register) => (plan.held[register] !== 'word' ? 'v128' : offset >= first && offset < end ? 'f64' : 'i64'));
+    this.#types = plan.offsets.map((offset, register) => (isVector(plan.held[register] as Held) ? 'v128' : offset >= first && offset < end ? 'f64' : 'i64'));
     this.#locals = this.#types.map((type) => code.local(type));
     this.#dirty = new Uint8Array(plan.offsets.length);
   }
@@ -152,7 +153,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
 
   /** It was emitted, with all that it writes. */
   protected done(block: number, index: number): void {
-    this.#dirty = withAll(this.#dirty, this.plan.writes[block]?.[index] ?? []);
+    this.#dirty = withAll(this.#dirty, this.plan.differing[block]?.[index] ?? []);
   }
 
   /** Sets the local of a register from the state block. */
@@ -204,6 +205,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     this.code.set(index);
     if (this.#conditional === 0) this.#extended.note(index, simple);
     else this.#extended.forget(index);
+    if (this.plan.held[register] === 'storedWord') this.writeBackOne(register);
   }
 
   reg(field: string): I64 {
@@ -241,7 +243,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
     }
     lower(this.code, withPart(op, this.#vectorLocal(register), at % VECTOR_SIZE, value));
     this.code.set(this.#locals[register] as number);
-    if (this.plan.held[register] === 'stored') this.writeBackOne(register);
+    if (this.plan.held[register] === 'storedVector') this.writeBackOne(register);
   }
 
   spill(place: I32): void {

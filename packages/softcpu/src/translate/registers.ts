@@ -2,6 +2,9 @@
  * Which registers a region holds in locals, which of them must be loaded where it is entered, and which may differ from the
  * state block at the beginning of each block.
  *
+ * Those written in loops are written back where the region is left. Others are stored as soon as they are written: every instruction that cannot
+ * be finished would be a place where all of them are needed, and bringing them there costs compilers more than the stores cost execution.
+ *
  * Leaving a region writes back what may have been written on any way there, so it counts as a use of those registers. Places where an
  * instruction cannot be finished share the code for that: registers are numbered in the order in which they are first written, so
  * that those to be written back mostly are the first ones, some more at one place than at another.
@@ -10,19 +13,19 @@ import type { Isa } from '../isa.ts';
 import type { Block, Step } from './discover.ts';
 import { deadBehind } from './dead.ts';
 import { addWithout, readBehind, writtenBefore } from './liveness.ts';
+import { repeated } from './flow.ts';
 import { followersOf, steadyOf } from './followers.ts';
 import { setKey } from './sets.ts';
 import { holdVectors, vectorUse } from './vectors.ts';
-import type { Held, VectorUse } from './vectors.ts';
+import type { HeldVector, VectorUse } from './vectors.ts';
 
 /** Reads a field of a record. */
 export type ReadField = (record: number, field: string) => number;
 
-/** State-block offsets of registers. */
-export interface Operands {
-  readonly reads: readonly number[];
-  readonly writes: readonly number[];
-}
+/** How a register is held: words and vectors are stored where the region is left, others as soon as they are written. */
+export type Held = 'word' | 'storedWord' | HeldVector;
+
+export const isVector = (held: Held): boolean => held === 'vector' || held === 'storedVector';
 
 export interface RegisterPlan {
   /** State-block offset by register number. */
@@ -43,7 +46,7 @@ export interface RegisterPlan {
   /** By block and step: it may access memory by a register that moves by constants, if at all, when the block is repeated. */
   readonly steady: readonly (readonly boolean[])[];
   /** By block and step: registers that differ from the state block after it. */
-  readonly writes: readonly (readonly (readonly number[])[])[];
+  readonly differing: readonly (readonly (readonly number[])[])[];
 }
 
 /**
@@ -63,16 +66,22 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
     }
     return n;
   };
-  const addOperands = (list: number[], record: number, fields: readonly string[], pinned: readonly number[]): void => {
+  const operands = (record: number, fields: readonly string[], pinned: readonly number[]): number[] => {
+    const list: number[] = [];
     for (const name of fields) {
       const offset = field(record, name);
-      if (offset !== zero && offset !== sink) list.push(number(offset));
+      if (offset !== zero && offset !== sink) list.push(offset);
     }
-    for (const offset of pinned) list.push(number(offset));
+    list.push(...pinned);
+    return list;
   };
+  const wordsWritten = blocks.map(({ steps }) => steps.map(({ record, shape }) => operands(record, shape.writes, shape.pinnedWrites)));
+  const loops = repeated(order, successors);
+  const late = new Set<number>();
+  for (const b of loops) for (const words of wordsWritten[b] as number[][]) for (const offset of words) late.add(offset);
   const vectors = blocks.map(({ steps }) => steps.map((step) => vectorUse(field, step)));
-  const held = holdVectors(vectors, order, successors);
-  const addVectors = (list: number[], registers: readonly number[], how: Held | 'any'): void => {
+  const held = holdVectors(vectors, order, loops);
+  const addVectors = (list: number[], registers: readonly number[], how: HeldVector | 'any'): void => {
     for (const r of registers) {
       const own = held.get(r);
       if (own !== undefined && (how === 'any' || own === how)) list.push(number(r));
@@ -80,46 +89,45 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
   };
   const useOf = (block: number, step: number): VectorUse => (vectors[block] as VectorUse[])[step] as VectorUse;
   const readBy = ({ record, shape }: Step, use: VectorUse): number[] => {
-    const list: number[] = [];
-    addOperands(list, record, shape.reads, shape.pinnedReads);
+    const list = operands(record, shape.reads, shape.pinnedReads).map(number);
     addVectors(list, use.reads, 'any');
     addVectors(list, use.spilled, 'vector');
     return list;
   };
-  const writtenBy = ({ record, shape }: Step, use: VectorUse): number[] => {
+  const writtenBy = (words: readonly number[], use: VectorUse): number[] => {
+    const list = words.map(number);
+    addVectors(list, use.writes, 'any');
+    addVectors(list, use.reloaded, 'any');
+    return list;
+  };
+  /** Registers that the step leaves otherwise than the state block has them. */
+  const differingBehind = (words: readonly number[], use: VectorUse): number[] => {
     const list: number[] = [];
-    addOperands(list, record, shape.writes, shape.pinnedWrites);
+    for (const offset of words) if (late.has(offset)) list.push(number(offset));
     addVectors(list, use.writes, 'vector');
     return list;
   };
-  /** Registers that the step leaves as the state block has them. */
-  const equalledBy = ({ writes, reloaded }: VectorUse): number[] => {
-    const list: number[] = [];
-    addVectors(list, writes, 'stored');
-    addVectors(list, reloaded, 'any');
-    return list;
-  };
-  const writesOf = (b: number): number[][] => (blocks[b] as Block).steps.map((step, i) => writtenBy(step, useOf(b, i)));
-  const writesBy: number[][][] = [];
-  for (const b of order) writesBy[b] = writesOf(b);
+  const differingIn = (b: number): number[][] => (wordsWritten[b] as number[][]).map((words, i) => differingBehind(words, useOf(b, i)));
+  const differingBy: number[][][] = [];
+  for (const b of order) differingBy[b] = differingIn(b);
   const uses = blocks.map(({ steps }, b) => {
-    const writes = writesBy[b] ?? [];
+    const differing = differingBy[b] ?? differingIn(b);
     return steps.map((step, i) => {
       const use = useOf(b, i);
-      const reads = readBy(step, use);
-      return { reads, writes: writes[i] ?? writtenBy(step, use), equal: equalledBy(use), leaves: step.shape.leaves };
+      const writes = writtenBy((wordsWritten[b] as number[][])[i] as number[], use);
+      return { reads: readBy(step, use), writes, differing: differing[i] as number[], leaves: step.shape.leaves };
     });
   });
   const count = offsets.length;
   const fresh = (): Uint8Array[] => blocks.map(() => new Uint8Array(count));
 
+  /** Registers that may differ from the state block then. */
   const written = fresh();
-  /** The same with those that are as the state block has them. */
   const defined = fresh();
   uses.forEach((steps, b) => {
-    for (const { writes, equal } of steps) {
-      for (const r of writes) (written[b] as Uint8Array)[r] = (defined[b] as Uint8Array)[r] = 1;
-      for (const r of equal) (defined[b] as Uint8Array)[r] = 1;
+    for (const { writes, differing } of steps) {
+      for (const r of differing) (written[b] as Uint8Array)[r] = 1;
+      for (const r of writes) (defined[b] as Uint8Array)[r] = 1;
     }
   });
 
@@ -143,12 +151,11 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
       isFirst = false;
     };
     if (checks(b)) leave();
-    for (const { reads, writes, equal, leaves } of steps) {
+    for (const { reads, writes, differing, leaves } of steps) {
       if (leaves && isNew) leave();
       for (const r of reads) if (w[r] === 0) x[r] = 1;
-      for (const r of equal) w[r] = 1;
-      for (const r of writes) {
-        w[r] = 1;
+      for (const r of writes) w[r] = 1;
+      for (const r of differing) {
         if (differ[r] === 0) isNew = true;
         differ[r] = 1;
       }
@@ -161,13 +168,13 @@ export function planRegisters(isa: Isa, field: ReadField, blocks: readonly Block
   return {
     offsets,
     numbers,
-    held: offsets.map((offset) => held.get(offset) ?? 'word'),
+    held: offsets.map((offset) => held.get(offset) ?? (late.has(offset) ? 'word' : 'storedWord')),
     liveIn: offsets.map((_, r) => r).filter((r) => first[r] === 1),
     dirty,
     exits,
     dead: uses.map(deadBehind),
     followers: uses.map(followersOf),
     steady: uses.map(steadyOf),
-    writes: uses.map((steps) => steps.map(({ writes }) => writes)),
+    differing: uses.map((steps) => steps.map(({ differing }) => differing)),
   };
 }

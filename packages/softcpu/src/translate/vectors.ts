@@ -8,8 +8,8 @@ import type { Step } from './discover.ts';
 import type { Place } from './place.ts';
 import type { ReadField } from './registers.ts';
 
-/** How a register is held: a word; a vector; a vector that the state block has too. */
-export type Held = 'word' | 'vector' | 'stored';
+/** How a vector register is held: stored where the region is left, or as soon as it is written. */
+export type HeldVector = 'vector' | 'storedVector';
 
 /** Vector registers of a step by their offsets. */
 export interface VectorUse {
@@ -31,23 +31,10 @@ export function vectorUse(field: ReadField, { record, shape }: Step): VectorUse 
   return { reads: offsets(vectorReads), writes: offsets(vectorWrites), spilled: offsets(spilled), reloaded: offsets(reloaded) };
 }
 
-/** Blocks that are executed again without leaving the region, and perhaps some among them. */
-function repeated(order: readonly number[], successors: readonly (readonly number[])[]): ReadonlySet<number> {
-  const rank = new Map(order.map((block, i) => [block, i]));
-  const blocks = new Set<number>();
-  order.forEach((block, last) => {
-    for (const to of successors[block] as readonly number[]) {
-      for (let i = rank.get(to) as number; i <= last; i++) blocks.add(order[i] as number);
-    }
-  });
-  return blocks;
-}
-
-/** How each vector register of a region is held, by offset; none that are not. */
-export function holdVectors(uses: readonly (readonly VectorUse[])[], order: readonly number[], successors: readonly (readonly number[])[]): ReadonlyMap<number, Held> {
-  const held = new Map<number, Held>();
+/** How each vector register of a region is held, by offset; none that are not. @param loops - blocks that are executed again. */
+export function holdVectors(uses: readonly (readonly VectorUse[])[], order: readonly number[], loops: ReadonlySet<number>): ReadonlyMap<number, HeldVector> {
+  const held = new Map<number, HeldVector>();
   if (!uses.some((steps) => steps.some((use) => use !== NO_VECTORS))) return held;
-  const loops = repeated(order, successors);
   const times = new Map<number, number>();
   for (const b of order) {
     for (const { reads, writes } of uses[b] as readonly VectorUse[]) {
@@ -58,10 +45,10 @@ export function holdVectors(uses: readonly (readonly VectorUse[])[], order: read
     for (const { writes } of uses[b] as readonly VectorUse[]) {
       for (const r of writes) {
         if (loops.has(b)) held.set(r, 'vector');
-        else if ((times.get(r) as number) > 1 && !held.has(r)) held.set(r, 'stored');
+        else if ((times.get(r) as number) > 1 && !held.has(r)) held.set(r, 'storedVector');
       }
     }
   }
-  for (const [r, count] of times) if (count > 1 && !held.has(r)) held.set(r, 'stored');
+  for (const [r, count] of times) if (count > 1 && !held.has(r)) held.set(r, 'storedVector');
   return held;
 }

@@ -1,7 +1,7 @@
 /** Flow graphs of regions against their definitions. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { analyzeFlow, cutsOf } from '../../src/translate/flow.ts';
+import { analyzeFlow, cutsOf, repeated } from '../../src/translate/flow.ts';
 
 /** A random graph of blocks with at most two successors, all reachable from block 0. */
 const graphs = fc.integer({ min: 1, max: 14 }).chain((count) =>
@@ -58,4 +58,25 @@ test('order, dominators, loops and cut edges', () => {
       });
     }),
   );
+});
+
+test('blocks that are executed again', () => {
+  fc.assert(
+    fc.property(graphs, (successors) => {
+      const { order, isCut } = analyzeFlow(successors);
+      const inside = successors.map((list, from) => list.filter((to) => !isCut(from, to)));
+      const again = repeated(order, inside);
+      inside.forEach((list, block) => {
+        const behind = new Set<number>();
+        const visit = (to: number): void => {
+          if (behind.has(to)) return;
+          behind.add(to);
+          (inside[to] as number[]).forEach(visit);
+        };
+        list.forEach(visit);
+        if (behind.has(block)) expect(again.has(block)).toBe(true);
+      });
+    }),
+  );
+  expect(repeated([0, 1, 2], [[1, 2], [2], []]).size).toBe(0);
 });

@@ -16,10 +16,16 @@
         (i64.add
           (local.get 0)
           (i64.const 4)))
+      (i64.store offset=4336
+        (i32.const 0)
+        (local.get 2))
       (local.set 3
         (i64.add
           (local.get 3)
           (i64.const 2)))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 3))
       (if  ;; label = @2
         (i64.ne
           (local.tee 7
@@ -62,9 +68,6 @@
               (i64.add
                 (local.get 3)
                 (i64.const 1)))
-            (i64.store offset=4336
-              (i32.const 0)
-              (local.get 2))
             (i64.store offset=4096
               (i32.const 0)
               (local.get 3))
@@ -76,12 +79,6 @@
                 (local.get 1)
                 (i32.const 4))
               (i32.const 0)))))
-      (i64.store offset=4336
-        (i32.const 0)
-        (local.get 2))
-      (i64.store offset=4096
-        (i32.const 0)
-        (local.get 3))
       (if  ;; label = @2
         (i64.eq
           (i64.load offset=1653760

@@ -1,82 +1,75 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
     (local i64 i64 i64 i64 i64)
     (block  ;; label = @1
+      (local.set 2
+        (i64.load offset=4096
+          (i32.const 0)))
+      (local.set 3
+        (i64.load offset=4112
+          (i32.const 0)))
+      (local.set 4
+        (i64.load offset=4104
+          (i32.const 0)))
       (block  ;; label = @2
-        (local.set 2
-          (i64.load offset=4112
-            (i32.const 0)))
-        (local.set 3
-          (i64.load offset=4104
-            (i32.const 0)))
-        (local.set 5
-          (i64.load offset=4096
-            (i32.const 0)))
-        (block  ;; label = @3
-          (if  ;; label = @4
-            (i32.lt_s
-              (local.get 1)
-              (i32.const 3))
-            (then
-              (local.set 6
-                (i64.const 0))
-              (br 3 (;@1;))))
-          (if  ;; label = @4
-            (i64.eqz
-              (local.get 5))
-            (then
-              (local.set 2
-                (i64.add
-                  (local.get 2)
-                  (i64.const 1)))
-              (local.set 1
-                (i32.sub
-                  (local.get 1)
-                  (i32.const 2)))
-              (br 1 (;@3;))))
-          (local.set 3
-            (i64.add
-              (local.get 3)
-              (i64.const 1)))
-          (local.set 1
-            (i32.sub
-              (local.get 1)
-              (i32.const 3)))
-          (br 0 (;@3;)))
         (if  ;; label = @3
           (i32.lt_s
             (local.get 1)
-            (i32.const 1))
+            (i32.const 3))
           (then
             (local.set 6
-              (i64.const 1048576))
+              (i64.const 0))
+            (br 2 (;@1;))))
+        (if  ;; label = @3
+          (i64.eqz
+            (local.get 2))
+          (then
+            (local.set 3
+              (i64.add
+                (local.get 3)
+                (i64.const 1)))
+            (i64.store offset=4112
+              (i32.const 0)
+              (local.get 3))
+            (local.set 1
+              (i32.sub
+                (local.get 1)
+                (i32.const 2)))
             (br 1 (;@2;))))
         (local.set 4
           (i64.add
-            (local.get 3)
-            (local.get 2)))
-        (i64.store offset=4112
-          (i32.const 0)
-          (local.get 2))
+            (local.get 4)
+            (i64.const 1)))
         (i64.store offset=4104
           (i32.const 0)
-          (local.get 3))
-        (i64.store offset=4120
-          (i32.const 0)
           (local.get 4))
-        (return_call 3
-          (i64.add
-            (local.get 0)
-            (i64.const 20))
+        (local.set 1
           (i32.sub
             (local.get 1)
-            (i32.const 1))
-          (i32.const 0)))
-      (i64.store offset=4112
+            (i32.const 3)))
+        (br 0 (;@2;)))
+      (if  ;; label = @2
+        (i32.lt_s
+          (local.get 1)
+          (i32.const 1))
+        (then
+          (local.set 6
+            (i64.const 1048576))
+          (br 1 (;@1;))))
+      (local.set 5
+        (i64.add
+          (local.get 4)
+          (local.get 3)))
+      (i64.store offset=4120
         (i32.const 0)
-        (local.get 2))
-      (i64.store offset=4104
-        (i32.const 0)
-        (local.get 3)))
+        (local.get 5))
+      (return_call 3
+        (i64.add
+          (local.get 0)
+          (i64.const 20))
+        (i32.sub
+          (local.get 1)
+          (i32.const 1))
+        (i32.const 0)))
     (return_call 3
       (i64.add
         (local.get 0)

@@ -14,7 +14,7 @@
         (local.set 6
           (i64.load offset=4104
             (i32.const 0)))
-        (local.set 8
+        (local.set 7
           (i64.load offset=5384
             (i32.const 0)))
         (if  ;; label = @3
@@ -205,12 +205,15 @@
                     (local.get 3)
                     (local.get 4)
                     (local.get 5)
-                    (local.get 8))))))
-          (local.set 7
+                    (local.get 7))))))
+          (local.set 8
             (select
               (local.get 2)
               (local.get 6)
               (local.get 13)))
+          (i64.store offset=4112
+            (i32.const 0)
+            (local.get 8))
           (i64.store offset=4096
             (i32.const 0)
             (local.get 2))
@@ -226,9 +229,6 @@
           (i64.store offset=4104
             (i32.const 0)
             (local.get 6))
-          (i64.store offset=4112
-            (i32.const 0)
-            (local.get 7))
           (return_call 5
             (i64.add
               (local.get 0)

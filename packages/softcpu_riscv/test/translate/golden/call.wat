@@ -16,10 +16,16 @@
         (i64.add
           (local.get 0)
           (i64.const 4)))
+      (i64.store offset=4104
+        (i32.const 0)
+        (local.get 2))
       (local.set 3
         (i64.add
           (local.get 3)
           (i64.const 2)))
+      (i64.store offset=4176
+        (i32.const 0)
+        (local.get 3))
       (local.set 7
         (local.tee 6
           (local.tee 5
@@ -38,9 +44,6 @@
               (i64.add
                 (local.get 3)
                 (i64.const 1)))
-            (i64.store offset=4104
-              (i32.const 0)
-              (local.get 2))
             (i64.store offset=4176
               (i32.const 0)
               (local.get 3))
@@ -52,12 +55,6 @@
                 (local.get 1)
                 (i32.const 4))
               (i32.const 0)))))
-      (i64.store offset=4104
-        (i32.const 0)
-        (local.get 2))
-      (i64.store offset=4176
-        (i32.const 0)
-        (local.get 3))
       (if  ;; label = @2
         (i64.eq
           (i64.load offset=2468736

@@ -9,10 +9,10 @@
           (i64.load offset=4104
             (i32.const 0)))
         (local.set 7
-          (i64.load offset=4112
+          (i64.load offset=4304
             (i32.const 0)))
         (local.set 8
-          (i64.load offset=4304
+          (i64.load offset=4112
             (i32.const 0)))
         (if  ;; label = @3
           (i32.lt_s
@@ -204,12 +204,15 @@
                   (local.get 5)
                   (local.get 3)
                   (local.get 4)
-                  (local.get 8)))))
-          (local.set 7
+                  (local.get 7)))))
+          (local.set 8
             (select
               (local.get 11)
-              (local.get 7)
+              (local.get 8)
               (local.get 14)))
+          (i64.store offset=4112
+            (i32.const 0)
+            (local.get 8))
           (i64.store offset=4096
             (i32.const 0)
             (local.get 2))
@@ -225,9 +228,6 @@
           (i64.store offset=4104
             (i32.const 0)
             (local.get 6))
-          (i64.store offset=4112
-            (i32.const 0)
-            (local.get 7))
           (return_call 5
             (i64.add
               (local.get 0)

@@ -5,16 +5,16 @@
         (i64.load offset=4096
           (i32.const 0)))
       (local.set 3
-        (i64.load offset=4104
-          (i32.const 0)))
-      (local.set 4
-        (i64.load offset=4144
-          (i32.const 0)))
-      (local.set 5
         (i64.load offset=4120
           (i32.const 0)))
-      (local.set 6
+      (local.set 4
+        (i64.load offset=4104
+          (i32.const 0)))
+      (local.set 5
         (i64.load offset=4112
+          (i32.const 0)))
+      (local.set 6
+        (i64.load offset=4144
           (i32.const 0)))
       (local.set 7
         (i64.load offset=4152
@@ -30,39 +30,43 @@
       (local.set 2
         (i64.or
           (i64.and
-            (local.tee 2
-              (i64.or
-                (i64.and
-                  (local.get 2)
-                  (i64.const -256))
-                (i64.const 1)))
-            (i64.const -65281))
-          (i64.shl
-            (i64.and
-              (local.get 5)
-              (i64.const 255))
-            (i64.const 8))))
-      (local.set 3
-        (i64.or
-          (i64.and
-            (local.get 3)
-            (i64.const -65536))
-          (i64.and
-            (local.get 6)
-            (i64.const 65535))))
-      (local.set 4
-        (i64.and
-          (local.get 7)
-          (i64.const 4294967295)))
+            (local.get 2)
+            (i64.const -256))
+          (i64.const 1)))
       (i64.store offset=4096
         (i32.const 0)
         (local.get 2))
+      (local.set 2
+        (i64.or
+          (i64.and
+            (local.get 2)
+            (i64.const -65281))
+          (i64.shl
+            (i64.and
+              (local.get 3)
+              (i64.const 255))
+            (i64.const 8))))
+      (i64.store offset=4096
+        (i32.const 0)
+        (local.get 2))
+      (local.set 4
+        (i64.or
+          (i64.and
+            (local.get 4)
+            (i64.const -65536))
+          (i64.and
+            (local.get 5)
+            (i64.const 65535))))
       (i64.store offset=4104
         (i32.const 0)
-        (local.get 3))
+        (local.get 4))
+      (local.set 6
+        (i64.and
+          (local.get 7)
+          (i64.const 4294967295)))
       (i64.store offset=4144
         (i32.const 0)
-        (local.get 4))
+        (local.get 6))
       (return_call 3
         (i64.add
           (local.get 0)
