@@ -11,7 +11,9 @@ import type { Expr, I32 } from './expr.ts';
 export function lower(code: Code, e: Expr): void {
   switch (e.kind) {
     case 'const':
-      if (e.type === 'i64' || e.type === 'v128') code[e.type](e.value as bigint);
+      if (e.type === 'i64') code.i64(e.value as bigint);
+      else if (e.type === 'i32') code.i32(e.value as number);
+      else if (e.type === 'v128') code.v128(e.value as bigint);
       else code[e.type](e.value as number);
       return;
     case 'local':
@@ -60,7 +62,8 @@ export class BlockEmitter implements Block {
 
   /** Gives the locals of `let` and `variable` back, once what was emitted is complete. */
   releaseTemporaries(): void {
-    for (const index of this.#temporaries.splice(0)) this.code.release(index);
+    for (const index of this.#temporaries) this.code.release(index);
+    this.#temporaries.length = 0;
   }
 
   #temporary(type: ValueType): number {

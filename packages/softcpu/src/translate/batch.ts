@@ -137,29 +137,42 @@ function linksOf({ mode, blocks, other, link }: NumberedSource): readonly number
 
 function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
   const shapes = shapesOf(isa);
+  const size = recordWords(isa);
   let at = 0;
   const next = (): number => words[at++] as number;
+  /** As many as the next word says. */
+  const list = <T>(read: () => T): T[] => {
+    const count = next();
+    const items: T[] = [];
+    for (let i = 0; i < count; i++) items.push(read());
+    return items;
+  };
   const step = (): Step => {
-    const [offset, instruction, length, target] = [next(), next(), next(), next()];
+    const offset = next();
+    const instruction = next();
+    const length = next();
+    const target = next();
     const record = at * 4;
-    at += recordWords(isa);
+    at += size;
     return { offset, instruction, length, target, record, shape: shapes(instruction), linkage: undefined };
   };
   const block = (): Block => {
-    const [offset, end, guarded] = [next(), next(), next() === 1];
-    return { offset, end, guarded, targets: Array.from({ length: next() }, next), steps: Array.from({ length: next() }, step) };
+    const offset = next();
+    const end = next();
+    const guarded = next() === 1;
+    return { offset, end, guarded, targets: list(next), steps: list(step) };
   };
   const source = (): NumberedSource => {
     const [number, mode] = [next(), next()];
     const assumed = Array.from(isa.assumptions ?? [], next);
     const [distance, records] = [next(), next()];
     const other = records === 0 ? undefined : { distance, records };
-    const blocks = Array.from({ length: next() }, block);
-    const links = new Map(Array.from({ length: next() }, () => [keyOf(next(), next()), next()]));
+    const blocks = list(block);
+    const links = new Map(list(() => [keyOf(next(), next()), next()] as const));
     const link = (offset: number, into: number): number => links.get(keyOf(offset, into)) ?? NONE;
     return { number, mode, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), link };
   };
-  return Array.from({ length: next() }, source);
+  return list(source);
 }
 
 /** Compiles a batch for the instruction set that it was made for. */

@@ -236,3 +236,10 @@ function targetsBehind(last: Step, end: number, targetsOf: (step: Step) => reado
       return [end];
   }
 }
+
+/** What the instructions of blocks do, each kind of them once. */
+export function shapesIn(blocks: readonly Block[]): ReadonlySet<Shape> {
+  const shapes = new Set<Shape>();
+  for (const { steps } of blocks) for (const { shape } of steps) shapes.add(shape);
+  return shapes;
+}

@@ -11,9 +11,10 @@ const LOW = 0xffff_ffffn;
 const EXTEND = numeric['i64.extend_i32_u'];
 const WRAP = numeric['i32.wrap_i64'];
 const AND = numeric['i64.and'];
-/** Sums and differences, of 64 and of 32 bits. */
-const WIDE: readonly [Numeric, Numeric] = [numeric['i64.add'], numeric['i64.sub']];
-const NARROW: readonly [Numeric, Numeric] = [numeric['i32.add'], numeric['i32.sub']];
+const ADD = numeric['i64.add'];
+const SUB = numeric['i64.sub'];
+const ADD32 = numeric['i32.add'];
+const SUB32 = numeric['i32.sub'];
 
 /** A value as a distance from another one, which nothing else is known of. */
 export interface Distance {
@@ -68,14 +69,14 @@ export class Distances {
     if (e.kind === 'local') return this.#ofLocal(e.index);
     if (e.kind === 'unary') {
       if (e.op !== EXTEND) return undefined;
-      const bytes = added(e.a, NARROW);
+      const bytes = added(e.a, ADD32, SUB32);
       if (bytes === undefined) return undefined;
       const { a } = e.a as Sum;
       return a.kind === 'unary' && a.op === WRAP && a.a.kind === 'local' ? this.#ofLow(a.a.index, bytes) : undefined;
     }
     if (e.kind !== 'binary' || e.a.kind !== 'local') return undefined;
     if (e.op === AND) return e.b.kind === 'const' && e.b.value === LOW ? this.#ofLow(e.a.index, 0) : undefined;
-    const more = added(e, WIDE);
+    const more = added(e, ADD, SUB);
     if (more === undefined) return undefined;
     const { from, bytes, narrow } = this.#ofLocal(e.a.index);
     return narrow ? undefined : { from, bytes: bytes + more, narrow };
@@ -118,7 +119,7 @@ export class Distances {
 type Sum = Expr & { readonly kind: 'binary' };
 
 /** What is added to the left operand, by one of two instructions; undefined where that is no constant of 32 bits: what is further away is not near. */
-function added(e: Expr, [add, sub]: readonly [Numeric, Numeric]): number | undefined {
+function added(e: Expr, add: Numeric, sub: Numeric): number | undefined {
   if (e.kind !== 'binary' || e.b.kind !== 'const') return undefined;
   const { small } = e.b;
   if (small === undefined) return undefined;

@@ -7,8 +7,10 @@ import { BlockEmitter } from '../ir/block.ts';
 import { REFILL, REFILL_PARAMS, emitRefill } from '../tlb/refill.ts';
 import { local } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
+import { Code } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
+import { shapesIn } from './discover.ts';
 import { RegionGenerator } from './region.ts';
 import type { RegionSource } from './region.ts';
 
@@ -25,6 +27,9 @@ export const REGION_IMPORTS = {
   function: 'function',
 } as const;
 
+/** Bytes that a region has, mostly. */
+const REGION_BYTES = 8192;
+
 export interface NumberedSource extends RegionSource {
   /** Index in the table. */
   readonly number: number;
@@ -39,7 +44,8 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
   module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, filled);
   const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
   const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
-  const names = new Set(regions.flatMap(({ blocks }) => blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.callees))));
+  const names = new Set<string>();
+  for (const { blocks } of regions) for (const shape of shapesIn(blocks)) for (const name of shape.callees) names.add(name);
   const callees = new Map(
     [...names].map((name) => {
       const { params, result } = isa.functions[name] as Isa['functions'][string];
@@ -49,7 +55,7 @@ export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, 
   const has = regions.some(({ other }) => other !== undefined) ? generateHas(module, layout) : -1;
   const runtime = { callees, refill, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), has, type };
   for (const source of regions) {
-    const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32']);
+    const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32'], new Code(REGION_PARAMS, layout.alone, REGION_BYTES));
     new RegionGenerator(code, isa, layout, runtime, source).generate();
     module.element(0, source.number, [index], filled);
   }

@@ -10,7 +10,7 @@ import { i32, i64, local } from '../ir/expr.ts';
 import type { I64 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { Code, Label } from '../wasm/code.ts';
-import { isCrossing, isKnown } from './discover.ts';
+import { isCrossing, isKnown, shapesIn } from './discover.ts';
 import type { Block, OtherPage, Step } from './discover.ts';
 import { RegionEmitter } from './emitter.ts';
 import type { RegionRuntime } from './emitter.ts';
@@ -106,7 +106,9 @@ export class RegionGenerator {
 
   /** Writes the function. */
   generate(): void {
-    this.#emitter.enter(new Set(this.#source.blocks.flatMap(({ steps }) => steps.flatMap(({ shape }) => shape.words))));
+    const words = new Set<number>();
+    for (const shape of shapesIn(this.#source.blocks)) for (const word of shape.words) words.add(word);
+    this.#emitter.enter(words);
     this.#tree(0, 0);
     this.#code.unreachable();
     this.#emitter.finish();
@@ -196,12 +198,13 @@ export class RegionGenerator {
     if (this.#isCheckpoint(index) && !again) emitter.check(offset, this.#longestInCopies(index));
     emitter.repeated = 0;
     for (const [header, cycle] of this.#repeated) if (cycle.has(index)) emitter.repeated = Math.max(emitter.repeated, (this.#left[header] as number) - 1);
-    for (const [i, step] of steps.slice(0, -1).entries()) {
-      emitter.emit(step, index, i);
+    const end = steps.length - 1;
+    for (let i = 0; i < end; i++) {
+      emitter.emit(steps[i] as Step, index, i);
       emitter.releaseTemporaries();
     }
-    const last = steps.at(-1) as Step;
-    emitter.emit(last, index, steps.length - 1);
+    const last = steps[end] as Step;
+    emitter.emit(last, index, end);
     const { control } = last.shape;
     if (control === 'jumpTo') {
       this.#jumpTo(index, emitter.destination, spent + steps.length);

@@ -16,25 +16,25 @@ function isAscii(text: string): boolean {
 export class ByteWriter {
   length = 0;
   #bytes: Uint8Array<ArrayBuffer>;
-  #view: DataView;
+  #capacity: number;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#capacity = capacity;
   }
 
   /** Makes room for `count` more bytes. */
   #reserve(count: number): void {
     const need = this.length + count;
-    if (need <= this.#bytes.length) return;
-    const bytes = new Uint8Array(Math.max(need, this.#bytes.length * 2));
+    if (need <= this.#capacity) return;
+    const bytes = new Uint8Array(Math.max(need, this.#capacity * 2));
     bytes.set(this.#bytes.subarray(0, this.length));
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
+    this.#capacity = bytes.length;
   }
 
   u8(value: number): void {
-    if (this.length === this.#bytes.length) this.#reserve(1);
+    if (this.length === this.#capacity) this.#reserve(1);
     this.#bytes[this.length++] = value;
   }
 
@@ -52,6 +52,10 @@ export class ByteWriter {
   /** Unsigned LEB128 of a number below 2^32 (taken modulo 2^32). */
   u32(value: number): void {
     let rest = value >>> 0;
+    if (rest < 0x80) {
+      this.u8(rest);
+      return;
+    }
     this.#reserve(5);
     while (rest >= 0x80) {
       this.#bytes[this.length++] = (rest & 0x7f) | 0x80;
@@ -63,6 +67,10 @@ export class ByteWriter {
   /** Signed LEB128 of an int32 (taken modulo 2^32). */
   s32(value: number): void {
     let rest = value | 0;
+    if (rest >= -64 && rest <= 63) {
+      this.u8(rest & 0x7f);
+      return;
+    }
     this.#reserve(5);
     while (rest < -64 || rest > 63) {
       this.#bytes[this.length++] = (rest & 0x7f) | 0x80;
@@ -88,14 +96,14 @@ export class ByteWriter {
   /** IEEE 754 binary32, little-endian. */
   f32(value: number): void {
     this.#reserve(4);
-    this.#view.setFloat32(this.length, value, true);
+    new DataView(this.#bytes.buffer).setFloat32(this.length, value, true);
     this.length += 4;
   }
 
   /** IEEE 754 binary64, little-endian. */
   f64(value: number): void {
     this.#reserve(8);
-    this.#view.setFloat64(this.length, value, true);
+    new DataView(this.#bytes.buffer).setFloat64(this.length, value, true);
     this.length += 8;
   }
 

@@ -20,7 +20,7 @@ const EMPTY_BLOCK_TYPE = 0x40;
 
 export class Code {
   /** The instructions, without the local declarations. */
-  readonly out: ByteWriter = new ByteWriter(512);
+  readonly out: ByteWriter;
   /** Hints: offset within {@link out} and the direction expected. */
   readonly hints: { readonly at: number; readonly taken: boolean }[] = [];
   /** Nobody else accesses the memory while the function runs. */
@@ -32,10 +32,14 @@ export class Code {
   #depth = 0;
   /** Where control went away, and how deep; nothing behind that is executed. */
   #dead: { readonly at: number; readonly hints: number; readonly depth: number } | undefined;
-  /** A `local.set` and where it ends: followed by a `local.get` of the same, it becomes a `local.tee`. */
-  #set: { readonly index: number; readonly at: number; readonly end: number } | undefined;
+  /** The last `local.set`: its local, where it is and where it ends, -1 if nothing follows it. A `local.get` of the same makes it a `local.tee`. */
+  #set = -1;
+  #setAt = 0;
+  #setEnd = -1;
 
-  constructor(params: readonly ValType[], alone = false) {
+  /** @param capacity - bytes that it may well have. */
+  constructor(params: readonly ValType[], alone = false, capacity = 512) {
+    this.out = new ByteWriter(capacity);
     this.alone = alone;
     this.#params = params.length;
   }
@@ -55,10 +59,9 @@ export class Code {
   }
 
   get(index: number): void {
-    const before = this.#set;
-    if (before !== undefined && before.index === index && before.end === this.out.length) {
-      this.out.replace(before.at, control['local.tee']);
-      this.#set = undefined;
+    if (this.#set === index && this.#setEnd === this.out.length) {
+      this.out.replace(this.#setAt, control['local.tee']);
+      this.#setEnd = -1;
       return;
     }
     this.out.u8(control['local.get']);
@@ -66,10 +69,11 @@ export class Code {
   }
 
   set(index: number): void {
-    const at = this.out.length;
+    this.#set = index;
+    this.#setAt = this.out.length;
     this.out.u8(control['local.set']);
     this.out.u32(index);
-    this.#set = { index, at, end: this.out.length };
+    this.#setEnd = this.out.length;
   }
 
   tee(index: number): void {
@@ -126,14 +130,15 @@ export class Code {
 
   /** A load or store. `align` (log2) may be less than natural for addresses that are not known to be aligned. */
   access(name: MemoryOp, offset = 0, align?: number): void {
-    const [code, natural] = memory[name];
+    const op = memory[name];
+    const code = op[0];
     if (code > 0xff) {
       this.out.u8(SIMD_PREFIX);
       this.out.u32(code & 0xff);
     } else {
       this.out.u8(code);
     }
-    this.out.u32(align ?? natural);
+    this.out.u32(align ?? op[1]);
     this.out.u32(offset);
   }
 
@@ -215,7 +220,7 @@ export class Code {
     if (dead === undefined || dead.depth !== this.#depth) return;
     this.out.length = dead.at;
     this.hints.length = dead.hints;
-    this.#set = undefined;
+    this.#setEnd = -1;
     this.#dead = undefined;
   }
 

@@ -145,7 +145,8 @@ export class ModuleBuilder {
   }
 
   build(): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter(4096);
+    const size = this.#funcs.reduce((sum, { code }) => sum + code.out.length, 0);
+    const out = new ByteWriter(size + 4096);
     out.raw(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
     const section = (id: number, body: ByteWriter): void => {
       out.u8(id);
@@ -155,7 +156,7 @@ export class ModuleBuilder {
     /** A section that is a vector of `items`; omitted when empty. */
     const vector = <T>(id: number, items: readonly T[], write: (body: ByteWriter, item: T) => void): void => {
       if (items.length === 0) return;
-      const body = new ByteWriter(1024);
+      const body = new ByteWriter(128);
       body.u32(items.length);
       for (const item of items) write(body, item);
       section(id, body);
@@ -209,7 +210,7 @@ export class ModuleBuilder {
     });
 
     // Bodies first: a branch hint counts from the local declarations, whose size is known only then.
-    const bodies = new ByteWriter(64 * 1024);
+    const bodies = new ByteWriter(size + 64 * this.#funcs.length);
     const hinted: { readonly index: number; readonly declarations: number; readonly code: Code }[] = [];
     bodies.u32(this.#funcs.length);
     this.#funcs.forEach(({ code }, i) => {
@@ -221,7 +222,7 @@ export class ModuleBuilder {
       if (code.hints.length > 0) hinted.push({ index: this.#importNames.length + i, declarations: locals.length, code });
     });
     if (hinted.length > 0) {
-      const body = new ByteWriter(1024);
+      const body = new ByteWriter(256);
       body.name('metadata.code.branch_hint');
       body.u32(hinted.length);
       for (const { index, declarations, code } of hinted) {
@@ -239,13 +240,13 @@ export class ModuleBuilder {
 
     const names = [...this.#importNames, ...this.#funcs.map(({ name }) => name)];
     if (names.length > 0) {
-      const map = new ByteWriter(1024);
+      const map = new ByteWriter();
       map.u32(names.length);
       names.forEach((name, index) => {
         map.u32(index);
         map.name(name);
       });
-      const body = new ByteWriter(1024);
+      const body = new ByteWriter();
       body.name('name');
       body.u8(1); // subsection: function names
       body.u32(map.length);
