@@ -3,7 +3,7 @@
  * looks entries up (`lookup.ts`); here they are filled and forgotten.
  */
 import type { Isa } from '../isa.ts';
-import { EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordShift, recordsPerPage } from './layout.ts';
+import { EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_MODES, FETCH_PLACES, Handler, NO_TAG, PAGE_SIZE, STRADDLE_PLACES, STRADDLE_RECORD, TAG_SPACE_SHIFT, recordPageStride, recordShift, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { advance } from '../slow/advance.ts';
 
@@ -39,7 +39,7 @@ export class FetchCache {
   /** By number of the record page: word indices of the entries that lead to it, {@link KNOWN} each, or were given to others since; 0 if none, or {@link MANY}. */
   readonly #known: Int32Array;
   /** By entry of the straddle cache: the records of the two pages it was decoded from. */
-  readonly #halves: Int32Array = new Int32Array(2 * STRADDLE_ENTRIES);
+  readonly #halves: Int32Array;
   #words: Int32Array;
 
   /** @param isLive - whether translations with a tag may still be used. */
@@ -50,10 +50,8 @@ export class FetchCache {
     this.#isLive = isLive;
     this.#stride = recordPageStride(isa);
     this.#known = new Int32Array(layout.poolPages * KNOWN);
-    for (let i = 0; i < STRADDLE_ENTRIES; i++) {
-      guardRecords(words, isa, layout.straddlePages + i * this.#stride, 0);
-      words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = 0;
-    }
+    this.#halves = new Int32Array(2 * layout.straddleEntries);
+    for (let i = 0; i < layout.straddleEntries; i++) words[(layout.straddleCache + i * FETCH_ENTRY_SIZE + STRADDLE_RECORD) >>> 2] = -1;
     guardRecords(words, isa, layout.uncachedPage, recordsPerPage(isa));
     this.#alone = layout.uncachedPage;
     this.flush();
@@ -66,7 +64,7 @@ export class FetchCache {
   /** No virtual page has these records any more, and nobody notices what is written to their page. */
   unlink(base: number): void {
     const words = this.#words;
-    for (let i = 0; i < this.#halves.length; i++) if (this.#halves[i] === (base | 0)) words[this.#straddleEntry(i >> 1)] = NO_TAG;
+    for (let i = 0; i < this.#halves.length; i++) if (this.#halves[i] === (base | 0)) words[this.#straddleWord(i >> 1)] = NO_TAG;
     this.#eachEntry(base, (word) => {
       words[word] = words[word + 1] = NO_TAG;
       return false;
@@ -118,7 +116,7 @@ export class FetchCache {
   /** Forgets which records virtual pages have in address spaces whose tags are not live, and all jumps. */
   flushDead(): void {
     const words = this.#words;
-    const { fetchCache, straddleCache } = this.#layout;
+    const { fetchCache, straddleCache, straddleEntries } = this.#layout;
     const sweep = (first: number, entries: number): void => {
       for (let at = first >>> 2; at < (first + entries * FETCH_ENTRY_SIZE) >>> 2; at += FETCH_ENTRY_SIZE / 4) {
         const low = words[at] as number;
@@ -126,7 +124,7 @@ export class FetchCache {
       }
     };
     sweep(fetchCache, FETCH_ENTRIES);
-    sweep(straddleCache, STRADDLE_ENTRIES);
+    sweep(straddleCache, straddleEntries);
     this.observer?.remapped();
   }
 
@@ -144,7 +142,7 @@ export class FetchCache {
     }
     // An instruction may begin in the page before.
     for (const page of [number, number - 1]) {
-      words[this.#straddleEntry(page)] = NO_TAG;
+      for (let place = 0; place < STRADDLE_PLACES; place++) words[this.#straddleWord(this.#straddleEntry(page, place << TAG_SPACE_SHIFT))] = NO_TAG;
     }
     if (modes !== 0) this.observer?.remappedPage(vaLo, vaHi, modes);
   }
@@ -178,15 +176,21 @@ export class FetchCache {
     return (this.#layout.fetchCache + (entry & (FETCH_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
   }
 
-  /** Word index of the entry of a page in the straddle cache. */
-  #straddleEntry(page: number): number {
-    return (this.#layout.straddleCache + (page & (STRADDLE_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >>> 2;
+  /** Number of the entry of a page in the straddle cache, for a fetch tag. */
+  #straddleEntry(page: number, tag: number): number {
+    const { straddleEntries } = this.#layout;
+    const place = (tag >>> TAG_SPACE_SHIFT) & (STRADDLE_PLACES - 1);
+    return (page ^ (place * (straddleEntries / STRADDLE_PLACES))) & (straddleEntries - 1);
+  }
+
+  /** Word index of an entry of the straddle cache. */
+  #straddleWord(entry: number): number {
+    return (this.#layout.straddleCache + entry * FETCH_ENTRY_SIZE) >>> 2;
   }
 
   /** The same of instructions that lie in two pages. */
   flushStraddle(): void {
-    const { straddleCache } = this.#layout;
-    for (let i = 0; i < STRADDLE_ENTRIES; i++) this.#words[(straddleCache + i * FETCH_ENTRY_SIZE) >>> 2] = NO_TAG;
+    for (let i = 0; i < this.#layout.straddleEntries; i++) this.#words[this.#straddleWord(i)] = NO_TAG;
   }
 
   /** Enters the records of a virtual page into the fetch cache, for the fetch tag of an address space and mode. */
@@ -219,13 +223,15 @@ export class FetchCache {
    * @returns the record to be written, in the instruction's slot of the entry's own record page.
    */
   fillStraddle(vaLo: number, vaHi: number, tag: number, first: number, second: number): number {
-    const page = vaLo >>> PAGE_SHIFT;
-    const entry = page & (STRADDLE_ENTRIES - 1);
-    const word = this.#straddleEntry(page);
+    const entry = this.#straddleEntry(vaLo >>> PAGE_SHIFT, tag);
+    const word = this.#straddleWord(entry);
     const base = this.#layout.straddlePages + entry * this.#stride;
     const record = (vaLo & (PAGE_SIZE - 1)) << recordShift(this.#isa);
     const last = word + STRADDLE_RECORD / 4;
-    this.#words[(base + (this.#words[last] as number)) >>> 2] = Handler.lookup;
+    const before = this.#words[last] as number;
+    // Most of these pages are never touched.
+    if (before < 0) guardRecords(this.#words, this.#isa, base, 0);
+    else this.#words[(base + before) >>> 2] = Handler.lookup;
     this.#words[word] = (vaLo & -PAGE_SIZE) | tag;
     this.#words[word + 1] = vaHi;
     this.#words[word + 2] = base;

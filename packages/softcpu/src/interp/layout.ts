@@ -80,9 +80,11 @@ export const SECOND_WAYS = 4;
 export const SECOND_ENTRY_SIZE = 16;
 /** Blocks of 2 MiB in the guest physical addresses of 32 bits. */
 export const GUEST_BLOCKS = 2048;
-/** Entries of the straddle cache, each with a page of records of its own. */
-export const STRADDLE_ENTRIES = 16;
-/** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32). */
+/** Entries of the straddle cache, each with a page of records of its own. Where instructions begin at any byte, most pages of code need one. */
+const straddleEntries = (isa: Pick<Isa, 'unit'>): number => (isa.unit === 1 ? 128 : 16);
+/** As {@link FETCH_PLACES}: processes that take turns execute the same pages of a kernel. */
+export const STRADDLE_PLACES = 2;
+/** Where an entry of the straddle cache says how far into its page of records the instruction lies (i32), -1 as long as there is none. */
 export const STRADDLE_RECORD = 12;
 
 /** Said with a record that is jumped to often, in a bit that no record's place has: it was looked up. */
@@ -157,6 +159,8 @@ export interface Layout {
   readonly fetchCache: number;
   /** u16 by class of virtual pages: fetch modes, a bit each, in which one was looked up and may be known elsewhere, though not in the fetch cache. */
   readonly fetchEvicted: number;
+  /** Entries of the straddle cache. */
+  readonly straddleEntries: number;
   readonly straddleCache: number;
   readonly straddlePages: number;
   /** Counters that find what is executed often. */
@@ -231,8 +235,9 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
     codePages: region(4 * 2 ** (windowBits - 12)),
     codeStores: region(2 ** (windowBits - 12)),
     fetchCache: region(FETCH_ENTRIES * FETCH_ENTRY_SIZE),
-    straddleCache: region(STRADDLE_ENTRIES * FETCH_ENTRY_SIZE),
-    straddlePages: region(STRADDLE_ENTRIES * stride),
+    straddleEntries: straddleEntries(isa),
+    straddleCache: region(straddleEntries(isa) * FETCH_ENTRY_SIZE),
+    straddlePages: region(straddleEntries(isa) * stride),
     counters: region(COUNTERS * 4),
     regions: region(MAX_REGIONS * REGION_SIZE),
     borrowed: region(BORROWED_RECORDS * isa.records.size),

@@ -11,7 +11,7 @@ import type { Label } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
 import { numeric } from '../wasm/opcodes.ts';
 import type { Frame, InterpreterEmitter } from './emitter.ts';
-import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_ENTRIES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
+import { ENGINE, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, PAGE_SIZE, STRADDLE_PLACES, STRADDLE_RECORD, Status, TAG_SPACE_SHIFT, recordShift } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 const pageNumber = (page: I64): I32 => i32.wrap_i64(i64.shr_u(page, i64.const(Math.log2(PAGE_SIZE))));
@@ -24,10 +24,11 @@ export function fetchTag(e: InterpreterEmitter, isa: Isa, layout: Layout): I32 {
   return e.read('i32.load', i32.shl(e.state('i32.load', isa.state.fetchIdx), i32.const(2)), layout.engine + ENGINE.fetchTags);
 }
 
-/** What the number of a page is changed by for the space of a tag to find its entry in the fetch cache: one of {@link FETCH_PLACES} values. */
-const placeOf = (tag: I32): I32 => {
-  const shift = Math.log2(FETCH_ENTRIES / FETCH_PLACES) - TAG_SPACE_SHIFT;
-  return i32.shl(i32.and(tag, i32.const((FETCH_PLACES - 1) << TAG_SPACE_SHIFT)), i32.const(shift));
+/** What the number of a page is changed by for the space of a tag to find its entry in a cache: one of so many values. */
+const placeOf = (tag: I32, entries: number, places: number): I32 => {
+  const space = i32.and(tag, i32.const((places - 1) << TAG_SPACE_SHIFT));
+  const shift = Math.log2(entries / places) - TAG_SPACE_SHIFT;
+  return shift < 0 ? i32.shr_u(space, i32.const(-shift)) : i32.shl(space, i32.const(shift));
 };
 
 /**
@@ -35,7 +36,7 @@ const placeOf = (tag: I32): I32 => {
  * distance of a power of two, as parts of a kernel are laid out, would find neither.
  */
 const entryOf = (page: I64, tag: I32): I32 =>
-  entryOffset(i32.xor(i32.xor(pageNumber(page), i32.shr_u(i32.wrap_i64(page), i32.const(FETCH_FOLD))), placeOf(tag)), FETCH_ENTRIES);
+  entryOffset(i32.xor(i32.xor(pageNumber(page), i32.shr_u(i32.wrap_i64(page), i32.const(FETCH_FOLD))), placeOf(tag, FETCH_ENTRIES, FETCH_PLACES)), FETCH_ENTRIES);
 
 const isEntryOf = (entry: I32, page: I64, tag: I32, layout: Layout): I32 => i64.eq(read('i64.load', entry, layout.fetchCache), i64.or(page, i64.extend_i32_u(tag)));
 
@@ -103,9 +104,11 @@ export function emitStraddle(e: InterpreterEmitter, isa: Isa, layout: Layout, fr
   const { code } = e;
   const pc = e.let(e.pc());
   const page = e.let(i64.and(pc, i64.const(-PAGE_SIZE)));
-  const entry = e.let(entryOffset(pageNumber(page), STRADDLE_ENTRIES));
+  const tag = e.let(fetchTag(e, isa, layout));
+  const { straddleEntries } = layout;
+  const entry = e.let(entryOffset(i32.xor(pageNumber(page), placeOf(tag, straddleEntries, STRADDLE_PLACES)), straddleEntries));
   const distance = e.let(i32.shl(i32.wrap_i64(i64.and(pc, i64.const(PAGE_SIZE - 1))), i32.const(recordShift(isa))));
-  const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(fetchTag(e, isa, layout))));
+  const known = i64.eq(read('i64.load', entry, layout.straddleCache), i64.or(page, i64.extend_i32_u(tag)));
   lower(code, i32.and(known, i32.eq(read('i32.load', entry, layout.straddleCache + STRADDLE_RECORD), distance)));
   code.if(true);
   const records = e.let(read('i32.load', entry, layout.straddleCache + 8));

@@ -3,7 +3,7 @@
  * page, or may have been, JavaScript is asked, which tells others too.
  */
 import {
-  EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, NO_TAG, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_WAYS, STRADDLE_ENTRIES, tlbTableSize,
+  EVICTED, FETCH_ENTRIES, FETCH_ENTRY_SIZE, FETCH_FOLD, FETCH_PLACES, NO_TAG, PAGE_SIZE, SECOND_ENTRY_SIZE, SECOND_WAYS, STRADDLE_PLACES, tlbTableSize,
 } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { BlockEmitter } from '../ir/block.ts';
@@ -42,8 +42,11 @@ export function generateForget(module: ModuleBuilder, layout: Layout): number {
   }
   askIf(found.get);
   for (const before of [0, 1]) {
-    const entry = i32.and(i32.sub(number, i32.const(before)), i32.const(STRADDLE_ENTRIES - 1));
-    b.write('i32.store', i32.mul(entry, i32.const(FETCH_ENTRY_SIZE)), i32.const(NO_TAG), layout.straddleCache);
+    for (let place = 0; place < STRADDLE_PLACES; place++) {
+      const changed = i32.xor(i32.sub(number, i32.const(before)), i32.const(place * (layout.straddleEntries / STRADDLE_PLACES)));
+      const entry = i32.and(changed, i32.const(layout.straddleEntries - 1));
+      b.write('i32.store', i32.mul(entry, i32.const(FETCH_ENTRY_SIZE)), i32.const(NO_TAG), layout.straddleCache);
+    }
   }
 
   // As `Tlb.flushPage`.

@@ -200,7 +200,7 @@
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=3255360
+          (i64.load offset=6940608
             (local.tee 14
               (i32.and
                 (i32.shl
@@ -224,7 +224,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=3255368
+            (i32.load offset=6940616
               (local.get 14)))))
       (return_call 3
         (local.get 10)

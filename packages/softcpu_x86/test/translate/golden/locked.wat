@@ -290,7 +290,7 @@
       )
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=3255360
+          (i64.load offset=6940608
             (local.tee 30
               (i32.and
                 (i32.shl
@@ -314,7 +314,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 2))
-            (i32.load offset=3255368
+            (i32.load offset=6940616
               (local.get 30)))))
       (return_call 4
         (local.get 21)

@@ -346,7 +346,7 @@
       )
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=3255360
+          (i64.load offset=6940608
             (local.tee 23
               (i32.and
                 (i32.shl
@@ -370,7 +370,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 5))
-            (i32.load offset=3255368
+            (i32.load offset=6940616
               (local.get 23)))))
       (return_call 3
         (local.get 18)

@@ -40,7 +40,7 @@
                       (i64.add
                         (local.get 0)
                         (i64.const -4099))
-                      (i32.const 4271360)
+                      (i32.const 7956608)
                       (i32.const 0))))
                 (then
                   (i64.store offset=4096
@@ -60,7 +60,7 @@
                     (local.get 6))
                   (if  ;; label = @6
                     (i64.eq
-                      (i64.load offset=3255360
+                      (i64.load offset=6940608
                         (local.tee 11
                           (i32.and
                             (i32.shl
@@ -86,7 +86,7 @@
                         (i32.sub
                           (local.get 1)
                           (i32.const 1))
-                        (i32.load offset=3255368
+                        (i32.load offset=6940616
                           (local.get 11)))))
                   (return_call 4
                     (local.get 10)
