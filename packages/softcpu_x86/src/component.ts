@@ -12,7 +12,7 @@ import { processor, type Processor, type ProcessorView } from '@axvisor/axvisor_
 import { smp } from '@axvisor/axvisor_api/smp';
 import { currentTicks, isVirtualClock, tickFrequency, time, type Ticks } from '@axvisor/axvisor_api/time';
 import { HostedCpu, hostedProcessor } from '@axvisor/softcpu/hosted';
-import { Lp, POOL_PAGES, POOL_PAGES_ALONE, planLp } from './lp.ts';
+import { Lp, planLp } from './lp.ts';
 import type { LpOptions } from './lp.ts';
 import type { SvmOperation } from './priv/svm/operation.ts';
 import type { VmxOperation } from './priv/vmx/operation.ts';
@@ -46,9 +46,8 @@ class Cpu extends HostedCpu {
 
   constructor(id: number, options: ComponentOptions) {
     super(id);
+    const host = this.hostedOptions('software processor', planLp);
     const others = this.sharing();
-    const poolPages = others === undefined ? POOL_PAGES_ALONE : POOL_PAGES;
-    const host = this.hostedOptions('software processor', (base, memoryBytes, pages = poolPages) => planLp(base, memoryBytes, pages));
     this.core = new Lp({
       ...host,
       frequency: tickFrequency(),

@@ -23,9 +23,7 @@ import { ALIGN_TRAP, ARG0, CODE, GPR, SEG_BASE, SHARED, STATE_SIZE, Seg } from '
 import { SystemReader } from './system_insn.ts';
 
 /** Code pages whose decoded instructions are kept, 33 KiB each. */
-export const POOL_PAGES = 1024;
-/** The same of a processor that is alone. */
-export const POOL_PAGES_ALONE = 2048;
+const POOL_PAGES = 1024;
 
 /**
  * Plans the region of a logical processor.

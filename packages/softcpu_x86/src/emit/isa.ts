@@ -281,7 +281,7 @@ export const isa: Isa = {
   ],
   instructions,
   manyOutlined: true,
-  threshold: 50_000,
+  threshold: 100_000,
   coherentFetch: true,
   walk,
   functions: {
