@@ -66,7 +66,6 @@ export type F64 = Expr<'f64'>;
 /** 16 bytes; see `vector.ts`. */
 export type V128 = Expr<'v128'>;
 
-
 const leaf = (kind: 'const' | 'local', type: ValueType, value: number | bigint, small: number | undefined, index: number): unknown => ({ kind, type, value, small, index });
 const inner = (kind: 'read' | 'unary' | 'binary' | 'select', type: ValueType, op: Numeric | MemoryOp | undefined, a: Expr, b: Expr | undefined, condition: I32 | undefined, offset: number): unknown =>
   ({ kind, type, op, a, b, condition, offset });
@@ -74,7 +73,7 @@ const inner = (kind: 'read' | 'unary' | 'binary' | 'select', type: ValueType, op
 /** A local variable of the function being emitted. */
 export const local = <T extends ValueType>(type: T, index: number): Expr<T> => leaf('local', type, 0, undefined, index) as Expr<T>;
 
-/** An int32, or a bit pattern of 64 or 128 bits in two's complement range. */
+/** Constants: of 32 bits from an int32, of 64 from a signed number. */
 export const int32 = (value: number): I32 => leaf('const', 'i32', value, value, -1) as I32;
 export const int64 = (value: bigint): I64 => leaf('const', 'i64', value, value >= -0x8000_0000n && value <= 0x7fff_ffffn ? Number(value) : undefined, -1) as I64;
 /** The same of a number that is an int32. */
