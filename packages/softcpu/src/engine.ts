@@ -189,6 +189,9 @@ export class Engine {
       get words() {
         return engine.words;
       },
+      get bytes() {
+        return engine.bytes;
+      },
       pages: this.pages,
       handlers: this.handlers,
       exports,

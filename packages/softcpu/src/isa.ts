@@ -13,6 +13,8 @@ export interface RecordLayout {
   readonly size: number;
   /** Bytes of a place, a power of two. The first two are a handler number in the place where an instruction begins, zeros in those where its record goes on; the rest is the ISA's. */
   readonly place: number;
+  /** Offset in a record of an i32 that may hold an address, or a distance from one: what of it is far from zero depends on where the code was put. */
+  readonly address?: number;
 }
 
 /** Where a field lies in the record (not where a place begins) and how it is read. */

@@ -1,8 +1,8 @@
 /** The part of the hart that compiles translations on another thread: nothing else of it is loaded. */
-import { compileBatch as compile, type CompiledBatch, type RegionBatch } from '@axvisor/softcpu';
+import { compileBatch as compile, type CompiledBatch, type RegionBatch, type RegionStore } from '@axvisor/softcpu';
 import { isa } from './emit/isa.ts';
 
 /** Compiles what a hart of this package submitted to its `compiler`. */
-export function compileBatch(batch: RegionBatch): CompiledBatch {
-  return compile(isa, batch);
+export function compileBatch(batch: RegionBatch, store?: RegionStore): CompiledBatch {
+  return compile(isa, batch, store);
 }

@@ -11,7 +11,7 @@ import { compose, processorBytes } from '../compose/index.ts';
 import { expectText } from '../console/expect.ts';
 import { ConsoleMultiplexer } from '../console/multiplexer.ts';
 import { CliError, ExitStatus, usageError } from '../errors.ts';
-import { interpreterStore } from '../interpreters.ts';
+import { interpreterStore } from '../kept/interpreters.ts';
 import { keepSnapshot } from '../snapshot/keep.ts';
 import { createVms, hostMemory } from './machine.ts';
 import { intendVms, processorOptions, readImages, runSettings, type RawRunOptions, type RunSettings, type VmPlan } from './run_options.ts';

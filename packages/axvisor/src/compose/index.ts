@@ -3,11 +3,8 @@ import type { Image } from '@axvisor/axvisor_api';
 import type { HostOptions } from '@axvisor/axhost';
 import type { VmConfig } from '@axvisor/axvisor_api/config';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
-import type { CompiledBatch, RegionBatch } from '@axvisor/softcpu';
+import type { CompileBatch } from '@axvisor/softcpu';
 import type { ComposeHooks, CpuComposeOptions, ProcessorOptions, Virtualization } from './options.ts';
-
-/** Compiles translations of an architecture, on a thread that does nothing else. */
-export type BatchCompiler = (batch: RegionBatch) => CompiledBatch;
 
 /** An architecture version of the GIC. */
 export type GicVersion = NonNullable<VmConfig['gicVersion']>;
@@ -19,7 +16,7 @@ interface Composition {
 
 interface Entry {
   readonly load: () => Promise<Composition>;
-  readonly loadCompiler: () => Promise<{ readonly compileBatch: BatchCompiler }>;
+  readonly loadCompiler: () => Promise<{ readonly compileBatch: CompileBatch }>;
   /** Of which kind the virtualization of its processors can be, where there is a choice. */
   readonly virt?: readonly Virtualization[];
   /** Versions that its interrupt controller can have, where there is a choice. */
@@ -90,6 +87,6 @@ export async function loadCpu(arch: Architecture): Promise<(options: CpuComposeO
 }
 
 /** Loads what compiles the translations of `arch`. */
-export async function loadCompiler(arch: Architecture): Promise<BatchCompiler> {
+export async function loadCompiler(arch: Architecture): Promise<CompileBatch> {
   return (await entry(arch).loadCompiler()).compileBatch;
 }

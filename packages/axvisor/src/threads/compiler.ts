@@ -2,6 +2,7 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import { connectCompiler, createCompilerShare, type CompilerShare, type RegionCompiler, type WasmModule } from '@axvisor/softcpu';
+import { keptMarks } from '../kept/marks.ts';
 
 /** What the thread knows from its start. */
 export interface CompilerThreadData {
@@ -13,6 +14,7 @@ export interface CompilerThreadData {
 
 /** What a guest CPU connects to the thread with. May be posted to its thread, with its port transferred. */
 export interface CompilerLink {
+  readonly arch: Architecture;
   readonly share: CompilerShare;
   readonly port: MessagePort;
 }
@@ -21,16 +23,18 @@ export interface CompilerLink {
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './compiler_thread.ts' : './compiler_thread.js', import.meta.url);
 
 /** The compiler of guest CPU `cpu`. Modules come as such: making one of its bytes would take the guest's time. */
-export const connectLink = ({ share, port }: CompilerLink, cpu: number): RegionCompiler =>
-  connectCompiler(share, cpu, () => (receiveMessageOnPort(port) as { readonly message: WasmModule }).message);
+export const connectLink = ({ arch, share, port }: CompilerLink, cpu: number): RegionCompiler =>
+  connectCompiler(share, cpu, () => (receiveMessageOnPort(port) as { readonly message: WasmModule }).message, keptMarks(arch));
 
 /** The thread, until it is disposed of. */
 export class CompilerThread implements AsyncDisposable {
+  readonly #arch: Architecture;
   readonly #share: CompilerShare;
   readonly #ports: readonly MessagePort[];
   readonly #worker: Worker;
 
   constructor(arch: Architecture, guestCpus: number) {
+    this.#arch = arch;
     this.#share = createCompilerShare(guestCpus);
     const channels = Array.from({ length: guestCpus }, () => new MessageChannel());
     this.#ports = channels.map(({ port1 }) => port1);
@@ -41,7 +45,7 @@ export class CompilerThread implements AsyncDisposable {
 
   /** To be used once for each guest CPU, by its thread. */
   link(cpu: number): CompilerLink {
-    return { share: this.#share, port: this.#ports[cpu] as MessagePort };
+    return { arch: this.#arch, share: this.#share, port: this.#ports[cpu] as MessagePort };
   }
 
   /** The compiler of a guest CPU that is this thread. */

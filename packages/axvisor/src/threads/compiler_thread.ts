@@ -2,6 +2,7 @@
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { CompilerService } from '@axvisor/softcpu';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
+import { keptRegions } from '../kept/regions.ts';
 import type { CompilerThreadData } from './compiler.ts';
 
 useCompileCache();
@@ -9,4 +10,4 @@ const { arch, share, ports } = workerData as CompilerThreadData;
 const { loadCompiler } = await import('../compose/index.ts');
 const compileBatch = await loadCompiler(arch);
 saveCompiled();
-new CompilerService(share, compileBatch, (cpu, module) => (ports[cpu] as MessagePort).postMessage(module, [])).run();
+new CompilerService(share, compileBatch, (cpu, module) => (ports[cpu] as MessagePort).postMessage(module, []), keptRegions(arch)).run();

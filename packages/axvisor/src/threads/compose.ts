@@ -5,7 +5,7 @@ import type { PerCpuAreas } from '@axvisor/percpu';
 import { compose } from '../compose/index.ts';
 import type { ProcessorOptions } from '../compose/options.ts';
 import type { CompilerThread } from './compiler.ts';
-import { interpreterStore } from '../interpreters.ts';
+import { interpreterStore } from '../kept/interpreters.ts';
 import { CpuThreads } from './start.ts';
 
 export interface ThreadedOptions {

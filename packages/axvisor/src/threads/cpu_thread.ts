@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { saveCompiled, useCompileCache } from '../compile_cache.ts';
-import { interpreterStore } from '../interpreters.ts';
+import { interpreterStore } from '../kept/interpreters.ts';
 import { connectLink } from './compiler.ts';
 import type { CpuThreadData, CpuThreadOrder } from './start.ts';
 

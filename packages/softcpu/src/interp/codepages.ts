@@ -30,6 +30,8 @@ const LINE_WORDS = PAGE_SIZE / LINE / 32;
 export interface CodeObserver extends FetchObserver {
   /** Records of the bytes from offset `from` to before `to` of a page were emptied. */
   written(page: number, from: number, to: number): void;
+  /** A page got records, none of them decoded. */
+  acquired(page: number): void;
   /** All records of a page were given up, perhaps because it is written too often. */
   released(page: number, written: boolean): void;
   /** Whether code was made from a page's records. */
@@ -170,6 +172,7 @@ export class CodePages {
     this.#setRecords(number, base);
     this.#protect(page);
     this.#copies?.make(index);
+    this.#observer?.acquired(number);
     return base;
   }
 

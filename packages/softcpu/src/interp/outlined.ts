@@ -165,7 +165,7 @@ export class LaterInstructions {
       return { number, name: instruction.name, code };
     });
     // All imports are known by now.
-    for (const { number, name, code } of made) module.element(table, number, [module.func(name, FRAME_PARAMS, ['i32'], code).index]);
+    for (const { number, name, code } of made) module.element(table, number, [module.add(name, FRAME_PARAMS, ['i32'], code)]);
     return module.build();
   }
 }

@@ -2,9 +2,13 @@
  * Batches of regions as data, so that they can be compiled on a thread that has neither the processor nor its records: the same
  * bytes come of a batch wherever it is compiled.
  *
- * Format, in words: regions, then for each its number, mode, values of the ISA's assumptions, distance and records of its other page (zeros: it has none), and number
- * of blocks; a block is its offset, end, whether it is guarded, number of targets and these, number of steps and these; a step is its offset, instruction, length, target, and its record. Behind the blocks are the
- * number of links, and each link: offset, mode, number of the region.
+ * Format, in words: regions, then for each its number, the mark of its entry, how many constants it has and these: the place of the records of its
+ * other page, the numbers of the regions that its links lead to (-1: only tier 0 executes what is there), and addresses in its instructions. Then how
+ * many words its content has, and this: all that its code depends on beside the values of its constants. That is its mode, values of the ISA's
+ * assumptions, whether it has another page and at which distance, and number of blocks; a block is its offset, end, whether it is guarded, number of
+ * targets and these, number of steps and these; a step is its offset, instruction, length, target, and its record. In the place of the record's handler is
+ * 1 where it has the number of a constant in the place of an address. Behind the blocks are the number of links, and of each: offset, mode, whether a
+ * region may begin there.
  */
 import { fieldOf } from '../interp/fields.ts';
 import { REGION_MODES } from '../interp/layout.ts';
@@ -14,17 +18,35 @@ import type { Isa } from '../isa.ts';
 import type { WasmModule } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { isKnown } from './discover.ts';
-import type { Block, Step } from './discover.ts';
+import type { Block, OtherPage, Step } from './discover.ts';
 import { cutsOf } from './flow.ts';
-import { generateRegions } from './module.ts';
-import type { NumberedSource } from './module.ts';
+import { linkRegions } from './module.ts';
+import type { PlacedRegion } from './module.ts';
+import { decodeObject, encodeObject, generateObject } from './object.ts';
+import type { RegionObject } from './object.ts';
 import { successorsOf } from './region.ts';
+import type { RegionSource } from './region.ts';
 import { shapesOf } from './shape.ts';
+import { CONSTANT } from './symbols.ts';
 
 /** The link of what only tier 0 executes. */
 const NONE = -1;
-/** Words of a link. */
+/** Words of a link in the content. */
 const LINK_WORDS = 3;
+/** Of a record, what a handler is put into, which may be a region's. */
+const HANDLER = 0xffff;
+/** Nearer to zero than this, a number in an instruction is not taken for an address. */
+const LEAST_ADDRESS = 2 ** 30;
+
+/** A region to be packed. */
+export interface NumberedSource extends Pick<RegionSource, 'mode' | 'assumed' | 'blocks' | 'link'> {
+  /** Index in the table. */
+  readonly number: number;
+  /** What its entry is known by in other runs. */
+  readonly mark: number;
+  /** Its other page, with the place of its records. */
+  readonly other: (OtherPage & { readonly records: number }) | undefined;
+}
 
 /** Regions to be compiled. May be posted to another thread. */
 export interface RegionBatch {
@@ -42,6 +64,8 @@ export interface CompiledBatch {
   readonly code: Uint8Array<ArrayBuffer>;
   /** Numbers of the regions in it. */
   readonly regions: readonly number[];
+  /** How many of them were found in the store. */
+  readonly kept: number;
 }
 
 /** Its regions, to be instantiated. */
@@ -50,39 +74,85 @@ export interface ReadyBatch {
   readonly module: WasmModule;
   /** What it was made of. */
   readonly bytes: number;
+  /** Regions that were translated in an earlier run. */
+  readonly kept: number;
 }
 
 /** Compiles batches elsewhere, while the processor goes on. */
 export interface RegionCompiler {
   /** That it compiles for; they run at the same time. */
   readonly processors: number;
+  /** Marks of the entries whose regions are kept from earlier runs, the last ones last. */
+  known?(layout: Layout): Int32Array;
   submit(batch: RegionBatch): void;
   /** A batch that is ready, each once. @throws {Error} one could not be compiled. */
   take(): ReadyBatch | undefined;
 }
 
+/** Keeps regions from one run to the next. */
+export interface RegionStore {
+  /** What was kept for a content, perhaps in a run long ago. */
+  find(content: Uint8Array): Uint8Array | undefined;
+  /** @param mark - of the entry. */
+  keep(content: Uint8Array, object: Uint8Array, mark: number): void;
+}
+
 const recordWords = ({ records }: Isa): number => records.size / 4;
 
-/** Words of a region but for its links. */
+/** Words of a region's content but for its links. */
 function sizeOf(recordSize: number, { assumed, blocks }: NumberedSource): number {
-  let size = 5 + assumed.length;
+  let size = 4 + assumed.length;
   for (const { targets, steps } of blocks) size += 5 + targets.length + steps.length * (4 + recordSize);
   return size;
 }
+
+/** A way out of a region to another one. */
+interface Link {
+  readonly offset: number;
+  readonly mode: number;
+  /** Of the region that it leads to, or {@link NONE}. */
+  readonly number: number;
+}
+
+/** Words of an instruction's record: behind its own places are those of the instructions that follow. */
+const ownWords = ({ unit, records: { size, place } }: Isa, { length }: Step): number => Math.min(size, (length / unit) * place) / 4;
+
+/** The word of an instruction's record that holds an address, -1 if none does. */
+function addressOf(isa: Isa, words: Int32Array, step: Step): number {
+  const { address } = isa.records;
+  if (address === undefined || address / 4 >= ownWords(isa, step)) return -1;
+  const word = (step.record + address) >>> 2;
+  return Math.abs(words[word] as number) >= LEAST_ADDRESS ? word : -1;
+}
+
+/** Addresses in the instructions of blocks. */
+const addressesIn = (isa: Isa, words: Int32Array, blocks: readonly Block[]): readonly number[] =>
+  blocks.flatMap(({ steps }) => steps.flatMap((step) => {
+    const word = addressOf(isa, words, step);
+    return word < 0 ? [] : (words[word] as number);
+  }));
 
 /** @param words - linear memory, in which the sources' records are. */
 export function packRegions(isa: Isa, words: Int32Array, sources: readonly NumberedSource[]): Int32Array<ArrayBuffer> {
   const recordSize = recordWords(isa);
   const links = sources.map(linksOf);
-  const out = new Int32Array(sources.reduce((size, source, i) => size + sizeOf(recordSize, source) + 1 + (links[i] as readonly number[]).length, 1));
+  const sizes = sources.map((source, i) => sizeOf(recordSize, source) + 1 + LINK_WORDS * (links[i] as readonly Link[]).length);
+  const constants = sources.map(({ blocks, other }, i) => [other?.records ?? 0, ...(links[i] as readonly Link[]).map(({ number }) => number), ...addressesIn(isa, words, blocks)]);
+  const out = new Int32Array(sources.reduce((size, _, i) => size + 4 + (constants[i] as readonly number[]).length + (sizes[i] as number), 1));
   let at = 0;
   out[at++] = sources.length;
-  for (const [i, { number, mode, assumed, blocks, other }] of sources.entries()) {
+  for (const [i, { number, mark, mode, assumed, blocks, other }] of sources.entries()) {
+    const known = links[i] as readonly Link[];
+    let address = CONSTANT.links + known.length;
     out[at++] = number;
+    out[at++] = mark;
+    out[at++] = (constants[i] as readonly number[]).length;
+    for (const value of constants[i] as readonly number[]) out[at++] = value;
+    out[at++] = sizes[i] as number;
     out[at++] = mode;
     for (const value of assumed) out[at++] = value;
+    out[at++] = other === undefined ? 0 : 1;
     out[at++] = other?.distance ?? 0;
-    out[at++] = other?.records ?? 0;
     out[at++] = blocks.length;
     for (const { offset, end, guarded, targets, steps } of blocks) {
       out[at++] = offset;
@@ -97,31 +167,42 @@ export function packRegions(isa: Isa, words: Int32Array, sources: readonly Numbe
         out[at++] = step.length;
         out[at++] = step.target;
         const record = step.record >>> 2;
-        for (let word = 0; word < recordSize; word++) out[at++] = words[record + word] as number;
+        const own = ownWords(isa, step);
+        for (let word = 0; word < own; word++) out[at + word] = words[record + word] as number;
+        (out[at] as number) &= ~HANDLER;
+        const moved = addressOf(isa, words, step);
+        if (moved >= 0) {
+          (out[at] as number) |= 1;
+          out[at + moved - record] = address++;
+        }
+        at += recordSize;
       }
     }
-    const known = links[i] as readonly number[];
-    out[at++] = known.length / LINK_WORDS;
-    for (const word of known) out[at++] = word;
+    out[at++] = known.length;
+    for (const link of known) {
+      out[at++] = link.offset;
+      out[at++] = link.mode;
+      out[at++] = link.number === NONE ? 0 : 1;
+    }
   }
   return out;
 }
 
 const keyOf = (offset: number, mode: number): number => offset * REGION_MODES + mode;
 
-/** Where a region may be left for, and what is there, as {@link LINK_WORDS} each. */
-function linksOf({ mode, blocks, other, link }: NumberedSource): readonly number[] {
+/** Where a region may be left for, and what is there. */
+function linksOf({ mode, blocks, other, link }: NumberedSource): readonly Link[] {
   const successors = successorsOf(blocks);
   const isCut = cutsOf(successors);
   const inside = new Set<number>();
   for (const { offset } of blocks) inside.add(offset);
   const known = new Set<number>();
-  const links: number[] = [];
+  const links: Link[] = [];
   const add = (from: Block, offset: number, into: number): void => {
     const key = keyOf(offset, into);
     if (known.has(key) || !isKnown(from, offset, other)) return;
     known.add(key);
-    links.push(offset, into, link(offset, into));
+    links.push({ offset, mode: into, number: link(offset, into) });
   };
   blocks.forEach((block, from) => {
     let edge = 0;
@@ -135,16 +216,33 @@ function linksOf({ mode, blocks, other, link }: NumberedSource): readonly number
   return links;
 }
 
-function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
+/** A packed region. */
+interface PackedRegion extends Pick<PlacedRegion, 'number' | 'constants'> {
+  readonly mark: number;
+  readonly content: Int32Array;
+}
+
+function unpackRegions(words: Int32Array): PackedRegion[] {
+  let at = 0;
+  const next = (): number => words[at++] as number;
+  const list = (): Int32Array => {
+    const length = next();
+    at += length;
+    return words.subarray(at - length, at);
+  };
+  return Array.from({ length: next() }, () => ({ number: next(), mark: next(), constants: list(), content: list() }));
+}
+
+function readContent(isa: Isa, words: Int32Array): RegionSource {
   const shapes = shapesOf(isa);
   const size = recordWords(isa);
   let at = 0;
   const next = (): number => words[at++] as number;
   /** As many as the next word says. */
-  const list = <T>(read: () => T): T[] => {
+  const list = <T>(read: (index: number) => T): T[] => {
     const count = next();
     const items: T[] = [];
-    for (let i = 0; i < count; i++) items.push(read());
+    for (let i = 0; i < count; i++) items.push(read(i));
     return items;
   };
   const step = (): Step => {
@@ -162,21 +260,40 @@ function unpackRegions(isa: Isa, words: Int32Array): NumberedSource[] {
     const guarded = next() === 1;
     return { offset, end, guarded, targets: list(next), steps: list(step) };
   };
-  const source = (): NumberedSource => {
-    const [number, mode] = [next(), next()];
-    const assumed = Array.from(isa.assumptions ?? [], next);
-    const [distance, records] = [next(), next()];
-    const other = records === 0 ? undefined : { distance, records };
-    const blocks = list(block);
-    const links = new Map(list(() => [keyOf(next(), next()), next()] as const));
-    const link = (offset: number, into: number): number => links.get(keyOf(offset, into)) ?? NONE;
-    return { number, mode, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), link };
-  };
-  return list(source);
+  const mode = next();
+  const assumed = Array.from(isa.assumptions ?? [], next);
+  const [hasOther, distance] = [next(), next()];
+  const other = hasOther === 0 ? undefined : { distance };
+  const blocks = list(block);
+  const links = new Map(list((index) => [keyOf(next(), next()), next() === 0 ? NONE : CONSTANT.links + index] as const));
+  const link = (offset: number, into: number): number => links.get(keyOf(offset, into)) ?? NONE;
+  const { address } = isa.records;
+  const constant = (record: number, name: string): number => (isa.fields[name]?.offset === address && ((words[record >>> 2] as number) & 1) !== 0 ? fieldOf(isa, words, record, name) : NONE);
+  return { mode, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), constant, link };
 }
 
-/** Compiles a batch for the instruction set that it was made for. */
-export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: RegionBatch): CompiledBatch {
-  const sources = unpackRegions(isa, words);
-  return { id, code: generateRegions(isa, layout, memoryLimits, sources), regions: sources.map(({ number }) => number) };
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+
+/** The code of a region, and keeps it. */
+function generate(isa: Isa, layout: Layout, { content, mark }: PackedRegion, store: RegionStore | undefined): RegionObject {
+  const object = generateObject(isa, layout, readContent(isa, content));
+  store?.keep(bytesOf(content), encodeObject(object), mark);
+  return object;
+}
+
+/**
+ * Compiles a batch for the instruction set that it was made for.
+ *
+ * @param store - what the code of regions is taken from, and kept in.
+ * @param read - see {@link linkRegions}.
+ */
+export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: RegionBatch, store?: RegionStore, read = false): CompiledBatch {
+  const regions = unpackRegions(words);
+  let kept = 0;
+  const placed = regions.map((region) => {
+    const found = store?.find(bytesOf(region.content));
+    if (found !== undefined) kept++;
+    return { ...region, object: found === undefined ? generate(isa, layout, region, store) : decodeObject(found) };
+  });
+  return { id, code: linkRegions(isa, layout, memoryLimits, placed, read), regions: regions.map(({ number }) => number), kept };
 }

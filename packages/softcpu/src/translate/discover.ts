@@ -35,8 +35,6 @@ export type ReadStep = (offset: number) => Step | 'cut' | undefined;
 export interface OtherPage {
   /** From the region's own page, in bytes of virtual addresses. */
   readonly distance: number;
-  /** Place of its records. */
-  readonly records: number;
 }
 
 export interface Block {

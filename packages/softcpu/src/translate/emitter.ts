@@ -18,22 +18,24 @@ import type { OtherPage, Step } from './discover.ts';
 import { RegisterEmitter } from './held.ts';
 import type { Holding, Known } from './held.ts';
 import { lengthOf, setKey } from './sets.ts';
+import { CONSTANT } from './symbols.ts';
 
 /** Locals of a region: its parameters. */
 const ENTRY_PC = 0;
 const BUDGET = 1;
 
-/** Functions of the module a region is in. */
+/** Functions of the module a region is in, by their symbols. */
 export interface RegionRuntime extends AccessRuntime {
   /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
   readonly slow: number;
   /** `(pc, budget, exit) → exit`, stored. */
   readonly leave: number;
-  /** `(page, records, fetch mode) → 1 if the page has these records`; there where a region of the module has another page. */
+  /** `(page, records, fetch mode) → 1 if the page has these records`. */
   readonly has: number;
-  /** Type of regions. */
-  readonly type: number;
 }
+
+/** Type of regions, the first of each module that has any. */
+export const REGION_TYPE = 0;
 
 /** Order of exits: none, the first registers, one more at a time, then other sets. */
 const rank = (set: Uint8Array): number => (lengthOf(set) < 0 ? Infinity : lengthOf(set));
@@ -252,11 +254,11 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   guard(leave: () => void): void {
     if (this.guarded) return;
     const { mode, other } = this.#place;
-    const { distance, records } = other as OtherPage;
+    const { distance } = other as OtherPage;
     const unknown = (): I32 => i32.eqz(local('i32', this.#isGuarded));
     this.if(unknown(), () => {
       lower(this.code, this.address(distance));
-      this.code.i32(records | 0);
+      this.code.symbol(CONSTANT.records);
       this.code.i32(Math.floor(mode / MMU_MODES));
       this.code.call(this.#runtime.has);
       this.code.set(this.#isGuarded);
@@ -272,13 +274,13 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.code.set(BUDGET);
   }
 
-  /** Goes on in the region of a number, which begins at an offset. */
+  /** Goes on in a region, given by the symbol of its number, which begins at an offset. */
   chain(offset: number, region: number): void {
     this.writeBack();
     lower(this.code, this.address(offset));
     lower(this.code, this.#budgetLeft);
-    this.code.i32(region);
-    this.code.returnCallIndirect(this.#runtime.type);
+    this.code.symbol(region);
+    this.code.returnCallIndirect(REGION_TYPE);
   }
 
   /** Goes on at any address, through the jump cache. */
@@ -292,7 +294,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
       lower(this.code, target);
       lower(this.code, this.#budgetLeft);
       lower(this.code, read('i32.load', entry, cache + 8));
-      this.code.returnCallIndirect(this.#runtime.type);
+      this.code.returnCallIndirect(REGION_TYPE);
     }, undefined, true);
     lower(this.code, target);
     lower(this.code, this.#budgetLeft);

@@ -76,6 +76,7 @@ export interface Holding {
   readonly isa: Isa;
   readonly layout: Layout;
   readonly field: ReadField;
+  readonly constant: ReadField;
   readonly plan: RegisterPlan;
   /** Values taken for granted, by state-block offset. */
   readonly assumed: ReadonlyMap<number, number>;
@@ -85,6 +86,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
   protected readonly isa: Isa;
   protected readonly plan: RegisterPlan;
   readonly #field: ReadField;
+  readonly #constant: ReadField;
   readonly #assumed: ReadonlyMap<number, number>;
   readonly #locals: readonly number[];
   /** State-block offsets of the words that are kept in locals. */
@@ -110,11 +112,12 @@ export abstract class RegisterEmitter extends AccessEmitter {
   /** How often the instruction is repeated behind this copy of it. */
   repeated = 0;
 
-  constructor(code: Code, runtime: AccessRuntime, { isa, layout, field, plan, assumed }: Holding) {
+  constructor(code: Code, runtime: AccessRuntime, { isa, layout, field, constant, plan, assumed }: Holding) {
     super(code, layout, isa.state.mmuIdx, runtime);
     this.isa = isa;
     this.plan = plan;
     this.#field = field;
+    this.#constant = constant;
     this.#assumed = assumed;
     this.#pinned = new Set(isa.state.pinned);
     const [first, end] = isa.state.doubles ?? [0, 0];
@@ -177,11 +180,16 @@ export abstract class RegisterEmitter extends AccessEmitter {
   // ── operands ──
 
   field(name: string): I32 {
-    return i32.const(this.#field(this.current.record, name));
+    const { record } = this.current;
+    const symbol = this.#constant(record, name);
+    if (symbol < 0) return i32.const(this.#field(record, name));
+    this.code.symbol(symbol);
+    return this.pop('i32');
   }
 
   field64(name: string): I64 {
-    return i64.const(this.#field(this.current.record, name));
+    const value = this.field(name);
+    return value.kind === 'const' ? i64.const(value.value) : i64.extend_i32_s(value);
   }
 
   /** State-block offset of the register that a field names. */

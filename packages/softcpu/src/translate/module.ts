@@ -7,12 +7,13 @@ import { BlockEmitter } from '../ir/block.ts';
 import { REFILL, REFILL_PARAMS, emitRefill } from '../tlb/refill.ts';
 import { local } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
-import { Code } from '../wasm/code.ts';
+import { putSymbol } from '../wasm/code.ts';
+import type { Body, Use } from '../wasm/code.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
-import { shapesIn } from './discover.ts';
-import { RegionGenerator } from './region.ts';
-import type { RegionSource } from './region.ts';
+import { REGION_TYPE } from './emitter.ts';
+import type { RegionObject } from './object.ts';
+import { FUNCTION } from './symbols.ts';
 
 /** Import module names of a batch. */
 export const REGION_IMPORTS = {
@@ -27,39 +28,62 @@ export const REGION_IMPORTS = {
   function: 'function',
 } as const;
 
-/** Bytes that a region has, mostly. */
-const REGION_BYTES = 8192;
-
-export interface NumberedSource extends RegionSource {
+/** A region, and what its symbols stand for. */
+export interface PlacedRegion {
   /** Index in the table. */
   readonly number: number;
+  readonly object: RegionObject;
+  /** By symbol. */
+  readonly constants: ArrayLike<number>;
+}
+
+/** Where the value of a symbol is used as the index of a function, not as a constant. */
+const isFunction = (use: Use): boolean => use % 2 === 0;
+
+/** Symbols of the functions that are called by any of the regions. */
+function functionsOf(regions: readonly PlacedRegion[]): ReadonlySet<number> {
+  const used = new Set<number>();
+  for (const { object: { symbols } } of regions) {
+    for (let i = 0; i < symbols.length; i += 2) if (isFunction(symbols[i] as number)) used.add(symbols[i + 1] as number);
+  }
+  return used;
 }
 
 /** @param read - to be read, not executed: with a table as tools know it that do not read types of references. */
-export function generateRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly NumberedSource[], read = false): Uint8Array<ArrayBuffer> {
+export function linkRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regions: readonly PlacedRegion[], read = false): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(layout.alone);
   module.importMemory(REGION_IMPORTS.host, 'memory', memoryLimits);
   const type = module.type(REGION_PARAMS, ['i32']);
+  if (type !== REGION_TYPE) throw new RangeError(`regions are of type ${type}`);
   const filled = read ? undefined : { type };
   module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, filled);
   const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
   const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
-  const names = new Set<string>();
-  for (const { blocks } of regions) for (const shape of shapesIn(blocks)) for (const name of shape.callees) names.add(name);
-  const callees = new Map(
-    [...names].map((name) => {
-      const { params, result } = isa.functions[name] as Isa['functions'][string];
-      return [name, module.importFunc(REGION_IMPORTS.function, name, params, [result])] as const;
-    }),
-  );
-  const has = regions.some(({ other }) => other !== undefined) ? generateHas(module, layout) : -1;
-  const runtime = { callees, refill, slow: generateSlow(module, layout, refill, probe), leave: generateLeave(module, isa, layout), has, type };
-  for (const source of regions) {
-    const { index, code } = module.func(`region${source.number}`, REGION_PARAMS, ['i32'], new Code(REGION_PARAMS, layout.alone, REGION_BYTES));
-    new RegionGenerator(code, isa, layout, runtime, source).generate();
-    module.element(0, source.number, [index], filled);
-  }
+  const used = functionsOf(regions);
+  const functions = new Map<number, number>();
+  Object.entries(isa.functions).forEach(([name, { params, result }], i) => {
+    if (used.has(FUNCTION.isa + i)) functions.set(FUNCTION.isa + i, module.importFunc(REGION_IMPORTS.function, name, params, [result]));
+  });
+  if (used.has(FUNCTION.has)) functions.set(FUNCTION.has, generateHas(module, layout));
+  functions.set(FUNCTION.refill, refill);
+  functions.set(FUNCTION.slow, generateSlow(module, layout, refill, probe));
+  functions.set(FUNCTION.leave, generateLeave(module, isa, layout));
+  for (const region of regions) module.element(0, region.number, [module.add(`region${region.number}`, REGION_PARAMS, ['i32'], bodyOf(region, functions))], filled);
   return module.build();
+}
+
+/** A region's function in a module whose functions have these indices, by their symbols. */
+function bodyOf({ object: { symbols, hints, locals, code }, constants }: PlacedRegion, functions: ReadonlyMap<number, number>): Body {
+  const bytes = code.slice();
+  for (let i = 0; i < symbols.length; i += 2) {
+    const [use, symbol] = [symbols[i] as number, symbols[i + 1] as number];
+    putSymbol(bytes, use, (isFunction(use) ? functions.get(symbol) : constants[symbol]) as number);
+  }
+  return {
+    out: { length: bytes.length, view: () => bytes },
+    hints: Array.from(hints, (hint) => ({ at: hint >> 1, taken: (hint & 1) !== 0 })),
+    encodeLocals: (into) => into.raw(locals),
+  };
 }
 
 /** `slow(address, value, mode)`: the place of an access that the TLB did not let through. */

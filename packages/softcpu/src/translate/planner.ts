@@ -4,7 +4,8 @@ import { MMU_MODES } from '../isa.ts';
 import type { Backoff } from './backoff.ts';
 import { discover, endsComputed } from './discover.ts';
 import type { Block, Discovered, ReadStep, Step } from './discover.ts';
-import type { NumberedSource } from './module.ts';
+import type { NumberedSource } from './batch.ts';
+import { entryMark } from './entries.ts';
 import type { Records, RecordsHost } from './records.ts';
 import type { Extent, Slot, Slots } from './slots.ts';
 
@@ -112,8 +113,14 @@ export class Planner {
       if (numbers === 'known') return this.#slots.find(page, within, mode)?.number ?? -1;
       return this.#begins(page, within) ? this.#slots.at(page, within, mode).number : -1;
     };
-    const { number, mode, assumed } = slot;
-    return { number, mode, assumed, blocks, other, field: this.#records.field, link };
+    const { number, mode, assumed, page, offset } = slot;
+    return { number, mark: this.markOf(page, offset), mode, assumed, blocks, other, link };
+  }
+
+  /** See {@link entryMark}. */
+  markOf(page: number, offset: number): number {
+    const { bytes, pages } = this.#host;
+    return entryMark(bytes, pages.textOf(pages.recordsOf(page)), offset);
   }
 
   /** Whether a region may begin at a place. */

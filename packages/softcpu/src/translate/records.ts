@@ -16,6 +16,7 @@ import type { Slot } from './slots.ts';
 export interface RecordsHost {
   /** Linear memory, as it is now. */
   readonly words: Int32Array;
+  readonly bytes: Uint8Array;
   readonly pages: CodePages;
   readonly handlers: HandlerTable;
   /** Decodes the instruction of an empty record, unless it overlaps one that is decoded. */

@@ -49,7 +49,9 @@ export interface RegionSource {
   readonly blocks: readonly Block[];
   readonly mode: number;
   readonly field: ReadField;
-  /** Number of the region that begins at an offset of its pages, in a mode, -1 where tier 0 must go on. */
+  /** Symbol of the constant that a field of a record holds, -1 if it holds a value. */
+  readonly constant: ReadField;
+  /** Symbol of the number of the region that begins at an offset of its pages, in a mode; -1 where tier 0 must go on. */
   readonly link: (offset: number, mode: number) => number;
 }
 
@@ -88,7 +90,7 @@ export class RegionGenerator {
   #target: number | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
-    const { assumed, blocks, mode, field, other } = source;
+    const { assumed, blocks, mode, field, constant, other } = source;
     this.#source = source;
     this.#code = code;
     this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
@@ -100,7 +102,7 @@ export class RegionGenerator {
     const plan = planRegisters(isa, field, blocks, this.#flow.order, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
     this.#emitter = new RegionEmitter(code, runtime, { mode, entry: (blocks[0] as Block).offset, other }, {
-      isa, layout, field, plan, assumed: new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number])),
+      isa, layout, field, constant, plan, assumed: new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number])),
     });
   }
 
@@ -308,10 +310,10 @@ export class RegionGenerator {
 
   #leave(from: number, offset: number, mode: number): void {
     const { blocks, other, link } = this.#source;
-    const region = isKnown(blocks[from] as Block, offset, other) ? link(offset, mode) : undefined;
-    if (region === undefined) this.#emitter.chainTo(this.#emitter.address(offset), mode);
-    else if (region < 0) this.#emitter.leaveAt(offset);
-    else this.#emitter.chain(offset, region);
+    const way = isKnown(blocks[from] as Block, offset, other) ? link(offset, mode) : undefined;
+    if (way === undefined) this.#emitter.chainTo(this.#emitter.address(offset), mode);
+    else if (way < 0) this.#emitter.leaveAt(offset);
+    else this.#emitter.chain(offset, way);
     this.#emitter.releaseTemporaries();
   }
 }

@@ -25,8 +25,6 @@ export interface Shape {
   readonly writes: readonly string[];
   /** It may leave the region on its way: faults, services, JavaScript functions. */
   readonly leaves: boolean;
-  /** Functions with a body that it calls. */
-  readonly callees: readonly string[];
   /** Words of the state block it reads, but for the pinned ones. */
   readonly words: readonly number[];
   /** Pinned words of the state block that it reads, and writes, as {@link reads} and {@link writes}. */
@@ -42,7 +40,7 @@ export interface Shape {
 
 /** Of an instruction that only tier 0 executes. */
 export const STOP: Shape = {
-  control: 'stop', reads: [], writes: [], leaves: true, callees: [], words: [], pinnedReads: [], pinnedWrites: [], vectorReads: [], vectorWrites: [], spilled: [], reloaded: [],
+  control: 'stop', reads: [], writes: [], leaves: true, words: [], pinnedReads: [], pinnedWrites: [], vectorReads: [], vectorWrites: [], spilled: [], reloaded: [],
 };
 
 /** What was written so far; undefined: this way does not go on in translated code. */
@@ -62,7 +60,6 @@ class ShapeEmitter implements Emitter {
   leaves = false;
   readonly reads = new Set<string>();
   readonly writes = new Set<string>();
-  readonly callees = new Set<string>();
   readonly words = new Set<number>();
   readonly pinnedReads = new Set<number>();
   readonly pinnedWrites = new Set<number>();
@@ -141,7 +138,6 @@ class ShapeEmitter implements Emitter {
   }
   call<T extends ValueType>(name: string, result: T): Expr<T> {
     if (!isEverywhere(this.#functions[name])) this.#stop();
-    else this.callees.add(name);
     return local(result, 0);
   }
   field(name: string): I32 {
@@ -271,7 +267,6 @@ export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionD
     leaves,
     reads: [...new Set([...e.reads, ...kept(e.writes)])],
     writes: [...e.writes],
-    callees: [...e.callees],
     words: [...e.words],
     pinnedReads: [...new Set([...e.pinnedReads, ...kept(e.pinnedWrites)])],
     pinnedWrites: [...e.pinnedWrites],

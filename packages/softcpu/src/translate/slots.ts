@@ -2,11 +2,12 @@
 import { NO_REGION, REGION_MODES } from '../interp/layout.ts';
 import type { Block, OtherPage } from './discover.ts';
 
+
 /** What a region is made of. */
 export interface Extent {
   readonly blocks: readonly Block[];
   /** The page beside the slot's own that blocks lie in, with its number. */
-  readonly other: (OtherPage & { readonly page: number }) | undefined;
+  readonly other: (OtherPage & { readonly page: number; /** Place of its records. */ readonly records: number }) | undefined;
 }
 
 /** A place where a region begins or may begin. */

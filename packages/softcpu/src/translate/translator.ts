@@ -8,7 +8,7 @@
  */
 import type { CodeObserver } from '../interp/codepages.ts';
 import { REGIONS, UNLINKED } from '../interp/enter.ts';
-import { COMPUTED, COUNTERS, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES, recordShift } from '../interp/layout.ts';
+import { COMPUTED, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES, recordShift } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -16,12 +16,14 @@ import { wasm } from '../wasm/api.ts';
 import type { WasmImports, WasmInstance, WasmMemory, WasmModule, WasmTable } from '../wasm/api.ts';
 import type { Limits } from '../wasm/module.ts';
 import { REFILL } from '../tlb/refill.ts';
-import { packRegions } from './batch.ts';
-import type { RegionCompiler } from './batch.ts';
+import { compileBatch, packRegions } from './batch.ts';
+import type { NumberedSource, ReadyBatch, RegionBatch, RegionCompiler } from './batch.ts';
 import { Backoff } from './backoff.ts';
 import { JumpCaches } from './jumps.ts';
 import { hasComputedTargets } from './discover.ts';
-import { REGION_IMPORTS, generateRegions } from './module.ts';
+import { Counters, thresholdOf } from './counters.ts';
+import { Entries } from './entries.ts';
+import { REGION_IMPORTS } from './module.ts';
 import { Planner } from './planner.ts';
 import { Records } from './records.ts';
 import type { RecordsHost } from './records.ts';
@@ -29,13 +31,6 @@ import { Samples } from './samples.ts';
 import { Slots, covers } from './slots.ts';
 import type { Extent, Slot } from './slots.ts';
 
-/**
- * Steps that tier 0 takes from jumps to a place on, to the next ones, before it is translated: before V8 optimizes it, translated code is no
- * faster than tier 0.
- */
-const THRESHOLD = 150_000;
-/** The same where several processors of the guest run at once: translating, and V8's optimizing, take time from them that one alone leaves to others. */
-const THRESHOLD_OF_SEVERAL = 1_000_000;
 /** Regions compiled at a time, bounds what a slice is delayed. */
 const BATCH = 12;
 /** Slices that a place may wait until a batch is full. */
@@ -74,6 +69,8 @@ export interface TranslatorHost extends RecordsHost {
 /** Counters since the processor was made. */
 export interface TranslatorStats {
   regions: number;
+  /** Of them, those that were kept from earlier runs. */
+  kept: number;
   /** Guest instructions in them. */
   translated: number;
   modules: number;
@@ -95,11 +92,10 @@ interface Submitted {
 const instantiate = (module: WasmModule, imports: WasmImports): WasmInstance => new wasm.Instance(module, imports);
 
 export class Translator implements CodeObserver {
-  readonly stats: TranslatorStats = { regions: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
+  readonly stats: TranslatorStats = { regions: 0, kept: 0, translated: 0, modules: 0, bytes: 0, invalidated: 0, flushes: 0 };
   readonly #options: TranslatorOptions;
   readonly #jumps: JumpCaches;
   readonly #compiler: RegionCompiler | undefined;
-  readonly #threshold: number;
   readonly #submitted = new Map<number, readonly Submitted[]>();
   #batches = 0;
   readonly #samples = new Samples();
@@ -108,6 +104,7 @@ export class Translator implements CodeObserver {
   #host: TranslatorHost | undefined;
   #records: Records | undefined;
   #planner: Planner | undefined;
+  #counters: Counters | undefined;
   #queue: Slot[] = [];
   #waited = 0;
   /** What waits became hot once more. */
@@ -120,17 +117,17 @@ export class Translator implements CodeObserver {
     this.#jumps = new JumpCaches(options.isa, options.layout);
     this.#slots = new Slots(options.eager);
     this.#compiler = options.eager ? undefined : options.compiler;
-    const several = (this.#compiler?.processors ?? 1) > 1;
-    this.#threshold = options.eager ? 0 : (several ? THRESHOLD_OF_SEVERAL : (options.isa.threshold ?? THRESHOLD)) - 1;
   }
 
   /** To be called once, when there is an interpreter. */
   attach(host: TranslatorHost): void {
+    const { isa, layout, eager } = this.#options;
+    const compiler = this.#compiler;
     this.#host = host;
-    this.#records = new Records(this.#options.isa, this.#options.layout, host);
+    this.#records = new Records(isa, layout, host);
     this.#planner = new Planner(host, this.#records, this.#slots, this.#backoff);
     host.pages.observer = this;
-    this.#resetCounters();
+    this.#counters = new Counters(host, isa, layout, eager ? 0 : thresholdOf(isa, (compiler?.processors ?? 1) > 1), new Entries(compiler?.known?.(layout) ?? new Int32Array()));
     this.#jumps.erase(this.#words);
     this.remapped();
   }
@@ -141,11 +138,6 @@ export class Translator implements CodeObserver {
 
   get #words(): Int32Array {
     return (this.#host as TranslatorHost).words;
-  }
-
-  #resetCounters(): void {
-    const first = this.#options.layout.counters >>> 2;
-    this.#words.fill(this.#threshold, first, first + COUNTERS);
   }
 
   /** As regions know it. */
@@ -162,8 +154,9 @@ export class Translator implements CodeObserver {
     const ip = counted & ~COMPUTED;
     const { layout, isa, eager } = this.#options;
     const host = this.#host as TranslatorHost;
+    const counters = this.#counters as Counters;
     const words = this.#words;
-    words[(layout.counters + ((ip >>> 2) & ((COUNTERS - 1) * 4))) >>> 2] = this.#threshold;
+    counters.restart(ip);
     const place = host.pages.pageOf(ip);
     if (place < 0) return;
     const mode = this.#mode;
@@ -173,6 +166,7 @@ export class Translator implements CodeObserver {
     const offset = (ip - host.pages.baseOf(ip)) >>> recordShift(isa);
     const step = this.#instructions.read(page, offset);
     if (step === undefined || step === 'cut' || step.shape.control === 'stop') return;
+    if (counters.isMistaken(ip, () => (this.#planner as Planner).markOf(page, offset))) return;
     const slot = this.#slots.at(page, offset, mode);
     slot.computed ||= (counted & COMPUTED) !== 0;
     if (slot.queued) {
@@ -219,7 +213,7 @@ export class Translator implements CodeObserver {
   // ── translating ──
 
   #translate(): void {
-    const batch = this.#queue.splice(0, BATCH);
+    const waiting = this.#queue.splice(0, BATCH);
     this.#waited = 0;
     this.#urgent = false;
     if (this.#cost > this.#options.cacheBytes || this.#slots.length > MAX_REGIONS - NUMBERS_OF_BATCH) {
@@ -228,7 +222,7 @@ export class Translator implements CodeObserver {
     }
     const planner = this.#planner as Planner;
     const planned: Submitted[] = [];
-    for (const [index, slot] of batch.entries()) {
+    for (const [index, slot] of waiting.entries()) {
       slot.queued = false;
       if (this.#slots.byNumber(slot.number) !== slot || (slot.extent !== undefined && !slot.installed)) continue;
       const extent = planner.extent(slot, index, this.#slice);
@@ -241,20 +235,23 @@ export class Translator implements CodeObserver {
     const submitted = planned.filter(({ slot, extent }) => slot.extent === extent);
     if (submitted.length === 0) return;
     const sources = submitted.map(({ slot, extent }) => planner.source(slot, extent, 'given'));
-    const { isa, layout, memoryLimits } = this.#options;
+    const batch = this.#pack(sources);
     if (this.#compiler === undefined) {
-      const code = generateRegions(isa, layout, memoryLimits, sources);
-      this.#install(submitted, new wasm.Module(code), code.length);
+      const { code } = compileBatch(this.#options.isa, batch);
+      this.#install(submitted, { module: new wasm.Module(code), bytes: code.length, kept: 0 });
       return;
     }
-    const id = this.#batches++;
-    this.#submitted.set(id, submitted);
-    this.#compiler.submit({ id, layout, memoryLimits, words: packRegions(isa, this.#words, sources) });
+    this.#submitted.set(batch.id, submitted);
+    this.#compiler.submit(batch);
+  }
+
+  #pack(sources: readonly NumberedSource[]): RegionBatch {
+    const { isa, layout, memoryLimits } = this.#options;
+    return { id: this.#batches++, layout, memoryLimits, words: packRegions(isa, this.#words, sources) };
   }
 
   /** A module with the region alone in which the code at a place is executed in the current mode; undefined where that is tier 0. */
   moduleAt(place: number): Uint8Array<ArrayBuffer> | undefined {
-    const { isa, layout, memoryLimits } = this.#options;
     const planner = this.#planner as Planner;
     const page = Math.floor(place / PAGE_SIZE);
     const offset = place % PAGE_SIZE;
@@ -264,7 +261,7 @@ export class Translator implements CodeObserver {
     const slot = executes(entered) ? entered : this.#slots.on(page).find(executes);
     if (slot?.extent === undefined || !planner.restore(slot, slot.extent)) return undefined;
     // As it was compiled, except that a number is given to no place now.
-    return generateRegions(isa, layout, memoryLimits, [planner.source(slot, slot.extent, 'known')], true);
+    return compileBatch(this.#options.isa, this.#pack([planner.source(slot, slot.extent, 'known')]), undefined, true).code;
   }
 
   /** What a region was too long for does not have to become hot by itself. */
@@ -284,7 +281,7 @@ export class Translator implements CodeObserver {
       this.#submitted.delete(compiled.id);
       const valid = submitted.filter(({ slot, extent }) => slot.extent === extent);
       if (valid.length === submitted.length) {
-        this.#install(submitted, compiled.module, compiled.bytes);
+        this.#install(submitted, compiled);
         continue;
       }
       // Its element segments would put what was dropped since into the table, at numbers that may be others' by now.
@@ -296,7 +293,7 @@ export class Translator implements CodeObserver {
     }
   }
 
-  #install(regions: readonly Submitted[], module: WasmModule, bytes: number): void {
+  #install(regions: readonly Submitted[], { module, bytes, kept }: Omit<ReadyBatch, 'id'>): void {
     const host = this.#host as TranslatorHost;
     instantiate(module, {
       [REGION_IMPORTS.host]: { memory: this.#options.memory },
@@ -310,6 +307,7 @@ export class Translator implements CodeObserver {
       for (const { steps } of extent.blocks) this.stats.translated += steps.length;
     }
     this.stats.regions += regions.length;
+    this.stats.kept += kept;
     this.stats.modules++;
     this.stats.bytes += bytes;
     this.#cost += MODULE_COST + BYTE_COST * bytes;
@@ -338,6 +336,10 @@ export class Translator implements CodeObserver {
     if (dropped) this.#backoff.lost(page, this.#slice);
   }
 
+  acquired(page: number): void {
+    this.#counters?.expectIn(page);
+  }
+
   uses(page: number): boolean {
     return this.#slots.has(page);
   }
@@ -362,7 +364,7 @@ export class Translator implements CodeObserver {
     this.#cost = 0;
     this.#slots.clear();
     this.remapped();
-    this.#resetCounters();
+    this.#counters?.reset();
     this.stats.flushes++;
   }
 

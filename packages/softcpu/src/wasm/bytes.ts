@@ -13,6 +13,11 @@ function isAscii(text: string): boolean {
   return true;
 }
 
+/** LEB128 of an integer of at most 32 bits in so many bytes, fewer than which it may need: signed where they hold 32 bits, else unsigned. */
+export function setPadded(bytes: Uint8Array, at: number, value: number, width: number): void {
+  for (let i = 0; i < width; i++) bytes[at + i] = ((value >> (7 * i)) & 0x7f) | (i === width - 1 ? 0 : 0x80);
+}
+
 export class ByteWriter {
   length = 0;
   #bytes: Uint8Array<ArrayBuffer>;
@@ -62,6 +67,13 @@ export class ByteWriter {
       rest >>>= 7;
     }
     this.#bytes[this.length++] = rest;
+  }
+
+  /** Room for {@link setPadded}. */
+  padded(width: number): void {
+    this.#reserve(width);
+    setPadded(this.#bytes, this.length, 0, width);
+    this.length += width;
   }
 
   /** Signed LEB128 of an int32 (taken modulo 2^32). */

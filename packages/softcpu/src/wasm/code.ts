@@ -3,9 +3,12 @@
  *
  * A label remembers its nesting depth, so a branch names its target and the relative index is computed here. What is written behind an
  * unconditional branch, as far as the end of its block, is dropped: definitions go on behind ways that translated code leaves by.
+ *
+ * Movable code knows neither where its module has functions nor some constants: it names them by symbols, numbers of its owner's choice, whose
+ * values are put in when it becomes part of a module.
  * Core specification, sections 5.4 (instructions) and 5.5.13 (code section); branch hinting proposal for the hints.
  */
-import { ByteWriter } from './bytes.ts';
+import { ByteWriter, setPadded } from './bytes.ts';
 import { SIMD_PREFIX, atomic, bulk, control, memory, valTypeCode } from './opcodes.ts';
 import type { AtomicOp, MemoryOp, Numeric, ValType } from './opcodes.ts';
 import { simd } from './simd.ts';
@@ -18,11 +21,43 @@ export interface Label {
 
 const EMPTY_BLOCK_TYPE = 0x40;
 
-export class Code {
+/** Bytes for the index of a function, and for a constant of 32 bits, which are known later. */
+const INDEX_WIDTH = 2;
+const CONSTANT_WIDTH = 5;
+/** Functions that a module with movable code may have. */
+const MAX_FUNCTIONS: number = 2 ** (7 * INDEX_WIDTH);
+
+/** A direction expected of a branch, at an offset. */
+export interface Hint {
+  readonly at: number;
+  readonly taken: boolean;
+}
+
+/** What a module needs of a function. */
+export interface Body {
   /** The instructions, without the local declarations. */
+  readonly out: Pick<ByteWriter, 'length' | 'view'>;
+  /** Offsets within {@link out}. */
+  readonly hints: readonly Hint[];
+  encodeLocals(into: ByteWriter): void;
+}
+
+/** Where the value of a symbol belongs: an offset, twice, plus one for a constant. */
+export type Use = number;
+
+/** Puts the value of a symbol where it is used. @throws {RangeError} a function has an index that does not fit */
+export function putSymbol(bytes: Uint8Array, use: Use, value: number): void {
+  const isConstant = use % 2 === 1;
+  if (!isConstant && value >= MAX_FUNCTIONS) throw new RangeError(`a call of function ${value}: movable code calls those below ${MAX_FUNCTIONS}`);
+  setPadded(bytes, Math.floor(use / 2), value, isConstant ? CONSTANT_WIDTH : INDEX_WIDTH);
+}
+
+export class Code implements Body {
   readonly out: ByteWriter;
-  /** Hints: offset within {@link out} and the direction expected. */
-  readonly hints: { readonly at: number; readonly taken: boolean }[] = [];
+  readonly hints: Hint[] = [];
+  /** Of movable code: where symbols are used, and which, by turns. */
+  readonly symbols: number[] = [];
+  readonly #movable: boolean;
   /** Nobody else accesses the memory while the function runs. */
   readonly alone: boolean;
   readonly #params: number;
@@ -31,16 +66,17 @@ export class Code {
   /** The function's own block is depth 0. */
   #depth = 0;
   /** Where control went away, and how deep; nothing behind that is executed. */
-  #dead: { readonly at: number; readonly hints: number; readonly depth: number } | undefined;
+  #dead: { readonly at: number; readonly hints: number; readonly symbols: number; readonly depth: number } | undefined;
   /** The last `local.set`: its local, where it is and where it ends, -1 if nothing follows it. A `local.get` of the same makes it a `local.tee`. */
   #set = -1;
   #setAt = 0;
   #setEnd = -1;
 
-  /** @param capacity - bytes that it may well have. */
-  constructor(params: readonly ValType[], alone = false, capacity = 512) {
+  /** @param capacity - bytes that it may well have. @param movable - functions are called by symbols. */
+  constructor(params: readonly ValType[], alone = false, capacity = 512, movable = false) {
     this.out = new ByteWriter(capacity);
     this.alone = alone;
+    this.#movable = movable;
     this.#params = params.length;
   }
 
@@ -96,6 +132,13 @@ export class Code {
   i32(value: number): void {
     this.out.u8(control['i32.const']);
     this.out.s32(value);
+  }
+
+  /** Of movable code: an i32 by its symbol. */
+  symbol(symbol: number): void {
+    this.out.u8(control['i32.const']);
+    this.symbols.push(2 * this.out.length + 1, symbol);
+    this.out.padded(CONSTANT_WIDTH);
   }
 
   i64(value: bigint): void {
@@ -220,13 +263,14 @@ export class Code {
     if (dead === undefined || dead.depth !== this.#depth) return;
     this.out.length = dead.at;
     this.hints.length = dead.hints;
+    this.symbols.length = dead.symbols;
     this.#setEnd = -1;
     this.#dead = undefined;
   }
 
   /** Control does not go on here. */
   #die(): void {
-    this.#dead ??= { at: this.out.length, hints: this.hints.length, depth: this.#depth };
+    this.#dead ??= { at: this.out.length, hints: this.hints.length, symbols: this.symbols.length, depth: this.#depth };
   }
 
   else(): void {
@@ -278,14 +322,23 @@ export class Code {
     this.#die();
   }
 
+  #function(func: number): void {
+    if (!this.#movable) {
+      this.out.u32(func);
+      return;
+    }
+    this.symbols.push(2 * this.out.length, func);
+    this.out.padded(INDEX_WIDTH);
+  }
+
   call(func: number): void {
     this.out.u8(control.call);
-    this.out.u32(func);
+    this.#function(func);
   }
 
   returnCall(func: number): void {
     this.out.u8(control.return_call);
-    this.out.u32(func);
+    this.#function(func);
     this.#die();
   }
 

@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from './bytes.ts';
 import { Code } from './code.ts';
+import type { Body } from './code.ts';
 import { control, valTypeCode } from './opcodes.ts';
 import type { ScalarType, ValType } from './opcodes.ts';
 
@@ -28,7 +29,7 @@ interface Table extends Limits {
 interface Func {
   readonly name: string;
   readonly type: number;
-  readonly code: Code;
+  readonly code: Body;
 }
 
 /** `(ref type)`, and what makes one of a function. */
@@ -120,10 +121,15 @@ export class ModuleBuilder {
     return this.#importedGlobals++;
   }
 
-  /** Declares a function; its body is written, or was, into the `code` returned, which must end with its own `end`. */
-  func(name: string, params: readonly ValType[], results: readonly ValType[], code: Code = new Code(params, this.#alone)): { readonly index: number; readonly code: Code } {
-    this.#funcs.push({ name, type: this.type(params, results), code });
-    return { index: this.#importNames.length + this.#funcs.length - 1, code };
+  /** Declares a function; its body is written into the `code` returned, which must end with its own `end`. */
+  func(name: string, params: readonly ValType[], results: readonly ValType[]): { readonly index: number; readonly code: Code } {
+    const code = new Code(params, this.#alone);
+    return { index: this.add(name, params, results, code), code };
+  }
+
+  /** Declares a function whose body was written. @returns its index */
+  add(name: string, params: readonly ValType[], results: readonly ValType[], code: Body): number {
+    return this.#importNames.length + this.#funcs.push({ name, type: this.type(params, results), code }) - 1;
   }
 
   /** Table index of a table of function references. */
@@ -211,7 +217,7 @@ export class ModuleBuilder {
 
     // Bodies first: a branch hint counts from the local declarations, whose size is known only then.
     const bodies = new ByteWriter(size + 64 * this.#funcs.length);
-    const hinted: { readonly index: number; readonly declarations: number; readonly code: Code }[] = [];
+    const hinted: { readonly index: number; readonly declarations: number; readonly code: Body }[] = [];
     bodies.u32(this.#funcs.length);
     this.#funcs.forEach(({ code }, i) => {
       const locals = new ByteWriter(32);

@@ -27,7 +27,7 @@ class Processors {
       this.next = copies + copiesSize(layout);
       const pages = new CodePages(this.words, isa, layout, () => {}, () => true, { copies, writes: this.writes, self });
       this.flushes.push(0);
-      pages.observer = { written: () => {}, released: () => void this.flushes[i]!++, uses: () => false, remapped: () => void this.flushes[i]!++, remappedPage: () => {} };
+      pages.observer = { written: () => {}, acquired: () => {}, released: () => void this.flushes[i]!++, uses: () => false, remapped: () => void this.flushes[i]!++, remappedPage: () => {} };
       return pages;
     });
   }

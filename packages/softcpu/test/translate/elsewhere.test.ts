@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { CompilerService, Execution, compileBatch, connectCompiler, createCompilerShare, planLayout } from '../../src/index.ts';
 import { wasm } from '../../src/wasm/api.ts';
-import type { CompiledBatch, ReadyBatch, RegionBatch, RegionCompiler, WasmModule } from '../../src/index.ts';
+import type { CompiledBatch, CompilerShare, ReadyBatch, RegionBatch, RegionCompiler, WasmModule } from '../../src/index.ts';
 import { Toy, toy, toyIsa } from '../interp/toy.ts';
+import { MemoryStore } from './compilers.ts';
 
 const compile = (batch: RegionBatch): CompiledBatch => compileBatch(toyIsa, batch);
 
@@ -23,6 +24,25 @@ function heat(machines: readonly Toy[], service: CompilerService): void {
     while (service.turn());
   }
 }
+
+test('processors of one layout share what is kept, and are told of it', () => {
+  const store = new MemoryStore();
+  const opened: string[] = [];
+  const withStore = (share: CompilerShare): CompilerService =>
+    new CompilerService(share, (batch, kept) => compileBatch(toyIsa, batch, kept), undefined, (key) => {
+      opened.push(key);
+      return store;
+    });
+  const run = (): readonly Toy[] => {
+    const share = createCompilerShare(2);
+    const machines = [0, 1].map((processor) => machineOf(connectCompiler(share, processor, undefined, () => Int32Array.from(store.marks)), 3));
+    heat(machines, withStore(share));
+    return machines;
+  };
+  expect(run().map((machine) => machine.engine.translation?.kept)).toEqual([0, 1]);
+  expect(run().map((machine) => machine.engine.translation?.kept)).toEqual([1, 1]);
+  expect(opened).toHaveLength(2);
+});
 
 test('each processor gets its own', () => {
   const share = createCompilerShare(2);
@@ -64,7 +84,7 @@ function moduleOf({ id, words }: RegionBatch): CompiledBatch {
   const content = Uint8Array.from({ length: 4 * words.length + 1 }, (_, i) => (words[i >>> 2] ?? 255) & 0xff);
   const size = content.length + 2;
   const leb = [(size & 0x7f) | 0x80, ((size >>> 7) & 0x7f) | 0x80, ((size >>> 14) & 0x7f) | 0x80, size >>> 21];
-  return { id, code: Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...leb, 1, 0x77, ...content]), regions: [] };
+  return { id, code: Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...leb, 1, 0x77, ...content]), regions: [], kept: 0 };
 }
 
 const { Module } = wasm as unknown as { readonly Module: { customSections(module: WasmModule, name: string): ArrayBuffer[] } };

@@ -256,7 +256,7 @@ const bases = Array.from({ length: 6 }, (_, i) => SEG_BASE + 8 * i);
 export const isa: Isa = {
   name: 'x86-64',
   unit: 1,
-  records: { size: 24, place: 8 },
+  records: { size: 24, place: 8, address: 12 },
   maxLength: MAX_LENGTH,
   fields: {
     length: { offset: 2, op: 'i32.load8_u' },

@@ -201,7 +201,7 @@
             (then
               (local.set 13
                 (local.tee 14
-                  (call 3
+                  (call 2
                     (local.get 3)
                     (local.get 4)
                     (local.get 5)
@@ -229,7 +229,7 @@
           (i64.store offset=4104
             (i32.const 0)
             (local.get 6))
-          (return_call 5
+          (return_call 4
             (i64.add
               (local.get 0)
               (i64.const 20))
@@ -253,7 +253,7 @@
       (i64.store offset=4104
         (i32.const 0)
         (local.get 6)))
-    (return_call 5
+    (return_call 4
       (i64.add
         (local.get 0)
         (i64.shr_s

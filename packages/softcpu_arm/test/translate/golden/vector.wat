@@ -64,7 +64,7 @@
             (then
               (local.set 7
                 (local.tee 8
-                  (call 2
+                  (call 3
                     (local.get 3)
                     (local.get 4)
                     (local.get 5))))))
@@ -136,7 +136,7 @@
             (then
               (local.set 7
                 (local.tee 6
-                  (call 3
+                  (call 2
                     (local.get 10)
                     (local.get 11)
                     (local.get 12)

@@ -141,7 +141,7 @@
       (i64.store offset=4112
         (i32.const 0)
         (local.get 9))
-      (return_call 5
+      (return_call 3
         (i64.add
           (local.get 0)
           (i64.const 17))
@@ -149,7 +149,7 @@
           (local.get 1)
           (i32.const 1))
         (i32.const 0)))
-    (return_call 5
+    (return_call 3
       (i64.add
         (local.get 0)
         (i64.shr_s

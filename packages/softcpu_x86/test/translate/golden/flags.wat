@@ -200,7 +200,7 @@
           (local.set 14
             (i32.eqz
               (local.tee 13
-                (call 3
+                (call 2
                   (local.get 5)
                   (local.get 3)
                   (local.get 4)
@@ -228,7 +228,7 @@
           (i64.store offset=4104
             (i32.const 0)
             (local.get 6))
-          (return_call 5
+          (return_call 4
             (i64.add
               (local.get 0)
               (i64.const 15))
@@ -252,7 +252,7 @@
       (i64.store offset=4104
         (i32.const 0)
         (local.get 6)))
-    (return_call 5
+    (return_call 4
       (i64.add
         (local.get 0)
         (i64.shr_s

@@ -53,7 +53,7 @@
               (if  ;; label = @5
                 (i32.eqz
                   (local.tee 15
-                    (call 3
+                    (call 2
                       (local.get 11)
                       (i64.const 0)
                       (i32.const 1))))
@@ -110,7 +110,7 @@
               (if  ;; label = @5
                 (i32.eqz
                   (local.tee 15
-                    (call 3
+                    (call 2
                       (local.get 12)
                       (i64.const 0)
                       (i32.const 4))))
@@ -153,7 +153,7 @@
               (if  ;; label = @5
                 (i32.eqz
                   (local.tee 15
-                    (call 3
+                    (call 2
                       (local.get 11)
                       (i64.const 0)
                       (i32.const 4))))
@@ -230,7 +230,7 @@
                       (if  ;; label = @7
                         (i32.eqz
                           (local.tee 15
-                            (call 3
+                            (call 2
                               (local.get 17)
                               (i64.const 0)
                               (i32.const 1))))
@@ -267,7 +267,7 @@
                   (if  ;; label = @6
                     (i32.eqz
                       (local.tee 15
-                        (call 3
+                        (call 2
                           (local.get 18)
                           (i64.const 0)
                           (i32.const 4))))
@@ -310,7 +310,7 @@
                   (if  ;; label = @6
                     (i32.eqz
                       (local.tee 15
-                        (call 3
+                        (call 2
                           (local.get 17)
                           (i64.const 0)
                           (i32.const 4))))
@@ -387,7 +387,7 @@
                           (if  ;; label = @8
                             (i32.eqz
                               (local.tee 15
-                                (call 3
+                                (call 2
                                   (local.get 11)
                                   (i64.const 0)
                                   (i32.const 1))))
@@ -424,7 +424,7 @@
                       (if  ;; label = @7
                         (i32.eqz
                           (local.tee 15
-                            (call 3
+                            (call 2
                               (local.get 10)
                               (i64.const 0)
                               (i32.const 4))))
@@ -467,7 +467,7 @@
                       (if  ;; label = @7
                         (i32.eqz
                           (local.tee 15
-                            (call 3
+                            (call 2
                               (local.get 11)
                               (i64.const 0)
                               (i32.const 4))))
@@ -544,7 +544,7 @@
                               (if  ;; label = @9
                                 (i32.eqz
                                   (local.tee 15
-                                    (call 3
+                                    (call 2
                                       (local.get 17)
                                       (i64.const 0)
                                       (i32.const 1))))
@@ -581,7 +581,7 @@
                           (if  ;; label = @8
                             (i32.eqz
                               (local.tee 15
-                                (call 3
+                                (call 2
                                   (local.get 16)
                                   (i64.const 0)
                                   (i32.const 4))))
@@ -624,7 +624,7 @@
                           (if  ;; label = @8
                             (i32.eqz
                               (local.tee 15
-                                (call 3
+                                (call 2
                                   (local.get 17)
                                   (i64.const 0)
                                   (i32.const 4))))
@@ -692,7 +692,7 @@
                       (i64.store offset=4592
                         (i32.const 0)
                         (local.get 6))
-                      (return_call 4
+                      (return_call 3
                         (i64.add
                           (local.get 0)
                           (i64.const 21))
@@ -715,7 +715,7 @@
                   (i64.store offset=4592
                     (i32.const 0)
                     (local.get 6))
-                  (return_call 4
+                  (return_call 3
                     (i64.add
                       (local.get 0)
                       (i64.const 21))
@@ -738,7 +738,7 @@
               (i64.store offset=4592
                 (i32.const 0)
                 (local.get 6))
-              (return_call 4
+              (return_call 3
                 (i64.add
                   (local.get 0)
                   (i64.const 21))
@@ -761,7 +761,7 @@
           (i64.store offset=4592
             (i32.const 0)
             (local.get 6))
-          (return_call 4
+          (return_call 3
             (i64.add
               (local.get 0)
               (i64.const 21))
@@ -785,7 +785,7 @@
       (i64.store offset=4592
         (i32.const 0)
         (local.get 6)))
-    (return_call 4
+    (return_call 3
       (i64.add
         (local.get 0)
         (i64.shr_s

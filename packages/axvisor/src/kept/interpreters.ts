@@ -1,16 +1,10 @@
-/**
- * Generated interpreters, kept in the cache folder beside Node's compile cache, and switched off and moved with it. Only a bundled command keeps
- * any: of sources, nobody knows whether they are as they were.
- */
+/** Generated interpreters, kept from one start to the next. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { InterpreterStore } from '@axvisor/softcpu';
-import { checksum } from './checksum.ts';
-import { codeDirectory } from './compile_cache.ts';
-
-/** Put there by the bundler: a hash of the sources of what generates interpreters. */
-declare const AXVISOR_SOURCES: string | undefined;
+import { checksum } from '../checksum.ts';
+import { keepingOf } from './sources.ts';
 
 /** Files in the folder: two each for a few processors of each size of memory. */
 const MAX_FILES = 96;
@@ -64,8 +58,8 @@ export function folderStore(folder: string, sources: string): InterpreterStore {
   };
 }
 
-/** Where this thread's interpreters are kept, if they are. To be called behind `useCompileCache`. */
+/** Where this thread's interpreters are kept, if they are. */
 export function interpreterStore(): { readonly interpreters?: InterpreterStore } {
-  const folder = codeDirectory();
-  return folder === undefined || typeof AXVISOR_SOURCES === 'undefined' ? {} : { interpreters: folderStore(join(folder, 'interpreters'), AXVISOR_SOURCES) };
+  const keeping = keepingOf('interpreters');
+  return keeping === undefined ? {} : { interpreters: folderStore(keeping.folder, keeping.sources) };
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { folderStore } from '../src/interpreters.ts';
+import { folderStore } from '../../src/kept/interpreters.ts';
 
 let folder = '';
 beforeEach(() => {
