@@ -1,6 +1,6 @@
 /**
- * Starting this process over, for what Node can only be told when it starts: how many threads V8 has, how much room young objects, and a snapshot
- * of the heap to begin with. Without effect where a process cannot be replaced.
+ * Starting this process over, for what Node can only be told when it starts: how many threads V8 has, how much room young objects, what it does not
+ * try, and a snapshot of the heap to begin with. Without effect where a process cannot be replaced.
  */
 import { DEFAULT_ARCHITECTURE } from './default_architecture.ts';
 import { isSnapshot, snapshotFile } from './snapshot/place.ts';
@@ -8,6 +8,8 @@ import { POOL_SIZE, poolOptions } from './threads/pool.ts';
 
 /** MiB that V8's young objects have from the start on. Usually they get room by and by, after some ten collections while the hypervisor is loaded. Tells who has been started over. */
 export const STARTED_OVER = '--min-semi-space-size=4';
+/** V8 does not look for functions to put into one another: regions are too large for that, and to count their calls takes time until they are optimized. */
+const SEPARATE_FUNCTIONS = '--no-wasm-inlining';
 /** Node's option for a snapshot; the file is the next one. */
 export const SNAPSHOT = '--snapshot-blob';
 
@@ -16,7 +18,7 @@ function abilities(): { readonly restart: boolean; readonly snapshot: boolean } 
   const { connected, env, execArgv, execve, platform } = process;
   const restart = !connected && platform !== 'win32' && typeof execve === 'function';
   // Others may load something first, or change how V8 reads a snapshot.
-  return { restart, snapshot: restart && (env['NODE_OPTIONS'] ?? '') === '' && execArgv.every((option) => option.startsWith(POOL_SIZE) || option === STARTED_OVER) };
+  return { restart, snapshot: restart && (env['NODE_OPTIONS'] ?? '') === '' && execArgv.every((option) => option.startsWith(POOL_SIZE) || option === STARTED_OVER || option === SEPARATE_FUNCTIONS) };
 }
 
 /** Whether processes with the options of this one are started from snapshots, if there are any. */
@@ -44,5 +46,5 @@ export function restart(): void {
   const file = arch === undefined ? undefined : snapshotFile(arch);
   const snapshot = file !== undefined && isSnapshot(file) ? [SNAPSHOT, file] : [];
   const pool = poolOptions();
-  if (pool.length + snapshot.length > 0) startWith([...pool, STARTED_OVER, ...snapshot, ...execArgv]);
+  if (pool.length + snapshot.length > 0) startWith([...pool, STARTED_OVER, SEPARATE_FUNCTIONS, ...snapshot, ...execArgv]);
 }
