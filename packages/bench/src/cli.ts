@@ -9,6 +9,7 @@ import { BenchError } from './process.ts';
 interface Options {
   readonly json?: true;
   readonly built?: true;
+  readonly first?: true;
   readonly arch: BenchArchitecture;
   readonly suite: Suite;
   readonly runs: number;
@@ -35,6 +36,7 @@ const program = new Command('bench')
   .description('Measures axvisor side by side with QEMU and the machine itself.')
   .option('--json', 'print the report as JSON')
   .option('--built', 'measure what was built, as it is published, instead of the sources')
+  .option('--first', 'let each run of axvisor be the first one on a machine, without anything that earlier runs keep')
   .addOption(new Option('--arch <name>', 'architecture of the guest').choices([...ARCHITECTURES]).default('riscv64'))
   .addOption(new Option('--suite <name>', 'what to measure').choices([...SUITES]).default('kernels'))
   .option('--runs <n>', 'runs of each contender; the median counts', positive, 3)

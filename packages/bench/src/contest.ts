@@ -1,5 +1,7 @@
 /** A contest: the same jobs for each contender, one after the other, and the medians that come out. */
 
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { BenchArchitecture } from './contenders.ts';
 import type { Kernel } from './kernels.ts';
 import { BenchError, measure, type Command, type Span } from './process.ts';
@@ -31,6 +33,8 @@ export interface SuiteOptions {
   readonly timeout: number;
   /** Measure what was built instead of the sources. */
   readonly built?: boolean | undefined;
+  /** Each run of ours is the first one on a machine: nothing was compiled or translated before. */
+  readonly first?: boolean | undefined;
   /** Whether QEMU is there. */
   readonly withQemu: boolean;
   /** A folder for files, which is deleted afterwards. */
@@ -69,7 +73,8 @@ export async function hold({ jobs, ...commands }: Contest, options: SuiteOptions
     for (const contender of CONTENDERS) {
       const command = commands[contender];
       if (command === undefined) continue;
-      const timings = await measure(`${what}, ${contender}`, command, jobs.map(({ span }) => span), options.timeout);
+      const env = contender === 'us' && options.first === true ? { NODE_COMPILE_CACHE: await mkdtemp(join(options.folder, 'first-')) } : undefined;
+      const timings = await measure(`${what}, ${contender}`, { ...command, env }, jobs.map(({ span }) => span), options.timeout);
       timings.forEach(({ seconds, match }, i) => {
         const { name, operations = 1 } = jobs[i] as Job;
         times[i]?.[contender].push(seconds / operations);

@@ -9,6 +9,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Folder to run it in. */
   readonly cwd?: string;
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What to take the time of. */
@@ -49,7 +51,7 @@ export async function measure(name: string, command: Command, spans: readonly Sp
     const starts = spans.map(({ from }) => (from === undefined ? begin : undefined));
     const results = spans.map((): Timing | undefined => undefined);
     const isOver = (): boolean => results.every((result) => result !== undefined);
-    const child = spawn(command.program, command.args, { cwd: command.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command.program, command.args, { cwd: command.cwd, env: { ...process.env, ...command.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeout * 1000);
     child.stdout.setEncoding('latin1');
     child.stderr.setEncoding('utf8');

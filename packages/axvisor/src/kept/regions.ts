@@ -5,7 +5,7 @@
  * long enough takes the place of the old one, and another is begun; what is found in the old one is written again, so that what nobody needs any
  * more goes with it.
  */
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, futimesSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { OpenStore, RegionStore } from '@axvisor/softcpu';
@@ -17,7 +17,7 @@ import { keepingOf } from './sources.ts';
 /** Bytes of regions from which on a file is old. */
 const MAX_BYTES = 3 << 24;
 /** Files in the folder: four for each of a few kinds of processors. */
-const MAX_FILES = 16;
+const MAX_FILES = 24;
 /** In front of each region, i32 each: lengths of its content and of its code, which follow; a checksum of all behind itself; a hash of the content; the mark of its entry. */
 const Head = { content: 0, code: 4, checksum: 8, hash: 12, mark: 16 } as const;
 const HEAD = 20;
@@ -54,7 +54,7 @@ function packed(content: Uint8Array, code: Uint8Array, mark: number): Buffer {
 
 const isWhole = (bytes: Buffer): boolean => bytes.readInt32LE(Head.checksum) === checksum(bytes.subarray(Head.hash));
 
-/** Takes out the files that were written last the longest ago, beyond {@link MAX_FILES}. */
+/** Takes out the files that were used last the longest ago, beyond {@link MAX_FILES}. */
 function prune(folder: string): void {
   const files = readdirSync(folder).map((name) => join(folder, name));
   if (files.length <= MAX_FILES) return;
@@ -89,6 +89,8 @@ export class KeptRegions implements RegionStore, Disposable {
     }
     this.#regions = openSync(regionsIn(young), 'a+', MODE);
     this.#marks = openSync(marksIn(young), 'a', MODE);
+    // They are in use, whether or not anything is written.
+    for (const file of [this.#regions, this.#marks, ...(this.#old === undefined ? [] : [this.#old])]) futimesSync(file, new Date(), new Date());
     this.#size = this.#scan(this.#regions, front);
     // What was not written to its end, or is another's, is in the way of what follows.
     ftruncateSync(this.#regions, this.#size);
