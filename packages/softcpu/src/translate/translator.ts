@@ -171,6 +171,9 @@ export class Translator implements CodeObserver {
     slot.computed ||= (counted & COMPUTED) !== 0;
     if (slot.queued) {
       this.#urgent = true;
+      // Before what is executed less.
+      const waiting = this.#queue.indexOf(slot);
+      if (waiting > 0) this.#queue.unshift(...this.#queue.splice(waiting, 1));
       return;
     }
     if (slot.extent !== undefined) {

@@ -70,6 +70,20 @@ test('are submitted at once, but become one batch while two are being compiled',
   expect([sizes(), stats(machine).regions]).toEqual([[2], 2]);
 });
 
+test('what goes on being executed while it waits comes before the others', () => {
+  const elsewhere = new Elsewhere();
+  const machine = machineWith(elsewhere);
+  const loops = [0x100, 0x200, 0x300, 0x400].map((offset, i) => loopAt(machine, offset, 3 + i));
+  for (const run of loops) run();
+  const firsts = (): readonly unknown[] => elsewhere.waiting.map(({ words }) => words[1]);
+  const [first, second] = firsts() as readonly [number, number];
+  loops[3]?.();
+  elsewhere.compile();
+  machine.engine.run(1);
+  // Numbers are given away as places become hot.
+  expect(firsts()).toEqual([first + 3 * (second - first)]);
+});
+
 test('of one batch are compiled again when another one of it was given up', () => {
   const elsewhere = new Elsewhere();
   const machine = machineWith(elsewhere);
