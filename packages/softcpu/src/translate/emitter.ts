@@ -28,8 +28,6 @@ const BUDGET = 1;
 export interface RegionRuntime extends AccessRuntime {
   /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
   readonly slow: number;
-  /** `(pc, budget, exit) → exit`, stored. */
-  readonly leave: number;
   /** `(page, records, fetch mode) → 1 if the page has these records`. */
   readonly has: number;
 }
@@ -226,10 +224,16 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
       if (length < 0) this.code.br(this.#exits.get(setKey((order[0] as (typeof order)[number])[1])) as Label);
     }
     const left = local('i64', this.#left);
-    lower(this.code, i64.add(local('i64', ENTRY_PC), i64.shr_s(left, i64.const(16))));
-    lower(this.code, i32.sub(local('i32', BUDGET), i32.and(i32.wrap_i64(left), i32.const(0xffff))));
-    this.code.i32(RegionExit.step);
-    this.code.returnCall(this.#runtime.leave);
+    this.#leave(i64.add(local('i64', ENTRY_PC), i64.shr_s(left, i64.const(16))), i32.sub(local('i32', BUDGET), i32.and(i32.wrap_i64(left), i32.const(0xffff))), RegionExit.step);
+  }
+
+  /** Leaves to tier 0 at an address. */
+  #leave(address: I64, budget: I32, exit: number): void {
+    const { pc, budget: left } = this.isa.state;
+    this.setState('i64.store', pc, address);
+    this.setState('i32.store', left, budget);
+    this.code.i32(exit);
+    this.code.return();
   }
 
   get #budgetLeft(): I32 {
@@ -239,10 +243,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   /** Leaves to tier 0 at an offset. */
   leaveAt(offset: number): void {
     this.writeBack();
-    lower(this.code, this.address(offset));
-    lower(this.code, this.#budgetLeft);
-    this.code.i32(RegionExit.next);
-    this.code.returnCall(this.#runtime.leave);
+    this.#leave(this.address(offset), this.#budgetLeft, RegionExit.next);
   }
 
   /** Leaves at an offset unless this many steps are left. */
@@ -296,9 +297,6 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
       lower(this.code, read('i32.load', entry, cache + 8));
       this.code.returnCallIndirect(REGION_TYPE);
     }, undefined, true);
-    lower(this.code, target);
-    lower(this.code, this.#budgetLeft);
-    this.code.i32(RegionExit.next);
-    this.code.returnCall(this.#runtime.leave);
+    this.#leave(target, this.#budgetLeft, RegionExit.next);
   }
 }

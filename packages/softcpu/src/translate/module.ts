@@ -67,7 +67,6 @@ export function linkRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regi
   if (used.has(FUNCTION.has)) functions.set(FUNCTION.has, generateHas(module, layout));
   functions.set(FUNCTION.refill, refill);
   functions.set(FUNCTION.slow, generateSlow(module, layout, refill, probe));
-  functions.set(FUNCTION.leave, generateLeave(module, isa, layout));
   for (const region of regions) module.element(0, region.number, [module.add(`region${region.number}`, REGION_PARAMS, ['i32'], bodyOf(region, functions))], filled);
   return module.build();
 }
@@ -95,17 +94,6 @@ function generateSlow(module: ModuleBuilder, layout: Layout, refill: number, pro
   block.setState('i64.store', ENGINE.value, local('i64', 1));
   code.get(2);
   code.returnCall(probe);
-  code.end();
-  return index;
-}
-
-/** `leave(pc, budget, exit)`: stores where tier 0 is to go on. */
-function generateLeave(module: ModuleBuilder, isa: Isa, layout: Layout): number {
-  const { index, code } = module.func('leave', ['i64', 'i32', 'i32'], ['i32']);
-  const block = new BlockEmitter(code, layout.state, new Map());
-  block.setState('i64.store', isa.state.pc, local('i64', 0));
-  block.setState('i32.store', isa.state.budget, local('i32', 1));
-  code.get(2);
   code.end();
   return index;
 }

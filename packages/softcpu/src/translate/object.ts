@@ -34,7 +34,7 @@ function runtimeOf(isa: Isa): RegionRuntime {
   let runtime = runtimes.get(isa);
   if (runtime === undefined) {
     const callees = new Map(Object.keys(isa.functions).map((name, i) => [name, FUNCTION.isa + i]));
-    runtimes.set(isa, (runtime = { callees, slow: FUNCTION.slow, leave: FUNCTION.leave, has: FUNCTION.has, refill: FUNCTION.refill }));
+    runtimes.set(isa, (runtime = { callees, slow: FUNCTION.slow, has: FUNCTION.has, refill: FUNCTION.refill }));
   }
   return runtime;
 }

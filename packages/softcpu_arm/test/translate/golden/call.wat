@@ -71,13 +71,17 @@
             (i64.store offset=4096
               (i32.const 0)
               (local.get 3))
-            (return_call 3
+            (i64.store offset=5120
+              (i32.const 0)
               (i64.add
                 (local.get 0)
-                (i64.const 8))
+                (i64.const 8)))
+            (i32.store offset=5168
+              (i32.const 0)
               (i32.sub
                 (local.get 1)
-                (i32.const 4))
+                (i32.const 4)))
+            (return
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
@@ -102,22 +106,30 @@
               (i32.const 3))
             (i32.load offset=1653768
               (local.get 10)))))
-      (return_call 3
-        (local.get 8)
+      (i64.store offset=5120
+        (i32.const 0)
+        (local.get 8))
+      (i32.store offset=5168
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 3))
+          (i32.const 3)))
+      (return
         (i32.const 0)))
-    (return_call 3
+    (i64.store offset=5120
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 4)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=5168
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 4))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -162,24 +162,32 @@
         (i8x16.add
           (local.get 12)
           (local.get 11)))
-      (return_call 5
+      (i64.store offset=5120
+        (i32.const 0)
         (i64.add
           (local.get 0)
-          (i64.const 12))
+          (i64.const 12)))
+      (i32.store offset=5168
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 3))
+          (i32.const 3)))
+      (return
         (i32.const 0)))
-    (return_call 5
+    (i64.store offset=5120
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 2)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=5168
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 2))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

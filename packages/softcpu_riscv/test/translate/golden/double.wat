@@ -108,24 +108,32 @@
       (i32.store offset=4936
         (i32.const 0)
         (i32.const 1))
-      (return_call 4
+      (i64.store offset=4864
+        (i32.const 0)
         (i64.add
           (local.get 0)
-          (i64.const 8))
+          (i64.const 8)))
+      (i32.store offset=4912
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 2))
+          (i32.const 2)))
+      (return
         (i32.const 0)))
-    (return_call 4
+    (i64.store offset=4864
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 6)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4912
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 6))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -110,16 +110,20 @@
             (i32.const 4)))
         (br 0 (;@2;)))
       (unreachable))
-    (return_call 3
+    (i64.store offset=4864
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 7)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4912
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 7))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -89,13 +89,17 @@
                       (i64.store offset=4184
                         (i32.const 0)
                         (local.get 3))
-                      (return_call 3
+                      (i64.store offset=4864
+                        (i32.const 0)
                         (i64.add
                           (local.get 0)
-                          (i64.const 24))
+                          (i64.const 24)))
+                      (i32.store offset=4912
+                        (i32.const 0)
                         (i32.sub
                           (local.get 1)
-                          (i32.const 12))
+                          (i32.const 12)))
+                      (return
                         (i32.const 0))))
                   (i64.store offset=4176
                     (i32.const 0)
@@ -103,13 +107,17 @@
                   (i64.store offset=4184
                     (i32.const 0)
                     (local.get 3))
-                  (return_call 3
+                  (i64.store offset=4864
+                    (i32.const 0)
                     (i64.add
                       (local.get 0)
-                      (i64.const 24))
+                      (i64.const 24)))
+                  (i32.store offset=4912
+                    (i32.const 0)
                     (i32.sub
                       (local.get 1)
-                      (i32.const 9))
+                      (i32.const 9)))
+                  (return
                     (i32.const 0))))
               (i64.store offset=4176
                 (i32.const 0)
@@ -117,13 +125,17 @@
               (i64.store offset=4184
                 (i32.const 0)
                 (local.get 3))
-              (return_call 3
+              (i64.store offset=4864
+                (i32.const 0)
                 (i64.add
                   (local.get 0)
-                  (i64.const 24))
+                  (i64.const 24)))
+              (i32.store offset=4912
+                (i32.const 0)
                 (i32.sub
                   (local.get 1)
-                  (i32.const 6))
+                  (i32.const 6)))
+              (return
                 (i32.const 0))))
           (i64.store offset=4176
             (i32.const 0)
@@ -131,13 +143,17 @@
           (i64.store offset=4184
             (i32.const 0)
             (local.get 3))
-          (return_call 3
+          (i64.store offset=4864
+            (i32.const 0)
             (i64.add
               (local.get 0)
-              (i64.const 24))
+              (i64.const 24)))
+          (i32.store offset=4912
+            (i32.const 0)
             (i32.sub
               (local.get 1)
-              (i32.const 3))
+              (i32.const 3)))
+          (return
             (i32.const 0)))
         (unreachable))
       (i64.store offset=4176
@@ -146,16 +162,20 @@
       (i64.store offset=4184
         (i32.const 0)
         (local.get 3)))
-    (return_call 3
+    (i64.store offset=4864
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 4)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4912
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 4))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -190,13 +190,17 @@
             (i64.store offset=4592
               (i32.const 0)
               (local.get 6))
-            (return_call 3
+            (i64.store offset=4312
+              (i32.const 0)
               (i64.add
                 (local.get 0)
-                (i64.const 8))
+                (i64.const 8)))
+            (i32.store offset=4324
+              (i32.const 0)
               (i32.sub
                 (local.get 1)
-                (i32.const 4))
+                (i32.const 4)))
+            (return
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
@@ -226,22 +230,30 @@
               (i32.const 3))
             (i32.load offset=6940616
               (local.get 14)))))
-      (return_call 3
-        (local.get 10)
+      (i64.store offset=4312
+        (i32.const 0)
+        (local.get 10))
+      (i32.store offset=4324
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 3))
+          (i32.const 3)))
+      (return
         (i32.const 0)))
-    (return_call 3
+    (i64.store offset=4312
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 7)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4324
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 7))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -141,24 +141,32 @@
       (i64.store offset=4112
         (i32.const 0)
         (local.get 9))
-      (return_call 3
+      (i64.store offset=4312
+        (i32.const 0)
         (i64.add
           (local.get 0)
-          (i64.const 17))
+          (i64.const 17)))
+      (i32.store offset=4324
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 1))
+          (i32.const 1)))
+      (return
         (i32.const 0)))
-    (return_call 3
+    (i64.store offset=4312
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 10)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4324
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 10))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

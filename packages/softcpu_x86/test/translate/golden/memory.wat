@@ -372,22 +372,30 @@
               (i32.const 5))
             (i32.load offset=6940616
               (local.get 23)))))
-      (return_call 3
-        (local.get 18)
+      (i64.store offset=4312
+        (i32.const 0)
+        (local.get 18))
+      (i32.store offset=4324
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 5))
+          (i32.const 5)))
+      (return
         (i32.const 0)))
-    (return_call 3
+    (i64.store offset=4312
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 11)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4324
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 11))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

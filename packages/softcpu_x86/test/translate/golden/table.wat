@@ -692,13 +692,17 @@
                       (i64.store offset=4592
                         (i32.const 0)
                         (local.get 6))
-                      (return_call 3
+                      (i64.store offset=4312
+                        (i32.const 0)
                         (i64.add
                           (local.get 0)
-                          (i64.const 21))
+                          (i64.const 21)))
+                      (i32.store offset=4324
+                        (i32.const 0)
                         (i32.sub
                           (local.get 1)
-                          (i32.const 20))
+                          (i32.const 20)))
+                      (return
                         (i32.const 0))))
                   (i64.store offset=4096
                     (i32.const 0)
@@ -715,13 +719,17 @@
                   (i64.store offset=4592
                     (i32.const 0)
                     (local.get 6))
-                  (return_call 3
+                  (i64.store offset=4312
+                    (i32.const 0)
                     (i64.add
                       (local.get 0)
-                      (i64.const 21))
+                      (i64.const 21)))
+                  (i32.store offset=4324
+                    (i32.const 0)
                     (i32.sub
                       (local.get 1)
-                      (i32.const 15))
+                      (i32.const 15)))
+                  (return
                     (i32.const 0))))
               (i64.store offset=4096
                 (i32.const 0)
@@ -738,13 +746,17 @@
               (i64.store offset=4592
                 (i32.const 0)
                 (local.get 6))
-              (return_call 3
+              (i64.store offset=4312
+                (i32.const 0)
                 (i64.add
                   (local.get 0)
-                  (i64.const 21))
+                  (i64.const 21)))
+              (i32.store offset=4324
+                (i32.const 0)
                 (i32.sub
                   (local.get 1)
-                  (i32.const 10))
+                  (i32.const 10)))
+              (return
                 (i32.const 0))))
           (i64.store offset=4096
             (i32.const 0)
@@ -761,13 +773,17 @@
           (i64.store offset=4592
             (i32.const 0)
             (local.get 6))
-          (return_call 3
+          (i64.store offset=4312
+            (i32.const 0)
             (i64.add
               (local.get 0)
-              (i64.const 21))
+              (i64.const 21)))
+          (i32.store offset=4324
+            (i32.const 0)
             (i32.sub
               (local.get 1)
-              (i32.const 5))
+              (i32.const 5)))
+          (return
             (i32.const 0)))
         (unreachable))
       (i64.store offset=4096
@@ -785,16 +801,20 @@
       (i64.store offset=4592
         (i32.const 0)
         (local.get 6)))
-    (return_call 3
+    (i64.store offset=4312
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 9)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4324
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 9))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -179,24 +179,32 @@
       (v128.store offset=4864
         (i32.const 0)
         (local.get 4))
-      (return_call 5
+      (i64.store offset=4312
+        (i32.const 0)
         (i64.add
           (local.get 0)
-          (i64.const 11))
+          (i64.const 11)))
+      (i32.store offset=4324
+        (i32.const 0)
         (i32.sub
           (local.get 1)
-          (i32.const 3))
+          (i32.const 3)))
+      (return
         (i32.const 0)))
-    (return_call 5
+    (i64.store offset=4312
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 5)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4324
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 5))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))

@@ -63,13 +63,17 @@
                   (i64.store offset=4200
                     (i32.const 0)
                     (local.get 5))
-                  (return_call 4
+                  (i64.store offset=4864
+                    (i32.const 0)
                     (i64.add
                       (local.get 0)
-                      (i64.const 10))
+                      (i64.const 10)))
+                  (i32.store offset=4912
+                    (i32.const 0)
                     (i32.sub
                       (local.get 1)
-                      (i32.const 3))
+                      (i32.const 3)))
+                  (return
                     (i32.const 0))))))
           (local.set 5
             (i64.add
@@ -138,16 +142,20 @@
       (i64.store offset=4200
         (i32.const 0)
         (local.get 5)))
-    (return_call 4
+    (i64.store offset=4864
+      (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 7)
-          (i64.const 16)))
+          (i64.const 16))))
+    (i32.store offset=4912
+      (i32.const 0)
       (i32.sub
         (local.get 1)
         (i32.and
           (i32.wrap_i64
             (local.get 7))
-          (i32.const 65535)))
+          (i32.const 65535))))
+    (return
       (i32.const 1)))
