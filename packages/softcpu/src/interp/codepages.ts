@@ -11,7 +11,7 @@ import { CodeCopies } from './copies.ts';
 import type { SharedCode } from './copies.ts';
 import { FetchCache, guardRecords } from './fetch_cache.ts';
 import type { FetchObserver } from './fetch_cache.ts';
-import { ENGINE, MOST_STORES, PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
+import { MOST_STORES, PAGE_SIZE, recordPageStride, recordsPerPage } from './layout.ts';
 import type { Layout } from './layout.ts';
 
 /** What a store that comes here counts for: with more than {@link MOST_STORES}, the page gives its records up. */
@@ -75,7 +75,6 @@ export class CodePages {
     this.#isa = isa;
     this.#layout = layout;
     this.#protect = protect;
-    words[(layout.engine + ENGINE.shared) >>> 2] = shared === undefined ? 0 : 1;
     this.#pages = 2 ** (layout.windowBits - PAGE_SHIFT);
     this.#records = recordsPerPage(isa);
     this.#stride = recordPageStride(isa);

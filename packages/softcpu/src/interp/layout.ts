@@ -39,10 +39,8 @@ export const ENGINE = {
   globalTags: 224,
   /** i32: tier 0 executes the instruction at the pc itself, even if a region begins there. */
   step: 240,
-  /** i32: other processors write the same memory, so that every store to code must be noted. */
-  shared: 244,
   /** i32: the way of a set of the second-level TLB that a walk replaced last. */
-  victim: 248,
+  victim: 244,
   size: 256,
 } as const;
 

@@ -189,9 +189,11 @@ function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   b.if(write, () => {
     const index = b.let(i32.shr_u(page, i32.const(12)));
     const records = b.let(b.read('i32.load', i32.shl(index, i32.const(2)), layout.codePages));
-    b.if(records, () => {
+    // Others must hear of every store to code.
+    if (!layout.alone) giveUpIf(records);
+    else b.if(records, () => {
       const stores = b.let(b.read('i32.load8_u', index, layout.codeStores));
-      giveUpIf(i32.or(i32.eq(stores, i32.const(MOST_STORES)), b.read('i32.load', i32.const(0), layout.engine + ENGINE.shared)));
+      giveUpIf(i32.eq(stores, i32.const(MOST_STORES)));
       lower(code, records);
       lower(code, offset);
       lower(code, size);

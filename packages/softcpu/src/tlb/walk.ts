@@ -77,7 +77,7 @@ export function generateWalk(module: ModuleBuilder, isa: Isa, layout: Layout, wa
   giveUpIf(i32.eqz(bit(of, Math.log2(Permission.read))));
   const page = b.let(i32.and(placeIn(of, at), i32.const(-PAGE_SIZE)));
   // Who shares memory says before it is able to write that it is, in JavaScript: of a page that it could write to, it has.
-  const opened = i32.or(i32.eqz(b.read('i32.load', i32.const(0), layout.engine + ENGINE.shared)), b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.writable));
+  const opened = layout.alone ? i32.const(1) : b.read('i32.load8_u', i32.shr_u(page, i32.const(12)), layout.writable);
   const mayWrite = b.let(i32.and(i32.and(writable, bit(of, Math.log2(Permission.write))), opened));
   const isWrite = i32.ne(i32.and(mode, i32.const(ACCESS_STORE | ACCESS_UPDATE)), i32.const(0));
   giveUpIf(i32.gt_u(isWrite, mayWrite));
