@@ -5,13 +5,14 @@
  * long enough takes the place of the old one, and another is begun; what is found in the old one is written again, so that what nobody needs any
  * more goes with it.
  */
-import { closeSync, fstatSync, ftruncateSync, futimesSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fstatSync, ftruncateSync, futimesSync, mkdirSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Architecture } from '@axvisor/axvisor_api/processor';
 import type { OpenStore, RegionStore } from '@axvisor/softcpu';
 import { checksum } from '../checksum.ts';
 import { marksIn, regionFiles, regionsIn } from './marks.ts';
 import type { RegionFiles } from './marks.ts';
+import { keepNewest } from './prune.ts';
 import { keepingOf } from './sources.ts';
 
 /** Bytes of regions from which on a file is old. */
@@ -54,14 +55,6 @@ function packed(content: Uint8Array, code: Uint8Array, mark: number): Buffer {
 
 const isWhole = (bytes: Buffer): boolean => bytes.readInt32LE(Head.checksum) === checksum(bytes.subarray(Head.hash));
 
-/** Takes out the files that were used last the longest ago, beyond {@link MAX_FILES}. */
-function prune(folder: string): void {
-  const files = readdirSync(folder).map((name) => join(folder, name));
-  if (files.length <= MAX_FILES) return;
-  const age = new Map(files.map((file) => [file, statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0]));
-  for (const file of files.toSorted((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0)).slice(MAX_FILES)) rmSync(file, { force: true });
-}
-
 export class KeptRegions implements RegionStore, Disposable {
   /** By the hashes of their contents. Of two with the same, the last one. */
   readonly #kept = new Map<number, Kept>();
@@ -77,7 +70,7 @@ export class KeptRegions implements RegionStore, Disposable {
     this.#maxBytes = maxBytes;
     const folder = dirname(young);
     mkdirSync(folder, { recursive: true });
-    prune(folder);
+    keepNewest(folder, MAX_FILES);
     if ((statSync(regionsIn(young), { throwIfNoEntry: false })?.size ?? 0) > maxBytes) {
       for (const kind of [regionsIn, marksIn]) renameSync(kind(young), kind(old));
     }

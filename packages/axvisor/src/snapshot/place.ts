@@ -3,10 +3,11 @@
  * modules. They are kept in the cache folder beside Node's compile cache, and switched off and moved with it. Only a bundled command has any:
  * of sources, nobody knows whether they are as they were.
  */
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checksum } from '../checksum.ts';
 import { codeDirectory, codeVersion } from '../compile_cache.ts';
+import { keepNewest } from '../kept/prune.ts';
 
 /** Put there by the bundler: a hash of the programs whose heaps become snapshots. */
 declare const AXVISOR_SNAPSHOTS: string | undefined;
@@ -27,8 +28,4 @@ export function snapshotFile(arch: string): string | undefined {
 export const isSnapshot = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
 /** Takes out the oldest files beyond {@link MAX_FILES}. */
-export function pruneSnapshots(folder: string): void {
-  const files = readdirSync(folder).map((name) => join(folder, name));
-  const age = new Map(files.map((file) => [file, statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0]));
-  for (const file of files.toSorted((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0)).slice(MAX_FILES)) rmSync(file, { force: true });
-}
+export const pruneSnapshots = (folder: string): void => keepNewest(folder, MAX_FILES);
