@@ -12,8 +12,8 @@ import type { RecordsHost } from './records.ts';
 const THRESHOLD = 150_000;
 /** The same where several processors of the guest run at once: translating, and V8's optimizing, take time from them that one alone leaves to others. */
 const THRESHOLD_OF_SEVERAL = 1_000_000;
-/** The same for what was translated in an earlier run, and is kept. */
-const THRESHOLD_OF_KNOWN = 10_000;
+/** What was translated in an earlier run, and is kept, is translated after this part of that: it only has to be put in its place, and V8 to compile it. */
+const KNOWN_PART = 1 / 10;
 /** Other places with the same counter that are hot before the expected one: so many are passed over. */
 const MISTAKES = 8;
 
@@ -63,7 +63,7 @@ export class Counters {
     const records = pages.recordsOf(page);
     for (const offset of this.#known.in(bytes, pages.textOf(records), this.#isa.unit)) {
       const ip = records + (offset << recordShift(this.#isa));
-      this.#set(ip, THRESHOLD_OF_KNOWN);
+      this.#set(ip, Math.floor(this.#threshold * KNOWN_PART));
       this.#expected[counterOf(ip)] = MISTAKES;
     }
   }
@@ -75,7 +75,7 @@ export class Counters {
     if (mistakes === 0) return false;
     const isKnown = this.#known.has(mark());
     this.#expected[counter] = isKnown ? 0 : mistakes - 1;
-    if (!isKnown && mistakes > 1) this.#set(ip, THRESHOLD_OF_KNOWN);
+    if (!isKnown && mistakes > 1) this.#set(ip, Math.floor(this.#threshold * KNOWN_PART));
     return !isKnown;
   }
 }
