@@ -51,10 +51,12 @@ describe('the embedded kernel', () => {
   });
 
   it.runIf(haveQemu)('runs where it is put, first on a hart that is not the first in the tree', async () => {
-    // Starts hart 2 at the kernel, with the device tree where SBI passes a1, and stops the boot hart.
+    // Starts hart 2 at the kernel, with the device tree where SBI passes a1, and stops the boot hart: unless that is the one, for the firmware draws lots.
     const stub = assemble(
-      `start: mv a2, a1; li a0, 2; li a1, 0x80600000; li a7, 0x48534d; li a6, 0; ecall
-       li a7, 0x48534d; li a6, 1; ecall`,
+      `start: li t0, 2; beq a0, t0, kernel
+       mv a2, a1; li a0, 2; li a1, 0x80600000; li a7, 0x48534d; li a6, 0; ecall
+       li a7, 0x48534d; li a6, 1; ecall
+kernel: li t0, 0x80600000; jr t0`,
       { base: EMBEDDED_RISCV64_BASE },
     );
     const file = join(directory, 'stub');
