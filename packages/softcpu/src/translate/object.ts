@@ -70,8 +70,7 @@ export function encodeObject({ symbols, hints, locals, code }: RegionObject): Ui
 
 /** What {@link encodeObject} made bytes of. */
 export function decodeObject(bytes: Uint8Array): RegionObject {
-  const { buffer } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const start = buffer === bytes.buffer ? bytes.byteOffset : 0;
+  const { buffer, byteOffset: start } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   const [symbols, hints, locals, code] = new Int32Array(buffer, start, HEAD) as unknown as readonly [number, number, number, number];
   const words = start + 4 * HEAD;
   const rest = words + 4 * (symbols + hints);

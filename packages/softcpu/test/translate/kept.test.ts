@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Execution, compileBatch } from '../../src/index.ts';
 import type { Isa } from '../../src/index.ts';
 import { i64 } from '../../src/ir/expr.ts';
+import { decodeObject, encodeObject } from '../../src/translate/object.ts';
 import { Toy, toy, toyIsa } from '../interp/toy.ts';
 import { Elsewhere, Late, MemoryStore } from './compilers.ts';
 
@@ -122,4 +123,14 @@ test('the same module comes of a batch whether its regions were kept or are made
   expect([made.kept, found.kept]).toEqual([0, 1]);
   expect(found.code).toEqual(made.code);
   expect(compileBatch(toyIsa, batch).code).toEqual(made.code);
+});
+
+test('a region is what it was, wherever its bytes lie', () => {
+  const object = { symbols: Int32Array.of(2, 0, 9, -1), hints: Int32Array.of(7), locals: Uint8Array.of(1, 3, 0x7e), code: Uint8Array.of(0x41, 0, 0x0b) };
+  const bytes = encodeObject(object);
+  for (let offset = 0; offset < 4; offset++) {
+    const file = new Uint8Array(offset + bytes.length);
+    file.set(bytes, offset);
+    expect(decodeObject(file.subarray(offset))).toEqual(object);
+  }
 });
