@@ -1,6 +1,6 @@
 /**
  * The counters by which tier 0 tells what is hot: each of several places counts down the steps from jumps to it to the next ones. Places that were
- * translated in earlier runs are hot when tier 0 gets there.
+ * translated in earlier runs are hot sooner.
  */
 import { COUNTERS, recordShift } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
@@ -59,6 +59,7 @@ export class Counters {
 
   /** What was translated before in a page that got records is expected to be hot. */
   expectIn(page: number): void {
+    if (this.#known.size === 0) return;
     const { bytes, pages } = this.#host;
     const records = pages.recordsOf(page);
     for (const offset of this.#known.in(bytes, pages.textOf(records), this.#isa.unit)) {

@@ -34,13 +34,16 @@ export class Entries {
     for (const mark of this.#marks) (this.#filter[mark >>> (37 - FILTER_BITS)] as number) |= 1 << (mark >>> (32 - FILTER_BITS));
   }
 
+  get size(): number {
+    return this.#marks.size;
+  }
+
   has(mark: number): boolean {
     return this.#marks.has(mark);
   }
 
   /** Offsets of such places in the page whose bytes begin at `page`, where instructions begin at multiples of `unit`. */
   in(bytes: Uint8Array, page: number, unit: number): readonly number[] {
-    if (this.#marks.size === 0) return [];
     const filter = this.#filter;
     const found: number[] = [];
     let sum = 0;
