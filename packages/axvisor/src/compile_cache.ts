@@ -3,18 +3,12 @@
  * their types. `NODE_DISABLE_COMPILE_CACHE=1` switches it off, `NODE_COMPILE_CACHE` puts it elsewhere.
  */
 import { enableCompileCache, flushCompileCache, getCompileCacheDir } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cacheDirectory } from './images/cache.ts';
 
 /** From here on this thread's modules come from the cache, as far as they are there. To be called before they are imported. */
 export function useCompileCache(): void {
   enableCompileCache(join(cacheDirectory(), 'code'));
-}
-
-/** The name of what this Node with its options has there; undefined where it is switched off. */
-export function codeVersion(): string | undefined {
-  const own = getCompileCacheDir();
-  return own === undefined ? undefined : basename(own);
 }
 
 /** The folder that holds it, whatever versions and options of Node have there; undefined where it is switched off. */

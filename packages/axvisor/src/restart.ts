@@ -10,6 +10,8 @@ import { POOL_SIZE, poolOptions } from './threads/pool.ts';
 export const STARTED_OVER = '--min-semi-space-size=4';
 /** V8 does not look for functions to put into one another: regions are too large for that, and to count their calls takes time until they are optimized. */
 const SEPARATE_FUNCTIONS = '--no-wasm-inlining';
+/** What every process is started over with. */
+export const START_OPTIONS: readonly string[] = [STARTED_OVER, SEPARATE_FUNCTIONS];
 /** Node's option for a snapshot; the file is the next one. */
 export const SNAPSHOT = '--snapshot-blob';
 
@@ -18,7 +20,7 @@ function abilities(): { readonly restart: boolean; readonly snapshot: boolean } 
   const { connected, env, execArgv, execve, platform } = process;
   const restart = !connected && platform !== 'win32' && typeof execve === 'function';
   // Others may load something first, or change how V8 reads a snapshot.
-  return { restart, snapshot: restart && (env['NODE_OPTIONS'] ?? '') === '' && execArgv.every((option) => option.startsWith(POOL_SIZE) || option === STARTED_OVER || option === SEPARATE_FUNCTIONS) };
+  return { restart, snapshot: restart && (env['NODE_OPTIONS'] ?? '') === '' && execArgv.every((option) => option.startsWith(POOL_SIZE) || START_OPTIONS.includes(option)) };
 }
 
 /** Whether processes with the options of this one are started from snapshots, if there are any. */
@@ -46,5 +48,5 @@ export function restart(): void {
   const file = arch === undefined ? undefined : snapshotFile(arch);
   const snapshot = file !== undefined && isSnapshot(file) ? [SNAPSHOT, file] : [];
   const pool = poolOptions();
-  if (pool.length + snapshot.length > 0) startWith([...pool, STARTED_OVER, SEPARATE_FUNCTIONS, ...snapshot, ...execArgv]);
+  if (pool.length + snapshot.length > 0) startWith([...pool, ...START_OPTIONS, ...snapshot, ...execArgv]);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleSnapshotProgram } from '../scripts/snapshot_bundle.ts';
-import { STARTED_OVER } from '../src/restart.ts';
+import { STARTED_OVER, START_OPTIONS } from '../src/restart.ts';
 import { isSnapshot, pruneSnapshots, snapshotFile } from '../src/snapshot/place.ts';
 
 const CLI = join(import.meta.dirname, '../src/cli.ts');
@@ -36,6 +36,19 @@ test('a run from a snapshot is the same as one without', async () => {
 test('a guest of another architecture starts over', async () => {
   const plain = await run([], 'aarch64');
   expect(await run(['--snapshot-blob', blob], 'aarch64')).toEqual(plain);
+});
+
+test('a process that is started over knows the snapshot by the same name', async () => {
+  const bundled = 'data:text/javascript,globalThis.AXVISOR_SNAPSHOTS = "test"';
+  const print = `import { useCompileCache } from ${JSON.stringify(join(import.meta.dirname, '../src/compile_cache.ts'))};
+    import { snapshotFile } from ${JSON.stringify(join(import.meta.dirname, '../src/snapshot/place.ts'))};
+    useCompileCache();
+    console.log(snapshotFile('riscv64'));`;
+  const name = async (...options: readonly string[]): Promise<string> =>
+    (await node('--conditions=@axvisor/source', '--import', bundled, ...options, '--input-type=module', '--eval', print)).stdout;
+  const before = await name();
+  expect(before).toMatch(/riscv64-test-/);
+  expect(await name(...START_OPTIONS)).toBe(before);
 });
 
 test('sources have no snapshot', () => {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname } from 'node:path';
-import { SNAPSHOT, STARTED_OVER } from '../restart.ts';
+import { SNAPSHOT, START_OPTIONS } from '../restart.ts';
 import { pruneSnapshots } from './place.ts';
 
 const [program = '', file = '', cli = ''] = process.argv.slice(2);
@@ -17,7 +17,7 @@ setPriority(constants.priority.PRIORITY_LOW);
 mkdirSync(dirname(file), { recursive: true });
 // A warning would be printed by what must not be part of it: Node's streams have handles that threads cannot have again.
 const made = exitStatus('--no-warnings', SNAPSHOT, draft, '--build-snapshot', program);
-const status = made === 0 ? exitStatus(STARTED_OVER, SNAPSHOT, draft, cli, '--version') : made;
+const status = made === 0 ? exitStatus(...START_OPTIONS, SNAPSHOT, draft, cli, '--version') : made;
 // Killed, or the command was just being replaced: somebody else may try again.
 const isChance = status === null || !existsSync(program) || !existsSync(cli);
 if (isChance) rmSync(draft, { force: true });

@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checksum } from '../checksum.ts';
-import { codeDirectory, codeVersion } from '../compile_cache.ts';
+import { codeDirectory } from '../compile_cache.ts';
 import { keepNewest } from '../kept/prune.ts';
 
 /** Put there by the bundler: a hash of the programs whose heaps become snapshots. */
@@ -15,12 +15,12 @@ declare const AXVISOR_SNAPSHOTS: string | undefined;
 /** Snapshots in the folder: some 12 MB each. */
 const MAX_FILES = 6;
 
-/** The file with the snapshot for `arch`, whether it is there or not; undefined where none is kept. It is of this Node with its options, and of this command. */
+/** The file with the snapshot for `arch`, whether it is there or not; undefined where none is kept. It is of this Node, and of this command: those that are started over for it have other options. */
 export function snapshotFile(arch: string): string | undefined {
   const folder = codeDirectory();
   if (folder === undefined || typeof AXVISOR_SNAPSHOTS === 'undefined') return undefined;
   const { mtimeMs, size } = statSync(process.execPath);
-  const of = `${codeVersion()} ${process.execPath} ${mtimeMs} ${size} ${import.meta.url}`;
+  const of = `${process.version} ${process.execPath} ${mtimeMs} ${size} ${import.meta.url}`;
   return join(folder, 'snapshots', `${arch}-${AXVISOR_SNAPSHOTS}-${(checksum(Buffer.from(of)) >>> 0).toString(16)}`);
 }
 
