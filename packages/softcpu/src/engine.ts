@@ -61,8 +61,6 @@ export interface EngineOptions {
   readonly interpreters?: InterpreterStore;
   /** Other processors write the same memory. */
   readonly shared?: SharedCode;
-  /** What becomes of loads and stores at addresses that are no multiple of their size: carried out (default), or an exception. */
-  readonly misaligned?: 'handled' | 'trap';
 }
 
 /** What the slow paths of an engine did, since it was made. */
@@ -135,7 +133,6 @@ export class Engine {
     this.words[(layout.engine + ENGINE.boot) >>> 2] = Handler.start;
     const execution = options.execution ?? Execution.interpreter;
     const eager = execution === Execution.translator;
-    const strict = options.misaligned === 'trap';
     const slow = {
       isa, layout, machine,
       trap: (record: number) => {
@@ -143,13 +140,13 @@ export class Engine {
         return machine.trap(record);
       },
     };
-    this.#data = new DataPath(this, slow, strict);
+    this.#data = new DataPath(this, slow);
     this.#fetches = new FetchPath(this, slow);
     this.#translator =
       execution === Execution.interpreter
         ? undefined
         : new Translator({ isa, layout, memory, memoryLimits, eager, cacheBytes: options.translationBytes ?? CACHE_BYTES, ...(options.compiler === undefined ? {} : { compiler: options.compiler }) });
-    const { bytes, handlers, instructions } = interpreter({ isa, layout, memoryLimits, translating: this.#translator !== undefined, countStarts: eager, strict }, options.interpreters);
+    const { bytes, handlers, instructions } = interpreter({ isa, layout, memoryLimits, translating: this.#translator !== undefined, countStarts: eager }, options.interpreters);
     this.handlers = handlers;
     const module: WasmModule = new wasm.Module(bytes);
     const instance = new wasm.Instance(module, {

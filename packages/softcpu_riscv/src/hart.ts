@@ -72,10 +72,11 @@ export class Hart extends Core {
     this.#ram = ram;
     this.#bus = bus;
     this.#shared = shared !== undefined;
+    const common = engineOptions(options, shared === undefined ? undefined : { writes: shared, self: options.sharer ?? options.hartId ?? 0 });
     this.engine = new Engine(this.#machine(), {
-      ...engineOptions(options, shared === undefined ? undefined : { writes: shared, self: options.sharer ?? options.hartId ?? 0 }),
+      ...common,
+      layout: { ...common.layout, strict: options.misaligned === 'trap' },
       isa,
-      ...(options.misaligned === undefined ? {} : { misaligned: options.misaligned }),
       functions: { [EXEC]: createFpExec(memory, this.state) },
       services: {
         system: (record) => this.#system(this.engine.words[(record >>> 2) + 2] as number, this.#bits(record)),

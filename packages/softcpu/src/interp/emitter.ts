@@ -89,7 +89,7 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   #conditional = 0;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: Runtime, frame: Frame, variant: Variant, exits: Exits | undefined) {
-    super(code, layout, isa.state.mmuIdx, runtime);
+    super(code, layout, isa.state, runtime);
     this.#isa = isa;
     this.#layout = layout;
     this.#runtime = runtime;
@@ -158,6 +158,8 @@ export class InterpreterEmitter extends AccessEmitter implements Emitter {
   }
 
   // ── guest memory ──
+
+  protected override readonly asks = true;
 
   protected override readonly traps = true;
 

@@ -53,12 +53,10 @@ export interface InterpreterOptions {
   readonly translating: boolean;
   /** The first instruction of a run is counted too. */
   readonly countStarts: boolean;
-  /** No access may be misaligned. */
-  readonly strict: boolean;
 }
 
 /** The module; its export `run()` interprets from the pc in the state block until the budget is used up or a helper says leave. */
-export function generateInterpreter(handlers: HandlerTable, { isa, layout, memoryLimits, translating, countStarts, strict }: InterpreterOptions): Uint8Array<ArrayBuffer> {
+export function generateInterpreter(handlers: HandlerTable, { isa, layout, memoryLimits, translating, countStarts }: InterpreterOptions): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(layout.alone);
   module.importMemory(IMPORTS.host, 'memory', memoryLimits);
   const helpers: Helpers = {
@@ -71,7 +69,7 @@ export function generateInterpreter(handlers: HandlerTable, { isa, layout, memor
   const services = new Map(isa.services.map((name) => [name, module.importFunc(IMPORTS.service, name, ['i32'], ['i32'])]));
   const callees = declareFunctions(module, isa, layout);
   const save = generateSave(module, isa, layout);
-  const refill = generateRefill(module, isa, layout, strict);
+  const refill = generateRefill(module, isa, layout);
   const runtime: Runtime = { callees, services, save, refill, forget: generateForget(module, layout), access: generateAccess(module, layout, refill, save, helpers.access), ...hot };
   const later = isa.manyOutlined === true;
   if (later) {

@@ -41,6 +41,8 @@ export const ENGINE = {
   step: 240,
   /** i32: the way of a set of the second-level TLB that a walk replaced last. */
   victim: 244,
+  /** i32: number of the region that was left at accesses too often, 0 if none was. */
+  impatient: 248,
   size: 256,
 } as const;
 
@@ -97,8 +99,10 @@ export const MAX_REGIONS = 58_000;
 export const MAX_HANDLERS: number = 2 ** 16 - MAX_REGIONS;
 /** Records for instructions that lie in two pages, of regions that are made at a time. */
 export const BORROWED_RECORDS = 16;
-/** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for. */
-export const REGION_SIZE = 4;
+/** Bytes of a region's descriptor: u16 handler it replaced in its first record, u16 mode it is for, i32 how often it may still be left at an access. */
+export const REGION_SIZE = 8;
+/** Where in it that number is. */
+export const REGION_PATIENCE = 4;
 /** Modes that code is translated for: `fetchIdx * MMU_MODES + mmuIdx` is below this. */
 export const REGION_MODES = 16;
 /** Entries of a jump cache, one cache for each mode: i64 pc with the bits of the mode's key inverted, i32 region. */
@@ -127,6 +131,8 @@ export const ACCESS_UPDATE = 512;
 export interface Layout {
   /** No other processor, and no thread, accesses the memory while this one executes. */
   readonly alone: boolean;
+  /** No access may be misaligned. */
+  readonly strict: boolean;
   /** State block of the ISA. */
   readonly state: number;
   /** Engine block. */
@@ -222,6 +228,7 @@ export function planLayout(isa: Isa, options: { readonly state: number; readonly
   const stride = recordPageStride(isa);
   const layout = {
     alone: false,
+    strict: false,
     state,
     engine: region(ENGINE.size),
     tlb: region(2 * MMU_MODES * tlbTableSize(windowBits)),

@@ -12,20 +12,17 @@ export class DataPath {
   readonly #layout: Layout;
   readonly #machine: Machine;
   readonly #trap: SlowPath['trap'];
-  /** Addresses must be multiples of the size. */
-  readonly #strict: boolean;
   /** The access that {@link probe} found to fault last, as its mode, and the address; -1 when its exception is no longer what is recorded. */
   #faulting = -1;
   #faultingLo = 0;
   #faultingHi = 0;
 
-  constructor(engine: Engine, { isa, layout, machine, trap }: SlowPath, strict: boolean) {
+  constructor(engine: Engine, { isa, layout, machine, trap }: SlowPath) {
     this.#engine = engine;
     this.#isa = isa;
     this.#layout = layout;
     this.#machine = machine;
     this.#trap = trap;
-    this.#strict = strict;
   }
 
   /** Carries a data access out that the TLB did not let through; the place of its data, or 0 with the status set. */
@@ -76,7 +73,7 @@ export class DataPath {
     const size = mode & ACCESS_SIZE;
     const access = (mode & ACCESS_STORE) !== 0 ? Access.store : Access.load;
     const offset = lo & (PAGE_SIZE - 1);
-    const exact = (mode & ACCESS_EXACT) !== 0 || this.#strict;
+    const exact = (mode & ACCESS_EXACT) !== 0 || this.#layout.strict;
     const misaligned = (offset & (size - 1)) !== 0;
     if (offset + size > PAGE_SIZE || (exact && misaligned)) return 0;
     // The TLB lets aligned accesses through alone: its page may be there.
@@ -129,7 +126,7 @@ export class DataPath {
   place(lo: number, hi: number, size: number, access: Access, exact: boolean): number {
     const machine = this.#machine;
     const offset = lo & (PAGE_SIZE - 1);
-    if ((exact || this.#strict) && (offset & (size - 1)) !== 0) {
+    if ((exact || this.#layout.strict) && (offset & (size - 1)) !== 0) {
       machine.misaligned(lo, hi, access);
       return 0;
     }

@@ -8,6 +8,7 @@ import { i64x2 } from '../ir/vector.ts';
 import { ACCESS_EXACT, ACCESS_STORE, ACCESS_UPDATE, PAGE_SIZE, tlbTableSize } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
+import type { StateLayout } from '../isa.ts';
 import type { Code } from '../wasm/code.ts';
 import type { MemoryOp } from '../wasm/opcodes.ts';
 
@@ -33,16 +34,21 @@ export abstract class AccessEmitter extends BlockEmitter {
   readonly #layout: Layout;
   readonly #refill: number;
   readonly #mmuIdx: number;
+  readonly #aligned: number | undefined;
   /** The MMU mode of accesses where it is not that of the state block. */
   #mode: I32 | undefined;
 
-  /** @param mmuIdx - as in the ISA's state layout. */
-  constructor(code: Code, layout: Layout, mmuIdx: number, runtime: AccessRuntime) {
+  /** @param state - the ISA's. */
+  constructor(code: Code, layout: Layout, { mmuIdx, aligned }: Pick<StateLayout, 'mmuIdx' | 'aligned'>, runtime: AccessRuntime) {
     super(code, layout.state, runtime.callees);
     this.#layout = layout;
     this.#refill = runtime.refill;
     this.#mmuIdx = mmuIdx;
+    this.#aligned = aligned;
   }
+
+  /** Accesses that the TLB does not let through ask for their place; else the instruction is left. */
+  protected abstract readonly asks: boolean;
 
   /** A failed slow access has taken its exception, which changed the MMU mode. */
   protected abstract readonly traps: boolean;
@@ -51,6 +57,14 @@ export abstract class AccessEmitter extends BlockEmitter {
     this.#mode = this.let(mode);
     body();
     this.#mode = undefined;
+  }
+
+  /** Whether what is not aligned is let through. */
+  protected get misaligns(): boolean {
+    if (this.#layout.strict) return false;
+    if (this.#aligned === undefined) return true;
+    const aligned = this.state('i32.load', this.#aligned);
+    return aligned.kind === 'const' && aligned.value === 0;
   }
 
   /** As {@link slow}, in the mode of {@link inMode}; bound. Leaves the instruction if there is no place. */
@@ -113,7 +127,7 @@ export abstract class AccessEmitter extends BlockEmitter {
     const shared = alone ? undefined : this.shared(size, at, write);
     const sharing = alone || shared !== undefined ? undefined : this.share(size, at, write);
     const lookUp = (): void => {
-      const { host, outside } = this.#lookUp(size, at, write);
+      const { host, outside } = this.#lookUp(size, at, write, this.misaligns);
       const slow = (): void => {
         emit(this.#slowInMode(at, value, size | flags), 0);
         sharing?.(undefined);
@@ -122,7 +136,9 @@ export abstract class AccessEmitter extends BlockEmitter {
         emit(i32.wrap_i64(host), 0);
         sharing?.(i32.wrap_i64(host));
       };
-      this.if(outside, slow, fast, false);
+      if (this.asks) return this.if(outside, slow, fast, false);
+      this.fail(outside);
+      fast();
     };
     if (shared === undefined) lookUp();
     else this.if(shared.place, () => emit(shared.place, shared.more), lookUp, true);
@@ -202,23 +218,20 @@ export abstract class AccessEmitter extends BlockEmitter {
 
   /** @param count - of values of this size in a row, all in one page. */
   #translate(size: ExclusiveSize, at: I64, value: I64, write: boolean, flags: number, count = 1): I32 {
-    const { host, outside } = this.#lookUp(size, at, write, (count - 1) * size);
+    const { host, outside } = this.#lookUp(size, at, write, (flags & ACCESS_EXACT) === 0 && this.misaligns, (count - 1) * size);
+    if (!this.asks) {
+      this.fail(outside);
+      return this.let(i32.wrap_i64(host));
+    }
     const place = this.variable(i32.wrap_i64(host));
-    this.if(
-      outside,
-      () => {
-        this.assign(place, this.#slowInMode(at, value, (count * size) | (write ? ACCESS_STORE : 0) | flags));
-      },
-      undefined,
-      false,
-    );
+    this.if(outside, () => this.assign(place, this.#slowInMode(at, value, (count * size) | (write ? ACCESS_STORE : 0) | flags)), undefined, false);
     return place.get;
   }
 
   cachedAddress(address: I64, write = true): I32 {
     const at = this.let(address);
     const known = (): I32 => {
-      const { host, outside } = this.#lookUp(1, at, write);
+      const { host, outside } = this.#lookUp(1, at, write, false);
       return select(outside, i32.const(0), i32.wrap_i64(host));
     };
     const place = this.variable(known());
@@ -239,8 +252,11 @@ export abstract class AccessEmitter extends BlockEmitter {
     return place.get;
   }
 
-  /** Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window or below the alignment. */
-  #lookUp(bytes: ExclusiveSize, at: I64, write: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
+  /**
+   * Entry + address is the place in linear memory, also of what lies at a distance, or has a bit set outside the window, or below the alignment
+   * unless that may be: then it is too near to the end of its page.
+   */
+  #lookUp(bytes: ExclusiveSize, at: I64, write: boolean, misaligned: boolean, distance = 0): { readonly host: I64; readonly outside: I32 } {
     const { windowBits: w, tlb } = this.#layout;
     const slots = 2 ** (w - 11);
     // With a 4 GiB window the index needs address bit 32.
@@ -254,7 +270,12 @@ export abstract class AccessEmitter extends BlockEmitter {
     const ofMode = i32.shl(mode, i32.const(Math.log2(size)));
     const entry = mode.kind === 'const' ? read('i64.load', index, table + (mode.value as number) * size) : read('i64.load', i32.add(index, ofMode), table);
     const host = this.let(i64.add(at, entry));
-    const misfit = i64.and(host, i64.const(-(2n ** BigInt(w)) | BigInt(bytes - 1)));
+    const beyond = -(2n ** BigInt(w));
+    if (misaligned && bytes + distance > 1) {
+      const end = i64.and(host, i64.const(beyond | BigInt(PAGE_SIZE - 1)));
+      return { host, outside: i64.gt_u(end, i64.const(PAGE_SIZE - bytes - distance)) };
+    }
+    const misfit = i64.and(host, i64.const(beyond | BigInt(bytes - 1)));
     // What lies at the distance is in the next page if the sum changes the number of the page.
     const next = i64.and(i64.xor(host, i64.add(host, i64.const(distance))), i64.const(PAGE_SIZE));
     const outside = distance === 0 ? misfit : i64.or(misfit, next);

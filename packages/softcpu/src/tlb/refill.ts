@@ -21,9 +21,8 @@ import { generateWalk } from './walk.ts';
 export const REFILL = 'refill';
 export const REFILL_PARAMS = ['i64', 'i64', 'i32'] as const;
 
-/** @param strict - no access may be misaligned. */
-export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
-  const within = generateWithin(module, isa, layout, strict);
+export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout): number {
+  const within = generateWithin(module, isa, layout);
   const walk = isa.walk === undefined ? undefined : generateWalk(module, isa, layout, isa.walk);
   const { index, code } = module.func(REFILL, REFILL_PARAMS, ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
@@ -33,7 +32,7 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
   const offset = i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1));
   b.if(i32.gt_u(i32.add(offset, size), i32.const(PAGE_SIZE)), () => {
     for (const parameter of REFILL_PARAMS.keys()) code.get(parameter);
-    code.returnCall(generateAcross(module, isa, layout, strict, within));
+    code.returnCall(generateAcross(module, isa, layout, within));
   }, undefined, false);
   const ask = (callee: number): I32 => {
     code.get(0);
@@ -60,7 +59,7 @@ export function generateRefill(module: ModuleBuilder, isa: Isa, layout: Layout, 
 }
 
 /** `(address, value, mode)`: the same of a value in two pages. What is loaded is put together in the scratch words; what is stored, stored. */
-function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean, within: number): number {
+function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, within: number): number {
   const { index, code } = module.func('across', REFILL_PARAMS, ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
   const address = local('i64', 0);
@@ -71,7 +70,7 @@ function generateAcross(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
     code.return();
   });
   const { aligned } = isa.state;
-  const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
+  const asked = layout.strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
   const size = b.let(i32.and(mode, i32.const(ACCESS_SIZE)));
   giveUpIf(i32.or(i32.gt_u(size, i32.const(8)), i32.ne(i32.or(i32.and(mode, i32.const(ACCESS_EXACT)), asked), i32.const(0))));
   const placeOf = (at: I64, count: I32): I32 => {
@@ -134,7 +133,7 @@ function generateBesides(module: ModuleBuilder, isa: Isa): number {
 }
 
 /** `(address, mode)`: the same of what lies in one page. */
-function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict: boolean): number {
+function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout): number {
   const besides = generateBesides(module, isa);
   const { index, code } = module.func('within', ['i64', 'i32'], ['i32']);
   const b = new BlockEmitter(code, layout.state, new Map());
@@ -154,7 +153,7 @@ function generateWithin(module: ModuleBuilder, isa: Isa, layout: Layout, strict:
   const offset = b.let(i32.and(i32.wrap_i64(address), i32.const(PAGE_SIZE - 1)));
   const misaligned = i32.ne(i32.and(offset, i32.sub(size, i32.const(1))), i32.const(0));
   const { aligned } = isa.state;
-  const asked = strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
+  const asked = layout.strict ? i32.const(1) : aligned === undefined ? i32.const(0) : b.state('i32.load', aligned);
   const exact = i32.and(mode, i32.const(ACCESS_EXACT));
   giveUpIf(i32.and(misaligned, i32.ne(i32.or(exact, asked), i32.const(0))));
 

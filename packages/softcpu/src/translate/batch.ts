@@ -2,9 +2,9 @@
  * Batches of regions as data, so that they can be compiled on a thread that has neither the processor nor its records: the same
  * bytes come of a batch wherever it is compiled.
  *
- * Format, in words: regions, then for each its number, the mark of its entry, how many constants it has and these: the place of the records of its
+ * Format, in words: regions, then for each the mark of its entry, how many constants it has and these: its number, the place of the records of its
  * other page, the numbers of the regions that its links lead to (-1: only tier 0 executes what is there), and addresses in its instructions. Then how
- * many words its content has, and this: all that its code depends on beside the values of its constants. That is its mode, values of the ISA's
+ * many words its content has, and this: all that its code depends on beside the values of its constants. That is its mode, whether its accesses ask, values of the ISA's
  * assumptions, whether it has another page and at which distance, and number of blocks; a block is its offset, end, whether it is guarded, number of
  * targets and these, number of steps and these; a step is its offset, instruction, length, target, and its record. In the place of the record's handler is
  * 1 where it has the number of a constant in the place of an address. Behind the blocks are the number of links, and of each: offset, mode, whether a
@@ -20,7 +20,7 @@ import type { Limits } from '../wasm/module.ts';
 import { isKnown } from './discover.ts';
 import type { Block, OtherPage, Step } from './discover.ts';
 import { cutsOf } from './flow.ts';
-import { linkRegions } from './module.ts';
+import { linkRegions, numberOf } from './module.ts';
 import type { PlacedRegion } from './module.ts';
 import { decodeObject, encodeObject, generateObject } from './object.ts';
 import type { RegionObject } from './object.ts';
@@ -39,7 +39,7 @@ const HANDLER = 0xffff;
 const LEAST_ADDRESS = 2 ** 30;
 
 /** A region to be packed. */
-export interface NumberedSource extends Pick<RegionSource, 'mode' | 'assumed' | 'blocks' | 'link'> {
+export interface NumberedSource extends Pick<RegionSource, 'mode' | 'asks' | 'assumed' | 'blocks' | 'link'> {
   /** Index in the table. */
   readonly number: number;
   /** What its entry is known by in other runs. */
@@ -101,7 +101,7 @@ const recordWords = ({ records }: Isa): number => records.size / 4;
 
 /** Words of a region's content but for its links. */
 function sizeOf(recordSize: number, { assumed, blocks }: NumberedSource): number {
-  let size = 4 + assumed.length;
+  let size = 5 + assumed.length;
   for (const { targets, steps } of blocks) size += 5 + targets.length + steps.length * (4 + recordSize);
   return size;
 }
@@ -137,19 +137,19 @@ export function packRegions(isa: Isa, words: Int32Array, sources: readonly Numbe
   const recordSize = recordWords(isa);
   const links = sources.map(linksOf);
   const sizes = sources.map((source, i) => sizeOf(recordSize, source) + 1 + LINK_WORDS * (links[i] as readonly Link[]).length);
-  const constants = sources.map(({ blocks, other }, i) => [other?.records ?? 0, ...(links[i] as readonly Link[]).map(({ number }) => number), ...addressesIn(isa, words, blocks)]);
-  const out = new Int32Array(sources.reduce((size, _, i) => size + 4 + (constants[i] as readonly number[]).length + (sizes[i] as number), 1));
+  const constants = sources.map(({ number, blocks, other }, i) => [number, other?.records ?? 0, ...(links[i] as readonly Link[]).map(({ number }) => number), ...addressesIn(isa, words, blocks)]);
+  const out = new Int32Array(sources.reduce((size, _, i) => size + 3 + (constants[i] as readonly number[]).length + (sizes[i] as number), 1));
   let at = 0;
   out[at++] = sources.length;
-  for (const [i, { number, mark, mode, assumed, blocks, other }] of sources.entries()) {
+  for (const [i, { mark, mode, asks, assumed, blocks, other }] of sources.entries()) {
     const known = links[i] as readonly Link[];
     let address = CONSTANT.links + known.length;
-    out[at++] = number;
     out[at++] = mark;
     out[at++] = (constants[i] as readonly number[]).length;
     for (const value of constants[i] as readonly number[]) out[at++] = value;
     out[at++] = sizes[i] as number;
     out[at++] = mode;
+    out[at++] = asks ? 1 : 0;
     for (const value of assumed) out[at++] = value;
     out[at++] = other === undefined ? 0 : 1;
     out[at++] = other?.distance ?? 0;
@@ -217,7 +217,7 @@ function linksOf({ mode, blocks, other, link }: NumberedSource): readonly Link[]
 }
 
 /** A packed region. */
-interface PackedRegion extends Pick<PlacedRegion, 'number' | 'constants'> {
+interface PackedRegion extends Pick<PlacedRegion, 'constants'> {
   readonly mark: number;
   readonly content: Int32Array;
 }
@@ -230,7 +230,7 @@ function unpackRegions(words: Int32Array): PackedRegion[] {
     at += length;
     return words.subarray(at - length, at);
   };
-  return Array.from({ length: next() }, () => ({ number: next(), mark: next(), constants: list(), content: list() }));
+  return Array.from({ length: next() }, () => ({ mark: next(), constants: list(), content: list() }));
 }
 
 function readContent(isa: Isa, words: Int32Array): RegionSource {
@@ -261,6 +261,7 @@ function readContent(isa: Isa, words: Int32Array): RegionSource {
     return { offset, end, guarded, targets: list(next), steps: list(step) };
   };
   const mode = next();
+  const asks = next() === 1;
   const assumed = Array.from(isa.assumptions ?? [], next);
   const [hasOther, distance] = [next(), next()];
   const other = hasOther === 0 ? undefined : { distance };
@@ -269,7 +270,7 @@ function readContent(isa: Isa, words: Int32Array): RegionSource {
   const link = (offset: number, into: number): number => links.get(keyOf(offset, into)) ?? NONE;
   const { address } = isa.records;
   const constant = (record: number, name: string): number => (isa.fields[name]?.offset === address && ((words[record >>> 2] as number) & 1) !== 0 ? fieldOf(isa, words, record, name) : NONE);
-  return { mode, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), constant, link };
+  return { mode, asks, assumed, blocks, other, field: (record, name) => fieldOf(isa, words, record, name), constant, link };
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
@@ -295,5 +296,5 @@ export function compileBatch(isa: Isa, { id, layout, memoryLimits, words }: Regi
     if (found !== undefined) kept++;
     return { ...region, object: found === undefined ? generate(isa, layout, region, store) : decodeObject(found) };
   });
-  return { id, code: linkRegions(isa, layout, memoryLimits, placed, read), regions: regions.map(({ number }) => number), kept };
+  return { id, code: linkRegions(isa, layout, memoryLimits, placed, read), regions: placed.map(numberOf), kept };
 }

@@ -3,7 +3,7 @@
  * region is left. An instruction that cannot be finished leaves the region with the pc on it, and tier 0 does it again.
  */
 import { RegionExit, jumpEntry } from '../interp/enter.ts';
-import { ENGINE, JUMP_CACHE_SIZE } from '../interp/layout.ts';
+import { ENGINE, JUMP_CACHE_SIZE, REGION_PATIENCE, REGION_SIZE } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { lower } from '../ir/block.ts';
 import { isEverywhere } from '../ir/emitter.ts';
@@ -24,6 +24,10 @@ import { CONSTANT } from './symbols.ts';
 const ENTRY_PC = 0;
 const BUDGET = 1;
 
+/** What is left says the offset of its instruction in these; below it whether the TLB did not let an access through, and how many steps were taken. */
+const OFFSET = 0x2_0000n;
+const REFUSED = 0x1_0000;
+
 /** Functions of the module a region is in, by their symbols. */
 export interface RegionRuntime extends AccessRuntime {
   /** `(address, value, mode) → place in linear memory, 0 if tier 0 must do it`. */
@@ -43,6 +47,8 @@ export interface RegionPlace {
   readonly mode: number;
   /** Offset of its first instruction in its page. */
   readonly entry: number;
+  /** Accesses ask for the places that the TLB has not; else the region is left at them. */
+  readonly asks: boolean;
   readonly other?: OtherPage | undefined;
 }
 
@@ -57,12 +63,14 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   /** The one that was found last. */
   #last: { readonly dirty: Uint8Array; readonly exit: Label } | undefined;
   readonly #exitOrder: readonly (readonly [key: string | number, set: Uint8Array])[];
-  /** Local: distance of the instruction from the entry, above 16 bits of steps taken. */
+  /** Local: offset of the instruction above {@link REFUSED} and 16 bits of steps taken. */
   readonly #left: number;
   /** Local: the other page was found to be mapped as it was. */
   readonly #isGuarded: number;
   /** Steps taken that are still in the budget. */
   #spent = 0;
+  /** It is left at accesses. */
+  #refuses = false;
   /** How the last instruction ended. */
   condition: I32 = i32.const(0);
   destination: I64 = i64.const(0);
@@ -74,6 +82,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.#layout = holding.layout;
     this.#runtime = runtime;
     this.#place = place;
+    this.asks = place.asks;
     this.#assumed = holding.assumed;
     this.#left = code.local('i64');
     this.#isGuarded = place.other === undefined ? -1 : code.local('i32');
@@ -85,7 +94,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     for (const [key] of this.#exitOrder) this.#exits.set(key, this.code.block());
     for (const [offset, value] of this.#assumed) {
       if (!words.has(offset)) continue;
-      this.if(i32.ne(this.read('i32.load', i32.const(0), this.#layout.state + offset), i32.const(value)), () => this.#abandon(this.#place.entry), undefined, false);
+      this.if(i32.ne(this.read('i32.load', i32.const(0), this.#layout.state + offset), i32.const(value)), () => this.#abandon(this.#place.entry, true), undefined, false);
     }
     for (const register of this.plan.liveIn) this.loadRegister(register);
   }
@@ -127,6 +136,8 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
 
   // ── guest memory ──
 
+  protected override readonly asks: boolean;
+
   protected override readonly traps = false;
 
   override loadRow(access: Access, address: I64, count: number): readonly I64[] {
@@ -158,7 +169,7 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
   }
 
   protected override fail(failed: I32): void {
-    this.if(failed, () => this.#abandon(this.current.offset), undefined, false);
+    this.if(failed, () => this.#abandon(this.current.offset, !this.asks), undefined, false);
   }
 
   /** What only JavaScript does is left to tier 0. */
@@ -195,9 +206,10 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
     this.entered = { mode: (fetch ?? Math.floor(this.#place.mode / MMU_MODES)) * MMU_MODES + mode, near: target === undefined };
   }
 
-  /** Leaves the instruction at an offset to tier 0. */
-  #abandon(offset: number): void {
-    this.code.i64(BigInt(offset - this.#place.entry) * 0x1_0000n + BigInt(this.#spent));
+  /** Leaves the instruction at an offset to tier 0. @param refused - since the TLB did not let it through. */
+  #abandon(offset: number, refused = false): void {
+    if (refused) this.#refuses = true;
+    this.code.i64(BigInt(offset) * OFFSET + BigInt(this.#spent + (refused ? REFUSED : 0)));
     this.code.set(this.#left);
     this.code.br(this.#exit());
   }
@@ -224,7 +236,21 @@ export class RegionEmitter extends RegisterEmitter implements Emitter {
       if (length < 0) this.code.br(this.#exits.get(setKey((order[0] as (typeof order)[number])[1])) as Label);
     }
     const left = local('i64', this.#left);
-    this.#leave(i64.add(local('i64', ENTRY_PC), i64.shr_s(left, i64.const(16))), i32.sub(local('i32', BUDGET), i32.and(i32.wrap_i64(left), i32.const(0xffff))), RegionExit.step);
+    if (this.#refuses) this.if(i32.and(i32.wrap_i64(left), i32.const(REFUSED)), () => this.#losePatience());
+    const steps = i32.and(i32.wrap_i64(left), i32.const(REFUSED - 1));
+    const offset = i64.shr_s(left, i64.const(Math.log2(Number(OFFSET))));
+    this.#leave(i64.add(i64.sub(local('i64', ENTRY_PC), i64.const(this.#place.entry)), offset), i32.sub(local('i32', BUDGET), steps), RegionExit.step);
+  }
+
+  /** The region was left at an access. */
+  #losePatience(): void {
+    this.code.symbol(CONSTANT.self);
+    const number = this.pop('i32');
+    const { regions, engine } = this.#layout;
+    const descriptor = this.let(i32.mul(number, i32.const(REGION_SIZE)));
+    const patience = this.let(i32.sub(this.read('i32.load', descriptor, regions + REGION_PATIENCE), i32.const(1)));
+    this.write('i32.store', descriptor, patience, regions + REGION_PATIENCE);
+    this.if(i32.le_s(patience, i32.const(0)), () => this.write('i32.store', i32.const(0), number, engine + ENGINE.impatient), undefined, false);
   }
 
   /** Leaves to tier 0 at an address. */

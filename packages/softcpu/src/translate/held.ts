@@ -55,7 +55,7 @@ interface SharedPlace {
   /** Local: {@link BEFORE} bytes before it; 0 where the page does not reach as far as {@link BEFORE} and {@link BEHIND} say. */
   readonly place: number;
   readonly of: Distance;
-  /** It is a multiple of that. */
+  /** It is a multiple of that, unless what is not aligned is let through. */
   readonly size: AccessSize;
   readonly write: boolean;
 }
@@ -113,7 +113,7 @@ export abstract class RegisterEmitter extends AccessEmitter {
   repeated = 0;
 
   constructor(code: Code, runtime: AccessRuntime, { isa, layout, field, constant, plan, assumed }: Holding) {
-    super(code, layout, isa.state.mmuIdx, runtime);
+    super(code, layout, isa.state, runtime);
     this.isa = isa;
     this.plan = plan;
     this.#field = field;
@@ -344,7 +344,8 @@ export abstract class RegisterEmitter extends AccessEmitter {
     if (distance === undefined) return undefined;
     for (const { place, of, size: aligned, write: isWritten } of this.#places) {
       const more = distance.bytes - of.bytes;
-      if (of.from !== distance.from || write !== isWritten || size > aligned || more % size !== 0 || more < -BEFORE || more + size > BEHIND) continue;
+      if (of.from !== distance.from || write !== isWritten || more < -BEFORE || more + size > BEHIND) continue;
+      if (!this.misaligns && (size > aligned || more % size !== 0)) continue;
       return { place: local('i32', place), more: more + BEFORE };
     }
     return undefined;

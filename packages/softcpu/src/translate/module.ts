@@ -13,7 +13,7 @@ import { ModuleBuilder } from '../wasm/module.ts';
 import type { Limits } from '../wasm/module.ts';
 import { REGION_TYPE } from './emitter.ts';
 import type { RegionObject } from './object.ts';
-import { FUNCTION } from './symbols.ts';
+import { CONSTANT, FUNCTION } from './symbols.ts';
 
 /** Import module names of a batch. */
 export const REGION_IMPORTS = {
@@ -30,12 +30,13 @@ export const REGION_IMPORTS = {
 
 /** A region, and what its symbols stand for. */
 export interface PlacedRegion {
-  /** Index in the table. */
-  readonly number: number;
   readonly object: RegionObject;
   /** By symbol. */
   readonly constants: ArrayLike<number>;
 }
+
+/** Its index in the table. */
+export const numberOf = ({ constants }: PlacedRegion): number => constants[CONSTANT.self] as number;
 
 /** Where the value of a symbol is used as the index of a function, not as a constant. */
 const isFunction = (use: Use): boolean => use % 2 === 0;
@@ -57,17 +58,20 @@ export function linkRegions(isa: Isa, layout: Layout, memoryLimits: Limits, regi
   if (type !== REGION_TYPE) throw new RangeError(`regions are of type ${type}`);
   const filled = read ? undefined : { type };
   module.importTable(REGION_IMPORTS.engine, 'table', { min: MAX_REGIONS, max: MAX_REGIONS }, filled);
-  const probe = module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']);
-  const refill = module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']);
   const used = functionsOf(regions);
   const functions = new Map<number, number>();
+  const asks = used.has(FUNCTION.slow);
+  const probe = asks ? module.importFunc(REGION_IMPORTS.engine, 'probe', ['i32'], ['i32']) : -1;
+  if (asks || used.has(FUNCTION.refill)) functions.set(FUNCTION.refill, module.importFunc(REGION_IMPORTS.engine, REFILL, REFILL_PARAMS, ['i32']));
   Object.entries(isa.functions).forEach(([name, { params, result }], i) => {
     if (used.has(FUNCTION.isa + i)) functions.set(FUNCTION.isa + i, module.importFunc(REGION_IMPORTS.function, name, params, [result]));
   });
   if (used.has(FUNCTION.has)) functions.set(FUNCTION.has, generateHas(module, layout));
-  functions.set(FUNCTION.refill, refill);
-  functions.set(FUNCTION.slow, generateSlow(module, layout, refill, probe));
-  for (const region of regions) module.element(0, region.number, [module.add(`region${region.number}`, REGION_PARAMS, ['i32'], bodyOf(region, functions))], filled);
+  if (asks) functions.set(FUNCTION.slow, generateSlow(module, layout, functions.get(FUNCTION.refill) as number, probe));
+  for (const region of regions) {
+    const number = numberOf(region);
+    module.element(0, number, [module.add(`region${number}`, REGION_PARAMS, ['i32'], bodyOf(region, functions))], filled);
+  }
   return module.build();
 }
 

@@ -55,13 +55,14 @@ export class Planner {
    * @param index - of the region among those that are made at a time.
    */
   extent(slot: Slot, index: number, slice: number): Extent {
+    const { asks } = slot;
     const read = new Map<number, Step | undefined>();
     const { blocks, ways } = this.#discover(slot, undefined, index, read);
     for (const other of blocks.length === 0 ? [] : this.#choices(slot, ways, slice)) {
       const loops = leadingTo(this.#discover(slot, other, index, read).blocks, blocks);
-      if (loops.some(({ guarded }) => guarded)) return { blocks: loops, other };
+      if (loops.some(({ guarded }) => guarded)) return { blocks: loops, asks, other };
     }
-    return { blocks, other: undefined };
+    return { blocks, asks, other: undefined };
   }
 
   /** Pages that ways lead to, those that most lead to first, if the slot's page was executed with them lately. Only calls lead back from far away. */
@@ -105,7 +106,7 @@ export class Planner {
   }
 
   /** As it is to be generated. @param numbers - where nothing has a number yet, gives one. */
-  source(slot: Slot, { blocks, other }: Extent, numbers: 'given' | 'known'): NumberedSource {
+  source(slot: Slot, { blocks, asks, other }: Extent, numbers: 'given' | 'known'): NumberedSource {
     const link = (offset: number, mode: number): number => {
       const place = placeOf(slot, other, offset);
       if (place === undefined) return -1;
@@ -114,7 +115,7 @@ export class Planner {
       return this.#begins(page, within) ? this.#slots.at(page, within, mode).number : -1;
     };
     const { number, mode, assumed, page, offset } = slot;
-    return { number, mark: this.markOf(page, offset), mode, assumed, blocks, other, link };
+    return { number, mark: this.markOf(page, offset), mode, asks, assumed, blocks, other, link };
   }
 
   /** See {@link entryMark}. */

@@ -48,6 +48,8 @@ export interface RegionSource {
   readonly assumed: readonly number[];
   readonly blocks: readonly Block[];
   readonly mode: number;
+  /** Accesses ask for the places that the TLB has not; else the region is left at them. */
+  readonly asks: boolean;
   readonly field: ReadField;
   /** Symbol of the constant that a field of a record holds, -1 if it holds a value. */
   readonly constant: ReadField;
@@ -90,7 +92,7 @@ export class RegionGenerator {
   #target: number | undefined;
 
   constructor(code: Code, isa: Isa, layout: Layout, runtime: RegionRuntime, source: RegionSource) {
-    const { assumed, blocks, mode, field, constant, other } = source;
+    const { assumed, blocks, mode, asks, field, constant, other } = source;
     this.#source = source;
     this.#code = code;
     this.#blockAt = new Map(blocks.map(({ offset }, i) => [offset, i]));
@@ -101,7 +103,7 @@ export class RegionGenerator {
     this.#left = [...this.#copies];
     const plan = planRegisters(isa, field, blocks, this.#flow.order, this.#inside, (block) => this.#isCheckpoint(block));
     this.#dirty = plan.dirty;
-    this.#emitter = new RegionEmitter(code, runtime, { mode, entry: (blocks[0] as Block).offset, other }, {
+    this.#emitter = new RegionEmitter(code, runtime, { mode, asks, entry: (blocks[0] as Block).offset, other }, {
       isa, layout, field, constant, plan, assumed: new Map(isa.assumptions?.map(({ offset }, i) => [offset, assumed[i] as number])),
     });
   }

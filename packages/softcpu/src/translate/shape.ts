@@ -4,7 +4,7 @@ import type { Access, AccessSize, Emit, Emitter, ExclusiveSize, Linkage, Variabl
 import { local } from '../ir/expr.ts';
 import type { Expr, I32, I64, V128 } from '../ir/expr.ts';
 import type { FunctionDefinition } from '../ir/emitter.ts';
-import type { Isa } from '../isa.ts';
+import type { Isa, StateLayout } from '../isa.ts';
 import { isWhole } from '../ir/lanes.ts';
 import { typeOf } from '../wasm/opcodes.ts';
 import type { MemoryOp, ValueType } from '../wasm/opcodes.ts';
@@ -53,6 +53,9 @@ const i32Local: I32 = local('i32', 0);
 const i64Local: I64 = local('i64', 0);
 const v128Local: V128 = local('v128', 0);
 
+/** What matters of the state block. */
+export type ShapeState = Pick<StateLayout, 'pinned' | 'aligned'>;
+
 class ShapeEmitter implements Emitter {
   control: Control = 'next';
   linkage: Linkage | undefined;
@@ -70,16 +73,19 @@ class ShapeEmitter implements Emitter {
   readonly #fields = new Fields();
   readonly #functions: Readonly<Record<string, FunctionDefinition>>;
   readonly #pinned: readonly number[];
+  readonly #aligned: number | undefined;
   #conditional = 0;
   #written: Written = new Set();
 
-  constructor(functions: Readonly<Record<string, FunctionDefinition>>, pinned: readonly number[]) {
+  constructor(functions: Readonly<Record<string, FunctionDefinition>>, { pinned = [], aligned }: ShapeState) {
     this.#functions = functions;
     this.#pinned = pinned;
+    this.#aligned = aligned;
   }
 
   #memory(): void {
     this.leaves = true;
+    if (this.#aligned !== undefined) this.words.add(this.#aligned);
   }
 
   #write(key: string): void {
@@ -253,8 +259,8 @@ class ShapeEmitter implements Emitter {
   }
 }
 
-export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionDefinition>>, pinned: readonly number[] = []): Shape {
-  const e = new ShapeEmitter(functions, pinned);
+export function shapeOf(emit: Emit, functions: Readonly<Record<string, FunctionDefinition>>, state: ShapeState = {}): Shape {
+  const e = new ShapeEmitter(functions, state);
   emit(e);
   const { control, leaves } = e;
   // What keeps its value on some way is read.
@@ -286,6 +292,6 @@ export function shapesOf(isa: Isa): (instruction: number) => Shape {
   const found = shapes;
   return (instruction) => {
     const definition = isa.instructions[instruction] as Isa['instructions'][number];
-    return (found[instruction] ??= definition.interpreted === true ? STOP : shapeOf(definition.emit, isa.functions, isa.state.pinned));
+    return (found[instruction] ??= definition.interpreted === true ? STOP : shapeOf(definition.emit, isa.functions, isa.state));
   };
 }

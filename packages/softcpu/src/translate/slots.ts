@@ -6,6 +6,8 @@ import type { Block, OtherPage } from './discover.ts';
 /** What a region is made of. */
 export interface Extent {
   readonly blocks: readonly Block[];
+  /** Its accesses ask for the places that the TLB has not. */
+  readonly asks: boolean;
   /** The page beside the slot's own that blocks lie in, with its number. */
   readonly other: (OtherPage & { readonly page: number; /** Place of its records. */ readonly records: number }) | undefined;
 }
@@ -25,6 +27,10 @@ export interface Slot {
   queued: boolean;
   /** It is made with what its computed jumps lead to. */
   deep: boolean;
+  /** Accesses are to ask for the places that the TLB has not. */
+  asks: boolean;
+  /** Its region is left too often: it is to be made anew, for other assumptions, or so that accesses ask. */
+  stale: boolean;
   /** It was looked up when it became hot. */
   computed: boolean;
   /** Values of the ISA's assumptions when it became hot. */
@@ -117,7 +123,7 @@ export class Slots {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? Math.max(this.#byNumber.length, NO_REGION + 1);
-      slot = { number, page, offset, mode, extent: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, computed: false, assumed: [] };
+      slot = { number, page, offset, mode, extent: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, asks: false, stale: false, computed: false, assumed: [] };
       this.#byNumber[number] = slot;
       slots.set(key, slot);
     }

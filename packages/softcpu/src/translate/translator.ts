@@ -8,7 +8,7 @@
  */
 import type { CodeObserver } from '../interp/codepages.ts';
 import { REGIONS, UNLINKED } from '../interp/enter.ts';
-import { COMPUTED, ENGINE, MAX_REGIONS, PAGE_SIZE, REGION_MODES, recordShift } from '../interp/layout.ts';
+import { COMPUTED, MAX_REGIONS, PAGE_SIZE, REGION_MODES, recordShift } from '../interp/layout.ts';
 import type { Layout } from '../interp/layout.ts';
 import { MMU_MODES } from '../isa.ts';
 import type { Isa } from '../isa.ts';
@@ -18,6 +18,7 @@ import type { Limits } from '../wasm/module.ts';
 import { REFILL } from '../tlb/refill.ts';
 import { compileBatch, packRegions } from './batch.ts';
 import type { NumberedSource, ReadyBatch, RegionBatch, RegionCompiler } from './batch.ts';
+import { Again } from './again.ts';
 import { Backoff } from './backoff.ts';
 import { JumpCaches } from './jumps.ts';
 import { hasComputedTargets } from './discover.ts';
@@ -27,7 +28,6 @@ import { REGION_IMPORTS } from './module.ts';
 import { Planner } from './planner.ts';
 import { Records } from './records.ts';
 import type { RecordsHost } from './records.ts';
-import { Samples } from './samples.ts';
 import { Slots, covers } from './slots.ts';
 import type { Extent, Slot } from './slots.ts';
 
@@ -98,12 +98,12 @@ export class Translator implements CodeObserver {
   readonly #compiler: RegionCompiler | undefined;
   readonly #submitted = new Map<number, readonly Submitted[]>();
   #batches = 0;
-  readonly #samples = new Samples();
   readonly #backoff = new Backoff();
   readonly #slots: Slots;
   #host: TranslatorHost | undefined;
   #records: Records | undefined;
   #planner: Planner | undefined;
+  #again: Again | undefined;
   #counters: Counters | undefined;
   #queue: Slot[] = [];
   #waited = 0;
@@ -126,6 +126,7 @@ export class Translator implements CodeObserver {
     this.#host = host;
     this.#records = new Records(isa, layout, host);
     this.#planner = new Planner(host, this.#records, this.#slots, this.#backoff);
+    this.#again = new Again(host, isa, layout, this.#slots, eager);
     host.pages.observer = this;
     this.#counters = new Counters(host, isa, layout, eager ? 0 : thresholdOf(isa, (compiler?.processors ?? 1) > 1), new Entries(compiler?.known?.(layout) ?? new Int32Array()));
     this.#jumps.erase(this.#words);
@@ -152,10 +153,10 @@ export class Translator implements CodeObserver {
   /** Tier 0 jumped often to the record at `ip`. */
   hot(counted: number): void {
     const ip = counted & ~COMPUTED;
-    const { layout, isa, eager } = this.#options;
+    const { isa, eager } = this.#options;
+    if (eager && this.#remake((this.#again as Again).refused())) this.#translate();
     const host = this.#host as TranslatorHost;
     const counters = this.#counters as Counters;
-    const words = this.#words;
     counters.restart(ip);
     const place = host.pages.pageOf(ip);
     if (place < 0) return;
@@ -181,7 +182,7 @@ export class Translator implements CodeObserver {
       return;
     }
     slot.queued = true;
-    slot.assumed = (isa.assumptions ?? []).map(({ offset: at, value }) => value ?? (words[(layout.state + at) >>> 2] as number));
+    slot.assumed = (this.#again as Again).assumptions();
     this.#queue.push(slot);
     if (eager) this.#translate();
   }
@@ -189,28 +190,20 @@ export class Translator implements CodeObserver {
   /** Between slices: translates what waits. @param whole - the last one took all its steps. */
   work(whole: boolean): void {
     this.#slice++;
-    if (whole && this.#samples.isDue()) this.#sample();
+    const again = this.#again as Again;
+    if (whole) this.#remake(again.sampled());
+    this.#remake(again.refused());
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
     const isTime = this.#compiler === undefined ? this.#urgent || ++this.#waited >= PATIENCE : this.#submitted.size < IN_WORK;
     if (isTime || this.#queue.length >= BATCH) this.#translate();
   }
 
-  /** A region in which slices often end is made anew, with what its returns and computed jumps lead to within the page. */
-  #sample(): void {
-    const { pages } = this.#host as TranslatorHost;
-    const { layout, isa } = this.#options;
-    const ip = this.#words[(layout.engine + ENGINE.record) >>> 2] as number;
-    const page = pages.pageOf(ip) / PAGE_SIZE;
-    if (!this.#slots.has(page)) return;
-    const offset = (ip - pages.baseOf(ip)) >>> recordShift(isa);
-    for (const slot of this.#slots.on(page)) {
-      if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) continue;
-      if (!this.#samples.endsOften(slot)) continue;
-      slot.deep = true;
-      slot.queued = true;
-      this.#queue.push(slot);
-    }
+  /** Has regions made anew. @returns whether there are any */
+  #remake(slots: readonly Slot[]): boolean {
+    for (const slot of slots) slot.queued = true;
+    this.#queue.push(...slots);
+    return slots.length > 0;
   }
 
   // ── translating ──
@@ -229,7 +222,8 @@ export class Translator implements CodeObserver {
       slot.queued = false;
       if (this.#slots.byNumber(slot.number) !== slot || (slot.extent !== undefined && !slot.installed)) continue;
       const extent = planner.extent(slot, index, this.#slice);
-      if (extent.blocks.length === 0 || (slot.installed && !hasComputedTargets(extent.blocks))) continue;
+      if (extent.blocks.length === 0 || (slot.installed && !slot.stale && !hasComputedTargets(extent.blocks))) continue;
+      slot.stale = false;
       this.#slots.setExtent(slot, extent, slot.extent);
       this.#follow(slot, extent);
       planned.push({ slot, extent });
@@ -305,6 +299,7 @@ export class Translator implements CodeObserver {
     });
     for (const { slot, extent } of regions) {
       slot.installed = true;
+      (this.#again as Again).installed(slot);
       this.#slots.setExtent(slot, extent);
       this.#instructions.enter(slot);
       for (const { steps } of extent.blocks) this.stats.translated += steps.length;

@@ -18,7 +18,7 @@ class MapStore implements InterpreterStore {
 }
 
 const layout = planLayout(isa, { state: 0, base: 4096, memoryBytes: 1 << 22, poolPages: 8 });
-const options = { isa, layout, memoryLimits: { min: 64 }, translating: true, countStarts: false, strict: false };
+const options = { isa, layout, memoryLimits: { min: 64 }, translating: true, countStarts: false };
 
 test('a store is asked first, and numbers of handlers do not depend on it', () => {
   const store = new MapStore();
@@ -40,7 +40,7 @@ test('whatever changes an interpreter changes its key', () => {
     options,
     { ...options, translating: false },
     { ...options, countStarts: true },
-    { ...options, strict: true },
+    { ...options, layout: { ...layout, strict: true } },
     { ...options, memoryLimits: { min: 64, max: 64 } },
     { ...options, memoryLimits: { min: 64, max: 64, shared: true } },
     { ...options, layout: planLayout(isa, { state: 64, base: 4096, memoryBytes: 1 << 22, poolPages: 8 }) },

@@ -75,7 +75,7 @@ test('what goes on being executed while it waits comes before the others', () =>
   const machine = machineWith(elsewhere);
   const loops = [0x100, 0x200, 0x300, 0x400].map((offset, i) => loopAt(machine, offset, 3 + i));
   for (const run of loops) run();
-  const firsts = (): readonly unknown[] => elsewhere.waiting.map(({ words }) => words[1]);
+  const firsts = (): readonly unknown[] => elsewhere.waiting.map(({ words }) => words[3]);
   const [first, second] = firsts() as readonly [number, number];
   loops[3]?.();
   elsewhere.compile();

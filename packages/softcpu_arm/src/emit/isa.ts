@@ -87,6 +87,7 @@ export const isa: Isa = {
     { offset: FPCR, value: 0 },
     { offset: SP_ALIGN },
     { offset: SHARED },
+    { offset: ALIGNED },
   ],
   instructions,
   walk,

@@ -85,7 +85,7 @@
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=1653760
+          (i64.load offset=1885760
             (local.tee 10
               (i32.and
                 (i32.shl
@@ -104,7 +104,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=1653768
+            (i32.load offset=1885768
               (local.get 10)))))
       (i64.store offset=5120
         (i32.const 0)
@@ -122,7 +122,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 4)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=5168
       (i32.const 0)
       (i32.sub

@@ -39,7 +39,7 @@
                 (i32.const 12))
               (then
                 (local.set 9
-                  (i64.const 262144))
+                  (i64.const 524288))
                 (br 3 (;@2;))))
             (local.set 10
               (local.get 2))
@@ -184,7 +184,7 @@
               (i32.const 1))
             (then
               (local.set 9
-                (i64.const 1048576))
+                (i64.const 2097152))
               (br 2 (;@2;))))
           (local.set 13
             (i64.gt_u
@@ -201,7 +201,7 @@
             (then
               (local.set 13
                 (local.tee 14
-                  (call 2
+                  (call 0
                     (local.get 3)
                     (local.get 4)
                     (local.get 5)
@@ -263,7 +263,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 9)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=5168
       (i32.const 0)
       (i32.sub

@@ -8,7 +8,7 @@
           (i32.const 0))
         (then
           (local.set 2
-            (i64.const 0))
+            (i64.const 65536))
           (br 1 (;@1;))))
       (if  ;; label = @2
         (i32.ne
@@ -17,7 +17,7 @@
           (i32.const 0))
         (then
           (local.set 2
-            (i64.const 0))
+            (i64.const 65536))
           (br 1 (;@1;))))
       (if  ;; label = @2
         (i32.lt_s
@@ -64,7 +64,7 @@
             (then
               (local.set 7
                 (local.tee 8
-                  (call 3
+                  (call 1
                     (local.get 3)
                     (local.get 4)
                     (local.get 5))))))
@@ -136,7 +136,7 @@
             (then
               (local.set 7
                 (local.tee 6
-                  (call 2
+                  (call 0
                     (local.get 10)
                     (local.get 11)
                     (local.get 12)
@@ -149,7 +149,7 @@
                 (local.get 12)))
             (else
               (local.set 2
-                (i64.const 262145))
+                (i64.const 524289))
               (br 2 (;@1;))))))
       (local.set 12
         (v128.load offset=4720
@@ -174,13 +174,39 @@
           (i32.const 3)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 2))
+        (i32.const 65536))
+      (then
+        (local.set 8
+          (i32.sub
+            (i32.load offset=700612
+              (local.tee 7
+                (i32.mul
+                  (local.tee 6
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=700612
+          (local.get 7)
+          (local.get 8))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 8)
+            (i32.const 0))
+          (then
+            (i32.store offset=6776
+              (i32.const 0)
+              (local.get 6))))))
     (i64.store offset=5120
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 2)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=5168
       (i32.const 0)
       (i32.sub

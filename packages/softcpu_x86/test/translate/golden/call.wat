@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (local.set 2
         (i64.load offset=4128
@@ -28,40 +28,28 @@
       (local.set 12
         (local.get 8))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 13
-                (i64.add
-                  (local.get 11)
-                  (i64.load offset=669632
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 11))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554425))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 13
+              (i64.add
+                (local.get 11)
+                (i64.load offset=669632
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 11))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4088))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 14
-                (call 2
-                  (local.get 11)
-                  (local.get 12)
-                  (i32.const 136))))
-            (then
-              (local.set 7
-                (i64.const 0))
-              (br 2 (;@1;))))
-          (i64.store
-            (local.get 14)
-            (local.get 12)))
-        (else
-          (i64.store
-            (i32.wrap_i64
-              (local.get 13))
-            (local.get 12))))
+          (local.set 7
+            (i64.const 65536))
+          (br 1 (;@1;))))
+      (i64.store
+        (i32.wrap_i64
+          (local.get 13))
+        (local.get 12))
       (local.set 2
         (local.get 9))
       (i64.store offset=4128
@@ -96,47 +84,34 @@
         (i32.const 0)
         (local.get 6))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 10
-                (i64.add
-                  (local.tee 13
-                    (local.tee 12
-                      (local.get 2)))
-                  (i64.load offset=145344
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 13))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554425))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 10
+              (i64.add
+                (local.tee 13
+                  (local.tee 12
+                    (local.get 2)))
+                (i64.load offset=145344
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4088))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 14
-                (call 2
-                  (local.get 13)
-                  (i64.const 0)
-                  (i32.const 8))))
-            (then
-              (local.set 7
-                (i64.const 786434))
-              (br 2 (;@1;))))
-          (local.set 11
-            (i64.load
-              (local.get 14))))
-        (else
-          (local.set 11
-            (i64.load
-              (i32.wrap_i64
-                (local.get 10))))))
+          (local.set 7
+            (i64.const 1638402))
+          (br 1 (;@1;))))
       (if  ;; label = @2
         (i64.ne
           (i64.shr_s
             (i64.shl
-              (local.get 11)
+              (local.tee 11
+                (i64.load
+                  (i32.wrap_i64
+                    (local.get 10))))
               (i64.load32_u offset=4412
                 (i32.const 0)))
             (i64.load32_u offset=4412
@@ -144,7 +119,7 @@
           (local.get 11))
         (then
           (local.set 7
-            (i64.const 786434))
+            (i64.const 1572866))
           (br 1 (;@1;))))
       (local.set 2
         (i64.add
@@ -204,7 +179,7 @@
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=6940608
+          (i64.load offset=7172608
             (local.tee 14
               (i32.and
                 (i32.shl
@@ -228,7 +203,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=6940616
+            (i32.load offset=7172616
               (local.get 14)))))
       (i64.store offset=4312
         (i32.const 0)
@@ -240,13 +215,39 @@
           (i32.const 3)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 7))
+        (i32.const 65536))
+      (then
+        (local.set 16
+          (i32.sub
+            (i32.load offset=6642692
+              (local.tee 15
+                (i32.mul
+                  (local.tee 14
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=6642692
+          (local.get 15)
+          (local.get 16))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 16)
+            (i32.const 0))
+          (then
+            (i32.store offset=14264
+              (i32.const 0)
+              (local.get 14))))))
     (i64.store offset=4312
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 7)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

@@ -131,7 +131,7 @@
           (i32.const 1))
         (then
           (local.set 10
-            (i64.const 851968))
+            (i64.const 1703936))
           (br 1 (;@1;))))
       (local.set 9
         (local.tee 13
@@ -159,7 +159,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 10)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

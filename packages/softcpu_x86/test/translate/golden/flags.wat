@@ -52,7 +52,7 @@
                 (i32.const 12))
               (then
                 (local.set 9
-                  (i64.const 131072))
+                  (i64.const 262144))
                 (br 3 (;@2;))))
             (local.set 12
               (local.get 6))
@@ -193,14 +193,14 @@
               (i32.const 1))
             (then
               (local.set 9
-                (i64.const 720896))
+                (i64.const 1441792))
               (br 2 (;@2;))))
           (local.set 11
             (local.get 2))
           (local.set 14
             (i32.eqz
               (local.tee 13
-                (call 2
+                (call 0
                   (local.get 5)
                   (local.get 3)
                   (local.get 4)
@@ -262,7 +262,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 9)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

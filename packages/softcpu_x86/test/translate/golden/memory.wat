@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (local.set 2
         (i64.load offset=4096
@@ -28,68 +28,54 @@
             (i64.const 0))
           (br 1 (;@1;))))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 16
-                (i64.add
-                  (local.tee 13
-                    (local.tee 12
+        (i64.gt_u
+          (i64.and
+            (local.tee 16
+              (i64.add
+                (local.tee 13
+                  (local.tee 12
+                    (i64.add
                       (i64.add
-                        (i64.add
-                          (local.get 4)
-                          (i64.shl
-                            (local.get 3)
-                            (i64.const 3)))
-                        (i64.const 16))))
-                  (i64.load offset=145344
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 13))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554425))))
+                        (local.get 4)
+                        (i64.shl
+                          (local.get 3)
+                          (i64.const 3)))
+                      (i64.const 16))))
+                (i64.load offset=145344
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4088))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 17
-                (call 2
-                  (local.get 13)
-                  (i64.const 0)
-                  (i32.const 8))))
-            (then
-              (local.set 11
-                (i64.const 0))
-              (br 2 (;@1;))))
-          (local.set 14
-            (i64.load
-              (local.get 17)))
-          (local.set 15
-            (i32.const 0)))
-        (else
-          (local.set 14
-            (i64.load
+          (local.set 11
+            (i64.const 65536))
+          (br 1 (;@1;))))
+      (local.set 14
+        (i64.load
+          (i32.wrap_i64
+            (local.get 16))))
+      (if  ;; label = @2
+        (i32.le_u
+          (i32.sub
+            (i32.and
               (i32.wrap_i64
-                (local.get 16))))
-          (if  ;; label = @3
-            (i32.le_u
-              (i32.sub
-                (i32.and
-                  (i32.wrap_i64
-                    (local.get 13))
-                  (i32.const 4095))
-                (i32.const 128))
-              (i32.const 3840))
-            (then
-              (local.set 15
-                (i32.sub
-                  (i32.wrap_i64
-                    (local.get 16))
-                  (i32.const 128))))
-            (else
-              (local.set 15
-                (i32.const 0))))))
+                (local.get 13))
+              (i32.const 4095))
+            (i32.const 128))
+          (i32.const 3840))
+        (then
+          (local.set 15
+            (i32.sub
+              (i32.wrap_i64
+                (local.get 16))
+              (i32.const 128))))
+        (else
+          (local.set 15
+            (i32.const 0))))
       (local.set 2
         (local.get 14))
       (i64.store offset=4096
@@ -100,88 +86,63 @@
           (local.get 2)
           (i64.const 4294967295)))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 18
-                (i64.add
-                  (local.tee 13
-                    (local.tee 14
-                      (local.get 8)))
-                  (i64.load offset=145344
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 13))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554429))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 17
+              (i64.add
+                (local.tee 13
+                  (local.tee 14
+                    (local.get 8)))
+                (i64.load offset=145344
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 13))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4092))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 17
-                (call 2
-                  (local.get 13)
-                  (i64.const 0)
-                  (i32.const 516))))
-            (then
-              (local.set 11
-                (i64.const 327681))
-              (br 2 (;@1;))))
-          (local.set 12
-            (i64.load32_u
-              (local.get 17))))
-        (else
-          (local.set 12
-            (i64.load32_u
-              (i32.wrap_i64
-                (local.get 18))))))
-      (local.set 19
+          (local.set 11
+            (i64.const 720897))
+          (br 1 (;@1;))))
+      (local.set 18
         (i64.extend_i32_u
           (i32.add
             (i32.wrap_i64
-              (local.get 12))
+              (local.tee 12
+                (i64.load32_u
+                  (i32.wrap_i64
+                    (local.get 17)))))
             (i32.wrap_i64
               (local.get 16)))))
-      (local.set 20
+      (local.set 19
         (local.get 14))
-      (local.set 21
-        (local.get 19))
+      (local.set 20
+        (local.get 18))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 22
-                (i64.add
-                  (local.get 20)
-                  (i64.load offset=669632
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 20))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554429))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 21
+              (i64.add
+                (local.get 19)
+                (i64.load offset=669632
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 19))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4092))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 23
-                (call 2
-                  (local.get 20)
-                  (local.get 21)
-                  (i32.const 132))))
-            (then
-              (local.set 11
-                (i64.const 327681))
-              (br 2 (;@1;))))
-          (i64.store32
-            (local.get 23)
-            (local.get 21)))
-        (else
-          (i64.store32
-            (i32.wrap_i64
-              (local.get 22))
-            (local.get 21))))
+          (local.set 11
+            (i64.const 720897))
+          (br 1 (;@1;))))
+      (i64.store32
+        (i32.wrap_i64
+          (local.get 21))
+        (local.get 20))
       (local.set 5
         (local.get 12))
       (i64.store offset=4288
@@ -201,136 +162,98 @@
         (i32.eqz
           (i64.eqz
             (i64.and
-              (local.tee 19
+              (local.tee 18
                 (i64.add
-                  (local.tee 21
-                    (local.tee 22
+                  (local.tee 20
+                    (local.tee 21
                       (local.get 4)))
                   (i64.load offset=145344
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 21))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554432))))
-        (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 23
-                (call 2
-                  (local.get 21)
-                  (i64.const 0)
-                  (i32.const 1))))
-            (then
-              (local.set 11
-                (i64.const 458754))
-              (br 2 (;@1;))))
-          (local.set 20
-            (i64.load8_u
-              (local.get 23))))
-        (else
-          (local.set 20
-            (i64.load8_u
-              (i32.wrap_i64
-                (local.get 19))))))
-      (local.set 9
-        (local.get 20))
-      (i64.store offset=4112
-        (i32.const 0)
-        (local.get 9))
-      (local.set 20
-        (local.tee 19
-          (i64.add
-            (local.get 8)
-            (i64.const 4))))
-      (local.set 21
-        (local.get 9))
-      (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 22
-                (i64.add
-                  (local.get 20)
-                  (i64.load offset=669632
                     (i32.and
                       (i32.shr_u
                         (i32.wrap_i64
                           (local.get 20))
                         (i32.const 9))
                       (i32.const 131064)))))
-              (i64.const -33554431))))
+              (i64.const -33554432))))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 23
-                (call 2
-                  (local.get 20)
-                  (local.get 21)
-                  (i32.const 130))))
-            (then
-              (local.set 11
-                (i64.const 655363))
-              (br 2 (;@1;))))
-          (i64.store16
-            (local.get 23)
-            (local.get 21)))
-        (else
-          (i64.store16
+          (local.set 11
+            (i64.const 983042))
+          (br 1 (;@1;))))
+      (local.set 9
+        (local.tee 19
+          (i64.load8_u
             (i32.wrap_i64
-              (local.get 22))
-            (local.get 21))))
+              (local.get 18)))))
+      (i64.store offset=4112
+        (i32.const 0)
+        (local.get 9))
+      (local.set 19
+        (local.tee 18
+          (i64.add
+            (local.get 8)
+            (i64.const 4))))
+      (local.set 20
+        (local.get 9))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 19
-                (i64.add
-                  (local.tee 21
-                    (local.tee 22
-                      (local.get 10)))
-                  (i64.load offset=145344
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 21))
-                        (i32.const 9))
-                      (i32.const 131064)))))
-              (i64.const -33554425))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 21
+              (i64.add
+                (local.get 19)
+                (i64.load offset=669632
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 19))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4094))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 23
-                (call 2
-                  (local.get 21)
-                  (i64.const 0)
-                  (i32.const 8))))
-            (then
-              (local.set 11
-                (i64.const 917508))
-              (br 2 (;@1;))))
-          (local.set 20
-            (i64.load
-              (local.get 23))))
-        (else
-          (local.set 20
-            (i64.load
-              (i32.wrap_i64
-                (local.get 19))))))
+          (local.set 11
+            (i64.const 1376259))
+          (br 1 (;@1;))))
+      (i64.store16
+        (i32.wrap_i64
+          (local.get 21))
+        (local.get 20))
+      (if  ;; label = @2
+        (i64.gt_u
+          (i64.and
+            (local.tee 18
+              (i64.add
+                (local.tee 20
+                  (local.tee 21
+                    (local.get 10)))
+                (i64.load offset=145344
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 20))
+                      (i32.const 9))
+                    (i32.const 131064)))))
+            (i64.const -33550337))
+          (i64.const 4088))
+        (then
+          (local.set 11
+            (i64.const 1900548))
+          (br 1 (;@1;))))
       (if  ;; label = @2
         (i64.ne
           (i64.shr_s
             (i64.shl
-              (local.get 20)
+              (local.tee 19
+                (i64.load
+                  (i32.wrap_i64
+                    (local.get 18))))
               (i64.load32_u offset=4412
                 (i32.const 0)))
             (i64.load32_u offset=4412
               (i32.const 0)))
-          (local.get 20))
+          (local.get 19))
         (then
           (local.set 11
-            (i64.const 917508))
+            (i64.const 1835012))
           (br 1 (;@1;))))
       (local.set 10
         (i64.add
@@ -340,41 +263,41 @@
         (i32.const 0)
         (local.get 10))
       (local.set 12
-        (local.tee 18
-          (local.get 20)))
+        (local.tee 17
+          (local.get 19)))
       (block  ;; label = @2
       )
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=6940608
-            (local.tee 23
+          (i64.load offset=7172608
+            (local.tee 22
               (i32.and
                 (i32.shl
                   (i32.xor
                     (i32.wrap_i64
-                      (local.tee 18
+                      (local.tee 17
                         (local.get 12)))
                     (i32.shr_u
                       (i32.wrap_i64
-                        (local.get 18))
+                        (local.get 17))
                       (i32.const 12)))
                   (i32.const 4))
                 (i32.const 65520))))
           (i64.xor
-            (local.get 18)
+            (local.get 17)
             (i64.load32_u offset=14176
               (i32.const 0))))
         (then
           (return_call_indirect (type 0)
-            (local.get 18)
+            (local.get 17)
             (i32.sub
               (local.get 1)
               (i32.const 5))
-            (i32.load offset=6940616
-              (local.get 23)))))
+            (i32.load offset=7172616
+              (local.get 22)))))
       (i64.store offset=4312
         (i32.const 0)
-        (local.get 18))
+        (local.get 17))
       (i32.store offset=4324
         (i32.const 0)
         (i32.sub
@@ -382,13 +305,39 @@
           (i32.const 5)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 11))
+        (i32.const 65536))
+      (then
+        (local.set 24
+          (i32.sub
+            (i32.load offset=6642692
+              (local.tee 23
+                (i32.mul
+                  (local.tee 22
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=6642692
+          (local.get 23)
+          (local.get 24))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 24)
+            (i32.const 0))
+          (then
+            (i32.store offset=14264
+              (i32.const 0)
+              (local.get 22))))))
     (i64.store offset=4312
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 11)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

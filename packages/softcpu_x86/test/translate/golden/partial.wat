@@ -85,7 +85,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 8)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local v128 v128 v128 i64 v128 v128 v128 v128 i32 v128 i32 v128 i32)
+    (local v128 v128 v128 i64 v128 v128 v128 v128 i32 v128 i32 v128 i32 i32 i32)
     (block  ;; label = @1
       (if  ;; label = @2
         (i32.ne
@@ -8,7 +8,7 @@
           (i32.const 0))
         (then
           (local.set 5
-            (i64.const 0))
+            (i64.const 65536))
           (br 1 (;@1;))))
       (local.set 2
         (v128.load offset=4736
@@ -73,7 +73,7 @@
         (else
           (if  ;; label = @3
             (local.tee 10
-              (call 2
+              (call 0
                 (local.get 7)
                 (local.get 6)
                 (local.get 8)
@@ -146,7 +146,7 @@
         (else
           (if  ;; label = @3
             (local.tee 10
-              (call 3
+              (call 1
                 (local.get 11)
                 (local.get 13)
                 (local.get 9)
@@ -166,7 +166,7 @@
                 (i32.const 0)
                 (local.get 13))
               (local.set 5
-                (i64.const 262145))
+                (i64.const 524289))
               (br 2 (;@1;))))))
       (local.set 9
         (v128.load offset=4896
@@ -191,13 +191,39 @@
           (i32.const 3)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 5))
+        (i32.const 65536))
+      (then
+        (local.set 16
+          (i32.sub
+            (i32.load offset=6642692
+              (local.tee 15
+                (i32.mul
+                  (local.tee 10
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=6642692
+          (local.get 15)
+          (local.get 16))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 16)
+            (i32.const 0))
+          (then
+            (i32.store offset=14264
+              (i32.const 0)
+              (local.get 10))))))
     (i64.store offset=4312
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 5)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub

@@ -27,7 +27,7 @@
               (i32.const 12))
             (then
               (local.set 8
-                (i64.const 0))
+                (i64.const 393216))
               (br 2 (;@2;))))
           (if  ;; label = @4
             (i32.eqz
@@ -36,11 +36,11 @@
               (if  ;; label = @5
                 (i32.eqz
                   (local.tee 9
-                    (call 2
+                    (call 0
                       (i64.add
                         (local.get 0)
                         (i64.const -4099))
-                      (i32.const 7956608)
+                      (i32.const 8188608)
                       (i32.const 0))))
                 (then
                   (i64.store offset=4096
@@ -60,7 +60,7 @@
                     (local.get 6))
                   (if  ;; label = @6
                     (i64.eq
-                      (i64.load offset=6940608
+                      (i64.load offset=7172608
                         (local.tee 11
                           (i32.and
                             (i32.shl
@@ -86,7 +86,7 @@
                         (i32.sub
                           (local.get 1)
                           (i32.const 1))
-                        (i32.load offset=6940616
+                        (i32.load offset=7172616
                           (local.get 11)))))
                   (i64.store offset=4312
                     (i32.const 0)
@@ -214,10 +214,12 @@
     (i64.store offset=4312
       (i32.const 0)
       (i64.add
-        (local.get 0)
+        (i64.sub
+          (local.get 0)
+          (i64.const 3))
         (i64.shr_s
           (local.get 8)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4324
       (i32.const 0)
       (i32.sub
