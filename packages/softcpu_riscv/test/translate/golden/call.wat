@@ -61,7 +61,7 @@
               (i32.const 0)))))
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=2468736
+          (i64.load offset=2700736
             (local.tee 8
               (i32.and
                 (i32.shl
@@ -80,7 +80,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=2468744
+            (i32.load offset=2700744
               (local.get 8)))))
       (i64.store offset=4864
         (i32.const 0)
@@ -98,7 +98,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 4)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

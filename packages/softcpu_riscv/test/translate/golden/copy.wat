@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (local.set 3
         (i64.load offset=4176
@@ -19,43 +19,30 @@
             (i64.const 0))
           (br 1 (;@1;))))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 9
-                (i64.add
-                  (local.tee 7
-                    (local.get 3))
-                  (i64.load offset=111872
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 7))
-                        (i32.const 9))
-                      (i32.const 32760)))))
-              (i64.const -8388601))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 9
+              (i64.add
+                (local.tee 7
+                  (local.get 3))
+                (i64.load offset=111872
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 7))
+                      (i32.const 9))
+                    (i32.const 32760)))))
+            (i64.const -8384513))
+          (i64.const 4088))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 10
-                (call 2
-                  (local.get 7)
-                  (i64.const 0)
-                  (i32.const 8))))
-            (then
-              (local.set 6
-                (i64.const 0))
-              (br 2 (;@1;))))
-          (local.set 8
-            (i64.load
-              (local.get 10))))
-        (else
-          (local.set 8
-            (i64.load
-              (i32.wrap_i64
-                (local.get 9))))))
+          (local.set 6
+            (i64.const 65536))
+          (br 1 (;@1;))))
       (local.set 2
-        (local.get 8))
+        (local.tee 8
+          (i64.load
+            (i32.wrap_i64
+              (local.get 9)))))
       (i64.store offset=4192
         (i32.const 0)
         (local.get 2))
@@ -66,40 +53,28 @@
       (local.set 8
         (local.get 2))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 7
-                (i64.add
-                  (local.get 9)
-                  (i64.load offset=242944
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 9))
-                        (i32.const 9))
-                      (i32.const 32760)))))
-              (i64.const -8388601))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 7
+              (i64.add
+                (local.get 9)
+                (i64.load offset=242944
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 9))
+                      (i32.const 9))
+                    (i32.const 32760)))))
+            (i64.const -8384513))
+          (i64.const 4088))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 10
-                (call 2
-                  (local.get 9)
-                  (local.get 8)
-                  (i32.const 136))))
-            (then
-              (local.set 6
-                (i64.const 262145))
-              (br 2 (;@1;))))
-          (i64.store
-            (local.get 10)
-            (local.get 8)))
-        (else
-          (i64.store
-            (i32.wrap_i64
-              (local.get 7))
-            (local.get 8))))
+          (local.set 6
+            (i64.const 589825))
+          (br 1 (;@1;))))
+      (i64.store
+        (i32.wrap_i64
+          (local.get 7))
+        (local.get 8))
       (local.set 9
         (local.tee 8
           (local.tee 7
@@ -110,7 +85,7 @@
       )
       (if  ;; label = @2
         (i64.eq
-          (i64.load offset=2468736
+          (i64.load offset=2700736
             (local.tee 10
               (i32.and
                 (i32.shl
@@ -129,7 +104,7 @@
             (i32.sub
               (local.get 1)
               (i32.const 3))
-            (i32.load offset=2468744
+            (i32.load offset=2700744
               (local.get 10)))))
       (i64.store offset=4864
         (i32.const 0)
@@ -141,13 +116,39 @@
           (i32.const 3)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 6))
+        (i32.const 65536))
+      (then
+        (local.set 12
+          (i32.sub
+            (i32.load offset=1253444
+              (local.tee 11
+                (i32.mul
+                  (local.tee 10
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=1253444
+          (local.get 11)
+          (local.get 12))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 12)
+            (i32.const 0))
+          (then
+            (i32.store offset=13560
+              (i32.const 0)
+              (local.get 10))))))
     (i64.store offset=4864
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 6)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

@@ -54,7 +54,7 @@
           (i32.const 1))
         (then
           (local.set 6
-            (i64.const 1048576))
+            (i64.const 2097152))
           (br 1 (;@1;))))
       (local.set 5
         (i64.add
@@ -81,7 +81,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 6)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

@@ -8,7 +8,7 @@
           (i32.const 0))
         (then
           (local.set 6
-            (i64.const 0))
+            (i64.const 65536))
           (br 1 (;@1;))))
       (if  ;; label = @2
         (i32.ne
@@ -17,7 +17,7 @@
           (i32.const 0))
         (then
           (local.set 6
-            (i64.const 0))
+            (i64.const 65536))
           (br 1 (;@1;))))
       (local.set 3
         (f64.load offset=4696
@@ -68,7 +68,7 @@
             (then
               (local.set 11
                 (local.tee 12
-                  (call 2
+                  (call 0
                     (local.get 7)
                     (local.get 8)
                     (local.get 9))))))
@@ -120,13 +120,39 @@
           (i32.const 2)))
       (return
         (i32.const 0)))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 6))
+        (i32.const 65536))
+      (then
+        (local.set 10
+          (i32.sub
+            (i32.load offset=1253444
+              (local.tee 11
+                (i32.mul
+                  (local.tee 12
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=1253444
+          (local.get 11)
+          (local.get 10))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 10)
+            (i32.const 0))
+          (then
+            (i32.store offset=13560
+              (i32.const 0)
+              (local.get 12))))))
     (i64.store offset=4864
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 6)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

@@ -1,5 +1,5 @@
   (func $region1 (type 0) (param i64 i32) (result i32)
-    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32)
     (block  ;; label = @1
       (local.set 3
         (i64.load offset=4176
@@ -16,43 +16,30 @@
             (i64.const 0))
           (br 1 (;@1;))))
       (if  ;; label = @2
-        (i32.eqz
-          (i64.eqz
-            (i64.and
-              (local.tee 10
-                (i64.add
-                  (local.tee 8
-                    (local.get 3))
-                  (i64.load offset=111872
-                    (i32.and
-                      (i32.shr_u
-                        (i32.wrap_i64
-                          (local.get 8))
-                        (i32.const 9))
-                      (i32.const 32760)))))
-              (i64.const -8388605))))
+        (i64.gt_u
+          (i64.and
+            (local.tee 10
+              (i64.add
+                (local.tee 8
+                  (local.get 3))
+                (i64.load offset=111872
+                  (i32.and
+                    (i32.shr_u
+                      (i32.wrap_i64
+                        (local.get 8))
+                      (i32.const 9))
+                    (i32.const 32760)))))
+            (i64.const -8384513))
+          (i64.const 4092))
         (then
-          (if  ;; label = @3
-            (i32.eqz
-              (local.tee 11
-                (call 2
-                  (local.get 8)
-                  (i64.const 0)
-                  (i32.const 4))))
-            (then
-              (local.set 7
-                (i64.const 0))
-              (br 2 (;@1;))))
-          (local.set 9
-            (i64.load32_s
-              (local.get 11))))
-        (else
-          (local.set 9
-            (i64.load32_s
-              (i32.wrap_i64
-                (local.get 10))))))
+          (local.set 7
+            (i64.const 65536))
+          (br 1 (;@1;))))
       (local.set 2
-        (local.get 9))
+        (local.tee 9
+          (i64.load32_s
+            (i32.wrap_i64
+              (local.get 10)))))
       (i64.store offset=4216
         (i32.const 0)
         (local.get 2))
@@ -102,7 +89,7 @@
             (i32.const 4))
           (then
             (local.set 7
-              (i64.const 1572864))
+              (i64.const 3145728))
             (br 2 (;@1;))))
         (local.set 1
           (i32.sub
@@ -110,13 +97,39 @@
             (i32.const 4)))
         (br 0 (;@2;)))
       (unreachable))
+    (if  ;; label = @1
+      (i32.and
+        (i32.wrap_i64
+          (local.get 7))
+        (i32.const 65536))
+      (then
+        (local.set 13
+          (i32.sub
+            (i32.load offset=1253444
+              (local.tee 12
+                (i32.mul
+                  (local.tee 11
+                    (i32.const 1))
+                  (i32.const 8))))
+            (i32.const 1)))
+        (i32.store offset=1253444
+          (local.get 12)
+          (local.get 13))
+        (if  ;; label = @2
+          (i32.le_s
+            (local.get 13)
+            (i32.const 0))
+          (then
+            (i32.store offset=13560
+              (i32.const 0)
+              (local.get 11))))))
     (i64.store offset=4864
       (i32.const 0)
       (i64.add
         (local.get 0)
         (i64.shr_s
           (local.get 7)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

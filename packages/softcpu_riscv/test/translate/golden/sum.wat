@@ -28,7 +28,7 @@
               (i32.const 12))
             (then
               (local.set 4
-                (i64.const 786432))
+                (i64.const 1572864))
               (br 2 (;@2;))))
           (local.set 2
             (i64.add
@@ -168,7 +168,7 @@
         (local.get 0)
         (i64.shr_s
           (local.get 4)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub

@@ -24,7 +24,7 @@
               (i32.const 20))
             (then
               (local.set 7
-                (i64.const 0))
+                (i64.const 535298048))
               (br 2 (;@2;))))
           (local.set 3
             (i64.xor
@@ -44,11 +44,11 @@
               (if  ;; label = @5
                 (i32.eqz
                   (local.tee 8
-                    (call 2
+                    (call 0
                       (i64.add
                         (local.get 0)
                         (i64.const 12))
-                      (i32.const 2599968)
+                      (i32.const 2831968)
                       (i32.const 3))))
                 (then
                   (i64.store offset=4176
@@ -145,10 +145,12 @@
     (i64.store offset=4864
       (i32.const 0)
       (i64.add
-        (local.get 0)
+        (i64.sub
+          (local.get 0)
+          (i64.const 4084))
         (i64.shr_s
           (local.get 7)
-          (i64.const 16))))
+          (i64.const 17))))
     (i32.store offset=4912
       (i32.const 0)
       (i32.sub
