@@ -8,7 +8,7 @@ export type { EngineOptions, HostFunction, Service } from './engine.ts';
 export { Access, Permission } from './machine.ts';
 export type { Machine } from './machine.ts';
 export { DecodedBlock } from './decode/generate.ts';
-export { PLAN, STEP, decoderSize, rootOf } from './decode/format.ts';
+export { BLOCK_ENDS, PLAN, STEP, decoderSize, rootOf } from './decode/format.ts';
 export type { Decoder } from './decode/format.ts';
 export { DecodeTables } from './decode/tables.ts';
 export type { CandidateEntry } from './decode/tables.ts';

@@ -38,7 +38,7 @@ export interface Machine {
   /**
    * Decodes the instruction at `place`, of which `available` bytes are there, into the record at `record`; its address
    * ends in `offset` (within the page).
-   * @returns its length in bytes, negative if execution does not go on behind it, 0 if it is longer than `available`.
+   * @returns its length in bytes, negative if execution may not go on behind it, 0 if it is longer than `available`.
    */
   decode(place: number, available: number, record: number, offset: number): number;
 }

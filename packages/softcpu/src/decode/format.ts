@@ -18,9 +18,11 @@ export const Candidate = { mask: 0, match: 4, plan: 8, size: 12 } as const;
 
 /**
  * A plan: flags with the number of steps above them, then the record to which the steps add, its handler being the one for far targets. `bits`:
- * the last word is the instruction. `direct`: a jump by as many bytes as the third word says. `ends`: execution does not go on behind it.
+ * the last word is the instruction. `direct`: a jump or branch by as many bytes as the third word says. `ends`: execution does not go on behind it.
  */
 export const PLAN = { bits: 1, direct: 2, ends: 4, valid: 8, countShift: 4, record: 4, steps: 20 } as const;
+/** Of a plan: what is behind the instruction is decoded when it is executed. */
+export const BLOCK_ENDS: number = PLAN.direct | PLAN.ends;
 
 /**
  * A step: which word it adds to (`target`, as an offset in bytes), and what: a field, taken out by a shift to the left and then (eight bits further up) to the

@@ -7,7 +7,7 @@ import { i32, local, select } from '../ir/expr.ts';
 import type { I32 } from '../ir/expr.ts';
 import type { Isa } from '../isa.ts';
 import type { ModuleBuilder } from '../wasm/module.ts';
-import { Candidate, KEPT_MULTIPLIER, Kept, Node, PLAN, STEP, rootOf } from './format.ts';
+import { BLOCK_ENDS, Candidate, KEPT_MULTIPLIER, Kept, Node, PLAN, STEP, rootOf } from './format.ts';
 import type { Decoder } from './format.ts';
 
 /**
@@ -141,7 +141,7 @@ export function generateDecodeBlock(module: ModuleBuilder, isa: Pick<Isa, 'unit'
   b.assign(offset, i32.add(offset.get, length));
   b.assign(record, i32.add(record.get, i32.mul(length, i32.const(isa.records.place / isa.unit))));
   b.assign(count, i32.add(count.get, i32.const(1)));
-  const ends = i32.or(i32.and(flags.get, i32.const(PLAN.ends)), i32.ge_u(offset.get, i32.const(PAGE_SIZE)));
+  const ends = i32.or(i32.and(flags.get, i32.const(BLOCK_ENDS)), i32.ge_u(offset.get, i32.const(PAGE_SIZE)));
   lower(code, i32.or(ends, i32.ne(b.read('i32.load16_u', record.get), i32.const(Handler.undecoded))));
   code.brIf(complete);
   code.br(next);

@@ -40,17 +40,21 @@ export class Planner {
   readonly #records: Records;
   readonly #slots: Slots;
   readonly #backoff: Backoff;
+  /** Regions are made of blocks that were executed. What seldom is would take more time to compile than the rest. */
+  readonly #executed: boolean;
 
-  constructor(host: RecordsHost, records: Records, slots: Slots, backoff: Backoff) {
+  /** @param executed - regions are made of blocks that were executed, else of all that can be reached. */
+  constructor(host: RecordsHost, records: Records, slots: Slots, backoff: Backoff, executed: boolean) {
     this.#host = host;
     this.#records = records;
     this.#slots = slots;
     this.#backoff = backoff;
+    this.#executed = executed;
   }
 
   /**
    * What the region of a slot is to be made of now: of another page, what leads back to where it would not be left otherwise. The rest of that
-   * page would be translated twice, which costs more than a jump to it.
+   * page would be translated twice, which costs more than a jump to it. What was not executed yet is left out.
    *
    * @param index - of the region among those that are made at a time.
    */
@@ -84,6 +88,7 @@ export class Planner {
       const before = known.get(offset);
       if (before !== undefined || known.has(offset)) return before;
       const place = placeOf(slot, other, offset) as Place;
+      if (this.#isCold(place.page, place.offset)) return undefined;
       let step = this.#records.read(place.page, place.offset);
       if (step === 'cut') {
         const next = placeOf(slot, other, offset + PAGE_SIZE);
@@ -124,8 +129,13 @@ export class Planner {
     return entryMark(bytes, pages.textOf(pages.recordsOf(page)), offset);
   }
 
-  /** Whether a region may begin at a place. */
+  #isCold(page: number, offset: number): boolean {
+    return this.#executed && !this.#records.isDecoded(page, offset);
+  }
+
+  /** Whether a region may begin at a place, if that is executed. */
   #begins(page: number, offset: number): boolean {
+    if (this.#isCold(page, offset)) return true;
     const step = this.#records.read(page, offset);
     return step !== undefined && step !== 'cut' && step.shape.control !== 'stop';
   }
@@ -134,7 +144,7 @@ export class Planner {
   rest({ page, mode }: Slot, { blocks }: Extent): readonly Slot[] {
     const entries = new Set(blocks.map(({ offset }) => offset));
     return blocks.flatMap(({ steps, end }) => {
-      const goesOn = steps.at(-1)?.shape.control === 'next' && end >= 0 && end < PAGE_SIZE && !entries.has(end);
+      const goesOn = steps.at(-1)?.shape.control === 'next' && end >= 0 && end < PAGE_SIZE && !entries.has(end) && !this.#isCold(page, end);
       return goesOn && this.#begins(page, end) ? this.#slots.at(page, end, mode) : [];
     });
   }

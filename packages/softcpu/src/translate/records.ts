@@ -55,6 +55,12 @@ export class Records {
     return handler === Handler.straddle ? 'cut' : this.#step(offset, record, handler);
   }
 
+  /** Whether the instruction at an offset of a page is decoded, as is the whole block of each that tier 0 executed. */
+  isDecoded(page: number, offset: number): boolean {
+    const base = this.#host.pages.recordsOf(page);
+    return base !== 0 && this.#handler(base + (offset << this.#shift)) !== Handler.undecoded;
+  }
+
   /** The instruction that begins at an offset of one page and ends in another one. @param borrowed - which of `BORROWED_RECORDS` it takes. */
   readAcross(first: number, second: number, offset: number, borrowed: number): Step | undefined {
     const { pages } = this.#host;

@@ -125,7 +125,7 @@ export class Translator implements CodeObserver {
     const compiler = this.#compiler;
     this.#host = host;
     this.#records = new Records(isa, layout, host);
-    this.#planner = new Planner(host, this.#records, this.#slots, this.#backoff);
+    this.#planner = new Planner(host, this.#records, this.#slots, this.#backoff, !eager);
     this.#again = new Again(host, isa, layout, this.#slots, eager);
     host.pages.observer = this;
     this.#counters = new Counters(host, isa, layout, eager ? 0 : thresholdOf(isa, (compiler?.processors ?? 1) > 1), new Entries(compiler?.known?.(layout) ?? new Int32Array()));

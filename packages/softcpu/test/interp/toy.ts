@@ -72,8 +72,8 @@ export const toyIsa: Isa = {
 
 export const toyOp = Object.fromEntries(toyIsa.instructions.map(({ name }, i) => [name, i])) as Readonly<Record<string, number>>;
 
-/** What execution does not go on behind. */
-const ENDS: readonly string[] = ['jump', 'jumpTo', 'call', 'callTo', 'return'];
+/** What execution may not go on behind. */
+const ENDS: readonly string[] = ['branch', 'jump', 'jumpTo', 'call', 'callTo', 'return'];
 
 /** One instruction word. */
 export function toy(name: string, a = 0, b = 0, imm = 0): number {

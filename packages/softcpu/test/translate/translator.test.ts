@@ -59,6 +59,30 @@ describe('what is hot', () => {
     expect(machine.reg(1)).toBe(BigInt(60 * Math.floor(600_000 / 61) + (600_000 % 61)));
   });
 
+  test('is translated without what was not executed, which goes on alike', () => {
+    const away = 0x400;
+    const back = [...new Array<number>(20).fill(toy('addi', 3, 3, 1)), toy('addi', 1, 0, 0), toy('jump', 0, 0, -away - 4 * 21)];
+    const make = (execution: Execution): Toy => {
+      const machine = new Toy({ execution });
+      machine.load(back, away);
+      machine.load([toy('branch', 1, 0, away), toy('addi', 2, 2, 1), toy('jump', 0, 0, -8)]);
+      return machine;
+    };
+    const machine = make(Execution.auto);
+    const plain = make(Execution.interpreter);
+    while (stats(machine).regions === 0) machine.engine.run(10_000);
+    expect(stats(machine).translated).toBe(3);
+    plain.engine.run(machine.engine.retired);
+    for (let i = 0; i < 30; i++) {
+      for (const each of [machine, plain]) {
+        each.setReg(1, 1n);
+        each.engine.run(997);
+      }
+      expect([machine.pc, machine.reg(1), machine.reg(2), machine.reg(3)]).toEqual([plain.pc, plain.reg(1), plain.reg(2), plain.reg(3)]);
+    }
+    expect(machine.reg(3)).toBeGreaterThan(500n);
+  });
+
   test('without a translator there is nothing to count', () => {
     expect(new Toy().engine.translation).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 /** Writes the decoded records that the interpreter executes, see `define.ts`: of what generated code does not decode by what it was taught. */
-import { DecodeTables, PLAN } from '@axvisor/softcpu';
+import { BLOCK_ENDS, DecodeTables, PLAN } from '@axvisor/softcpu';
 import type { HandlerTable, Layout } from '@axvisor/softcpu';
 import { decode } from '../isa/decode.ts';
 import { fieldValue, insns } from '../isa/table.ts';
@@ -37,7 +37,7 @@ export class RecordWriter {
       this.#plans.learn(word);
       flags = tables.write(words, word, record, offset);
     }
-    return (flags & PLAN.ends) !== 0 ? -4 : 4;
+    return (flags & BLOCK_ENDS) !== 0 ? -4 : 4;
   }
 
   #value(operand: Operand | undefined): number {

@@ -30,7 +30,7 @@ function expected(word: number, offset: number): readonly number[] {
   const handler = handlers.handler(first + (select?.(get, word) ?? 0), 4, near, near && imm <= 0);
   if (near) imm <<= 2;
   const high = record.high === undefined ? word : value('high');
-  return [handler | (value('d') << 16), value('n') | (value('m') << 16), imm, high].map((w) => w | 0).concat(ends === true ? -4 : 4);
+  return [handler | (value('d') << 16), value('n') | (value('m') << 16), imm, high].map((w) => w | 0).concat(ends === true || direct === true ? -4 : 4);
 }
 
 /** The same as JavaScript has it. */

@@ -1,5 +1,5 @@
 /** Writes the decoded records that the interpreter executes, see {@link isa}. */
-import { DecodeTables, PLAN } from '@axvisor/softcpu';
+import { BLOCK_ENDS, DecodeTables, PLAN } from '@axvisor/softcpu';
 import type { HandlerTable, Layout } from '@axvisor/softcpu';
 import { decode, newDecoded } from '../isa/decode.ts';
 import { formats } from '../isa/formats.ts';
@@ -79,7 +79,7 @@ export class RecordWriter {
       flags = tables.write(words, bits, record, offset);
     }
     const length = long ? 4 : 2;
-    return (flags & PLAN.ends) !== 0 ? -length : length;
+    return (flags & BLOCK_ENDS) !== 0 ? -length : length;
   }
 
   /** Keeps the record of an instruction. False where it is illegal. */

@@ -112,7 +112,7 @@ export class RecordWriter {
     }
     const index = this.#choose(insn, wrap, memory && f.x === ZERO && f.g === ZERO);
     this.#put(words, record, (handlers[index] as number) + (this.#entries[index * LENGTHS + length] as number), length);
-    return (form & FORM.ends) !== 0 ? -length : length;
+    return (form & (FORM.ends | FORM.direct)) !== 0 ? -length : length;
   }
 
   /** As `choose`, for which everything that it looks at is in the key. */
