@@ -12,6 +12,8 @@ import type { Slot, Slots } from './slots.ts';
 
 /** How often a region is left at accesses until it is made anew: that takes as long as these ways through tier 0. */
 const PATIENCE = 512;
+/** Slices after which these ways do not count any more: a guest that runs for hours comes to so many everywhere. */
+const FORGIVING = 4096;
 
 export class Again {
   readonly #host: RecordsHost;
@@ -36,9 +38,10 @@ export class Again {
     return (this.#isa.assumptions ?? []).map(({ offset, value }) => value ?? (words[(this.#layout.state + offset) >>> 2] as number));
   }
 
-  /** The region of a slot is in the table now. */
-  installed({ number }: Slot): void {
-    this.#host.words[(this.#layout.regions + number * REGION_SIZE + REGION_PATIENCE) >>> 2] = this.#patience;
+  /** The region of a slot is in the table now, or was left too seldom. */
+  restart(slot: Slot, slice: number): void {
+    this.#host.words[(this.#layout.regions + slot.number * REGION_SIZE + REGION_PATIENCE) >>> 2] = this.#patience;
+    slot.since = slice;
   }
 
   /** A slice ended that took all its steps: slots whose regions are to be made with what their computed jumps lead to. */
@@ -56,12 +59,16 @@ export class Again {
   }
 
   /** Slots of regions that were left too often. */
-  refused(): readonly Slot[] {
+  refused(slice: number): readonly Slot[] {
     const { words } = this.#host;
     const impatient = (this.#layout.engine + ENGINE.impatient) >>> 2;
     const slot = this.#slots.byNumber(words[impatient] as number);
     words[impatient] = NO_REGION;
     if (slot?.installed !== true || slot.queued) return [];
+    if (slice - slot.since > FORGIVING) {
+      this.restart(slot, slice);
+      return [];
+    }
     const assumed = this.assumptions();
     if (assumed.some((value, i) => value !== slot.assumed[i])) slot.assumed = assumed;
     else if (slot.asks) return [];

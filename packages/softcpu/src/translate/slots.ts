@@ -31,6 +31,8 @@ export interface Slot {
   asks: boolean;
   /** Its region is left too often: it is to be made anew, for other assumptions, or so that accesses ask. */
   stale: boolean;
+  /** Slice from which on it is counted how often its region is left. */
+  since: number;
   /** It was looked up when it became hot. */
   computed: boolean;
   /** Values of the ISA's assumptions when it became hot. */
@@ -123,7 +125,7 @@ export class Slots {
     let slot = slots.get(key);
     if (slot === undefined) {
       const number = this.#free.pop() ?? Math.max(this.#byNumber.length, NO_REGION + 1);
-      slot = { number, page, offset, mode, extent: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, asks: false, stale: false, computed: false, assumed: [] };
+      slot = { number, page, offset, mode, extent: undefined, replaced: undefined, installed: false, queued: false, deep: this.#deep, asks: false, stale: false, since: 0, computed: false, assumed: [] };
       this.#byNumber[number] = slot;
       slots.set(key, slot);
     }

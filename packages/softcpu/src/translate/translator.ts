@@ -154,7 +154,7 @@ export class Translator implements CodeObserver {
   hot(counted: number): void {
     const ip = counted & ~COMPUTED;
     const { isa, eager } = this.#options;
-    if (eager && this.#remake((this.#again as Again).refused())) this.#translate();
+    if (eager && this.#remake((this.#again as Again).refused(this.#slice))) this.#translate();
     const host = this.#host as TranslatorHost;
     const counters = this.#counters as Counters;
     counters.restart(ip);
@@ -192,7 +192,7 @@ export class Translator implements CodeObserver {
     this.#slice++;
     const again = this.#again as Again;
     if (whole) this.#remake(again.sampled());
-    this.#remake(again.refused());
+    this.#remake(again.refused(this.#slice));
     if (this.#submitted.size > 0) this.#receive();
     if (this.#queue.length === 0) return;
     const isTime = this.#compiler === undefined ? this.#urgent || ++this.#waited >= PATIENCE : this.#submitted.size < IN_WORK;
@@ -299,7 +299,7 @@ export class Translator implements CodeObserver {
     });
     for (const { slot, extent } of regions) {
       slot.installed = true;
-      (this.#again as Again).installed(slot);
+      (this.#again as Again).restart(slot, this.#slice);
       this.#slots.setExtent(slot, extent);
       this.#instructions.enter(slot);
       for (const { steps } of extent.blocks) this.stats.translated += steps.length;

@@ -40,6 +40,17 @@ test('a region whose accesses are seldom refused does not ask for places', () =>
   expect(stats(machine).regions).toBe(1);
 });
 
+test('nor does one whose accesses are refused as often in a very long time', () => {
+  const machine = walker();
+  runUntil(machine, 1, () => {});
+  for (let i = 0; i < 20_000; i++) {
+    machine.engine.run(300);
+    if (i % 1024 === 0) machine.engine.tlb.flush();
+  }
+  expect(asks(machine)).toBe(false);
+  expect(stats(machine).regions).toBe(1);
+});
+
 test('one whose accesses are often refused does, once it was made anew', () => {
   const machine = walker();
   const flush = (): void => machine.engine.tlb.flush();
