@@ -15,6 +15,8 @@ const PATIENCE = 512;
 /** Slices after which these ways do not count any more: a guest that runs for hours comes to so many everywhere. */
 const FORGIVING = 4096;
 
+const NONE: readonly Slot[] = [];
+
 export class Again {
   readonly #host: RecordsHost;
   readonly #isa: Isa;
@@ -46,11 +48,11 @@ export class Again {
 
   /** A slice ended that took all its steps: slots whose regions are to be made with what their computed jumps lead to. */
   sampled(): readonly Slot[] {
-    if (!this.#samples.isDue()) return [];
+    if (!this.#samples.isDue()) return NONE;
     const { words, pages } = this.#host;
     const ip = words[(this.#layout.engine + ENGINE.record) >>> 2] as number;
     const page = pages.pageOf(ip) / PAGE_SIZE;
-    if (!this.#slots.has(page)) return [];
+    if (!this.#slots.has(page)) return NONE;
     const offset = (ip - pages.baseOf(ip)) >>> recordShift(this.#isa);
     return this.#slots.on(page).filter((slot) => {
       if (!slot.installed || slot.queued || slot.deep || !covers(slot, slot.extent, page, offset, offset + 1)) return false;
@@ -62,16 +64,18 @@ export class Again {
   refused(slice: number): readonly Slot[] {
     const { words } = this.#host;
     const impatient = (this.#layout.engine + ENGINE.impatient) >>> 2;
-    const slot = this.#slots.byNumber(words[impatient] as number);
+    const number = words[impatient] as number;
+    if (number === NO_REGION) return NONE;
     words[impatient] = NO_REGION;
-    if (slot?.installed !== true || slot.queued) return [];
+    const slot = this.#slots.byNumber(number);
+    if (slot?.installed !== true || slot.queued) return NONE;
     if (slice - slot.since > FORGIVING) {
       this.restart(slot, slice);
-      return [];
+      return NONE;
     }
     const assumed = this.assumptions();
     if (assumed.some((value, i) => value !== slot.assumed[i])) slot.assumed = assumed;
-    else if (slot.asks) return [];
+    else if (slot.asks) return NONE;
     else slot.asks = true;
     slot.stale = true;
     return [slot];

@@ -201,9 +201,10 @@ export class Translator implements CodeObserver {
 
   /** Has regions made anew. @returns whether there are any */
   #remake(slots: readonly Slot[]): boolean {
+    if (slots.length === 0) return false;
     for (const slot of slots) slot.queued = true;
     this.#queue.push(...slots);
-    return slots.length > 0;
+    return true;
   }
 
   // ── translating ──
